@@ -1,0 +1,66 @@
+// Vector types of the width of one instruction set, and the loops that split work into tasks.
+// Set by the including file: VECTOR_BYTES, and the tile sizes used by the GEMM bodies.
+constexpr int LANES = VECTOR_BYTES / 4;
+typedef float Vector __attribute__((vector_size(VECTOR_BYTES)));
+typedef int32_t IntVector __attribute__((vector_size(VECTOR_BYTES)));
+// The same types for memory that is only 4-byte aligned: a Float32Array promises no more.
+typedef float VectorInMemory __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+typedef int32_t IntVectorInMemory __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+
+static inline Vector load(const float* p) { return *(const VectorInMemory*)p; }
+static inline void store(float* p, Vector v) { *(VectorInMemory*)p = v; }
+static inline Vector broadcast(float x) { return Vector{} + x; }
+static inline int min_of(int a, int b) { return a < b ? a : b; }
+static inline int max_of(int a, int b) { return a > b ? a : b; }
+static inline int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+template <class Body>
+static void parallel(int count, const Body& body) {
+  if (count == 1) return body(0);
+  runtime->parallel(count, [](void* context, int index) { (*(const Body*)context)(index); }, (void*)&body);
+}
+
+// Splits 0..count-1 into chunks of a fixed size, so that results never depend on the number of threads.
+template <class Body>
+static void parallel_chunks(int count, int chunk, const Body& body) {
+  parallel(ceil_div(count, chunk), [&](int task) { body(task * chunk, min_of(count, (task + 1) * chunk)); });
+}
+
+// Slots of Runtime::scratch; a kernel and what it calls never share one.
+enum { SCRATCH_PANELS, SCRATCH_ROWS, SCRATCH_STRIP, SCRATCH_PARTIAL, SCRATCH_POINTERS };
+
+template <class T>
+static T* scratch(int slot, size_t count) { return (T*)runtime->scratch(slot, count * sizeof(T)); }
+
+// ---- transpose of LANES x LANES floats held in LANES vectors, by log2(LANES) rounds of pairwise exchanges ----
+template <int... I> struct Indices {};
+template <int N, int... I> struct Count : Count<N - 1, N - 1, I...> {};
+template <int... I> struct Count<0, I...> { typedef Indices<I...> type; };
+
+template <int H, int... J>
+static inline void exchange(Vector& a, Vector& b, Indices<J...>) {
+  const Vector low = __builtin_shufflevector(a, b, ((J & H) ? LANES + (J - H) : J)...);
+  const Vector high = __builtin_shufflevector(a, b, ((J & H) ? LANES + J : J + H)...);
+  a = low;
+  b = high;
+}
+
+template <int H>
+static inline void transpose_round(Vector* r) {
+  if constexpr (H < LANES) {
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++)
+      if (!(i & H)) exchange<H>(r[i], r[i + H], typename Count<LANES>::type{});
+    transpose_round<H * 2>(r);
+  }
+}
+
+// dst[j * dst_stride + i] = rows[i][j] for i < LANES, j < LANES
+static inline void transpose_block(float* dst, size_t dst_stride, const float* const* rows) {
+  Vector r[LANES];
+#pragma GCC unroll 16
+  for (int i = 0; i < LANES; i++) r[i] = load(rows[i]);
+  transpose_round<1>(r);
+#pragma GCC unroll 16
+  for (int i = 0; i < LANES; i++) store(dst + i * dst_stride, r[i]);
+}
