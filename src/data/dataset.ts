@@ -1,0 +1,132 @@
+/**
+ * What a data set is once it is in memory, and what a source of one must provide. No file formats, no batches.
+ * h, w, c: height, width and channels of one image; images are channels-last, pixel (y, x, channel) of image i is at
+ * ((i * h + y) * w + x) * c + channel.
+ */
+
+import { expected } from "../errors.ts";
+
+/** images: uint8 channels-last [count, h, w, c]; labels: [count], 0..classes-1 */
+export interface Split {
+  readonly count: number;
+  readonly images: Uint8Array;
+  readonly labels: Uint8Array;
+}
+
+/** A training and a test split with what normalisation needs. */
+export interface Dataset {
+  readonly name: string;
+  readonly shape: readonly [height: number, width: number, channels: number];
+  readonly classes: number;
+  readonly train: Split;
+  readonly test: Split;
+  /** Per channel, of pixels scaled to 0..1, over the training split. */
+  readonly mean: readonly number[];
+  /** As mean; never 0 (a channel that is constant has 1). */
+  readonly std: readonly number[];
+}
+
+/** Where and how much to load; every source accepts all of it and uses what it needs. */
+export interface LoadOptions {
+  /** Folder that holds the files already (--data-dir): nothing is downloaded. */
+  readonly dir?: string | undefined;
+  /** Folder for downloads; see cacheFolder. */
+  readonly cacheDir?: string | undefined;
+  /** For sources that make their data. Default 0. */
+  readonly seed?: number | undefined;
+  /** Keeps only the first images of a split. */
+  readonly limit?: { readonly train?: number | undefined; readonly test?: number | undefined } | undefined;
+  /** Called while a file arrives; received, total: bytes, total undefined when the server does not say. */
+  readonly onProgress?: ((p: { file: string; received: number; total: number | undefined }) => void) | undefined;
+  /** Replaces the global fetch. */
+  readonly fetch?: typeof fetch | undefined;
+}
+
+/** What a table entry must provide. */
+export interface DataSource {
+  readonly name: string;
+  /** One line for a list of sources. */
+  readonly description: string;
+  load(options: LoadOptions): Promise<Dataset>;
+}
+
+/**
+ * Completes a data set: checks sizes and labels, applies the limits, measures mean and std of what is left to train on.
+ * Throws when a split does not hold what its count says or a label is not below `classes`.
+ */
+export function dataset(parts: Omit<Dataset, "mean" | "std">, limit: LoadOptions["limit"] = {}): Dataset {
+  const [height, width, channels] = parts.shape;
+  const pixels = height * width * channels;
+  checkSplit(parts.train, pixels, parts.classes, `${parts.name} train`);
+  checkSplit(parts.test, pixels, parts.classes, `${parts.name} test`);
+  const train = limitSplit(parts.train, limit.train);
+  const test = limitSplit(parts.test, limit.test);
+  return { ...parts, train, test, ...channelStatistics(train.images, channels) };
+}
+
+/** Mean and standard deviation (of the population) a channel, of pixels / 255. images: [any, channels]. */
+export function channelStatistics(images: Uint8Array, channels: number): Pick<Dataset, "mean" | "std"> {
+  const mean: number[] = [];
+  const std: number[] = [];
+  for (let channel = 0; channel < channels; channel++) {
+    // Integer sums stay exact: 255 * 255 * 60000 * 1024 pixels is far below 2^53.
+    let [count, sum, squares] = [0, 0, 0];
+    for (let i = channel; i < images.length; i += channels) {
+      count++;
+      sum += images[i];
+      squares += images[i] * images[i];
+    }
+    const average = sum / count;
+    mean.push(average / 255);
+    std.push(Math.sqrt(Math.max(0, squares / count - average * average)) / 255 || 1);
+  }
+  return { mean, std };
+}
+
+/** The first `count` images of a split (all when undefined), without copying. */
+export function limitSplit(split: Split, count: number | undefined): Split {
+  const kept = limitedCount(split.count, count);
+  const pixels = split.images.length / split.count;
+  return { count: kept, images: split.images.subarray(0, kept * pixels), labels: split.labels.subarray(0, kept) };
+}
+
+/** How many of `available` images a limit leaves. Throws unless it is a whole number of at least 1 or undefined. */
+export function limitedCount(available: number, limit: number | undefined): number {
+  if (limit === undefined) return available;
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw expected("limit", "a whole number of images, at least 1", String(limit), "Leave it out to use all images");
+  }
+  return Math.min(available, limit);
+}
+
+/** Throws unless `split` holds count > 0 images of `pixels` bytes and as many labels, all in 0..classes-1. */
+export function checkSplit(split: Split, pixels: number, classes: number, where: string): void {
+  if (split.count < 1) {
+    throw expected(where, "at least one image", "none", "Use files that hold images");
+  }
+  if (split.images.length !== split.count * pixels) {
+    throw expected(
+      where,
+      `${split.count} images of ${pixels} bytes`,
+      `${split.images.length} bytes`,
+      "The file may be of another data set or damaged; get it again",
+    );
+  }
+  if (split.labels.length !== split.count) {
+    throw expected(
+      where,
+      `a label for each of ${split.count} images`,
+      `${split.labels.length} labels`,
+      "Use the label file that belongs to these images",
+    );
+  }
+  const wrong = split.labels.findIndex((label) => label >= classes);
+  if (wrong >= 0) {
+    throw expected(
+      where,
+      `labels in 0..${classes - 1}`,
+      `${split.labels[wrong]} for image ${wrong}`,
+      "The file may be of another data set or damaged; get it again",
+    );
+  }
+}
