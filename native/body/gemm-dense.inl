@@ -1,0 +1,332 @@
+// Dense GEMM of the three products. One tile: up to 6 rows, read through pointers, times a packed panel of columns.
+//   forward      rows: output positions of X (runs of channels, gathered per kernel tap), panel: W transposed
+//   input_grad   rows: positions of G gathered per tap, panel: W as it stands; one pass per stride phase
+//   weight_grad  rows: columns of G, packed; panel: rows of im2col(X), copied
+// Set by the including file: DENSE_ROWS x DENSE_VECTORS accumulators must fit the register file with their operands.
+constexpr int DENSE_COLUMNS = DENSE_VECTORS * LANES;
+constexpr int DENSE_BLOCK = 256;  // K of one panel block: [256][64] floats and the rows beside it stay in L2, see docs
+constexpr int ROW_CHUNK = 16 * DENSE_ROWS;
+
+struct Epilogue { const float* bias; bool relu; };
+
+template <int VECTORS>
+static inline void store_columns(float* c, const Vector* v, int columns) {
+#pragma GCC unroll 8
+  for (int j = 0; j < VECTORS; j++) {
+    if ((j + 1) * LANES <= columns) store(c + j * LANES, v[j]);
+    else for (int i = j * LANES; i < columns; i++) c[i] = v[j][i - j * LANES];
+  }
+}
+
+// c[m][0..columns) (+)= sum over runs, k of a[run * DENSE_ROWS + m][k * step] * panel[run * length + k][.]
+template <int ROWS, int VECTORS>
+static void dense_tile(float* const* c, int columns, const float* const* a, int runs, int length, int step,
+                       const float* panel, bool accumulate, const Epilogue* epilogue) {
+  Vector sum[ROWS][VECTORS];
+#pragma GCC unroll 8
+  for (int m = 0; m < ROWS; m++)
+#pragma GCC unroll 8
+    for (int j = 0; j < VECTORS; j++) sum[m][j] = Vector{};
+  for (int run = 0; run < runs; run++) {
+    const float* row[ROWS];
+#pragma GCC unroll 8
+    for (int m = 0; m < ROWS; m++) row[m] = a[run * DENSE_ROWS + m];
+    ptrdiff_t at = 0;
+    for (int k = 0; k < length; k++, at += step, panel += DENSE_COLUMNS) {
+      Vector b[VECTORS];
+#pragma GCC unroll 8
+      for (int j = 0; j < VECTORS; j++) b[j] = load(panel + j * LANES);
+#pragma GCC unroll 8
+      for (int m = 0; m < ROWS; m++) {
+        const Vector x = broadcast(row[m][at]);
+#pragma GCC unroll 8
+        for (int j = 0; j < VECTORS; j++) sum[m][j] += x * b[j];
+      }
+    }
+  }
+  const bool whole = columns >= VECTORS * LANES;
+#pragma GCC unroll 8
+  for (int m = 0; m < ROWS; m++) {
+    if (accumulate) {
+#pragma GCC unroll 8
+      for (int j = 0; j < VECTORS; j++) {
+        if (whole) sum[m][j] += load(c[m] + j * LANES);
+        else for (int i = j * LANES; i < min_of(columns, (j + 1) * LANES); i++) sum[m][j][i - j * LANES] += c[m][i];
+      }
+    }
+    if (epilogue) {
+#pragma GCC unroll 8
+      for (int j = 0; j < VECTORS; j++) {
+        if (epilogue->bias) {
+          if (whole) sum[m][j] += load(epilogue->bias + j * LANES);
+          else for (int i = j * LANES; i < min_of(columns, (j + 1) * LANES); i++) sum[m][j][i - j * LANES] += epilogue->bias[i];
+        }
+        if (epilogue->relu) sum[m][j] = sum[m][j] > 0 ? sum[m][j] : Vector{};
+      }
+    }
+    store_columns<VECTORS>(c[m], sum[m], columns);
+  }
+}
+
+template <int ROWS>
+static inline void dense_tile_of_width(float* const* c, int columns, const float* const* a, int runs, int length, int step,
+                                       const float* panel, bool accumulate, const Epilogue* epilogue) {
+  switch (min_of(DENSE_VECTORS, ceil_div(columns, LANES))) {
+    case 1: return dense_tile<ROWS, 1>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+#if DENSE_VECTORS >= 2
+    case 2: return dense_tile<ROWS, 2>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+#endif
+#if DENSE_VECTORS >= 3
+    case 3: return dense_tile<ROWS, 3>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+#endif
+#if DENSE_VECTORS >= 4
+    case 4: return dense_tile<ROWS, 4>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+#endif
+  }
+}
+
+static void dense_tile_of(int rows, float* const* c, int columns, const float* const* a, int runs, int length, int step,
+                          const float* panel, bool accumulate, const Epilogue* epilogue) {
+  switch (rows) {
+    case 1: return dense_tile_of_width<1>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+    case 2: return dense_tile_of_width<2>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+    case 3: return dense_tile_of_width<3>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+    case 4: return dense_tile_of_width<4>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+#if DENSE_ROWS >= 6
+    case 5: return dense_tile_of_width<5>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+    case 6: return dense_tile_of_width<6>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+#endif
+  }
+}
+
+// K of a product whose rows come in runs, cut in blocks: whole runs where they are short, parts of one where long.
+struct Blocks {
+  int run, runs;  // floats in a run, runs in all
+  int runs_per_block() const { return max_of(1, DENSE_BLOCK / run); }
+  int parts_per_run() const { return ceil_div(run, DENSE_BLOCK); }
+  int count() const { return run > DENSE_BLOCK ? runs * parts_per_run() : ceil_div(runs, runs_per_block()); }
+};
+struct Block { int first_run, runs, offset, length, k; };
+static inline Block block_at(const Blocks& blocks, int index) {
+  if (blocks.run > DENSE_BLOCK) {
+    const int run = index / blocks.parts_per_run(), offset = index % blocks.parts_per_run() * DENSE_BLOCK;
+    return {run, 1, offset, min_of(DENSE_BLOCK, blocks.run - offset), run * blocks.run + offset};
+  }
+  const int first = index * blocks.runs_per_block();
+  return {first, min_of(blocks.runs_per_block(), blocks.runs - first), 0, blocks.run, first * blocks.run};
+}
+
+// C = rows x panels. run_of(row, run): pointer to a run of a row; output_of(row): its place in C.
+// pack_panel(panel, column, columns): writes the panel [K][DENSE_COLUMNS], zero beyond `columns`.
+template <class RunOf, class OutputOf, class PackPanel>
+static void rows_by_panels(int rows, int columns, Blocks blocks, const float* bias, bool relu, const RunOf& run_of,
+                           const OutputOf& output_of, const PackPanel& pack_panel) {
+  const int k_count = blocks.run * blocks.runs, panels = ceil_div(columns, DENSE_COLUMNS);
+  float* packed = scratch<float>(SCRATCH_PANELS, (size_t)panels * k_count * DENSE_COLUMNS);
+  parallel(panels, [&](int panel) {
+    const int column = panel * DENSE_COLUMNS;
+    pack_panel(packed + (size_t)panel * k_count * DENSE_COLUMNS, column, min_of(DENSE_COLUMNS, columns - column));
+  });
+  const int chunks = ceil_div(rows, ROW_CHUNK);
+  const int groups = max_of(1, min_of(panels, ceil_div(2 * runtime->threads(), chunks)));
+  const int last = blocks.count() - 1;
+  parallel(chunks * groups, [&](int task) {
+    const int first = task / groups * ROW_CHUNK, count = min_of(ROW_CHUNK, rows - first);
+    const int panel_begin = (int64_t)panels * (task % groups) / groups, panel_end = (int64_t)panels * (task % groups + 1) / groups;
+    // the pointers of one block of K: [tile of rows][run][DENSE_ROWS]
+    const float** pointers = scratch<const float*>(SCRATCH_POINTERS, (size_t)ROW_CHUNK * max_of(blocks.runs_per_block(), 1));
+    for (int b = 0; b <= last; b++) {
+      const Block block = block_at(blocks, b);
+      for (int r = 0; r < count; r++)
+        for (int run = 0; run < block.runs; run++) {
+          const float* p = run_of(first + r, block.first_run + run);
+          pointers[(r / DENSE_ROWS * block.runs + run) * DENSE_ROWS + r % DENSE_ROWS] = p == zeros ? p : p + block.offset;
+        }
+      for (int panel = panel_begin; panel < panel_end; panel++) {
+        const int column = panel * DENSE_COLUMNS;
+        const Epilogue epilogue = {bias ? bias + column : nullptr, relu};
+        const float* packed_block = packed + ((size_t)panel * k_count + block.k) * DENSE_COLUMNS;
+        for (int r = 0; r < count; r += DENSE_ROWS) {
+          const int tile_rows = min_of(DENSE_ROWS, count - r);
+          float* c[DENSE_ROWS];
+          for (int m = 0; m < tile_rows; m++) c[m] = output_of(first + r + m) + column;
+          dense_tile_of(tile_rows, c, min_of(DENSE_COLUMNS, columns - column), pointers + (size_t)r * block.runs, block.runs,
+                        block.length, 1, packed_block, b > 0, b == last && (bias || relu) ? &epilogue : nullptr);
+        }
+      }
+    }
+    runtime->count_multiplies((int64_t)count * k_count * (min_of(columns, panel_end * DENSE_COLUMNS) - panel_begin * DENSE_COLUMNS));
+  });
+}
+
+// panel[k][j] = w[(column + j) * k_count + k]
+static void pack_transposed(float* panel, const float* w, int k_count, int column, int columns) {
+  for (int j = 0; j < DENSE_COLUMNS; j += LANES) {
+    const float* rows[LANES];
+    const int valid = min_of(LANES, columns - j);
+    for (int i = 0; i < LANES; i++) rows[i] = w + (size_t)(column + j + (i < valid ? i : 0)) * k_count;
+    int k = 0;
+    if (valid == LANES)
+      for (; k + LANES <= k_count; k += LANES) {
+        transpose_block(panel + (size_t)k * DENSE_COLUMNS + j, DENSE_COLUMNS, rows);
+        for (int i = 0; i < LANES; i++) rows[i] += LANES;
+      }
+    for (; k < k_count; k++)
+      for (int i = 0; i < LANES; i++)
+        panel[(size_t)k * DENSE_COLUMNS + j + i] = i < valid ? w[(size_t)(column + j + i) * k_count + k] : 0;
+  }
+}
+
+static void forward(float* y, const float* x, const float* w, const float* bias, const int32_t* geometry, int relu) {
+  const Geometry g(geometry);
+  const int k_count = g.inputs();
+  const auto output = [&](int row) { return y + (size_t)row * g.out; };
+  const auto pack = [&](float* panel, int column, int columns) { pack_transposed(panel, w, k_count, column, columns); };
+  if (g.is_matrix()) {
+    rows_by_panels(g.positions(), g.out, {k_count, 1}, bias, relu, [&](int row, int) { return x + (size_t)row * k_count; }, output, pack);
+  } else if (g.channels < 8) {
+    // Runs of a few floats cost more than they carry: the rows of X are written out instead.
+    float* rows = scratch<float>(SCRATCH_ROWS, (size_t)g.positions() * k_count);
+    parallel_chunks(g.positions(), 256, [&](int from, int to) {
+      for (int row = from; row < to; row++)
+        copy_row(rows + (size_t)row * k_count, g, x, position_of(row, g.out_height, g.out_width), 0, k_count);
+    });
+    rows_by_panels(g.positions(), g.out, {k_count, 1}, bias, relu, [&](int row, int) { return rows + (size_t)row * k_count; }, output, pack);
+  } else {
+    rows_by_panels(g.positions(), g.out, {g.channels, g.taps()}, bias, relu, [&](int row, int tap) {
+      return run_at(g, x, position_of(row, g.out_height, g.out_width), tap / g.kernel_width, tap % g.kernel_width);
+    }, output, pack);
+  }
+}
+
+// Input positions fall into stride x stride phases; each sees only the taps that hit it, so no multiply meets a hole.
+static void input_grad(float* dx, const float* dy, const float* w, const int32_t* geometry) {
+  const Geometry g(geometry);
+  const int taps = g.taps();
+  for (int phase_row = 0; phase_row < g.stride; phase_row++)
+    for (int phase_column = 0; phase_column < g.stride; phase_column++) {
+      int kernel_row[256], kernel_column[256], hits = 0;
+      for (int tap = 0; tap < taps; tap++) {
+        const int kh = tap / g.kernel_width, kw = tap % g.kernel_width;
+        if ((phase_row + g.padding - kh) % g.stride || (phase_column + g.padding - kw) % g.stride) continue;
+        kernel_row[hits] = kh;
+        kernel_column[hits++] = kw;
+      }
+      const int rows = ceil_div(g.height - phase_row, g.stride), columns = ceil_div(g.width - phase_column, g.stride);
+      if (rows <= 0 || columns <= 0) continue;
+      const auto output = [&](int index) {
+        const Position p = position_of(index, rows, columns);
+        return dx + (((size_t)p.image * g.height + p.row * g.stride + phase_row) * g.width + p.column * g.stride + phase_column) * g.channels;
+      };
+      if (hits == 0) {
+        for (int index = 0; index < g.batch * rows * columns; index++) __builtin_memset(output(index), 0, sizeof(float) * g.channels);
+        continue;
+      }
+      rows_by_panels(g.batch * rows * columns, g.channels, {g.out, hits}, nullptr, false, [&](int index, int hit) -> const float* {
+        const Position p = position_of(index, rows, columns);
+        const int h = (p.row * g.stride + phase_row + g.padding - kernel_row[hit]) / g.stride;
+        const int v = (p.column * g.stride + phase_column + g.padding - kernel_column[hit]) / g.stride;
+        const bool before = p.row * g.stride + phase_row + g.padding < kernel_row[hit] || p.column * g.stride + phase_column + g.padding < kernel_column[hit];
+        if (before || h >= g.out_height || v >= g.out_width) return zeros;
+        return dy + (((size_t)p.image * g.out_height + h) * g.out_width + v) * g.out;
+      }, output, [&](float* panel, int column, int count) {
+        for (int hit = 0; hit < hits; hit++)
+          for (int o = 0; o < g.out; o++) {
+            const float* source = w + ((size_t)o * taps + kernel_row[hit] * g.kernel_width + kernel_column[hit]) * g.channels + column;
+            float* row = panel + ((size_t)hit * g.out + o) * DENSE_COLUMNS;
+            for (int j = 0; j < count; j++) row[j] = source[j];
+            for (int j = count; j < DENSE_COLUMNS; j++) row[j] = 0;
+          }
+      });
+    }
+}
+
+// panel[t][j] = im2col(x)[position + t][column + j], zero beyond `columns`
+static void pack_positions(float* panel, const Geometry& g, const float* x, int position, int count, int column, int columns) {
+  if (g.is_matrix()) {
+    for (int t = 0; t < count; t++) {
+      const float* source = x + (size_t)(position + t) * g.channels + column;
+      float* row = panel + (size_t)t * DENSE_COLUMNS;
+      if (columns == DENSE_COLUMNS) {
+        for (int j = 0; j < DENSE_COLUMNS; j += LANES) store(row + j, load(source + j));
+      } else {
+        for (int j = 0; j < columns; j++) row[j] = source[j];
+        for (int j = columns; j < DENSE_COLUMNS; j++) row[j] = 0;
+      }
+    }
+    return;
+  }
+  for (int t = 0; t < count; t++) {
+    float* row = panel + (size_t)t * DENSE_COLUMNS;
+    copy_row(row, g, x, position_of(position + t, g.out_height, g.out_width), column, column + columns);
+    for (int j = columns; j < DENSE_COLUMNS; j++) row[j] = 0;
+  }
+}
+
+// How often the sum over T is cut: fixed by the shape alone, so that the order of additions is.
+static int weight_grad_splits(int positions, int rows, int columns) {
+  const int tiles = ceil_div(rows, 64) * ceil_div(columns, 64);
+  return max_of(1, min_of(positions / 2048, ceil_div(16, tiles)));
+}
+
+static void sum_splits(float* out, const float* partial, int splits, int count) {
+  parallel_chunks(count, 16384, [&](int from, int to) {
+    for (int i = from; i < to; i++) {
+      float sum = partial[i];
+      for (int s = 1; s < splits; s++) sum += partial[(size_t)s * count + i];
+      out[i] = sum;
+    }
+  });
+}
+
+static void weight_grad(float* dw, const float* dy, const float* x, const int32_t* geometry) {
+  const Geometry g(geometry);
+  const int rows = g.out, columns = g.inputs(), positions = g.positions(), panels = ceil_div(columns, DENSE_COLUMNS);
+  const int splits = weight_grad_splits(positions, rows, columns);
+  float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
+  // Enough tasks for the threads, and rows * DENSE_BLOCK floats of packed G within L2.
+  const int wanted = splits > 1 ? 1 : runtime->threads() * 2;
+  const int row_chunks = max_of(ceil_div(rows, 1024), runtime->threads() == 1 ? 1 : min_of(ceil_div(rows, 128), ceil_div(wanted, max_of(1, min_of(panels, 4)))));
+  const int chunk = ceil_div(ceil_div(rows, row_chunks), DENSE_ROWS) * DENSE_ROWS;
+  const int chunks = ceil_div(rows, chunk);
+  const int groups = max_of(1, min_of(panels, runtime->threads() == 1 ? 1 : ceil_div(wanted, chunks)));
+  parallel(splits * chunks * groups, [&](int task) {
+    const int split = task / (chunks * groups), first = task / groups % chunks * chunk, group = task % groups;
+    const int count = min_of(chunk, rows - first);
+    const int begin = (int64_t)positions * split / splits, end = (int64_t)positions * (split + 1) / splits;
+    const int panel_begin = panels * group / groups, panel_end = panels * (group + 1) / groups;
+    float* out = partial + (splits > 1 ? (size_t)split * rows * columns : 0);
+    float* packed = scratch<float>(SCRATCH_ROWS, (size_t)(chunk + DENSE_ROWS) * DENSE_BLOCK);
+    float* panel = scratch<float>(SCRATCH_STRIP, (size_t)DENSE_BLOCK * DENSE_COLUMNS);
+    if (begin == end)
+      for (int r = 0; r < count; r++) __builtin_memset(out + (size_t)(first + r) * columns, 0, sizeof(float) * columns);
+    for (int t = begin; t < end; t += DENSE_BLOCK) {
+      const int length = min_of(DENSE_BLOCK, end - t);
+      // packed: [tile of rows][t][DENSE_ROWS]; G is read along its rows
+      for (int k = 0; k < length; k++) {
+        const float* source = dy + (size_t)(t + k) * rows + first;
+        float* out_row = packed + (size_t)k * DENSE_ROWS;
+        int r = 0;
+        for (; r + DENSE_ROWS <= count; r += DENSE_ROWS, out_row += (size_t)length * DENSE_ROWS)
+          for (int m = 0; m < DENSE_ROWS; m++) out_row[m] = source[r + m];
+        for (int m = 0; r + m < count; m++) out_row[m] = source[r + m];
+      }
+      for (int p = panel_begin; p < panel_end; p++) {
+        const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);
+        pack_positions(panel, g, x, t, length, column, width);
+        for (int r = 0; r < count; r += DENSE_ROWS) {
+          const int tile_rows = min_of(DENSE_ROWS, count - r);
+          const float* a[DENSE_ROWS];
+          float* c[DENSE_ROWS];
+          for (int m = 0; m < tile_rows; m++) {
+            a[m] = packed + (size_t)r * length + m;
+            c[m] = out + (size_t)(first + r + m) * columns + column;
+          }
+          dense_tile_of(tile_rows, c, width, a, 1, length, DENSE_ROWS, panel, t > begin, nullptr);
+        }
+      }
+    }
+    runtime->count_multiplies((int64_t)count * (end - begin) * (min_of(columns, panel_end * DENSE_COLUMNS) - panel_begin * DENSE_COLUMNS));
+  });
+  if (splits > 1) sum_splits(dw, partial, splits, rows * columns);
+}

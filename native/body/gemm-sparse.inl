@@ -1,0 +1,226 @@
+// Sparse x dense GEMM: a packed N:M operand [rows, K] times dense panels [K][columns], skipping what was pruned.
+// A row group's slot broadcasts its v values and reads one panel row, chosen by the index: that load is the limit of
+// v = 1 and is shared by the rows of v = 2 and 4 (docs/design/0001).
+// Set by the including file: SPARSE_VECTORS_1, _2, _4, vectors of columns for v = 1, 2, 4.
+
+// strip[row][..] (+)= values x panel rows, for row groups from..to-1 of one block
+template <int V, int VECTORS>
+static void sparse_tile(float* strip, const float* values, const uint8_t* index, int slots, int groups, const float* panel, bool accumulate) {
+  constexpr int COLUMNS = VECTORS * LANES;
+  for (int group = 0; group < groups; group++, strip += V * COLUMNS) {
+    Vector sum[V][VECTORS];
+#pragma GCC unroll 4
+    for (int r = 0; r < V; r++)
+#pragma GCC unroll 8
+      for (int j = 0; j < VECTORS; j++) sum[r][j] = accumulate ? load(strip + (r * VECTORS + j) * LANES) : Vector{};
+    const float* value = values + (size_t)group * slots * V;
+    const uint8_t* at = index + (size_t)group * slots;
+#pragma GCC unroll SPARSE_UNROLL
+    for (int slot = 0; slot < slots; slot++) {
+      const float* row = panel + (size_t)at[slot] * COLUMNS;
+#pragma GCC unroll 4
+      for (int r = 0; r < V; r++) {
+        const Vector x = broadcast(value[slot * V + r]);
+#pragma GCC unroll 8
+        for (int j = 0; j < VECTORS; j++) sum[r][j] += x * load(row + j * LANES);
+      }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < V; r++)
+#pragma GCC unroll 8
+      for (int j = 0; j < VECTORS; j++) store(strip + (r * VECTORS + j) * LANES, sum[r][j]);
+  }
+}
+
+// panel[k][j] = rows[j][k] for k < length; rows beyond `valid` give zero
+template <int COLUMNS>
+static void pack_columns(float* panel, const float* const* rows, int valid, int length) {
+  for (int j = 0; j < COLUMNS; j += LANES) {
+    int k = 0;
+    if (j + LANES <= valid) {
+      const float* at[LANES];
+      for (int i = 0; i < LANES; i++) at[i] = rows[j + i];
+      for (; k + LANES <= length; k += LANES) {
+        transpose_block(panel + (size_t)k * COLUMNS + j, COLUMNS, at);
+        for (int i = 0; i < LANES; i++) at[i] += LANES;
+      }
+    }
+    for (; k < length; k++)
+      for (int i = j; i < j + LANES; i++) panel[(size_t)k * COLUMNS + i] = i < valid ? rows[i][k] : 0;
+  }
+}
+
+// out[j][row] = epilogue(strip[row][j]) for j < columns
+template <int COLUMNS>
+static void store_transposed(float* const* out, int columns, const float* strip, int first, int count, const float* bias, bool relu) {
+  for (int j = 0; j < columns; j += LANES) {
+    int row = 0;
+    if (j + LANES <= columns)
+      for (; row + LANES <= count; row += LANES) {
+        Vector r[LANES];
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) r[i] = load(strip + (size_t)(row + i) * COLUMNS + j);
+        transpose_round<1>(r);
+        const Vector add = bias ? load(bias + first + row) : Vector{};
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) {
+          Vector y = r[i] + add;
+          if (relu) y = y > 0 ? y : Vector{};
+          store(out[j + i] + first + row, y);
+        }
+      }
+    for (; row < count; row++)
+      for (int i = j; i < min_of(columns, j + LANES); i++) {
+        const float y = strip[(size_t)row * COLUMNS + i] + (bias ? bias[first + row] : 0);
+        out[i][first + row] = relu && !(y > 0) ? 0 : y;
+      }
+  }
+}
+
+struct Packed { const float* values; const uint8_t* index; int n, m; };
+
+// C[rows, columns] = pack x D, in strips of COLUMNS. fill(panel, k, length, column, valid): rows k.. of D.
+// emit(strip, first row, rows, column, valid): takes finished sums. The K range is begin..end, multiples of the block.
+template <int V, int VECTORS, class Fill, class Emit>
+static void strips(const Packed& pack, int rows, int k_count, int begin, int end, int first_group, int groups, int column, int columns, const Fill& fill, const Emit& emit) {
+  constexpr int COLUMNS = VECTORS * LANES;
+  const int block = pack_block(pack.m);
+  float* panel = scratch<float>(SCRATCH_STRIP, (size_t)128 * COLUMNS + (size_t)groups * V * COLUMNS);
+  float* strip = panel + (size_t)128 * COLUMNS;
+  for (int k = begin; k < end; k += block) {
+    const int length = min_of(block, k_count - k), slots = length / pack.m * pack.n;
+    fill(panel, k, length, column, columns);
+    const size_t at = slots_before(k, rows, pack.n, pack.m, V) + (size_t)first_group * slots;
+    sparse_tile<V, VECTORS>(strip, pack.values + at * V, pack.index + at, slots, groups, panel, k > begin);
+  }
+  const int first = first_group * V;
+  emit(strip, first, min_of(groups * V, rows - first), column, columns);
+  runtime->count_multiplies((int64_t)groups * V * ((end - begin) / pack.m * pack.n) * columns);
+}
+
+// All strips of a product, in parallel over strips and, where these are few, over row groups.
+template <int V, int VECTORS, class Fill, class Emit>
+static void all_strips(const Packed& pack, int rows, int k_count, int columns, const Fill& fill, const Emit& emit) {
+  constexpr int COLUMNS = VECTORS * LANES;
+  const int strip_count = ceil_div(columns, COLUMNS), groups = row_groups(rows, V);
+  const int wanted = runtime->threads() == 1 ? 1 : ceil_div(3 * runtime->threads(), strip_count);
+  // 2048 rows of a strip are half a MiB: the sums stay in L2.
+  const int chunks = max_of(ceil_div(groups * V, 2048), min_of(wanted, ceil_div(groups * V, 64)));
+  parallel(strip_count * chunks, [&](int task) {
+    const int column = task / chunks * COLUMNS, chunk = task % chunks;
+    // chunk borders on multiples of LANES rows keep the transposing stores whole
+    const int step = ceil_div(ceil_div(groups, chunks), LANES) * LANES;
+    const int first = min_of(groups, chunk * step), last = min_of(groups, first + step);
+    if (first < last)
+      strips<V, VECTORS>(pack, rows, k_count, 0, k_count, first, last - first, column, min_of(COLUMNS, columns - column), fill, emit);
+  });
+}
+
+// Calls body with V and the vectors of a strip as constants.
+template <class Body>
+static void with_vector(int v, const Body& body) {
+  struct One { static constexpr int V = 1, VECTORS = SPARSE_VECTORS_1; };
+  struct Two { static constexpr int V = 2, VECTORS = SPARSE_VECTORS_2; };
+  struct Four { static constexpr int V = 4, VECTORS = SPARSE_VECTORS_4; };
+  if (v == 1) body(One{});
+  else if (v == 2) body(Two{});
+  else body(Four{});
+}
+
+// D[k][j]: k runs over taps x channels of positions column + j; run_of(position, tap) points to a run of `channels`.
+template <int COLUMNS, class RunOf>
+static void fill_from_runs(float* panel, int k, int length, int column, int columns, int channels, const RunOf& run_of) {
+  const float* rows[COLUMNS];
+  for (int done = 0; done < length;) {
+    const int tap = (k + done) / channels, offset = (k + done) % channels;
+    const int run = min_of(min_of(length - done, channels - offset), ZEROS);
+    for (int j = 0; j < columns; j++) {
+      const float* p = run_of(column + j, tap);
+      rows[j] = p == zeros ? p : p + offset;
+    }
+    pack_columns<COLUMNS>(panel + (size_t)done * COLUMNS, rows, columns, run);
+    done += run;
+  }
+}
+
+static void forward_sparse(float* y, const float* x, const float* values, const uint8_t* index, const float* bias,
+                           const int32_t* geometry, int relu, int n, int m, int v) {
+  const Geometry g(geometry);
+  const Packed pack = {values, index, n, m};
+  with_vector(v, [&](auto size) {
+    constexpr int COLUMNS = decltype(size)::VECTORS * LANES;
+    all_strips<decltype(size)::V, decltype(size)::VECTORS>(pack, g.out, g.inputs(), g.positions(),
+      [&](float* panel, int k, int length, int column, int columns) {
+        fill_from_runs<COLUMNS>(panel, k, length, column, columns, g.channels, [&](int row, int tap) {
+          if (g.is_matrix()) return x + (size_t)row * g.channels;
+          return run_at(g, x, position_of(row, g.out_height, g.out_width), tap / g.kernel_width, tap % g.kernel_width);
+        });
+      },
+      [&](const float* strip, int first, int count, int column, int columns) {
+        float* out[COLUMNS];
+        for (int j = 0; j < columns; j++) out[j] = y + (size_t)(column + j) * g.out;
+        store_transposed<COLUMNS>(out, columns, strip, first, count, bias, relu);
+      });
+  });
+}
+
+static void input_grad_sparse(float* dx, const float* dy, const float* values, const uint8_t* index, const int32_t* geometry, int n, int m, int v) {
+  const Geometry g(geometry);
+  const Packed pack = {values, index, n, m};
+  with_vector(v, [&](auto size) {
+    constexpr int COLUMNS = decltype(size)::VECTORS * LANES;
+    all_strips<decltype(size)::V, decltype(size)::VECTORS>(pack, g.channels, g.taps() * g.out, g.batch * g.height * g.width,
+      [&](float* panel, int k, int length, int column, int columns) {
+        fill_from_runs<COLUMNS>(panel, k, length, column, columns, g.out, [&](int row, int tap) -> const float* {
+          const Position p = position_of(row, g.height, g.width);
+          const int h = p.row + g.padding - tap / g.kernel_width, u = p.column + g.padding - tap % g.kernel_width;
+          if (h < 0 || u < 0 || h % g.stride || u % g.stride || h / g.stride >= g.out_height || u / g.stride >= g.out_width) return zeros;
+          return dy + (((size_t)p.image * g.out_height + h / g.stride) * g.out_width + u / g.stride) * g.out;
+        });
+      },
+      [&](const float* strip, int first, int count, int column, int columns) {
+        float* out[COLUMNS];
+        for (int j = 0; j < columns; j++) out[j] = dx + (size_t)(column + j) * g.channels;
+        store_transposed<COLUMNS>(out, columns, strip, first, count, nullptr, false);
+      });
+  });
+}
+
+static void weight_grad_sparse(float* dw, const float* values, const uint8_t* index, const float* x, const int32_t* geometry, int n, int m, int v) {
+  const Geometry g(geometry);
+  const Packed pack = {values, index, n, m};
+  const int positions = g.positions(), columns_all = g.inputs(), block = pack_block(m);
+  const int splits = weight_grad_splits(positions, g.out, columns_all);
+  float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * g.out * columns_all) : dw;
+  with_vector(v, [&](auto size) {
+    constexpr int V = decltype(size)::V, COLUMNS = decltype(size)::VECTORS * LANES;
+    const auto fill = [&](float* panel, int t, int length, int column, int columns) {
+      for (int k = 0; k < length; k++) {
+        float* row = panel + (size_t)k * COLUMNS;
+        if (g.is_matrix()) {
+          const float* source = x + (size_t)(t + k) * g.channels + column;
+          if (columns == COLUMNS) for (int j = 0; j < COLUMNS; j += LANES) store(row + j, load(source + j));
+          else for (int j = 0; j < columns; j++) row[j] = source[j];
+        } else {
+          copy_row(row, g, x, position_of(t + k, g.out_height, g.out_width), column, column + columns);
+        }
+        for (int j = columns; j < COLUMNS; j++) row[j] = 0;
+      }
+    };
+    const auto emit_to = [&](float* out) {
+      return [&, out](const float* strip, int first, int count, int column, int columns) {
+        for (int r = 0; r < count; r++)
+          for (int j = 0; j < columns; j++) out[(size_t)(first + r) * columns_all + column + j] = strip[(size_t)r * COLUMNS + j];
+      };
+    };
+    if (splits == 1) return all_strips<V, decltype(size)::VECTORS>(pack, g.out, positions, columns_all, fill, emit_to(dw));
+    const int strip_count = ceil_div(columns_all, COLUMNS), blocks = ceil_div(positions, block);
+    parallel(splits * strip_count, [&](int task) {
+      const int split = task / strip_count, column = task % strip_count * COLUMNS;
+      const int begin = (int)((int64_t)blocks * split / splits) * block, end = min_of(positions, (int)((int64_t)blocks * (split + 1) / splits) * block);
+      strips<V, decltype(size)::VECTORS>(pack, g.out, positions, begin, end, 0, row_groups(g.out, V), column, min_of(COLUMNS, columns_all - column),
+                                         fill, emit_to(partial + (size_t)split * g.out * columns_all));
+    });
+  });
+  if (splits > 1) sum_splits(dw, partial, splits, g.out * columns_all);
+}
