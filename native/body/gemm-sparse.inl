@@ -15,7 +15,6 @@ static void sparse_tile(float* strip, const float* values, const uint8_t* index,
       for (int j = 0; j < VECTORS; j++) sum[r][j] = accumulate ? load(strip + (r * VECTORS + j) * LANES) : Vector{};
     const float* value = values + (size_t)group * slots * V;
     const uint8_t* at = index + (size_t)group * slots;
-#pragma GCC unroll SPARSE_UNROLL
     for (int slot = 0; slot < slots; slot++) {
       const float* row = panel + (size_t)at[slot] * COLUMNS;
 #pragma GCC unroll 4
@@ -116,15 +115,14 @@ static void all_strips(const Packed& pack, int rows, int k_count, int columns, c
   });
 }
 
+template <int V_, int VECTORS_> struct TileSize { static constexpr int V = V_, VECTORS = VECTORS_; };
+
 // Calls body with V and the vectors of a strip as constants.
 template <class Body>
 static void with_vector(int v, const Body& body) {
-  struct One { static constexpr int V = 1, VECTORS = SPARSE_VECTORS_1; };
-  struct Two { static constexpr int V = 2, VECTORS = SPARSE_VECTORS_2; };
-  struct Four { static constexpr int V = 4, VECTORS = SPARSE_VECTORS_4; };
-  if (v == 1) body(One{});
-  else if (v == 2) body(Two{});
-  else body(Four{});
+  if (v == 1) body(TileSize<1, SPARSE_VECTORS_1>{});
+  else if (v == 2) body(TileSize<2, SPARSE_VECTORS_2>{});
+  else body(TileSize<4, SPARSE_VECTORS_4>{});
 }
 
 // D[k][j]: k runs over taps x channels of positions column + j; run_of(position, tap) points to a run of `channels`.

@@ -1,0 +1,17 @@
+// Every kernel body for one instruction set, and its table. Included once by each isa file, inside of its namespace.
+#define LANES_AT_LEAST_4 1
+#include "vector.inl"
+#include "geometry.inl"
+#include "gemm-dense.inl"
+#include "pack.inl"
+#include "gemm-sparse.inl"
+#include "elementwise.inl"
+#include "norm-and-pool.inl"
+
+extern const KernelTable table;
+const KernelTable table = {
+  ISA_NAME,
+#define KERNEL(name, parameters) name,
+#include "../kernels.def"
+#undef KERNEL
+};

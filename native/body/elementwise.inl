@@ -1,0 +1,169 @@
+// Elementwise kernels and plain reductions: simple loops that the compiler vectorises for each instruction set.
+constexpr int CHUNK = 16384;
+
+static void add(float* y, const float* a, const float* b, int count, int relu) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) {
+    if (relu) for (int i = from; i < to; i++) { const float s = a[i] + b[i]; y[i] = s > 0 ? s : 0; }
+    else for (int i = from; i < to; i++) y[i] = a[i] + b[i];
+  });
+}
+
+static void scale(float* x, int count, float factor) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) x[i] *= factor; });
+}
+
+static void relu(float* y, const float* x, int count) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) y[i] = x[i] > 0 ? x[i] : 0; });
+}
+
+static void relu_backward(float* dx, const float* dy, const float* y, int count) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) dx[i] = y[i] > 0 ? dy[i] : 0; });
+}
+
+static void sum_of_squares(double* out, const float* x, int count) {
+  const int chunks = ceil_div(count, CHUNK);
+  double* partial = scratch<double>(SCRATCH_PARTIAL, chunks + 1);
+  parallel_chunks(count, CHUNK, [&](int from, int to) {
+    double lanes[8] = {};
+    int i = from;
+    for (; i + 8 <= to; i += 8)
+      for (int j = 0; j < 8; j++) lanes[j] += (double)x[i + j] * x[i + j];
+    for (; i < to; i++) lanes[0] += (double)x[i] * x[i];
+    double sum = 0;
+    for (int j = 0; j < 8; j++) sum += lanes[j];
+    partial[from / CHUNK] = sum;
+  });
+  *out = 0;
+  for (int i = 0; i < chunks; i++) *out += partial[i];
+}
+
+// sums of the columns of x [rows, columns], in row chunks of fixed size: partial [chunk][columns], then added in order
+static void column_sums(float* out, const float* x, int rows, int columns) {
+  constexpr int ROWS = 256;
+  const int chunks = ceil_div(rows, ROWS);
+  float* partial = scratch<float>(SCRATCH_PARTIAL, (size_t)max_of(1, chunks) * columns);
+  parallel_chunks(rows, ROWS, [&](int from, int to) {
+    float* sum = partial + (size_t)(from / ROWS) * columns;
+    for (int c = 0; c < columns; c++) sum[c] = 0;
+    for (int row = from; row < to; row++)
+      for (int c = 0; c < columns; c++) sum[c] += x[(size_t)row * columns + c];
+  });
+  for (int c = 0; c < columns; c++) out[c] = 0;
+  for (int chunk = 0; chunk < chunks; chunk++)
+    for (int c = 0; c < columns; c++) out[c] += partial[(size_t)chunk * columns + c];
+}
+
+// e^x by range reduction to [-ln2/2, ln2/2] and a degree-6 polynomial; relative error below 2e-7, no branches.
+static inline float exponential(float x) {
+  x = x > 88.0f ? 88.0f : x;
+  x = x < -87.0f ? -87.0f : x;
+  const float scaled = x * 1.44269504088896341f;
+  const int32_t power = (int32_t)(scaled + (scaled >= 0 ? 0.5f : -0.5f));
+  const float r = (x - power * 0.693359375f) + power * 2.12194440e-4f;
+  const float p = ((((((1.0f / 720) * r + 1.0f / 120) * r + 1.0f / 24) * r + 1.0f / 6) * r + 0.5f) * r + 1.0f) * r + 1.0f;
+  union { int32_t bits; float value; } two = {(power + 127) << 23};
+  return p * two.value;
+}
+
+// The normal distribution function by Abramowitz and Stegun 7.1.26: absolute error below 1e-7 (in erf 1.5e-7).
+static inline float normal_cdf(float x) {
+  const float z = __builtin_fabsf(x) * 0.70710678118654752f;
+  const float t = 1.0f / (1.0f + 0.3275911f * z);
+  const float tail = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t + 0.254829592f) * t * exponential(-z * z) * 0.5f;
+  return x >= 0 ? 1.0f - tail : tail;
+}
+
+static void gelu(float* y, const float* x, int count) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) y[i] = x[i] * normal_cdf(x[i]); });
+}
+
+static void gelu_backward(float* dx, const float* dy, const float* x, int count) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) {
+    for (int i = from; i < to; i++)
+      dx[i] = dy[i] * (normal_cdf(x[i]) + x[i] * 0.39894228040143268f * exponential(-0.5f * x[i] * x[i]));
+  });
+}
+
+// Philox 4x32-10, as in src/random.ts.
+static inline void philox(uint32_t* out, uint32_t k0, uint32_t k1, uint32_t c0, uint32_t c1) {
+  uint32_t x0 = c0, x1 = c1, x2 = 0, x3 = 0;
+  for (int round = 0; round < 10; round++) {
+    const uint64_t p0 = (uint64_t)0xd2511f53u * x0, p1 = (uint64_t)0xcd9e8d57u * x2;
+    const uint32_t y0 = (uint32_t)(p1 >> 32) ^ x1 ^ k0, y2 = (uint32_t)(p0 >> 32) ^ x3 ^ k1;
+    x1 = (uint32_t)p1;
+    x3 = (uint32_t)p0;
+    x0 = y0;
+    x2 = y2;
+    k0 += 0x9e3779b9u;
+    k1 += 0xbb67ae85u;
+  }
+  out[0] = x0, out[1] = x1, out[2] = x2, out[3] = x3;
+}
+
+static void dropout(float* y, const float* x, int count, float probability, int seed, int layer, int step) {
+  const float keep = 1.0f / (1.0f - probability);
+  const uint32_t threshold = (uint32_t)((double)probability * 4294967296.0);
+  parallel_chunks(count, CHUNK, [&](int from, int to) {
+    for (int i = from; i < to; i += 4) {
+      uint32_t words[4];
+      philox(words, (uint32_t)seed, (uint32_t)layer, (uint32_t)(i / 4), (uint32_t)step);
+      for (int j = i; j < min_of(to, i + 4); j++) y[j] = words[j - i] < threshold ? 0 : x[j] * keep;
+    }
+  });
+}
+
+// y [rows, to] = x [rows, from], cut or padded with zeros at the end of each row
+static void resize_channels(float* y, const float* x, int rows, int from, int to) {
+  const int kept = min_of(from, to);
+  parallel_chunks(rows, max_of(1, CHUNK / max_of(1, to)), [&](int begin, int end) {
+    for (int row = begin; row < end; row++) {
+      for (int c = 0; c < kept; c++) y[(size_t)row * to + c] = x[(size_t)row * from + c];
+      for (int c = kept; c < to; c++) y[(size_t)row * to + c] = 0;
+    }
+  });
+}
+
+// losses[row] = -log softmax(logits)[label]; dlogits = (softmax - one hot) / rows, the gradient of the mean loss
+static void softmax_cross_entropy(float* losses, float* dlogits, const float* logits, const int32_t* labels, int rows, int classes) {
+  parallel_chunks(rows, max_of(1, CHUNK / max_of(1, classes)), [&](int from, int to) {
+    for (int row = from; row < to; row++) {
+      const float* x = logits + (size_t)row * classes;
+      float* d = dlogits + (size_t)row * classes;
+      float largest = x[0];
+      for (int c = 1; c < classes; c++) largest = x[c] > largest ? x[c] : largest;
+      float sum = 0;
+      for (int c = 0; c < classes; c++) sum += d[c] = exponential(x[c] - largest);
+      losses[row] = (float)__builtin_log((double)sum) + largest - x[labels[row]];
+      const float share = 1.0f / (sum * rows);
+      for (int c = 0; c < classes; c++) d[c] *= share;
+      d[labels[row]] -= 1.0f / rows;
+    }
+  });
+}
+
+// PyTorch's SGD: decay is added to the gradient; Nesterov looks one step ahead.
+static void sgd(float* w, float* velocity, const float* grad, int count, float rate, float momentum, float decay, int nesterov) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) {
+    for (int i = from; i < to; i++) {
+      float g = grad[i] + decay * w[i];
+      if (velocity) {
+        velocity[i] = momentum * velocity[i] + g;
+        g = nesterov ? g + momentum * velocity[i] : velocity[i];
+      }
+      w[i] -= rate * g;
+    }
+  });
+}
+
+// AdamW: decoupled decay; correction1 = 1 - beta1^t, correction2 = 1 - beta2^t
+static void adam(float* w, float* m, float* v, const float* grad, int count, float rate, float beta1, float beta2, float epsilon, float decay, float correction1, float correction2) {
+  const float step = rate / correction1, root = 1.0f / __builtin_sqrtf(correction2);
+  parallel_chunks(count, CHUNK, [&](int from, int to) {
+    for (int i = from; i < to; i++) {
+      const float g = grad[i];
+      m[i] += (g - m[i]) * (1 - beta1);
+      v[i] = v[i] * beta2 + g * g * (1 - beta2);
+      w[i] = w[i] * (1 - rate * decay) - step * m[i] / (__builtin_sqrtf(v[i]) * root + epsilon);
+    }
+  });
+}

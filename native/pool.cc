@@ -1,0 +1,137 @@
+// The thread pool and the scratch memory of the addon.
+//
+// Tasks are claimed one by one; the join counts finished tasks, not threads, so a worker that the system keeps waiting
+// never holds the others up. Workers spin briefly after a job, then park. Why not OpenMP: docs/design/0001.
+#include "pool.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+constexpr int SLOTS = 8;
+constexpr int SPINS = 4000;  // about 40 us: longer than the gap between two kernels of a step, shorter than a time slice
+
+struct Job { void (*task)(void*, int); void* context; };
+
+// generation (24 bits) | count (20 bits) | next task (20 bits), in one word: a successful claim proves that the job it
+// read belongs to the same generation, because a job is only replaced after all of its tasks have finished.
+std::atomic<uint64_t> ticket{0};
+Job job;
+std::atomic<int> unfinished{0};
+std::atomic<int64_t> multiplies{0};
+std::vector<std::thread> workers;
+int thread_count = 1;
+std::atomic<bool> stopping{false};
+std::mutex parking;
+std::condition_variable wake;
+std::atomic<int> parked{0};
+thread_local bool inside_task = false;
+
+inline void pause_briefly() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+bool claim_and_run() {
+  uint64_t seen = ticket.load(std::memory_order_acquire);
+  for (;;) {
+    const int next = seen & 0xfffff, count = seen >> 20 & 0xfffff;
+    if (next >= count) return false;
+    const Job current = job;
+    if (!ticket.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel)) continue;
+    inside_task = true;
+    current.task(current.context, next);
+    inside_task = false;
+    unfinished.fetch_sub(1, std::memory_order_acq_rel);
+    return true;
+  }
+}
+
+void work() {
+  int idle = 0;
+  while (!stopping.load(std::memory_order_relaxed)) {
+    if (claim_and_run()) { idle = 0; continue; }
+    if (++idle < SPINS) { pause_briefly(); continue; }
+    std::unique_lock<std::mutex> lock(parking);
+    parked.fetch_add(1);
+    wake.wait(lock, [] { const uint64_t t = ticket.load(); return stopping.load() || (t & 0xfffff) < (t >> 20 & 0xfffff); });
+    parked.fetch_sub(1);
+    idle = 0;
+  }
+}
+
+void stop_workers() {
+  { std::lock_guard<std::mutex> lock(parking); stopping = true; }
+  wake.notify_all();
+  for (auto& worker : workers) worker.join();
+  workers.clear();
+  stopping = false;
+}
+
+constexpr int MAX_TASKS = 0xfffff;
+
+void run_parallel(int count, void (*task)(void*, int), void* context) {
+  if (thread_count == 1 || count < 2 || inside_task || count > MAX_TASKS) {
+    for (int i = 0; i < count; i++) task(context, i);
+    return;
+  }
+  job = {task, context};
+  unfinished.store(count, std::memory_order_relaxed);
+  const uint64_t generation = (ticket.load(std::memory_order_relaxed) >> 40) + 1;
+  ticket.store(generation << 40 | (uint64_t)count << 20, std::memory_order_seq_cst);
+  if (parked.load(std::memory_order_seq_cst) > 0) {
+    { std::lock_guard<std::mutex> lock(parking); }
+    wake.notify_all();
+  }
+  while (claim_and_run()) {}
+  while (unfinished.load(std::memory_order_acquire) > 0) pause_briefly();
+}
+
+struct Scratch {
+  void* memory[SLOTS] = {};
+  size_t size[SLOTS] = {};
+  ~Scratch() { for (void* m : memory) free(m); }
+};
+thread_local Scratch scratch;
+
+void* scratch_memory(int slot, size_t bytes) {
+  if (scratch.size[slot] < bytes) {
+    free(scratch.memory[slot]);
+    scratch.size[slot] = (bytes + bytes / 4 + 4095) / 4096 * 4096;
+    scratch.memory[slot] = aligned_alloc(4096, scratch.size[slot]);
+    if (!scratch.memory[slot]) abort();
+  }
+  return scratch.memory[slot];
+}
+
+const Runtime the_runtime = {
+  run_parallel, scratch_memory,
+  [](int64_t count) { multiplies.fetch_add(count, std::memory_order_relaxed); },
+  [] { return thread_count; },
+};
+
+}  // namespace
+
+const Runtime* const runtime = &the_runtime;
+
+void set_threads(int count) {
+  if (count == thread_count) return;
+  stop_workers();
+  thread_count = count;
+  for (int i = 1; i < count; i++) workers.emplace_back(work);
+}
+int threads() { return thread_count; }
+int64_t multiplies_done() { return multiplies.load(); }
+void stop_threads() { set_threads(1); }

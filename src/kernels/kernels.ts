@@ -1,0 +1,123 @@
+/**
+ * The kernel contract: every numeric loop of a training step, behind one interface with three backends.
+ * A backend is a set of functions over typed arrays; outputs are written in place, nothing is allocated for the caller,
+ * nothing is thrown. Shapes are the caller's duty (the ops check them). `js` is the oracle: short and obviously right.
+ * native/kernels.def is the same list for C++; the order of arguments is the same everywhere.
+ *
+ * Legend: T, I, O = batch*outHeight*outWidth, kernelHeight*kernelWidth*channels, out; activations are channels-last,
+ * weights [O, kernelHeight, kernelWidth, channels]; "| null" arguments may be left out.
+ */
+
+export type F32 = Float32Array;
+
+/** Eleven integers: batch height width channels kernelHeight kernelWidth stride padding outHeight outWidth out. */
+export type Geometry = Int32Array;
+
+/** The geometry of Y = X W^T with X [rows, inputs], W [outputs, inputs]. */
+export function matrixGeometry(rows: number, inputs: number, outputs: number): Geometry {
+  return Int32Array.of(rows, 1, 1, inputs, 1, 1, 1, 0, 1, 1, outputs);
+}
+
+/** Rows of K in one block of a pack: 128 rounded down to whole groups of m. Must equal native/body/pack.inl. */
+export function packBlock(m: number): number {
+  return 128 - (128 % m);
+}
+
+/** 32-bit words of one mask row: rows start on a word. */
+export function maskWords(k: number): number {
+  return Math.ceil(k / 32);
+}
+
+export interface Kernels {
+  readonly backend: "native" | "wasm" | "js";
+  /** What runs: "avx512", "avx2", "neon", "sse2", "simd128" or "scalar". */
+  readonly instructionSet: string;
+  readonly threads: number;
+  /** Multiply-adds that the GEMM kernels have executed so far: the proof that a sparse product skipped its zeros. */
+  multiplies(): number;
+
+  /** Zeroed memory of this backend; only such arrays may be passed to its kernels. */
+  float32(length: number): F32;
+  uint8(length: number): Uint8Array;
+  uint32(length: number): Uint32Array;
+  int32(length: number): Int32Array;
+  float64(length: number): Float64Array;
+
+  /** y [T, O] = im2col(x) w^T + bias, then max(0, .) if relu. */
+  forward(y: F32, x: F32, w: F32, bias: F32 | null, g: Geometry, relu: number): void;
+  /** dx [batch, height, width, channels] = col2im(dy w). */
+  inputGrad(dx: F32, dy: F32, w: F32, g: Geometry): void;
+  /** dw [O, I] = dy^T im2col(x). The order of additions depends on the shape alone. */
+  weightGrad(dw: F32, dy: F32, x: F32, g: Geometry): void;
+  /** forward with w [O, I] packed n:m along I. */
+  forwardSparse(y: F32, x: F32, values: F32, index: Uint8Array, bias: F32 | null, g: Geometry, relu: number, n: number, m: number, v: number): void;
+  /** inputGrad with w packed as its transpose [channels, kernel * O], n:m along kernel * O. */
+  inputGradSparse(dx: F32, dy: F32, values: F32, index: Uint8Array, g: Geometry, n: number, m: number, v: number): void;
+  /** weightGrad with dy packed as its transpose [O, T], n:m along T. */
+  weightGradSparse(dw: F32, values: F32, index: Uint8Array, x: F32, g: Geometry, n: number, m: number, v: number): void;
+
+  /**
+   * Keeps the n largest |w| of each m along k (v > 1: by the sum of |w| over v neighbouring rows; ties keep the lower
+   * index), and writes the pack, the mask and, if wanted, the masked dense copy. w [rows, k], k % m == 0.
+   */
+  pruneRows(values: F32, index: Uint8Array, mask: Uint32Array, masked: F32 | null, w: F32, rows: number, k: number, n: number, m: number, v: number): void;
+  /** The same under a given mask with exactly n kept in each m; v rows must share their support. */
+  packRows(values: F32, index: Uint8Array, masked: F32 | null, w: F32, mask: Uint32Array, rows: number, k: number, n: number, m: number, v: number): void;
+  /** grad += lambda * w where the mask is 0. */
+  maskedDecay(grad: F32, w: F32, mask: Uint32Array, rows: number, k: number, lambda: number): void;
+  /** x = 0 where the mask is 0. */
+  applyMask(x: F32, mask: Uint32Array, rows: number, k: number): void;
+
+  /** y = a + b, then max(0, .) if relu; y may be a or b. */
+  add(y: F32, a: F32, b: F32, count: number, relu: number): void;
+  scale(x: F32, count: number, factor: number): void;
+  /** out[0] = sum of x^2, in double precision. */
+  sumOfSquares(out: Float64Array, x: F32, count: number): void;
+  /** out [columns] = sums over the rows of x [rows, columns]. */
+  columnSums(out: F32, x: F32, rows: number, columns: number): void;
+  relu(y: F32, x: F32, count: number): void;
+  /** dx = dy where y > 0, else 0; dx may be dy. */
+  reluBackward(dx: F32, dy: F32, y: F32, count: number): void;
+  /** x Phi(x), the exact (erf) form. */
+  gelu(y: F32, x: F32, count: number): void;
+  geluBackward(dx: F32, dy: F32, x: F32, count: number): void;
+  /** y = x / (1 - probability) where Philox(seed, layer; i / 4, step)[i % 4] >= probability * 2^32, else 0. Its own backward. */
+  dropout(y: F32, x: F32, count: number, probability: number, seed: number, layer: number, step: number): void;
+  /** y [rows, to] = x [rows, from], cut or padded with zeros. */
+  resizeChannels(y: F32, x: F32, rows: number, from: number, to: number): void;
+
+  /** Training form over x [rows, channels]; writes the batch's mean and 1/sqrt(variance + epsilon), moves the running ones. */
+  batchNorm(y: F32, mean: F32, invStd: F32, runningMean: F32, runningVariance: F32, x: F32, gamma: F32, beta: F32, rows: number, channels: number, epsilon: number, momentum: number, relu: number): void;
+  batchNormInfer(y: F32, x: F32, gamma: F32, beta: F32, runningMean: F32, runningVariance: F32, rows: number, channels: number, epsilon: number, relu: number): void;
+  /** y: the forward's output if it ended in relu, else null. */
+  batchNormBackward(dx: F32, dgamma: F32, dbeta: F32, dy: F32, y: F32 | null, x: F32, gamma: F32, mean: F32, invStd: F32, rows: number, channels: number): void;
+  /** Windows of g (out = channels); winner: tap of the largest, the first of equals; padding never wins. */
+  maxPool(y: F32, winner: Uint8Array, x: F32, g: Geometry): void;
+  maxPoolBackward(dx: F32, dy: F32, winner: Uint8Array, g: Geometry): void;
+  /** Mean over the window; padding counts as zeros. */
+  averagePool(y: F32, x: F32, g: Geometry): void;
+  averagePoolBackward(dx: F32, dy: F32, g: Geometry): void;
+  /** losses [rows]; dlogits = (softmax - one hot) / rows, the gradient of their mean. */
+  softmaxCrossEntropy(losses: F32, dlogits: F32, logits: F32, labels: Int32Array, rows: number, classes: number): void;
+
+  /** PyTorch's SGD: g = grad + decay w; velocity = momentum velocity + g; w -= rate (g + momentum velocity | velocity). */
+  sgd(w: F32, velocity: F32 | null, grad: F32, count: number, rate: number, momentum: number, decay: number, nesterov: number): void;
+  /** AdamW with decoupled decay; correction1 = 1 - beta1^t, correction2 = 1 - beta2^t. */
+  adam(w: F32, m: F32, v: F32, grad: F32, count: number, rate: number, beta1: number, beta2: number, epsilon: number, decay: number, correction1: number, correction2: number): void;
+}
+
+/** The names of the methods above that are kernels, in the order of native/kernels.def. */
+export const KERNEL_NAMES = [
+  "forward", "inputGrad", "weightGrad", "forwardSparse", "inputGradSparse", "weightGradSparse",
+  "pruneRows", "packRows", "maskedDecay", "applyMask",
+  "add", "scale", "sumOfSquares", "columnSums", "relu", "reluBackward", "gelu", "geluBackward", "dropout", "resizeChannels",
+  "batchNorm", "batchNormInfer", "batchNormBackward", "maxPool", "maxPoolBackward", "averagePool", "averagePoolBackward",
+  "softmaxCrossEntropy", "sgd", "adam",
+] as const satisfies readonly (keyof Kernels)[];
+
+export type KernelName = (typeof KERNEL_NAMES)[number];
+
+/** A kernel's name in C++: forwardSparse is forward_sparse. */
+export function nativeName(name: KernelName): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
