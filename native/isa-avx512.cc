@@ -7,6 +7,9 @@
 #define SPARSE_VECTORS_1 4
 #define SPARSE_VECTORS_2 4
 #define SPARSE_VECTORS_4 4
+#define SPARSE_AT_ONCE_1 4
+#define SPARSE_AT_ONCE_2 2
+#define SPARSE_AT_ONCE_4 1
 #define ISA_NAME "avx512"
 namespace avx512 {
 #include "body/all.inl"

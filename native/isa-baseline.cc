@@ -12,6 +12,9 @@
 #define SPARSE_VECTORS_1 8
 #define SPARSE_VECTORS_2 4
 #define SPARSE_VECTORS_4 2
+#define SPARSE_AT_ONCE_1 1
+#define SPARSE_AT_ONCE_2 1
+#define SPARSE_AT_ONCE_4 1
 namespace baseline {
 #include "body/all.inl"
 }

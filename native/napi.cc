@@ -4,6 +4,7 @@
 #define NAPI_VERSION 8
 #include <node_api.h>
 
+#include <cstdio>
 #include <cstring>
 #include <tuple>
 #include <utility>

@@ -12,7 +12,8 @@ import { promisify } from "node:util";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const optional = process.argv.includes("--optional");
-const compiler = process.env.CXX ?? ["g++", "clang++", "c++"].find((name) => spawnSync(name, ["--version"]).status === 0);
+const compiler =
+  process.env.CXX ?? ["g++", "clang++", "c++"].find((name) => spawnSync(name, ["--version"]).status === 0);
 if (compiler === undefined || spawnSync(compiler, ["--version"]).status !== 0) {
   const message = `build:native: expected a C++ compiler (g++ or clang++), got ${compiler ?? "none"}. Install one for native speed`;
   console.log(`${message}; trisparse runs on WASM without it.`);
@@ -21,7 +22,15 @@ if (compiler === undefined || spawnSync(compiler, ["--version"]).status !== 0) {
 
 const headers = createRequire(import.meta.url)("node-api-headers") as { include_dir: string };
 const flags = ["-std=c++17", "-O3", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-math-errno", "-fno-trapping-math"];
-const warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-Wno-unused-function", "-Wno-unknown-pragmas"];
+const warnings = [
+  "-Wall",
+  "-Wextra",
+  "-Werror",
+  "-Wno-psabi",
+  "-Wno-unused-function",
+  "-Wno-unknown-pragmas",
+  "-Wno-maybe-uninitialized",
+];
 const instructionSets: Record<string, string[]> =
   process.arch === "x64"
     ? {

@@ -1,34 +1,44 @@
 // Sparse x dense GEMM: a packed N:M operand [rows, K] times dense panels [K][columns], skipping what was pruned.
 // A row group's slot broadcasts its v values and reads one panel row, chosen by the index: that load is the limit of
 // v = 1 and is shared by the rows of v = 2 and 4 (docs/design/0001).
-// Set by the including file: SPARSE_VECTORS_1, _2, _4, vectors of columns for v = 1, 2, 4.
+// Set by the including file for v = 1, 2, 4: SPARSE_VECTORS_v, vectors of columns, and SPARSE_AT_ONCE_v, row groups.
 
-// strip[row][..] (+)= values x panel rows, for row groups from..to-1 of one block
-template <int V, int VECTORS>
-static void sparse_tile(float* strip, const float* values, const uint8_t* index, int slots, int groups, const float* panel, bool accumulate) {
-  constexpr int COLUMNS = VECTORS * LANES;
-  for (int group = 0; group < groups; group++, strip += V * COLUMNS) {
-    Vector sum[V][VECTORS];
-#pragma GCC unroll 4
-    for (int r = 0; r < V; r++)
+// strip[row][..] (+)= values x panel rows, for AT_ONCE row groups of one block: independent sums hide the latency of FMA.
+template <int V, int VECTORS, int AT_ONCE>
+static inline void sparse_tile(float* strip, const float* values, const uint8_t* index, int slots, const float* panel, bool accumulate) {
+  constexpr int COLUMNS = VECTORS * LANES, ROWS = V * AT_ONCE;
+  Vector sum[ROWS][VECTORS];
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 8
-      for (int j = 0; j < VECTORS; j++) sum[r][j] = accumulate ? load(strip + (r * VECTORS + j) * LANES) : Vector{};
-    const float* value = values + (size_t)group * slots * V;
-    const uint8_t* at = index + (size_t)group * slots;
-    for (int slot = 0; slot < slots; slot++) {
-      const float* row = panel + (size_t)at[slot] * COLUMNS;
+    for (int j = 0; j < VECTORS; j++) sum[r][j] = accumulate ? load(strip + (r * VECTORS + j) * LANES) : Vector{};
+  for (int slot = 0; slot < slots; slot++) {
+#pragma GCC unroll 8
+    for (int group = 0; group < AT_ONCE; group++) {
+      const float* row = panel + (size_t)index[group * slots + slot] * COLUMNS;
+      const float* value = values + ((size_t)group * slots + slot) * V;
 #pragma GCC unroll 4
       for (int r = 0; r < V; r++) {
-        const Vector x = broadcast(value[slot * V + r]);
+        const Vector x = broadcast(value[r]);
 #pragma GCC unroll 8
-        for (int j = 0; j < VECTORS; j++) sum[r][j] += x * load(row + j * LANES);
+        for (int j = 0; j < VECTORS; j++) sum[group * V + r][j] += x * load(row + j * LANES);
       }
     }
-#pragma GCC unroll 4
-    for (int r = 0; r < V; r++)
-#pragma GCC unroll 8
-      for (int j = 0; j < VECTORS; j++) store(strip + (r * VECTORS + j) * LANES, sum[r][j]);
   }
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 8
+    for (int j = 0; j < VECTORS; j++) store(strip + (r * VECTORS + j) * LANES, sum[r][j]);
+}
+
+template <int V, int VECTORS, int AT_ONCE>
+static void sparse_tiles(float* strip, const float* values, const uint8_t* index, int slots, int groups, const float* panel, bool accumulate) {
+  constexpr int COLUMNS = VECTORS * LANES;
+  int group = 0;
+  for (; group + AT_ONCE <= groups; group += AT_ONCE)
+    sparse_tile<V, VECTORS, AT_ONCE>(strip + (size_t)group * V * COLUMNS, values + (size_t)group * slots * V, index + (size_t)group * slots, slots, panel, accumulate);
+  for (; group < groups; group++)
+    sparse_tile<V, VECTORS, 1>(strip + (size_t)group * V * COLUMNS, values + (size_t)group * slots * V, index + (size_t)group * slots, slots, panel, accumulate);
 }
 
 // panel[k][j] = rows[j][k] for k < length; rows beyond `valid` give zero
@@ -80,7 +90,7 @@ struct Packed { const float* values; const uint8_t* index; int n, m; };
 
 // C[rows, columns] = pack x D, in strips of COLUMNS. fill(panel, k, length, column, valid): rows k.. of D.
 // emit(strip, first row, rows, column, valid): takes finished sums. The K range is begin..end, multiples of the block.
-template <int V, int VECTORS, class Fill, class Emit>
+template <int V, int VECTORS, int AT_ONCE, class Fill, class Emit>
 static void strips(const Packed& pack, int rows, int k_count, int begin, int end, int first_group, int groups, int column, int columns, const Fill& fill, const Emit& emit) {
   constexpr int COLUMNS = VECTORS * LANES;
   const int block = pack_block(pack.m);
@@ -90,7 +100,7 @@ static void strips(const Packed& pack, int rows, int k_count, int begin, int end
     const int length = min_of(block, k_count - k), slots = length / pack.m * pack.n;
     fill(panel, k, length, column, columns);
     const size_t at = slots_before(k, rows, pack.n, pack.m, V) + (size_t)first_group * slots;
-    sparse_tile<V, VECTORS>(strip, pack.values + at * V, pack.index + at, slots, groups, panel, k > begin);
+    sparse_tiles<V, VECTORS, AT_ONCE>(strip, pack.values + at * V, pack.index + at, slots, groups, panel, k > begin);
   }
   const int first = first_group * V;
   emit(strip, first, min_of(groups * V, rows - first), column, columns);
@@ -98,7 +108,7 @@ static void strips(const Packed& pack, int rows, int k_count, int begin, int end
 }
 
 // All strips of a product, in parallel over strips and, where these are few, over row groups.
-template <int V, int VECTORS, class Fill, class Emit>
+template <int V, int VECTORS, int AT_ONCE, class Fill, class Emit>
 static void all_strips(const Packed& pack, int rows, int k_count, int columns, const Fill& fill, const Emit& emit) {
   constexpr int COLUMNS = VECTORS * LANES;
   const int strip_count = ceil_div(columns, COLUMNS), groups = row_groups(rows, V);
@@ -111,18 +121,18 @@ static void all_strips(const Packed& pack, int rows, int k_count, int columns, c
     const int step = ceil_div(ceil_div(groups, chunks), LANES) * LANES;
     const int first = min_of(groups, chunk * step), last = min_of(groups, first + step);
     if (first < last)
-      strips<V, VECTORS>(pack, rows, k_count, 0, k_count, first, last - first, column, min_of(COLUMNS, columns - column), fill, emit);
+      strips<V, VECTORS, AT_ONCE>(pack, rows, k_count, 0, k_count, first, last - first, column, min_of(COLUMNS, columns - column), fill, emit);
   });
 }
 
-template <int V_, int VECTORS_> struct TileSize { static constexpr int V = V_, VECTORS = VECTORS_; };
+template <int V_, int VECTORS_, int AT_ONCE_> struct TileSize { static constexpr int V = V_, VECTORS = VECTORS_, AT_ONCE = AT_ONCE_; };
 
 // Calls body with V and the vectors of a strip as constants.
 template <class Body>
 static void with_vector(int v, const Body& body) {
-  if (v == 1) body(TileSize<1, SPARSE_VECTORS_1>{});
-  else if (v == 2) body(TileSize<2, SPARSE_VECTORS_2>{});
-  else body(TileSize<4, SPARSE_VECTORS_4>{});
+  if (v == 1) body(TileSize<1, SPARSE_VECTORS_1, SPARSE_AT_ONCE_1>{});
+  else if (v == 2) body(TileSize<2, SPARSE_VECTORS_2, SPARSE_AT_ONCE_2>{});
+  else body(TileSize<4, SPARSE_VECTORS_4, SPARSE_AT_ONCE_4>{});
 }
 
 // D[k][j]: k runs over taps x channels of positions column + j; run_of(position, tap) points to a run of `channels`.
@@ -147,7 +157,7 @@ static void forward_sparse(float* y, const float* x, const float* values, const 
   const Packed pack = {values, index, n, m};
   with_vector(v, [&](auto size) {
     constexpr int COLUMNS = decltype(size)::VECTORS * LANES;
-    all_strips<decltype(size)::V, decltype(size)::VECTORS>(pack, g.out, g.inputs(), g.positions(),
+    all_strips<decltype(size)::V, decltype(size)::VECTORS, decltype(size)::AT_ONCE>(pack, g.out, g.inputs(), g.positions(),
       [&](float* panel, int k, int length, int column, int columns) {
         fill_from_runs<COLUMNS>(panel, k, length, column, columns, g.channels, [&](int row, int tap) {
           if (g.is_matrix()) return x + (size_t)row * g.channels;
@@ -167,7 +177,7 @@ static void input_grad_sparse(float* dx, const float* dy, const float* values, c
   const Packed pack = {values, index, n, m};
   with_vector(v, [&](auto size) {
     constexpr int COLUMNS = decltype(size)::VECTORS * LANES;
-    all_strips<decltype(size)::V, decltype(size)::VECTORS>(pack, g.channels, g.taps() * g.out, g.batch * g.height * g.width,
+    all_strips<decltype(size)::V, decltype(size)::VECTORS, decltype(size)::AT_ONCE>(pack, g.channels, g.taps() * g.out, g.batch * g.height * g.width,
       [&](float* panel, int k, int length, int column, int columns) {
         fill_from_runs<COLUMNS>(panel, k, length, column, columns, g.out, [&](int row, int tap) -> const float* {
           const Position p = position_of(row, g.height, g.width);
@@ -211,12 +221,12 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
           for (int j = 0; j < columns; j++) out[(size_t)(first + r) * columns_all + column + j] = strip[(size_t)r * COLUMNS + j];
       };
     };
-    if (splits == 1) return all_strips<V, decltype(size)::VECTORS>(pack, g.out, positions, columns_all, fill, emit_to(dw));
+    if (splits == 1) return all_strips<V, decltype(size)::VECTORS, decltype(size)::AT_ONCE>(pack, g.out, positions, columns_all, fill, emit_to(dw));
     const int strip_count = ceil_div(columns_all, COLUMNS), blocks = ceil_div(positions, block);
     parallel(splits * strip_count, [&](int task) {
       const int split = task / strip_count, column = task % strip_count * COLUMNS;
       const int begin = (int)((int64_t)blocks * split / splits) * block, end = min_of(positions, (int)((int64_t)blocks * (split + 1) / splits) * block);
-      strips<V, decltype(size)::VECTORS>(pack, g.out, positions, begin, end, 0, row_groups(g.out, V), column, min_of(COLUMNS, columns_all - column),
+      strips<V, decltype(size)::VECTORS, decltype(size)::AT_ONCE>(pack, g.out, positions, begin, end, 0, row_groups(g.out, V), column, min_of(COLUMNS, columns_all - column),
                                          fill, emit_to(partial + (size_t)split * g.out * columns_all));
     });
   });

@@ -50,7 +50,18 @@ export interface Kernels {
   /** dw [O, I] = dy^T im2col(x). The order of additions depends on the shape alone. */
   weightGrad(dw: F32, dy: F32, x: F32, g: Geometry): void;
   /** forward with w [O, I] packed n:m along I. */
-  forwardSparse(y: F32, x: F32, values: F32, index: Uint8Array, bias: F32 | null, g: Geometry, relu: number, n: number, m: number, v: number): void;
+  forwardSparse(
+    y: F32,
+    x: F32,
+    values: F32,
+    index: Uint8Array,
+    bias: F32 | null,
+    g: Geometry,
+    relu: number,
+    n: number,
+    m: number,
+    v: number,
+  ): void;
   /** inputGrad with w packed as its transpose [channels, kernel * O], n:m along kernel * O. */
   inputGradSparse(dx: F32, dy: F32, values: F32, index: Uint8Array, g: Geometry, n: number, m: number, v: number): void;
   /** weightGrad with dy packed as its transpose [O, T], n:m along T. */
@@ -60,9 +71,31 @@ export interface Kernels {
    * Keeps the n largest |w| of each m along k (v > 1: by the sum of |w| over v neighbouring rows; ties keep the lower
    * index), and writes the pack, the mask and, if wanted, the masked dense copy. w [rows, k], k % m == 0.
    */
-  pruneRows(values: F32, index: Uint8Array, mask: Uint32Array, masked: F32 | null, w: F32, rows: number, k: number, n: number, m: number, v: number): void;
+  pruneRows(
+    values: F32,
+    index: Uint8Array,
+    mask: Uint32Array,
+    masked: F32 | null,
+    w: F32,
+    rows: number,
+    k: number,
+    n: number,
+    m: number,
+    v: number,
+  ): void;
   /** The same under a given mask with exactly n kept in each m; v rows must share their support. */
-  packRows(values: F32, index: Uint8Array, masked: F32 | null, w: F32, mask: Uint32Array, rows: number, k: number, n: number, m: number, v: number): void;
+  packRows(
+    values: F32,
+    index: Uint8Array,
+    masked: F32 | null,
+    w: F32,
+    mask: Uint32Array,
+    rows: number,
+    k: number,
+    n: number,
+    m: number,
+    v: number,
+  ): void;
   /** grad += lambda * w where the mask is 0. */
   maskedDecay(grad: F32, w: F32, mask: Uint32Array, rows: number, k: number, lambda: number): void;
   /** x = 0 where the mask is 0. */
@@ -87,10 +120,47 @@ export interface Kernels {
   resizeChannels(y: F32, x: F32, rows: number, from: number, to: number): void;
 
   /** Training form over x [rows, channels]; writes the batch's mean and 1/sqrt(variance + epsilon), moves the running ones. */
-  batchNorm(y: F32, mean: F32, invStd: F32, runningMean: F32, runningVariance: F32, x: F32, gamma: F32, beta: F32, rows: number, channels: number, epsilon: number, momentum: number, relu: number): void;
-  batchNormInfer(y: F32, x: F32, gamma: F32, beta: F32, runningMean: F32, runningVariance: F32, rows: number, channels: number, epsilon: number, relu: number): void;
+  batchNorm(
+    y: F32,
+    mean: F32,
+    invStd: F32,
+    runningMean: F32,
+    runningVariance: F32,
+    x: F32,
+    gamma: F32,
+    beta: F32,
+    rows: number,
+    channels: number,
+    epsilon: number,
+    momentum: number,
+    relu: number,
+  ): void;
+  batchNormInfer(
+    y: F32,
+    x: F32,
+    gamma: F32,
+    beta: F32,
+    runningMean: F32,
+    runningVariance: F32,
+    rows: number,
+    channels: number,
+    epsilon: number,
+    relu: number,
+  ): void;
   /** y: the forward's output if it ended in relu, else null. */
-  batchNormBackward(dx: F32, dgamma: F32, dbeta: F32, dy: F32, y: F32 | null, x: F32, gamma: F32, mean: F32, invStd: F32, rows: number, channels: number): void;
+  batchNormBackward(
+    dx: F32,
+    dgamma: F32,
+    dbeta: F32,
+    dy: F32,
+    y: F32 | null,
+    x: F32,
+    gamma: F32,
+    mean: F32,
+    invStd: F32,
+    rows: number,
+    channels: number,
+  ): void;
   /** Windows of g (out = channels); winner: tap of the largest, the first of equals; padding never wins. */
   maxPool(y: F32, winner: Uint8Array, x: F32, g: Geometry): void;
   maxPoolBackward(dx: F32, dy: F32, winner: Uint8Array, g: Geometry): void;
@@ -101,21 +171,71 @@ export interface Kernels {
   softmaxCrossEntropy(losses: F32, dlogits: F32, logits: F32, labels: Int32Array, rows: number, classes: number): void;
 
   /** PyTorch's SGD: g = grad + decay w; velocity = momentum velocity + g; w -= rate (g + momentum velocity | velocity). */
-  sgd(w: F32, velocity: F32 | null, grad: F32, count: number, rate: number, momentum: number, decay: number, nesterov: number): void;
+  sgd(
+    w: F32,
+    velocity: F32 | null,
+    grad: F32,
+    count: number,
+    rate: number,
+    momentum: number,
+    decay: number,
+    nesterov: number,
+  ): void;
   /** AdamW with decoupled decay; correction1 = 1 - beta1^t, correction2 = 1 - beta2^t. */
-  adam(w: F32, m: F32, v: F32, grad: F32, count: number, rate: number, beta1: number, beta2: number, epsilon: number, decay: number, correction1: number, correction2: number): void;
+  adam(
+    w: F32,
+    m: F32,
+    v: F32,
+    grad: F32,
+    count: number,
+    rate: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    decay: number,
+    correction1: number,
+    correction2: number,
+  ): void;
 }
 
-/** The names of the methods above that are kernels, in the order of native/kernels.def. */
-export const KERNEL_NAMES = [
-  "forward", "inputGrad", "weightGrad", "forwardSparse", "inputGradSparse", "weightGradSparse",
-  "pruneRows", "packRows", "maskedDecay", "applyMask",
-  "add", "scale", "sumOfSquares", "columnSums", "relu", "reluBackward", "gelu", "geluBackward", "dropout", "resizeChannels",
-  "batchNorm", "batchNormInfer", "batchNormBackward", "maxPool", "maxPoolBackward", "averagePool", "averagePoolBackward",
-  "softmaxCrossEntropy", "sgd", "adam",
-] as const satisfies readonly (keyof Kernels)[];
+export type KernelName = Exclude<
+  keyof Kernels,
+  "backend" | "instructionSet" | "threads" | "multiplies" | "float32" | "uint8" | "uint32" | "int32" | "float64"
+>;
 
-export type KernelName = (typeof KERNEL_NAMES)[number];
+/** The names of the methods above that are kernels, in the order of native/kernels.def. */
+export const KERNEL_NAMES: readonly KernelName[] = [
+  "forward",
+  "inputGrad",
+  "weightGrad",
+  "forwardSparse",
+  "inputGradSparse",
+  "weightGradSparse",
+  "pruneRows",
+  "packRows",
+  "maskedDecay",
+  "applyMask",
+  "add",
+  "scale",
+  "sumOfSquares",
+  "columnSums",
+  "relu",
+  "reluBackward",
+  "gelu",
+  "geluBackward",
+  "dropout",
+  "resizeChannels",
+  "batchNorm",
+  "batchNormInfer",
+  "batchNormBackward",
+  "maxPool",
+  "maxPoolBackward",
+  "averagePool",
+  "averagePoolBackward",
+  "softmaxCrossEntropy",
+  "sgd",
+  "adam",
+];
 
 /** A kernel's name in C++: forwardSparse is forward_sparse. */
 export function nativeName(name: KernelName): string {

@@ -14,7 +14,13 @@ type Addon = {
 
 /** Where the addon for this platform lies, built or shipped. */
 export function addonPath(): string {
-  return join(dirname(fileURLToPath(import.meta.url)), "..", "..", "prebuilds", `${process.platform}-${process.arch}.node`);
+  return join(
+    dirname(fileURLToPath(import.meta.url)),
+    "..",
+    "..",
+    "prebuilds",
+    `${process.platform}-${process.arch}.node`,
+  );
 }
 
 /**
@@ -24,14 +30,24 @@ export function addonPath(): string {
 export function nativeKernels(threads: number, instructionSet?: string): Kernels {
   const path = addonPath();
   if (!existsSync(path)) {
-    throw expected("native kernels", `the addon at ${path}`, "no such file", 'Run "npm run build:native" (needs g++ or clang++), or use the wasm backend');
+    throw expected(
+      "native kernels",
+      `the addon at ${path}`,
+      "no such file",
+      'Run "npm run build:native" (needs g++ or clang++), or use the wasm backend',
+    );
   }
   const addon = createRequire(import.meta.url)(path) as Addon;
   const available = Object.keys(addon.instructionSets);
   const chosen = instructionSet ?? available[0];
   const functions = addon.instructionSets[chosen];
   if (functions === undefined) {
-    throw expected("native kernels", `an instruction set of this machine (${available.join(", ")})`, chosen, "Choose one of these");
+    throw expected(
+      "native kernels",
+      `an instruction set of this machine (${available.join(", ")})`,
+      chosen,
+      "Choose one of these",
+    );
   }
   addon.setThreads(threads);
   const kernels = {
