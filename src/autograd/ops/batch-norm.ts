@@ -1,0 +1,76 @@
+import type { Tensor } from "../../tensor/tensor.ts";
+import { record } from "../tape.ts";
+import { requireShape } from "./shapes.ts";
+
+/** The running statistics of a batch norm, [channels] each; moved in place by the training form. */
+export interface RunningStatistics {
+  readonly mean: Float32Array;
+  readonly variance: Float32Array;
+}
+
+export interface BatchNormOptions {
+  /** Added to the variance. Default 1e-5. */
+  readonly epsilon?: number | undefined;
+  /** Share of the new statistics in the running ones. Default 0.1. */
+  readonly momentum?: number | undefined;
+  /** ReLU in the same pass. */
+  readonly relu?: boolean | undefined;
+}
+
+/** (x - mean) / sqrt(variance + epsilon) * gamma + beta over the rows of x [..., C], statistics of the batch. */
+export function batchNorm(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  running: RunningStatistics,
+  { epsilon = 1e-5, momentum = 0.1, relu = false }: BatchNormOptions = {},
+): Tensor {
+  const { device } = x;
+  const { kernels } = device;
+  const [rows, channels] = rowsAndChannels(x, gamma, beta);
+  const y = device.buffer(x.size);
+  const mean = device.buffer(channels);
+  const invStd = device.buffer(channels);
+  const { data } = x;
+  const scale = gamma.data;
+  kernels.batchNorm(
+    ...[y, mean, invStd, running.mean, running.variance, data, scale, beta.data] as const,
+    ...[rows, channels, epsilon, momentum, Number(relu)] as const,
+  );
+  return record("batchNorm", [x, gamma, beta], x.shape, y, (dy, grads) => {
+    const dgamma = grads.into(1);
+    const dbeta = grads.into(2);
+    const dx = grads.into(0);
+    const unused = dx === null || dgamma === null || dbeta === null ? device.buffer(x.size) : null;
+    const or = (wanted: Float32Array | null, length: number): Float32Array =>
+      wanted ?? (unused === null ? device.buffer(length) : unused.length === length ? unused : device.buffer(length));
+    kernels.batchNormBackward(
+      ...[or(dx, x.size), or(dgamma, channels), or(dbeta, channels)] as const,
+      ...[dy, relu ? y : null, data, scale, mean, invStd, rows, channels] as const,
+    );
+  });
+}
+
+/** The same with the running statistics in place of the batch's; not differentiable. */
+export function batchNormInfer(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  running: RunningStatistics,
+  { epsilon = 1e-5, relu = false }: BatchNormOptions = {},
+): Tensor {
+  const [rows, channels] = rowsAndChannels(x, gamma, beta);
+  const y = x.device.buffer(x.size);
+  const { mean, variance } = running;
+  x.device.kernels.batchNormInfer(y, x.data, gamma.data, beta.data, mean, variance, rows, channels, epsilon, Number(relu));
+  return record("batchNormInfer", [x], x.shape, y, () => {
+    throw new TypeError("batchNormInfer: has no gradient");
+  });
+}
+
+function rowsAndChannels(x: Tensor, gamma: Tensor, beta: Tensor): [number, number] {
+  const channels = x.shape[x.shape.length - 1];
+  requireShape("batchNorm: gamma", gamma, [channels]);
+  requireShape("batchNorm: beta", beta, [channels]);
+  return [x.size / channels, channels];
+}

@@ -1,0 +1,15 @@
+import type { Tensor } from "../../tensor/tensor.ts";
+import { record } from "../tape.ts";
+
+/** The last axis cut or padded with zeros at its end to `channels`. */
+export function resizeChannels(x: Tensor, channels: number): Tensor {
+  const { kernels } = x.device;
+  const from = x.shape[x.shape.length - 1];
+  const rows = x.size / from;
+  const y = x.device.buffer(rows * channels);
+  kernels.resizeChannels(y, x.data, rows, from, channels);
+  return record("resizeChannels", [x], [...x.shape.slice(0, -1), channels], y, (dy, grads) => {
+    const dx = grads.into(0);
+    if (dx !== null) kernels.resizeChannels(dx, dy, rows, channels, from);
+  });
+}

@@ -1,0 +1,51 @@
+/**
+ * N:M patterns: exactly N entries kept in each group of M neighbours along the contraction dimension.
+ * With vV, V neighbouring rows of W share one choice. N is the number kept, as in the literature on 2:4.
+ */
+import { expected } from "../errors.ts";
+
+export interface Pattern {
+  /** Entries kept in a group. */
+  readonly n: number;
+  /** Entries of a group, 2..16. */
+  readonly m: number;
+  /** Rows that share a choice: 1, 2 or 4. */
+  readonly v: number;
+}
+
+/** Reads "2:4", "1:16", "2:4v2". Throws where N >= M, M > 16 or V is not 1, 2, 4. */
+export function parsePattern(text: string): Pattern {
+  const parts = /^(\d+):(\d+)(?:v(\d+))?$/.exec(text);
+  const [n, m, v] = parts ? [Number(parts[1]), Number(parts[2]), Number(parts[3] ?? 1)] : [0, 0, 0];
+  if (parts === null || n < 1 || n >= m || m > 16 || ![1, 2, 4].includes(v)) {
+    throw expected(
+      "pattern",
+      "N:M or N:MvV with 1 <= N < M <= 16 and V of 1, 2, 4",
+      JSON.stringify(text),
+      "N is the number kept of M neighbours: 2:4 halves the weights, 1:4 keeps a quarter",
+    );
+  }
+  return { n, m, v };
+}
+
+/** "2:4" or "2:4v2". */
+export function patternName({ n, m, v }: Pattern): string {
+  return v === 1 ? `${n}:${m}` : `${n}:${m}v${v}`;
+}
+
+/** Why groups of this pattern cannot tile an axis of this length, or undefined if they can. No remainder is padded. */
+export function misfit(pattern: Pattern, axisLength: number): string | undefined {
+  if (axisLength % pattern.m === 0) return undefined;
+  return `${axisLength} input${axisLength === 1 ? "" : "s"} cannot be cut into groups of ${pattern.m}`;
+}
+
+/** Bits of one index in the compact encoding: the position within a group. */
+export function indexBits({ m }: Pattern): number {
+  return Math.ceil(Math.log2(m));
+}
+
+/** Bytes of a packed [rows, k] matrix: f32 values, and one bit-packed index a kept entry of each v rows. */
+export function packedBytes(pattern: Pattern, rows: number, k: number): number {
+  const groups = Math.ceil(rows / pattern.v) * (k / pattern.m) * pattern.n;
+  return 4 * rows * (k / pattern.m) * pattern.n + Math.ceil((groups * indexBits(pattern)) / 8);
+}
