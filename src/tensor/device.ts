@@ -23,11 +23,13 @@ export class Device {
   recording = true;
   #step = 0;
   #inside = false;
-  readonly #free = new Map<number, F32[]>();
-  readonly #used: F32[] = [];
+  readonly #floats: Pool<F32>;
+  readonly #bytes: Pool<Uint8Array>;
 
   constructor(kernels: Kernels) {
     this.kernels = kernels;
+    this.#floats = new Pool((length) => kernels.float32(length));
+    this.#bytes = new Pool((length) => kernels.uint8(length));
   }
 
   /** 0 outside of a step, else the number of the step that is running. */
@@ -48,7 +50,8 @@ export class Device {
       return result;
     } finally {
       this.#inside = false;
-      for (const buffer of this.#used.splice(0)) this.#put(buffer);
+      this.#floats.takeBack();
+      this.#bytes.takeBack();
     }
   }
 
@@ -65,25 +68,21 @@ export class Device {
 
   /** Memory for a tensor of this scope: from the pool, holding anything, inside of a step; new outside. */
   buffer(length: number): F32 {
-    if (!this.#inside) return this.kernels.float32(length);
-    const buffer = this.#free.get(length)?.pop() ?? this.kernels.float32(length);
-    this.#used.push(buffer);
-    return buffer;
+    return this.#inside ? this.#floats.lend(length) : this.kernels.float32(length);
+  }
+
+  /** The same for bytes. */
+  bytes(length: number): Uint8Array {
+    return this.#inside ? this.#bytes.lend(length) : this.kernels.uint8(length);
   }
 
   /** Memory that is given back by `release`, earlier than the end of the step. */
   temporary(length: number): F32 {
-    return this.#free.get(length)?.pop() ?? this.kernels.float32(length);
+    return this.#floats.take(length);
   }
 
   release(buffer: F32): void {
-    this.#put(buffer);
-  }
-
-  #put(buffer: F32): void {
-    const list = this.#free.get(buffer.length);
-    if (list) list.push(buffer);
-    else this.#free.set(buffer.length, [buffer]);
+    this.#floats.put(buffer);
   }
 
   /** Runs a kernel and adds its time to one of the clocks. */
@@ -98,5 +97,38 @@ export class Device {
     const read = { ...this.clocks };
     this.clocks.forward = this.clocks.inputGrad = this.clocks.weightGrad = this.clocks.pack = 0;
     return read;
+  }
+}
+
+/** Arrays waiting to be used again, by length. */
+class Pool<T extends { readonly length: number }> {
+  readonly #make: (length: number) => T;
+  readonly #free = new Map<number, T[]>();
+  #lent: T[] = [];
+
+  constructor(make: (length: number) => T) {
+    this.#make = make;
+  }
+
+  take(length: number): T {
+    return this.#free.get(length)?.pop() ?? this.#make(length);
+  }
+
+  put(array: T): void {
+    const list = this.#free.get(array.length);
+    if (list) list.push(array);
+    else this.#free.set(array.length, [array]);
+  }
+
+  /** Like take, until takeBack. */
+  lend(length: number): T {
+    const array = this.take(length);
+    this.#lent.push(array);
+    return array;
+  }
+
+  takeBack(): void {
+    for (const array of this.#lent) this.put(array);
+    this.#lent = [];
   }
 }

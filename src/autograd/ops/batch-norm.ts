@@ -1,3 +1,4 @@
+import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { requireShape } from "./shapes.ts";
@@ -38,16 +39,11 @@ export function batchNorm(
     ...[rows, channels, epsilon, momentum, Number(relu)] as const,
   );
   return record("batchNorm", [x, gamma, beta], x.shape, y, (dy, grads) => {
-    const dgamma = grads.into(1);
-    const dbeta = grads.into(2);
-    const dx = grads.into(0);
-    const unused = dx === null || dgamma === null || dbeta === null ? device.buffer(x.size) : null;
-    const or = (wanted: Float32Array | null, length: number): Float32Array =>
-      wanted ?? (unused === null ? device.buffer(length) : unused.length === length ? unused : device.buffer(length));
-    kernels.batchNormBackward(
-      ...[or(dx, x.size), or(dgamma, channels), or(dbeta, channels)] as const,
-      ...[dy, relu ? y : null, data, scale, mean, invStd, rows, channels] as const,
-    );
+    const dx = grads.into(0) ?? device.buffer(x.size);
+    const dgamma = grads.into(1) ?? device.buffer(channels);
+    const dbeta = grads.into(2) ?? device.buffer(channels);
+    const output = relu ? y : null;
+    kernels.batchNormBackward(dx, dgamma, dbeta, dy, output, data, scale, mean, invStd, rows, channels);
   });
 }
 
@@ -64,7 +60,7 @@ export function batchNormInfer(
   const { mean, variance } = running;
   x.device.kernels.batchNormInfer(y, x.data, gamma.data, beta.data, mean, variance, rows, channels, epsilon, Number(relu));
   return record("batchNormInfer", [x], x.shape, y, () => {
-    throw new TypeError("batchNormInfer: has no gradient");
+    throw expected("batch norm", "training mode for a backward pass", "evaluation mode", "Call model.train() before the step");
   });
 }
 
