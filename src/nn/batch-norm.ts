@@ -1,0 +1,30 @@
+import { batchNorm, batchNormInfer } from "../autograd/ops/batch-norm.ts";
+import { Parameter, type Tensor } from "../tensor/tensor.ts";
+import { type Birth, Buffer, FusingModule } from "./module.ts";
+
+/** Batch normalisation over all axes but the last, of `channels`; epsilon 1e-5, momentum 0.1, as in PyTorch. */
+export class BatchNorm extends FusingModule {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly runningMean: Buffer;
+  readonly runningVariance: Buffer;
+
+  constructor(channels: number, { device }: Birth) {
+    super();
+    this.weight = new Parameter(device, [channels]);
+    this.weight.data.fill(1);
+    this.bias = new Parameter(device, [channels]);
+    this.runningMean = new Buffer(device.kernels.float32(channels));
+    this.runningVariance = new Buffer(device.kernels.float32(channels));
+    this.runningVariance.data.fill(1);
+  }
+
+  override forward(x: Tensor, relu = false): Tensor {
+    const running = {
+      mean: this.runningMean.data as Float32Array,
+      variance: this.runningVariance.data as Float32Array,
+    };
+    const form = this.training ? batchNorm : batchNormInfer;
+    return form(x, this.weight, this.bias, running, { relu });
+  }
+}

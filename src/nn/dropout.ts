@@ -1,0 +1,22 @@
+import { dropout } from "../autograd/ops/dropout.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type Birth, Buffer, Module } from "./module.ts";
+
+/** Zeroes values with `probability` in training, does nothing in evaluation. Counts its draws, so that a run can be replayed. */
+export class Dropout extends Module {
+  readonly probability: number;
+  /** Seed, layer, and the number of the next draw. */
+  readonly draw: Buffer;
+
+  constructor(probability: number, { random }: Birth) {
+    super();
+    this.probability = probability;
+    this.draw = new Buffer(Uint32Array.of(random.bits(), random.bits(), 0));
+  }
+
+  override forward(x: Tensor): Tensor {
+    if (!this.training || this.probability === 0) return x;
+    const [seed, layer] = Int32Array.from(this.draw.data);
+    return dropout(x, this.probability, { seed, layer, step: this.draw.data[2]++ });
+  }
+}

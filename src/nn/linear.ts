@@ -1,0 +1,32 @@
+import { linear } from "../autograd/ops/linear.ts";
+import { Parameter, type Tensor } from "../tensor/tensor.ts";
+import { fanInUniform, type Initialiser } from "./initialisers.ts";
+import { type Birth, FusingModule } from "./module.ts";
+
+export interface LinearOptions {
+  /** Default true. */
+  readonly bias?: boolean | undefined;
+  /** Default fanInUniform, for weight and bias as in PyTorch. */
+  readonly initialiser?: Initialiser | undefined;
+}
+
+/** y [T, outputs] = x [T, inputs] W^T + bias. */
+export class Linear extends FusingModule {
+  /** [outputs, inputs]. */
+  readonly weight: Parameter;
+  /** [outputs], or null. */
+  readonly bias: Parameter | null;
+
+  constructor(inputs: number, outputs: number, birth: Birth, options: LinearOptions = {}) {
+    super();
+    const { bias = true, initialiser = fanInUniform } = options;
+    this.weight = new Parameter(birth.device, [outputs, inputs]);
+    initialiser(this.weight.data, inputs, outputs, birth.random);
+    this.bias = bias ? new Parameter(birth.device, [outputs]) : null;
+    if (this.bias !== null) fanInUniform(this.bias.data, inputs, outputs, birth.random);
+  }
+
+  override forward(x: Tensor, relu = false): Tensor {
+    return linear(x, this.weight, this.bias, relu);
+  }
+}

@@ -1,0 +1,45 @@
+import { averagePool, globalAveragePool } from "../autograd/ops/average-pool.ts";
+import { maxPool } from "../autograd/ops/max-pool.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Module } from "./module.ts";
+
+export interface PoolOptions {
+  /** Default: the kernel. */
+  readonly stride?: number | undefined;
+  /** Default 0. */
+  readonly padding?: number | undefined;
+}
+
+abstract class Pool extends Module {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+
+  constructor(kernel: number, { stride = kernel, padding = 0 }: PoolOptions = {}) {
+    super();
+    this.kernel = kernel;
+    this.stride = stride;
+    this.padding = padding;
+  }
+}
+
+/** The largest value of each window of images [B, H, W, C]. */
+export class MaxPool extends Pool {
+  override forward(x: Tensor): Tensor {
+    return maxPool(x, this.kernel, this);
+  }
+}
+
+/** The mean of each window; padding counts as zeros. */
+export class AveragePool extends Pool {
+  override forward(x: Tensor): Tensor {
+    return averagePool(x, this.kernel, this);
+  }
+}
+
+/** The mean of each channel: [B, H, W, C] to [B, C]. */
+export class GlobalAveragePool extends Module {
+  override forward(x: Tensor): Tensor {
+    return globalAveragePool(x);
+  }
+}

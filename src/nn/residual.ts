@@ -1,0 +1,37 @@
+import { add } from "../autograd/ops/add.ts";
+import { averagePool } from "../autograd/ops/average-pool.ts";
+import { resizeChannels } from "../autograd/ops/resize-channels.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Module } from "./module.ts";
+
+/** relu(body(x) + shortcut(x)); without a shortcut x itself. */
+export class Residual extends Module {
+  readonly body: Module;
+  readonly shortcut: Module | null;
+
+  constructor(body: Module, shortcut: Module | null = null) {
+    super();
+    this.body = body;
+    this.shortcut = shortcut;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return add(this.body.forward(x), this.shortcut?.forward(x) ?? x, true);
+  }
+}
+
+/** The shortcut without parameters: every stride-th pixel, new channels zero (He et al. 2016, section 4.2, option A). */
+export class SubsamplingShortcut extends Module {
+  readonly stride: number;
+  readonly channels: number;
+
+  constructor(stride: number, channels: number) {
+    super();
+    this.stride = stride;
+    this.channels = channels;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return resizeChannels(averagePool(x, 1, { stride: this.stride }), this.channels);
+  }
+}
