@@ -1,0 +1,8 @@
+/** The table of methods for weights: recipes, the command line and the conformance suite go through it. */
+import type { WeightMethodEntry } from "../method.ts";
+import { asp } from "./asp.ts";
+import { dense } from "./dense.ts";
+import { srSte } from "./sr-ste.ts";
+import { ste } from "./ste.ts";
+
+export const weightMethods: readonly WeightMethodEntry[] = [dense, asp, srSte, ste];

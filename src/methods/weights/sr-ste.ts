@@ -1,0 +1,22 @@
+import type { WeightMethodEntry } from "../method.ts";
+
+/**
+ * SR-STE: the straight-through estimator with a decay of the weights that are pruned at this step, which keeps masks
+ * from flipping to and fro. Source: Zhou et al. 2021, section 4; the term is added to the gradient, as in the authors'
+ * code, with the mask of the forward that made it. With clipping it is added after it (Hu et al. 2024).
+ */
+export const srSte: WeightMethodEntry = {
+  name: "sr-ste",
+  title: "SR-STE",
+  about: "STE with a decay of the pruned weights",
+  source: "Zhou et al. 2021, section 4",
+  sparse: true,
+  hyperParameters: {
+    lambda: { default: 2e-4, min: 0, max: 1, about: "strength of the decay; 0 is STE" },
+  },
+  make: ({ lambda = srSte.hyperParameters.lambda.default } = {}) => ({
+    name: "sr-ste",
+    beforeForward: (site) => site.prune(),
+    onGradient: (site) => site.decayPruned(lambda),
+  }),
+};

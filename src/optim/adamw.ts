@@ -1,0 +1,34 @@
+import { type Rate, rateAt } from "./schedule.ts";
+import type { Transform } from "./transform.ts";
+
+export interface AdamWOptions {
+  readonly rate: Rate;
+  /** Defaults 0.9 and 0.999. */
+  readonly betas?: readonly [number, number] | undefined;
+  /** Default 1e-8. */
+  readonly epsilon?: number | undefined;
+  /** Decoupled: w -= rate * weightDecay * w. Default 0.01. */
+  readonly weightDecay?: number | undefined;
+}
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), step for step PyTorch's AdamW. */
+export function adamW({ rate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01 }: AdamWOptions): Transform {
+  const [beta1, beta2] = betas;
+  return {
+    name: "adamW",
+    applies: true,
+    init: ({ device, size }) => ({ moment1: device.kernels.float32(size), moment2: device.kernels.float32(size) }),
+    update: (slots, step) => {
+      const now = rateAt(rate, step);
+      const [correction1, correction2] = betas.map((beta) => 1 - beta ** (step + 1));
+      for (const { parameter, memory } of slots) {
+        const { data, grad, size, device } = parameter;
+        const { moment1, moment2 } = memory;
+        device.kernels.adam(
+          ...[data, moment1, moment2, grad, size, now, beta1, beta2] as const,
+          ...[epsilon, weightDecay, correction1, correction2] as const,
+        );
+      }
+    },
+  };
+}

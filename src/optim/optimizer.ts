@@ -1,0 +1,44 @@
+import { expected } from "../errors.ts";
+import type { Module } from "../nn/module.ts";
+import type { Parameter } from "../tensor/tensor.ts";
+import type { Memory, Transform } from "./transform.ts";
+
+/** Trains a model's parameters: call zeroGrad, then backward, then step. */
+export class Optimizer {
+  /** Steps taken. */
+  steps = 0;
+  readonly #transform: Transform;
+  readonly #parameters: ReadonlyMap<string, Parameter>;
+  readonly #memories: ReadonlyMap<string, Memory>;
+
+  constructor(model: Module, transform: Transform) {
+    if (!transform.applies) {
+      throw expected("Optimizer", "a transform that applies the step", transform.name, "Chain it before sgd or adamW");
+    }
+    this.#transform = transform;
+    this.#parameters = model.namedParameters();
+    this.#memories = new Map([...this.#parameters].map(([name, parameter]) => [name, transform.init(parameter)]));
+  }
+
+  zeroGrad(): void {
+    for (const parameter of this.#parameters.values()) parameter.zeroGrad();
+  }
+
+  /** Changes the parameters that have a gradient. */
+  step(): void {
+    const slots = [...this.#parameters]
+      .filter(([, parameter]) => parameter.hasGrad)
+      .map(([name, parameter]) => ({ parameter, memory: this.#memories.get(name)! }));
+    this.#transform.update(slots, this.steps++);
+    for (const { parameter } of slots) parameter.touch();
+  }
+
+  /** The arrays of the transforms, as "<parameter>.<memory>": to be saved, or written to when a run goes on. */
+  memories(): Map<string, Float32Array> {
+    const all = new Map<string, Float32Array>();
+    for (const [name, memory] of this.#memories) {
+      for (const [key, array] of Object.entries(memory)) all.set(`${name}.${key}`, array);
+    }
+    return all;
+  }
+}

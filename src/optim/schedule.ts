@@ -1,0 +1,44 @@
+/** Learning rates that change with the step (counted from 0). */
+import { expected } from "../errors.ts";
+
+export type Schedule = (step: number) => number;
+
+/** What optimisers take: a number stays as it is. */
+export type Rate = number | Schedule;
+
+export function rateAt(rate: Rate, step: number): number {
+  return typeof rate === "number" ? rate : rate(step);
+}
+
+export interface WarmupCosineOptions {
+  /** The highest rate. */
+  readonly rate: number;
+  /** Steps in all; later ones get the final rate. */
+  readonly steps: number;
+  /** Steps of the linear rise to `rate`. Default 0. */
+  readonly warmup?: number | undefined;
+  /** The rate at the end. Default 0. */
+  readonly final?: number | undefined;
+}
+
+/** A linear warm-up, then half a cosine down to the final rate (Loshchilov and Hutter 2017, equation 5, one cycle). */
+export function warmupCosine({ rate, steps, warmup = 0, final = 0 }: WarmupCosineOptions): Schedule {
+  if (!(steps >= 1 && warmup >= 0 && warmup < steps)) {
+    throw expected("warmupCosine", "0 <= warmup < steps", `warmup ${warmup}, steps ${steps}`, "Shorten the warm-up");
+  }
+  return (step) => {
+    if (step < warmup) return (rate * (step + 1)) / warmup;
+    const done = Math.min(1, (step - warmup) / (steps - warmup));
+    return final + ((rate - final) * (1 + Math.cos(Math.PI * done))) / 2;
+  };
+}
+
+/** `rate` times `factor` for each of the milestones (in steps) that has passed. */
+export function stepwise(rate: number, milestones: readonly number[], factor = 0.1): Schedule {
+  return (step) => rate * factor ** milestones.filter((milestone) => step >= milestone).length;
+}
+
+/** Runs `schedule` anew from each of these steps on. */
+export function restarting(schedule: Schedule, at: readonly number[]): Schedule {
+  return (step) => schedule(step - Math.max(0, ...at.filter((begin) => begin <= step)));
+}

@@ -1,0 +1,28 @@
+import { type Rate, rateAt } from "./schedule.ts";
+import type { Transform } from "./transform.ts";
+
+export interface SgdOptions {
+  readonly rate: Rate;
+  /** Default 0. */
+  readonly momentum?: number | undefined;
+  /** Default false. */
+  readonly nesterov?: boolean | undefined;
+  /** L2, added to the gradient. Default 0. */
+  readonly weightDecay?: number | undefined;
+}
+
+/** Stochastic gradient descent, step for step PyTorch's. One array a parameter with momentum, none without. */
+export function sgd({ rate, momentum = 0, nesterov = false, weightDecay = 0 }: SgdOptions): Transform {
+  return {
+    name: "sgd",
+    applies: true,
+    init: ({ device, size }) => (momentum === 0 ? {} : { velocity: device.kernels.float32(size) }),
+    update: (slots, step) => {
+      const now = rateAt(rate, step);
+      for (const { parameter, memory } of slots) {
+        const { data, grad, size, device } = parameter;
+        device.kernels.sgd(data, memory.velocity ?? null, grad, size, now, momentum, weightDecay, Number(nesterov));
+      }
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * Optimisers as transforms of gradients. A chain runs from the raw gradients to the step itself:
+ * chain(clipByGlobalNorm(1), adamW({ rate: 1e-3 })). Everything happens in place; the last transform, and only it,
+ * writes to the weights.
+ */
+import { expected } from "../errors.ts";
+import type { F32 } from "../kernels/kernels.ts";
+import type { Parameter } from "../tensor/tensor.ts";
+
+/** Arrays a transform keeps for one parameter, by name: saved with a checkpoint. */
+export type Memory = Readonly<Record<string, F32>>;
+
+/** A parameter that has a gradient at this step, with the memory of the chain. */
+export interface Slot {
+  readonly parameter: Parameter;
+  readonly memory: Memory;
+}
+
+export interface Transform {
+  readonly name: string;
+  /** Whether it writes to the weights: the last of a chain. */
+  readonly applies: boolean;
+  /** Zeroed arrays for one parameter; names are unique within a chain. */
+  init(parameter: Parameter): Memory;
+  /** step counts from 0. Parameters without a gradient are left out of slots. */
+  update(slots: readonly Slot[], step: number): void;
+}
+
+/** Runs transforms in order. Throws unless exactly the last one applies the step. */
+export function chain(...transforms: readonly Transform[]): Transform {
+  const names = transforms.map(({ name }) => name).join(", ");
+  transforms.forEach(({ name, applies }, i) => {
+    if (applies !== (i === transforms.length - 1)) {
+      throw expected(
+        `chain(${names})`,
+        "one transform that applies the step (sgd, adamW), at the end",
+        applies ? `${name} before the end` : `${name} at the end`,
+        "Put clipping and the like first and the optimiser last",
+      );
+    }
+  });
+  if (transforms.length === 0) throw expected("chain", "at least one transform", "none", "End it with sgd or adamW");
+  return {
+    name: `chain(${names})`,
+    applies: true,
+    init: (parameter) => {
+      const memory: Record<string, F32> = {};
+      for (const transform of transforms) {
+        for (const [key, array] of Object.entries(transform.init(parameter))) {
+          if (key in memory) throw expected(`chain(${names})`, "memories of different names", `${key} twice`, "Rename one");
+          memory[key] = array;
+        }
+      }
+      return memory;
+    },
+    update: (slots, step) => {
+      for (const transform of transforms) transform.update(slots, step);
+    },
+  };
+}
