@@ -1,0 +1,168 @@
+/**
+ * Recipes: a run as data. One zod definition gives the type, the JSON schema and the errors.
+ * Table-driven parts (methods, data sets, models) come from their tables, so a new line there is a new key here.
+ */
+import { z } from "zod";
+import { sources } from "../data/sources.ts";
+import { expected, nearest } from "../errors.ts";
+import { weightMethods } from "../methods/weights/methods.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+
+const names = (list: readonly string[]): [string, ...string[]] => list as [string, ...string[]];
+const count = z.int().min(1);
+const widths = z.array(count).min(1).max(16);
+
+const model = z.discriminatedUnion("name", [
+  z.strictObject({
+    name: z.literal("mlp"),
+    hidden: widths.default([512, 512]).describe("widths of the hidden layers"),
+    dropout: z.number().min(0).max(0.9).default(0).describe("behind each hidden layer"),
+  }),
+  z.strictObject({
+    name: z.literal("cnn"),
+    widths: widths.default([32, 64, 128]).describe("channels of the 3x3 convolutions"),
+  }),
+  z.strictObject({ name: z.literal("lenet") }),
+  z.strictObject({
+    name: z.literal("resnet"),
+    depth: z.union([z.literal(8), z.literal(20), z.literal(32)]).default(20),
+  }),
+]);
+
+const schedule = z
+  .strictObject({
+    name: z.enum(["constant", "cosine", "step"]).default("cosine"),
+    warmup: z.number().min(0).max(0.5).default(0.05).describe("share of all steps with a linear rise"),
+    milestones: z.array(z.number().min(0).max(1)).default([0.5, 0.75]).describe("step: shares at which the rate drops"),
+    factor: z.number().min(0).max(1).default(0.1).describe("step: what it is multiplied by"),
+  })
+  .prefault({});
+
+const optimiser = z
+  .discriminatedUnion("name", [
+    z.strictObject({
+      name: z.literal("adamw"),
+      rate: z.number().gt(0).default(1e-3),
+      weightDecay: z.number().min(0).default(0.01),
+      clip: z.number().gt(0).nullable().default(null).describe("largest global norm of the gradients"),
+      schedule,
+    }),
+    z.strictObject({
+      name: z.literal("sgd"),
+      rate: z.number().gt(0).default(0.05),
+      momentum: z.number().min(0).lt(1).default(0.9),
+      nesterov: z.boolean().default(false),
+      weightDecay: z.number().min(0).default(5e-4),
+      clip: z.number().gt(0).nullable().default(null),
+      schedule,
+    }),
+  ])
+  .prefault({ name: "adamw" });
+
+const pattern = z.string().superRefine((text, context) => {
+  try {
+    parsePattern(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+  }
+});
+
+const method = z
+  .discriminatedUnion(
+    "name",
+    weightMethods.map((entry) => {
+      const numbers = Object.entries(entry.hyperParameters).map(
+        ([name, { min, max, about, default: value }]) =>
+          [name, z.number().min(min).max(max).default(value).describe(about)] as const,
+      );
+      const sparse = entry.sparse ? { pattern: pattern.default("2:4").describe("N:M or N:MvV") } : {};
+      return z.strictObject({ name: z.literal(entry.name), ...sparse, ...Object.fromEntries(numbers) }).describe(entry.about);
+    }) as unknown as [z.ZodObject<{ name: z.ZodLiteral<string> }>],
+  )
+  .prefault({ name: "sr-ste" });
+
+const recipe = z
+  .strictObject({
+    $schema: z.string().optional(),
+    about: z.string().optional().describe("one line for readers"),
+    data: z
+      .strictObject({
+        name: z.enum(names(Object.keys(sources))).default("digits"),
+        dir: z.string().optional().describe("folder that holds the files; without it they are fetched once"),
+        train: count.optional().describe("use only the first images"),
+        test: count.optional().describe("test on the first images only"),
+        augment: z.boolean().default(false).describe("mirror and shift training images"),
+      })
+      .prefault({}),
+    model: model.prefault({ name: "mlp" }),
+    method,
+    optimiser,
+    epochs: count.default(5),
+    batch: count.default(128),
+    seed: z.int().min(0).max(0xffffffff).default(1),
+  })
+  .describe("A training run of trisparse");
+
+/** A complete recipe: every default filled in. */
+export type Recipe = Omit<z.infer<typeof recipe>, "method"> & { method: MethodChoice };
+
+/** A method with its pattern (none for dense) and its numbers. */
+export interface MethodChoice {
+  readonly name: string;
+  readonly pattern?: string;
+  readonly [hyperParameter: string]: string | number | undefined;
+}
+
+/** The JSON schema of recipes, for editors. */
+export function recipeSchema(): object {
+  return z.toJSONSchema(recipe, { io: "input" });
+}
+
+/** Checks a recipe and fills in its defaults. Throws one error that names every problem, with the nearest known key. */
+export function parseRecipe(value: unknown, where = "recipe"): Recipe {
+  const parsed = recipe.safeParse(value);
+  if (parsed.success) return parsed.data as unknown as Recipe;
+  throw expected(where, "a recipe as recipes/schema.json describes", parsed.error.issues.map((issue) => explain(issue, value)).join("; "), "Correct these keys");
+}
+
+function explain(issue: z.core.$ZodIssue, value: unknown): string {
+  const at = issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+  if (issue.code === "unrecognized_keys") {
+    const known = keysAt(issue.path, value);
+    return issue.keys
+      .map((key) => {
+        const near = nearest(key, known);
+        return `${at}unknown key "${key}"${near === undefined ? "" : ` (perhaps you mean "${near}")`}`;
+      })
+      .join("; ");
+  }
+  const given = issue.path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  const shown = given === undefined ? "" : `, got ${JSON.stringify(given)}`;
+  if (issue.code === "invalid_value" || (issue.code === "invalid_union" && typeof given === "string")) {
+    const options = issue.code === "invalid_value" ? issue.values.map(String) : namesAt(issue.path);
+    const near = typeof given === "string" ? nearest(given, options) : undefined;
+    return `${at}${options.length > 0 ? `expected one of ${options.join(", ")}` : issue.message}${shown}${near === undefined ? "" : ` (perhaps you mean "${near}")`}`;
+  }
+  return `${at}${issue.message}${shown}`;
+}
+
+type Schema = { properties?: Record<string, Schema & { const?: string }>; oneOf?: Schema[]; anyOf?: Schema[] };
+
+function schemasAt(path: readonly PropertyKey[]): Schema[] {
+  let schemas: Schema[] = [recipeSchema() as Schema];
+  const opened = (list: Schema[]): Schema[] => list.flatMap((schema) => [schema, ...opened([...(schema.oneOf ?? []), ...(schema.anyOf ?? [])])]);
+  for (const key of path) schemas = opened(schemas).flatMap((schema) => schema.properties?.[String(key)] ?? []);
+  return opened(schemas);
+}
+
+function keysAt(path: readonly PropertyKey[], value: unknown): string[] {
+  const given = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  const name = (given as { name?: unknown } | undefined)?.name;
+  const schemas = schemasAt(path).filter(({ properties }) => properties !== undefined);
+  const same = schemas.filter(({ properties }) => properties?.name?.const === name);
+  return (same.length > 0 ? same : schemas).flatMap(({ properties }) => Object.keys(properties ?? {}));
+}
+
+function namesAt(path: readonly PropertyKey[]): string[] {
+  return schemasAt(path.slice(0, -1)).flatMap(({ properties }) => properties?.name?.const ?? []);
+}

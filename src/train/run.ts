@@ -1,0 +1,232 @@
+/**
+ * One run of a recipe: model, data, method and optimiser, advanced step by step; saved and brought back bit for bit.
+ * A step is batch, forward, backward, update, pruning and packing: all of it is in its time. Watching masks is not.
+ */
+import { backward } from "../autograd/tape.ts";
+import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
+import { Batches, flipAndCrop } from "../data/batches.ts";
+import type { Dataset, Split } from "../data/dataset.ts";
+import { expected } from "../errors.ts";
+import { weightMethods } from "../methods/weights/methods.ts";
+import { cnn } from "../nn/models/cnn.ts";
+import { lenet } from "../nn/models/lenet.ts";
+import { mlp } from "../nn/models/mlp.ts";
+import { resnet } from "../nn/models/resnet.ts";
+import { type Birth, loadState, type Module, stateOf } from "../nn/module.ts";
+import { adamW } from "../optim/adamw.ts";
+import { clipByGlobalNorm } from "../optim/clip.ts";
+import { Optimizer } from "../optim/optimizer.ts";
+import { restarting, type Schedule, stepwise, warmupCosine } from "../optim/schedule.ts";
+import { sgd } from "../optim/sgd.ts";
+import { chain, type Transform } from "../optim/transform.ts";
+import { Random } from "../random.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+import type { Clocks, Device } from "../tensor/device.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Recipe } from "./recipe.ts";
+import { planLayers, Sparsity } from "./sparsity.ts";
+
+/** What one step did; milliseconds. */
+export interface StepRecord {
+  readonly step: number;
+  readonly loss: number;
+  readonly ms: number;
+  readonly gemmMs: Clocks;
+  /** Mask entries that changed, over all sparse layers. */
+  readonly flips: number;
+}
+
+/** Mean loss and share of right answers. */
+export interface Evaluation {
+  readonly loss: number;
+  readonly accuracy: number;
+}
+
+/** Arrays by name: what a checkpoint holds. */
+export type RunState = Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array | Float64Array }>;
+
+const EVALUATION_BATCH = 500;
+// "init": the stream of first weights
+const INIT_STREAM = 0x696e6974;
+
+export class Run {
+  readonly recipe: Recipe;
+  readonly device: Device;
+  readonly model: Module;
+  readonly sparsity: Sparsity | null;
+  readonly batches: Batches;
+  /** Steps of the whole run. */
+  readonly steps: number;
+  /** Steps done. */
+  step = 0;
+  readonly #data: Dataset;
+  readonly #optimizer: Optimizer;
+  readonly #labels: Int32Array;
+
+  constructor(recipe: Recipe, data: Dataset, device: Device) {
+    this.recipe = recipe;
+    this.device = device;
+    this.#data = data;
+    const { batch, seed } = recipe;
+    this.batches = new Batches(data, { batch, seed, ...(recipe.data.augment ? { augment: flipAndCrop } : {}) });
+    this.steps = recipe.epochs * this.batches.stepsPerEpoch;
+    this.model = buildModel(recipe.model, data, { device, random: new Random(seed, INIT_STREAM) });
+
+    const { name, pattern, ...numbers } = recipe.method;
+    const entry = weightMethods.find((method) => method.name === name)!;
+    const method = entry.make(numbers as Record<string, number>);
+    this.sparsity = entry.sparse ? new Sparsity(this.model, method, parsePattern(pattern ?? "2:4"), this.steps) : null;
+    const rate = restarting(scheduleOf(recipe.optimiser, this.steps), method.restarts?.(this.steps) ?? []);
+    const optimiser = optimiserOf(recipe.optimiser, rate);
+    const applied = this.sparsity?.around(optimiser) ?? optimiser;
+    const { clip } = recipe.optimiser;
+    this.#optimizer = new Optimizer(this.model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));
+    this.#labels = device.kernels.int32(Math.max(batch, EVALUATION_BATCH));
+  }
+
+  get done(): boolean {
+    return this.step >= this.steps;
+  }
+
+  /** The plan in words, for reports; of the dense run too. */
+  get plan(): ReturnType<typeof planLayers> {
+    return this.sparsity?.layers ?? planLayers(this.model, { n: 1, m: 1, v: 1 }).map((layer) => ({
+      ...layer,
+      pattern: null,
+      routes: { forward: "dense", inputGrad: "dense", weightGrad: "dense" },
+      reason: "method dense",
+    }));
+  }
+
+  /** Takes one step. Throws on a loss that is not finite; the weights then are what made it. */
+  advance(): StepRecord {
+    const { device } = this;
+    device.readClocks();
+    const begin = performance.now();
+    const loss = device.step(() => {
+      const x = this.#images(this.batches.batch, (pixels, labels) => this.batches.fill(this.step, pixels, labels));
+      const result = crossEntropy(this.model.forward(x), this.#labels.subarray(0, this.batches.batch));
+      this.#optimizer.zeroGrad();
+      backward(result);
+      const value = result.item();
+      if (!Number.isFinite(value)) {
+        throw expected(
+          `training with ${this.recipe.method.name}, step ${this.step}`,
+          "a finite loss",
+          String(value),
+          `Lower the learning rate (${this.recipe.optimiser.rate}) or set optimiser.clip to 1; the last checkpoint is intact`,
+        );
+      }
+      this.#optimizer.step();
+      return value;
+    });
+    const ms = performance.now() - begin;
+    const flips = this.sparsity?.observe() ?? 0;
+    return { step: this.step++, loss, ms, gemmMs: device.readClocks(), flips };
+  }
+
+  /** Mean loss and accuracy over a split, in evaluation mode. */
+  evaluate(split: Split = this.#data.test): Evaluation {
+    this.model.eval();
+    let loss = 0;
+    let right = 0;
+    for (let from = 0; from < split.count; from += EVALUATION_BATCH) {
+      const count = Math.min(EVALUATION_BATCH, split.count - from);
+      this.device.step(() =>
+        this.device.withoutGradients(() => {
+          const x = this.#images(count, (pixels, labels) => this.batches.fillRange(split, from, from + count, pixels, labels));
+          const labels = this.#labels.subarray(0, count);
+          const logits = this.model.forward(x);
+          loss += crossEntropy(logits, labels).item() * count;
+          right += countRight(logits, labels);
+        }),
+      );
+    }
+    this.model.train();
+    return { loss: loss / split.count, accuracy: right / split.count };
+  }
+
+  #images(count: number, fill: (pixels: Float32Array, labels: Int32Array) => void): Tensor {
+    const [height, width, channels] = this.#data.shape;
+    const pixels = this.device.buffer(count * height * width * channels);
+    fill(pixels, this.#labels);
+    return new Tensor(this.device, [count, height, width, channels], pixels);
+  }
+
+  /** The trained weights as they are used: pruned entries are zero. */
+  trainedWeights(): ReturnType<typeof stateOf> {
+    const state = stateOf(this.model);
+    for (const [name, data] of this.sparsity?.effectiveWeights() ?? []) state.set(name, { ...state.get(name)!, data });
+    return state;
+  }
+
+  /** Everything the rest of the run depends on. */
+  state(): RunState {
+    const state: RunState = new Map();
+    for (const [name, entry] of stateOf(this.model)) state.set(`model/${name}`, entry);
+    for (const [name, data] of this.#optimizer.memories()) state.set(`optimiser/${name}`, { shape: [data.length], data });
+    for (const [name, entry] of this.sparsity?.state() ?? []) state.set(`sparsity/${name}`, entry);
+    return state;
+  }
+
+  /** Goes back to a saved state, before its step `step`. Throws, changing nothing, where it is not of this recipe. */
+  restore(state: ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number> }>, step: number): void {
+    const part = (prefix: string): Map<string, { shape: readonly number[]; data: ArrayLike<number> }> =>
+      new Map([...state].filter(([name]) => name.startsWith(prefix)).map(([name, entry]) => [name.slice(prefix.length), entry]));
+    const saved = part("optimiser/");
+    for (const [name, { length }] of this.#optimizer.memories()) {
+      const given = saved.get(name)?.data.length;
+      if (given !== length) {
+        throw expected(`checkpoint: optimiser memory ${name}`, `${length} values`, String(given ?? "none"), "Resume with the recipe of this run");
+      }
+    }
+    loadState(this.model, part("model/"), "checkpoint");
+    for (const [name, array] of this.#optimizer.memories()) array.set(saved.get(name)!.data);
+    this.sparsity?.restore(part("sparsity/"), step);
+    this.#optimizer.steps = step;
+    this.step = step;
+  }
+}
+
+function countRight(logits: Tensor, labels: Int32Array): number {
+  const [rows, classes] = logits.shape;
+  const { data } = logits;
+  let right = 0;
+  for (let row = 0; row < rows; row++) {
+    let best = 0;
+    for (let c = 1; c < classes; c++) if (data[row * classes + c] > data[row * classes + best]) best = c;
+    if (best === labels[row]) right++;
+  }
+  return right;
+}
+
+/** The model of a recipe for images of a data set. */
+export function buildModel(model: Recipe["model"], { shape, classes }: Pick<Dataset, "shape" | "classes">, birth: Birth): Module {
+  const [height, width, channels] = shape;
+  switch (model.name) {
+    case "mlp":
+      return mlp([height * width * channels, ...model.hidden, classes], birth, model.dropout);
+    case "cnn":
+      return cnn(channels, model.widths, classes, birth);
+    case "lenet":
+      return lenet(height, width, channels, classes, birth);
+    case "resnet":
+      return resnet(model.depth, channels, classes, birth);
+  }
+}
+
+function scheduleOf({ rate, schedule }: Recipe["optimiser"], steps: number): Schedule {
+  const warmup = Math.min(steps - 1, Math.round(schedule.warmup * steps));
+  switch (schedule.name) {
+    case "constant":
+      return (step) => (step < warmup ? (rate * (step + 1)) / warmup : rate);
+    case "cosine":
+      return warmupCosine({ rate, steps, warmup });
+    case "step":
+      return stepwise(rate, schedule.milestones.map((share) => Math.round(share * steps)), schedule.factor);
+  }
+}
+
+function optimiserOf(options: Recipe["optimiser"], rate: Schedule): Transform {
+  return options.name === "adamw" ? adamW({ ...options, rate }) : sgd({ ...options, rate });
+}
