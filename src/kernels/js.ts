@@ -1,0 +1,418 @@
+/**
+ * The oracle: every kernel as the plainest loop that is right. Products are summed in double precision; everything that
+ * decides (masks, packs, winners, draws) is bit-identical to the other backends. Slow, by design.
+ */
+import { philox } from "../random.ts";
+import { type F32, type Geometry, type Kernels, maskWords, packBlock } from "./kernels.ts";
+
+const { fround } = Math;
+
+/** A convolution's geometry by name. */
+function shapeOf(g: Geometry): {
+  batch: number;
+  height: number;
+  width: number;
+  channels: number;
+  kh: number;
+  kw: number;
+  stride: number;
+  padding: number;
+  outHeight: number;
+  outWidth: number;
+  out: number;
+  positions: number;
+  inputs: number;
+} {
+  const [batch, height, width, channels, kh, kw, stride, padding, outHeight, outWidth, out] = g;
+  const sizes = { batch, height, width, channels, kh, kw, stride, padding, outHeight, outWidth, out };
+  return { ...sizes, positions: batch * outHeight * outWidth, inputs: kh * kw * channels };
+}
+
+/** Calls visit(output position, offset of the pixel in x, tap) for every pixel of every window that lies in the image. */
+function windows(g: Geometry, visit: (position: number, pixel: number, tap: number) => void): void {
+  const { batch, height, width, channels, kh, kw, stride, padding, outHeight, outWidth } = shapeOf(g);
+  let position = 0;
+  for (let b = 0; b < batch; b++) {
+    for (let oh = 0; oh < outHeight; oh++) {
+      for (let ow = 0; ow < outWidth; ow++, position++) {
+        for (let tap = 0; tap < kh * kw; tap++) {
+          const h = oh * stride + Math.floor(tap / kw) - padding;
+          const w = ow * stride + (tap % kw) - padding;
+          if (h >= 0 && h < height && w >= 0 && w < width) visit(position, ((b * height + h) * width + w) * channels, tap);
+        }
+      }
+    }
+  }
+}
+
+/** max(0, x) that lets NaN through. */
+const rectified = (x: number): number => (x < 0 ? 0 : x);
+
+/** Complementary error function by its continued fraction or series, to double precision where it matters. */
+function erf(x: number): number {
+  const z = Math.abs(x);
+  let value: number;
+  if (z < 3) {
+    let term = z;
+    let sum = z;
+    for (let i = 1; i < 100; i++) {
+      term *= (-z * z) / i;
+      sum += term / (2 * i + 1);
+    }
+    value = (2 / Math.sqrt(Math.PI)) * sum;
+  } else {
+    let fraction = 0;
+    for (let i = 60; i > 0; i--) fraction = i / 2 / (z + fraction);
+    value = 1 - Math.exp(-z * z) / Math.sqrt(Math.PI) / (z + fraction);
+  }
+  return x < 0 ? -value : value;
+}
+
+const normalCdf = (x: number): number => 0.5 * (1 + erf(x / Math.SQRT2));
+const normalDensity = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+
+const bitsOf = new Uint32Array(1);
+const floatOf = new Float32Array(bitsOf.buffer);
+
+/** |x| as an integer of the same order: total, so that exactly n are kept whatever the values, NaN included. */
+function magnitude(x: number): number {
+  floatOf[0] = x;
+  return bitsOf[0] & 0x7fffffff;
+}
+
+/** A packed matrix [rows, k] with its slots. `visit(row, column, value position)` sees every kept entry. */
+function slots(
+  rows: number,
+  k: number,
+  n: number,
+  m: number,
+  v: number,
+  kept: (group: number, column: number) => boolean,
+  visit: (row: number, column: number, slot: number, r: number) => void,
+): void {
+  const groups = Math.ceil(rows / v);
+  let slot = 0;
+  for (let k0 = 0; k0 < k; k0 += packBlock(m)) {
+    const end = Math.min(k, k0 + packBlock(m));
+    for (let group = 0; group < groups; group++) {
+      const first = slot;
+      for (let column = k0; column < end; column++) {
+        if (!kept(group, column)) continue;
+        for (let r = 0; r < v; r++) visit(group * v + r, column, slot, r);
+        slot++;
+      }
+      if (slot - first !== ((end - k0) / m) * n) throw new RangeError(`pack: a group of ${m} does not keep ${n}`);
+    }
+  }
+}
+
+/** The dense [rows, k] matrix that a pack holds. */
+function unpack(values: F32, index: Uint8Array, rows: number, k: number, n: number, m: number, v: number): Float32Array {
+  const w = new Float32Array(rows * k);
+  const groups = Math.ceil(rows / v);
+  let slot = 0;
+  for (let k0 = 0; k0 < k; k0 += packBlock(m)) {
+    const count = ((Math.min(k, k0 + packBlock(m)) - k0) / m) * n;
+    for (let group = 0; group < groups; group++) {
+      for (let i = 0; i < count; i++, slot++) {
+        for (let r = 0; r < v && group * v + r < rows; r++) w[(group * v + r) * k + k0 + index[slot]] = values[slot * v + r];
+      }
+    }
+  }
+  return w;
+}
+
+const isKept = (mask: Uint32Array, k: number, row: number, column: number): boolean =>
+  ((mask[row * maskWords(k) + (column >>> 5)] >>> (column & 31)) & 1) === 1;
+
+/** The plain JavaScript backend. */
+export function jsKernels(): Kernels {
+  let multiplies = 0;
+
+  function forward(y: F32, x: F32, w: F32, bias: F32 | null, g: Geometry, relu: number, density = 1): void {
+    const { positions, inputs, channels, out } = shapeOf(g);
+    const sums = new Float64Array(positions * out);
+    windows(g, (position, pixel, tap) => {
+      for (let o = 0; o < out; o++) {
+        let sum = 0;
+        for (let c = 0; c < channels; c++) sum += x[pixel + c] * w[o * inputs + tap * channels + c];
+        sums[position * out + o] += sum;
+      }
+    });
+    for (let i = 0; i < sums.length; i++) {
+      const sum = sums[i] + (bias === null ? 0 : bias[i % out]);
+      y[i] = relu ? rectified(sum) : sum;
+    }
+    multiplies += positions * inputs * out * density;
+  }
+
+  function inputGrad(dx: F32, dy: F32, w: F32, g: Geometry, density = 1): void {
+    const { batch, height, width, positions, inputs, channels, out } = shapeOf(g);
+    const sums = new Float64Array(batch * height * width * channels);
+    windows(g, (position, pixel, tap) => {
+      for (let o = 0; o < out; o++) {
+        const grad = dy[position * out + o];
+        for (let c = 0; c < channels; c++) sums[pixel + c] += grad * w[o * inputs + tap * channels + c];
+      }
+    });
+    dx.set(sums);
+    multiplies += positions * inputs * out * density;
+  }
+
+  function weightGrad(dw: F32, dy: F32, x: F32, g: Geometry, density = 1): void {
+    const { positions, inputs, channels, out } = shapeOf(g);
+    const sums = new Float64Array(out * inputs);
+    windows(g, (position, pixel, tap) => {
+      for (let o = 0; o < out; o++) {
+        const grad = dy[position * out + o];
+        for (let c = 0; c < channels; c++) sums[o * inputs + tap * channels + c] += grad * x[pixel + c];
+      }
+    });
+    dw.set(sums);
+    multiplies += positions * inputs * out * density;
+  }
+
+  function packUnder(
+    values: F32,
+    index: Uint8Array,
+    masked: F32 | null,
+    w: F32,
+    mask: Uint32Array,
+    rows: number,
+    k: number,
+    n: number,
+    m: number,
+    v: number,
+  ): void {
+    masked?.fill(0, 0, rows * k);
+    slots(rows, k, n, m, v, (group, column) => isKept(mask, k, group * v, column), (row, column, slot, r) => {
+      index[slot] = column % packBlock(m);
+      values[slot * v + r] = row < rows ? w[row * k + column] : 0;
+      if (masked !== null && row < rows) masked[row * k + column] = w[row * k + column];
+    });
+  }
+
+  return {
+    backend: "js",
+    instructionSet: "scalar",
+    threads: 1,
+    multiplies: () => multiplies,
+    float32: (length) => new Float32Array(length),
+    uint8: (length) => new Uint8Array(length),
+    uint32: (length) => new Uint32Array(length),
+    int32: (length) => new Int32Array(length),
+    float64: (length) => new Float64Array(length),
+
+    forward: (y, x, w, bias, g, relu) => forward(y, x, w, bias, g, relu),
+    inputGrad: (dx, dy, w, g) => inputGrad(dx, dy, w, g),
+    weightGrad: (dw, dy, x, g) => weightGrad(dw, dy, x, g),
+    forwardSparse: (y, x, values, index, bias, g, relu, n, m, v) => {
+      const { out, inputs } = shapeOf(g);
+      forward(y, x, unpack(values, index, out, inputs, n, m, v), bias, g, relu, n / m);
+    },
+    inputGradSparse: (dx, dy, values, index, g, n, m, v) => {
+      const { channels, out, kh, kw, inputs } = shapeOf(g);
+      const transposed = unpack(values, index, channels, kh * kw * out, n, m, v);
+      const w = new Float32Array(out * inputs);
+      for (let o = 0; o < out; o++) {
+        for (let tap = 0; tap < kh * kw; tap++) {
+          for (let c = 0; c < channels; c++) {
+            w[o * inputs + tap * channels + c] = transposed[c * kh * kw * out + tap * out + o];
+          }
+        }
+      }
+      inputGrad(dx, dy, w, g, n / m);
+    },
+    weightGradSparse: (dw, values, index, x, g, n, m, v) => {
+      const { out, positions } = shapeOf(g);
+      const transposed = unpack(values, index, out, positions, n, m, v);
+      const dy = new Float32Array(positions * out);
+      for (let o = 0; o < out; o++) for (let t = 0; t < positions; t++) dy[t * out + o] = transposed[o * positions + t];
+      weightGrad(dw, dy, x, g, n / m);
+    },
+
+    pruneRows: (values, index, mask, masked, w, rows, k, n, m, v) => {
+      mask.fill(0, 0, rows * maskWords(k));
+      for (let first = 0; first < rows; first += v) {
+        const last = Math.min(rows, first + v);
+        for (let column = 0; column < k; column += m) {
+          const score = Array.from({ length: m }, (_, j) => {
+            let sum = 0;
+            for (let row = first; row < last; row++) sum = fround(sum + Math.abs(w[row * k + column + j]));
+            return magnitude(sum);
+          });
+          const order = score.map((_, j) => j).sort((a, b) => score[b] - score[a] || a - b);
+          for (const j of order.slice(0, n)) {
+            const at = column + j;
+            for (let row = first; row < last; row++) mask[row * maskWords(k) + (at >>> 5)] |= 1 << (at & 31);
+          }
+        }
+      }
+      packUnder(values, index, masked, w, mask, rows, k, n, m, v);
+    },
+    packRows: packUnder,
+    maskedDecay: (grad, w, mask, rows, k, lambda) => {
+      for (let i = 0; i < rows * k; i++) {
+        if (!isKept(mask, k, Math.floor(i / k), i % k)) grad[i] += fround(fround(lambda) * w[i]);
+      }
+    },
+    applyMask: (x, mask, rows, k) => {
+      for (let i = 0; i < rows * k; i++) if (!isKept(mask, k, Math.floor(i / k), i % k)) x[i] = 0;
+    },
+
+    add: (y, a, b, count, relu) => {
+      for (let i = 0; i < count; i++) y[i] = relu ? rectified(a[i] + b[i]) : a[i] + b[i];
+    },
+    scale: (x, count, factor) => {
+      for (let i = 0; i < count; i++) x[i] *= fround(factor);
+    },
+    sumOfSquares: (out, x, count) => {
+      out[0] = 0;
+      for (let i = 0; i < count; i++) out[0] += x[i] * x[i];
+    },
+    columnSums: (out, x, rows, columns) => {
+      for (let c = 0; c < columns; c++) {
+        let sum = 0;
+        for (let row = 0; row < rows; row++) sum += x[row * columns + c];
+        out[c] = sum;
+      }
+    },
+    relu: (y, x, count) => {
+      for (let i = 0; i < count; i++) y[i] = rectified(x[i]);
+    },
+    reluBackward: (dx, dy, y, count) => {
+      for (let i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
+    },
+    gelu: (y, x, count) => {
+      for (let i = 0; i < count; i++) y[i] = x[i] * normalCdf(x[i]);
+    },
+    geluBackward: (dx, dy, x, count) => {
+      for (let i = 0; i < count; i++) dx[i] = dy[i] * (normalCdf(x[i]) + x[i] * normalDensity(x[i]));
+    },
+    dropout: (y, x, count, probability, seed, layer, step) => {
+      const words = new Uint32Array(4);
+      const threshold = Math.floor(fround(probability) * 4294967296);
+      const scale = fround(1 / fround(1 - fround(probability)));
+      for (let i = 0; i < count; i++) {
+        if (i % 4 === 0) philox(words, seed, layer, i / 4, step, 0, 0);
+        y[i] = words[i % 4] < threshold ? 0 : x[i] * scale;
+      }
+    },
+    resizeChannels: (y, x, rows, from, to) => {
+      for (let row = 0; row < rows; row++) {
+        for (let c = 0; c < to; c++) y[row * to + c] = c < from ? x[row * from + c] : 0;
+      }
+    },
+
+    batchNorm: (y, mean, invStd, runningMean, runningVariance, x, gamma, beta, rows, channels, epsilon, momentum, relu) => {
+      for (let c = 0; c < channels; c++) {
+        let sum = 0;
+        for (let row = 0; row < rows; row++) sum += x[row * channels + c];
+        const average = sum / rows;
+        let squares = 0;
+        for (let row = 0; row < rows; row++) squares += (x[row * channels + c] - average) ** 2;
+        const inverse = 1 / Math.sqrt(squares / rows + epsilon);
+        mean[c] = average;
+        invStd[c] = inverse;
+        runningMean[c] += momentum * (average - runningMean[c]);
+        runningVariance[c] += momentum * (squares / Math.max(1, rows - 1) - runningVariance[c]);
+        for (let row = 0; row < rows; row++) {
+          const value = (x[row * channels + c] - average) * inverse * gamma[c] + beta[c];
+          y[row * channels + c] = relu ? rectified(value) : value;
+        }
+      }
+    },
+    batchNormInfer: (y, x, gamma, beta, runningMean, runningVariance, rows, channels, epsilon, relu) => {
+      for (let i = 0; i < rows * channels; i++) {
+        const c = i % channels;
+        const value = ((x[i] - runningMean[c]) / Math.sqrt(runningVariance[c] + epsilon)) * gamma[c] + beta[c];
+        y[i] = relu ? rectified(value) : value;
+      }
+    },
+    batchNormBackward: (dx, dgamma, dbeta, dy, y, x, gamma, mean, invStd, rows, channels) => {
+      for (let c = 0; c < channels; c++) {
+        const gradAt = (i: number): number => (y !== null && !(y[i] > 0) ? 0 : dy[i]);
+        const normal = (i: number): number => (x[i] - mean[c]) * invStd[c];
+        let sum = 0;
+        let product = 0;
+        for (let i = c; i < rows * channels; i += channels) {
+          sum += gradAt(i);
+          product += gradAt(i) * normal(i);
+        }
+        dbeta[c] = sum;
+        dgamma[c] = product;
+        for (let i = c; i < rows * channels; i += channels) {
+          dx[i] = gamma[c] * invStd[c] * (gradAt(i) - sum / rows - (normal(i) * product) / rows);
+        }
+      }
+    },
+    maxPool: (y, winner, x, g) => {
+      const { positions, channels } = shapeOf(g);
+      const seen = new Uint8Array(positions);
+      windows(g, (position, pixel, tap) => {
+        for (let c = 0; c < channels; c++) {
+          const at = position * channels + c;
+          const value = x[pixel + c];
+          if (seen[position] && !(value > y[at] || Number.isNaN(value))) continue;
+          y[at] = value;
+          winner[at] = tap;
+        }
+        seen[position] = 1;
+      });
+    },
+    maxPoolBackward: (dx, dy, winner, g) => {
+      const { batch, height, width, channels } = shapeOf(g);
+      dx.fill(0, 0, batch * height * width * channels);
+      windows(g, (position, pixel, tap) => {
+        for (let c = 0; c < channels; c++) {
+          if (winner[position * channels + c] === tap) dx[pixel + c] += dy[position * channels + c];
+        }
+      });
+    },
+    averagePool: (y, x, g) => {
+      const { positions, channels, kh, kw } = shapeOf(g);
+      const sums = new Float64Array(positions * channels);
+      windows(g, (position, pixel) => {
+        for (let c = 0; c < channels; c++) sums[position * channels + c] += x[pixel + c];
+      });
+      for (let i = 0; i < sums.length; i++) y[i] = sums[i] / (kh * kw);
+    },
+    averagePoolBackward: (dx, dy, g) => {
+      const { batch, height, width, channels, kh, kw } = shapeOf(g);
+      dx.fill(0, 0, batch * height * width * channels);
+      windows(g, (position, pixel) => {
+        for (let c = 0; c < channels; c++) dx[pixel + c] += dy[position * channels + c] / (kh * kw);
+      });
+    },
+    softmaxCrossEntropy: (losses, dlogits, logits, labels, rows, classes) => {
+      for (let row = 0; row < rows; row++) {
+        const x = logits.subarray(row * classes, (row + 1) * classes);
+        const largest = x.reduce((a, b) => Math.max(a, b));
+        const sum = x.reduce((total, value) => total + Math.exp(value - largest), 0);
+        losses[row] = Math.log(sum) + largest - x[labels[row]];
+        for (let c = 0; c < classes; c++) {
+          dlogits[row * classes + c] = (Math.exp(x[c] - largest) / sum - (c === labels[row] ? 1 : 0)) / rows;
+        }
+      }
+    },
+
+    sgd: (w, velocity, grad, count, rate, momentum, decay, nesterov) => {
+      for (let i = 0; i < count; i++) {
+        let step = grad[i] + decay * w[i];
+        if (velocity !== null) {
+          velocity[i] = momentum * velocity[i] + step;
+          step = nesterov ? step + momentum * velocity[i] : velocity[i];
+        }
+        w[i] -= rate * step;
+      }
+    },
+    adam: (w, m, v, grad, count, rate, beta1, beta2, epsilon, decay, correction1, correction2) => {
+      for (let i = 0; i < count; i++) {
+        m[i] = beta1 * m[i] + (1 - beta1) * grad[i];
+        v[i] = beta2 * v[i] + (1 - beta2) * grad[i] * grad[i];
+        const step = m[i] / correction1 / (Math.sqrt(v[i] / correction2) + epsilon);
+        w[i] = w[i] * (1 - rate * decay) - rate * step;
+      }
+    },
+  };
+}
