@@ -38,7 +38,8 @@ function windows(g: Geometry, visit: (position: number, pixel: number, tap: numb
         for (let tap = 0; tap < kh * kw; tap++) {
           const h = oh * stride + Math.floor(tap / kw) - padding;
           const w = ow * stride + (tap % kw) - padding;
-          if (h >= 0 && h < height && w >= 0 && w < width) visit(position, ((b * height + h) * width + w) * channels, tap);
+          if (h >= 0 && h < height && w >= 0 && w < width)
+            visit(position, ((b * height + h) * width + w) * channels, tap);
         }
       }
     }
@@ -107,7 +108,15 @@ function slots(
 }
 
 /** The dense [rows, k] matrix that a pack holds. */
-function unpack(values: F32, index: Uint8Array, rows: number, k: number, n: number, m: number, v: number): Float32Array {
+function unpack(
+  values: F32,
+  index: Uint8Array,
+  rows: number,
+  k: number,
+  n: number,
+  m: number,
+  v: number,
+): Float32Array {
   const w = new Float32Array(rows * k);
   const groups = Math.ceil(rows / v);
   let slot = 0;
@@ -115,7 +124,8 @@ function unpack(values: F32, index: Uint8Array, rows: number, k: number, n: numb
     const count = ((Math.min(k, k0 + packBlock(m)) - k0) / m) * n;
     for (let group = 0; group < groups; group++) {
       for (let i = 0; i < count; i++, slot++) {
-        for (let r = 0; r < v && group * v + r < rows; r++) w[(group * v + r) * k + k0 + index[slot]] = values[slot * v + r];
+        for (let r = 0; r < v && group * v + r < rows; r++)
+          w[(group * v + r) * k + k0 + index[slot]] = values[slot * v + r];
       }
     }
   }
@@ -185,11 +195,19 @@ export function jsKernels(): Kernels {
     v: number,
   ): void {
     masked?.fill(0, 0, rows * k);
-    slots(rows, k, n, m, v, (group, column) => isKept(mask, k, group * v, column), (row, column, slot, r) => {
-      index[slot] = column % packBlock(m);
-      values[slot * v + r] = row < rows ? w[row * k + column] : 0;
-      if (masked !== null && row < rows) masked[row * k + column] = w[row * k + column];
-    });
+    slots(
+      rows,
+      k,
+      n,
+      m,
+      v,
+      (group, column) => isKept(mask, k, group * v, column),
+      (row, column, slot, r) => {
+        index[slot] = column % packBlock(m);
+        values[slot * v + r] = row < rows ? w[row * k + column] : 0;
+        if (masked !== null && row < rows) masked[row * k + column] = w[row * k + column];
+      },
+    );
   }
 
   return {
@@ -304,7 +322,21 @@ export function jsKernels(): Kernels {
       }
     },
 
-    batchNorm: (y, mean, invStd, runningMean, runningVariance, x, gamma, beta, rows, channels, epsilon, momentum, relu) => {
+    batchNorm: (
+      y,
+      mean,
+      invStd,
+      runningMean,
+      runningVariance,
+      x,
+      gamma,
+      beta,
+      rows,
+      channels,
+      epsilon,
+      momentum,
+      relu,
+    ) => {
       for (let c = 0; c < channels; c++) {
         let sum = 0;
         for (let row = 0; row < rows; row++) sum += x[row * channels + c];
