@@ -1,4 +1,7 @@
 // What every machine of the architecture has: NEON on Arm, SSE2 on x86. Registers of 4 floats.
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include "kernels.h"
 #define VECTOR_BYTES 16
 #define DENSE_ROWS 6

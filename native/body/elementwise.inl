@@ -3,7 +3,7 @@ constexpr int CHUNK = 16384;
 
 static void add(float* y, const float* a, const float* b, int count, int relu) {
   parallel_chunks(count, CHUNK, [&](int from, int to) {
-    if (relu) for (int i = from; i < to; i++) { const float s = a[i] + b[i]; y[i] = s > 0 ? s : 0; }
+    if (relu) for (int i = from; i < to; i++) y[i] = rectified(a[i] + b[i]);
     else for (int i = from; i < to; i++) y[i] = a[i] + b[i];
   });
 }
@@ -13,7 +13,7 @@ static void scale(float* x, int count, float factor) {
 }
 
 static void relu(float* y, const float* x, int count) {
-  parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) y[i] = x[i] > 0 ? x[i] : 0; });
+  parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) y[i] = rectified(x[i]); });
 }
 
 static void relu_backward(float* dx, const float* dy, const float* y, int count) {

@@ -61,7 +61,7 @@ static void dense_tile(float* const* c, int columns, const float* const* a, int 
           if (whole) sum[m][j] += load(epilogue->bias + j * LANES);
           else for (int i = j * LANES; i < min_of(columns, (j + 1) * LANES); i++) sum[m][j][i - j * LANES] += epilogue->bias[i];
         }
-        if (epilogue->relu) sum[m][j] = sum[m][j] > 0 ? sum[m][j] : Vector{};
+        if (epilogue->relu) sum[m][j] = rectified(sum[m][j]);
       }
     }
     store_columns<VECTORS>(c[m], sum[m], columns);

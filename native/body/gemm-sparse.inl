@@ -92,14 +92,14 @@ static void store_transposed(float* const* out, int columns, const float* strip,
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++) {
           Vector y = r[i] + add;
-          if (relu) y = y > 0 ? y : Vector{};
+          if (relu) y = rectified(y);
           store(out[j + i] + first + row, y);
         }
       }
     for (; row < count; row++)
       for (int i = j; i < min_of(columns, j + LANES); i++) {
         const float y = strip[(size_t)row * COLUMNS + i] + (bias ? bias[first + row] : 0);
-        out[i][first + row] = relu && !(y > 0) ? 0 : y;
+        out[i][first + row] = relu ? rectified(y) : y;
       }
   }
 }

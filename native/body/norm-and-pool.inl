@@ -44,7 +44,7 @@ static void batch_norm_infer(float* y, const float* x, const float* gamma, const
     for (int row = from; row < to; row++)
       for (int c = 0; c < channels; c++) {
         const float v = x[(size_t)row * channels + c] * slope[c] + shift[c];
-        y[(size_t)row * channels + c] = relu && !(v > 0) ? 0 : v;
+        y[(size_t)row * channels + c] = relu ? rectified(v) : v;
       }
   });
 }
@@ -66,7 +66,7 @@ static void batch_norm(float* y, float* mean, float* inv_std, float* running_mea
     for (int row = from; row < to; row++)
       for (int c = 0; c < channels; c++) {
         const float v = x[(size_t)row * channels + c] * slope[c] + shift[c];
-        y[(size_t)row * channels + c] = relu && !(v > 0) ? 0 : v;
+        y[(size_t)row * channels + c] = relu ? rectified(v) : v;
       }
   });
 }
@@ -135,8 +135,9 @@ static void max_pool(float* y, uint8_t* winner, const float* x, const int32_t* g
       bool first = true;
       window(g, index, [&](size_t at, int tap) {
         for (int c = 0; c < g.channels; c++) {
-          const bool wins = first || x[at + c] > out[c];
-          out[c] = wins ? x[at + c] : out[c];
+          const float value = x[at + c];
+          const bool wins = first || value > out[c] || value != value;
+          out[c] = wins ? value : out[c];
           won[c] = wins ? (uint8_t)tap : won[c];
         }
         first = false;

@@ -9,149 +9,239 @@ static inline int mask_words(int k) { return ceil_div(k, 32); }
 // Slots of all row groups in the blocks before k; k is a multiple of m.
 static inline size_t slots_before(int k, int rows, int n, int m, int v) { return (size_t)k / m * n * row_groups(rows, v); }
 
-// Bits of the n largest |w| of m (for v > 1: of the sum of |w| over v rows); ties keep the lower index.
-static inline uint32_t magnitude_bits(const float* score, int n, int m) {
-  uint32_t bits = 0;
-  for (int i = 0; i < m; i++) {
-    int larger = 0;
-    for (int j = 0; j < m; j++) larger += j < i ? score[j] >= score[i] : score[j] > score[i];
-    bits |= (uint32_t)(larger < n) << i;
+// ---- which entries of a block are kept: up to 128 bits, as words ----
+struct BlockBits {
+  uint32_t words[5] = {};
+  // the bits of the LANES entries at i, a multiple of LANES
+  uint32_t lanes(int i) const { return words[i / 32] >> (i & 31); }
+  // clears what lies at or beyond `length`
+  void cut(int length) {
+    for (int word = length / 32; word < 5; word++) words[word] &= word == length / 32 ? (1u << (length & 31)) - 1 : 0;
   }
+};
+
+// One bit a lane of a vector of 0 and -1.
+static inline uint32_t lane_bits(IntVector v) {
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask((__m512i)v);
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps((__m256)v);
+#elif defined(__SSE2__)
+  return _mm_movemask_ps((__m128)v);
+#elif defined(__wasm_simd128__)
+  return __builtin_wasm_bitmask_i32x4(v);
+#else
+  uint32_t bits = 0;
+  for (int i = 0; i < LANES; i++) bits |= (uint32_t)(v[i] & 1) << i;
+  return bits;
+#endif
+}
+
+template <int... J>
+static inline IntVector lane_powers(Indices<J...>) { return IntVector{(1 << J)...}; }
+
+// The reverse: -1 in the lanes whose bit is set.
+static inline IntVector lanes_of(uint32_t bits) {
+  const IntVector power = lane_powers(typename Count<LANES>::type{});
+  return ((IntVector{} + (int32_t)bits) & power) == power;
+}
+
+// Scores as integers, whose order is total (NaN included): |w|, or the f32 sum of |w| over the rows of a vector.
+static inline void block_scores(int32_t* score, const float* w, int k, int rows, int length) {
+  union { float f[128]; int32_t i[128]; } sum;
+  for (int i = 0; i < length; i++) sum.f[i] = __builtin_fabsf(w[i]);
+  for (int row = 1; row < rows; row++)
+    for (int i = 0; i < length; i++) sum.f[i] += __builtin_fabsf(w[(size_t)row * k + i]);
+  for (int i = 0; i < length; i++) score[i] = sum.i[i] & 0x7fffffff;
+}
+
+// Groups that tile a vector: each lane counts the larger ones among its neighbours, met by rotating within the groups.
+// a >= b is a + 1 > b, so the rule for ties is a constant added where the neighbour's index is the lower one.
+template <int M, int R, int... J>
+static inline IntVector outranked(IntVector a, Indices<J...>) {
+  const IntVector other = __builtin_shufflevector(a, a, ((J & ~(M - 1)) | ((J + R) & (M - 1)))...);
+  return other + IntVector{(((J + R) & (M - 1)) < (J & (M - 1)) ? 1 : 0)...} > a;
+}
+template <int M, int R>
+static inline IntVector times_outranked(IntVector a) {
+  if constexpr (R == 0) return IntVector{};
+  else return outranked<M, R>(a, typename Count<LANES>::type{}) + times_outranked<M, R - 1>(a);
+}
+template <int M>
+static inline void largest_of_tiled(BlockBits& bits, const int32_t* score, int length, int n) {
+  if constexpr (M <= LANES)
+    for (int i = 0; i < length; i += LANES)
+      bits.words[i / 32] |= lane_bits(times_outranked<M, M - 1>((IntVector)load((const float*)score + i)) > -n) << (i & 31);
+}
+
+// Any m: each entry counts the larger ones d before and d behind it, as long as these are of its group.
+static inline void largest_of_any(BlockBits& bits, const int32_t* score, int length, int n, int m) {
+  int32_t rank[128] = {}, position[128];
+  for (int i = 0; i < 128; i++) position[i] = i % m;
+  for (int d = 1; d < m; d++)
+    for (int i = 0; i < 128; i++) {
+      rank[i] += (score[i + d] > score[i]) & (position[i] + d < m);
+      rank[i] += (score[i - d] >= score[i]) & (position[i] >= d);
+    }
+  for (int i = 0; i < length; i += LANES)
+    bits.words[i / 32] |= lane_bits((IntVector)load((const float*)rank + i) < n) << (i & 31);
+}
+
+static inline BlockBits largest(const float* w, int k, int rows, int length, int n, int m) {
+  int32_t padded[16 + 128 + 16] = {};
+  int32_t* score = padded + 16;
+  block_scores(score, w, k, rows, length);
+  BlockBits bits;
+  if (m == 4) largest_of_tiled<4>(bits, score, length, n);
+  else if (m == 2) largest_of_tiled<2>(bits, score, length, n);
+  else if (m == 8 && LANES >= 8) largest_of_tiled<8>(bits, score, length, n);
+  else if (m == 16 && LANES >= 16) largest_of_tiled<16>(bits, score, length, n);
+  else largest_of_any(bits, score, length, n, m);
+  bits.cut(length);
   return bits;
 }
 
-#if LANES_AT_LEAST_4
-// The same for all groups of 4 in one vector: each lane counts the larger ones among its three neighbours. As integers
-// |a| >= |b| is |a| + 1 > |b|, so the tie rule is a constant added where the neighbour's index is the lower one.
-template <int R, int... J>
-static inline IntVector rotate_groups(IntVector a, Indices<J...>) { return __builtin_shufflevector(a, a, ((J & ~3) | ((J + R) & 3))...); }
-template <int R, int... J>
-static inline IntVector lower_neighbour(Indices<J...>) { return IntVector{(((J + R) & 3) < (J & 3) ? 1 : 0)...}; }
-template <int R>
-static inline IntVector outranked(IntVector a) {
-  typedef typename Count<LANES>::type All;
-  return rotate_groups<R>(a, All{}) + lower_neighbour<R>(All{}) > a;  // -1 where true
+// The bits k0.. of a mask's row.
+static inline BlockBits read_bits(const uint32_t* row, int k0, int length) {
+  BlockBits bits;
+  const int shift = k0 & 31, last = (k0 + length - 1) / 32;
+  for (int word = 0; word < ceil_div(length, 32); word++) {
+    const int at = k0 / 32 + word;
+    const uint64_t two = row[at] | (at < last ? (uint64_t)row[at + 1] << 32 : 0);
+    bits.words[word] = (uint32_t)(two >> shift);
+  }
+  bits.cut(length);
+  return bits;
 }
-static inline IntVector kept_of_4(Vector w, int n) {
-  const IntVector magnitude = (IntVector)w & 0x7fffffff;
-  return outranked<1>(magnitude) + outranked<2>(magnitude) + outranked<3>(magnitude) > -n;
-}
-#endif
 
-// Writes the pack (and mask, masked copy) of the group rows [group * v, +v); support(k, out): m bits of the group at k.
-template <class Support>
-static inline void pack_group(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k,
-                              int n, int m, int v, int group, const Support& support) {
-  const int block = pack_block(m), first = group * v, valid = min_of(v, rows - first);
-  if (mask) __builtin_memset(mask + (size_t)first * mask_words(k), 0, sizeof(uint32_t) * mask_words(k) * valid);
-  for (int k0 = 0; k0 < k; k0 += block) {
-    const int length = min_of(block, k - k0);
-    size_t slot = slots_before(k0, rows, n, m, v) + (size_t)group * (length / m * n);
-    for (int i = k0; i < k0 + length; i += m) {
-      const uint32_t bits = support(i);
-      for (int j = 0; j < m; j++) {
-        const bool kept = bits >> j & 1;
-        if (kept) {
-          index[slot] = (uint8_t)(i - k0 + j);
-          for (int r = 0; r < v; r++) values[slot * v + r] = r < valid ? w[(size_t)(first + r) * k + i + j] : 0;
-          slot++;
-        }
-        for (int r = 0; r < valid; r++) {
-          if (masked) masked[(size_t)(first + r) * k + i + j] = kept ? w[(size_t)(first + r) * k + i + j] : 0;
-          if (mask && kept) mask[(size_t)(first + r) * mask_words(k) + (i + j) / 32] |= 1u << ((i + j) & 31);
-        }
-      }
-    }
+// Adds a block's bits to a mask's row, whose words from k0 on are 0 or not yet written where k0 starts a word.
+static inline void write_bits(uint32_t* row, int k0, int length, const BlockBits& bits) {
+  const int shift = k0 & 31, last = (k0 + length - 1) / 32;
+  if (shift) row[k0 / 32] |= bits.words[0] << shift;
+  for (int at = k0 / 32 + (shift ? 1 : 0); at <= last; at++) {
+    const int word = at - k0 / 32;
+    row[at] = shift ? (uint32_t)((((uint64_t)bits.words[word] << 32) | bits.words[word - 1]) >> (32 - shift)) : bits.words[word];
   }
 }
 
+// For each byte of a mask the positions of its ones, packed into a word, and their number.
+struct BytePositions {
+  uint64_t positions[256];
+  uint8_t count[256];
+  constexpr BytePositions() : positions(), count() {
+    for (int byte = 0; byte < 256; byte++)
+      for (int bit = 0; bit < 8; bit++)
+        if (byte >> bit & 1) positions[byte] |= (uint64_t)bit << 8 * count[byte]++;
+  }
+};
+static constexpr BytePositions byte_positions;
+
+// Writes a block of a row group: slots from values, index on; masked, if wanted, at w's place.
+template <int V>
+static inline void emit_block(float* values, uint8_t* index, float* masked, const float* w, int k, int valid, int length, const BlockBits& bits) {
+  // eight positions at a time, the unused ones overwritten by the next eight
+  uint8_t at[128 + 8];
+  int slots = 0;
+  for (int i = 0; i < length; i += 8) {
+    const uint8_t byte = (uint8_t)(bits.words[i / 32] >> (i & 31));
+    const uint64_t positions = byte_positions.positions[byte] + 0x0101010101010101u * (uint64_t)i;
+    __builtin_memcpy(at + slots, &positions, 8);
+    slots += byte_positions.count[byte];
+  }
+  __builtin_memcpy(index, at, slots);
 #ifdef __AVX512F__
-// 2:4 of single rows: 16 weights make exactly 8 slots, so two compressing stores write them where they belong.
-static inline void prune_row_2_of_4(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int row) {
-  const float* source = w + (size_t)row * k;
-  uint16_t* bits_of = (uint16_t*)(mask + (size_t)row * mask_words(k));
-  const __m128i positions = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  if (k % 32) bits_of[2 * mask_words(k) - 1] = bits_of[2 * mask_words(k) - 2] = 0;
-  for (int k0 = 0; k0 < k; k0 += 128) {
-    const int length = min_of(128, k - k0);
-    size_t slot = slots_before(k0, rows, 2, 4, 1) + (size_t)row * (length / 2);
-    for (int i = 0; i < length; i += 16, slot += 8) {
-      const int left = min_of(16, length - i);
-      const __mmask16 valid = (__mmask16)((1u << left) - 1);
-      const __m512 x = _mm512_maskz_loadu_ps(valid, source + k0 + i);
-      const __mmask16 kept = _mm512_movepi32_mask((__m512i)kept_of_4((Vector)x, 2)) & valid;
-      bits_of[(k0 + i) / 16] = kept;
-      if (masked) _mm512_mask_storeu_ps(masked + (size_t)row * k + k0 + i, valid, _mm512_maskz_mov_ps(kept, x));
-      const __m512 packed = _mm512_maskz_compress_ps(kept, x);
-      const __m512i at = _mm512_maskz_compress_epi32(kept, _mm512_add_epi32(_mm512_cvtepi8_epi32(positions), _mm512_set1_epi32(i)));
-      if (left == 16) {
-        _mm256_storeu_ps(values + slot, _mm512_castps512_ps256(packed));
-        _mm_storel_epi64((__m128i*)(index + slot), _mm512_cvtepi32_epi8(at));
-      } else {
-        const __mmask16 slots = (__mmask16)((1u << (left / 2)) - 1);
-        _mm512_mask_storeu_ps(values + slot, slots, packed);
-        _mm512_mask_cvtepi32_storeu_epi8(index + slot, slots, at);
-      }
+  if constexpr (V == 1) {
+    // compressed in registers and stored with an overlap: a compressing store is slow on AMD
+    float compact[128 + LANES];
+    for (int i = 0, slot = 0; i < length; i += LANES) {
+      const __mmask16 kept = (__mmask16)bits.lanes(i);
+      const __m512 x = _mm512_maskz_loadu_ps(kept, w + i);
+      _mm512_storeu_ps(compact + slot, _mm512_maskz_compress_ps(kept, x));
+      slot += byte_positions.count[kept & 0xff] + byte_positions.count[kept >> 8];
+      if (masked) _mm512_mask_storeu_ps(masked + i, (__mmask16)(length - i >= 16 ? 0xffff : (1 << (length - i)) - 1), x);
     }
+    __builtin_memcpy(values, compact, sizeof(float) * slots);
+    return;
+  }
+#endif
+  for (int r = 0; r < V; r++) {
+    const float* row = w + (size_t)r * k;
+    if (r >= valid) {
+      for (int slot = 0; slot < slots; slot++) values[slot * V + r] = 0;
+      continue;
+    }
+    for (int slot = 0; slot < slots; slot++) values[slot * V + r] = row[at[slot]];
+    if (!masked) continue;
+    float* out = masked + (size_t)r * k;
+    int i = 0;
+    for (; i + LANES <= length; i += LANES) store(out + i, (Vector)((IntVector)load(row + i) & lanes_of(bits.lanes(i))));
+    for (; i < length; i++) out[i] = bits.words[i / 32] >> (i & 31) & 1 ? row[i] : 0;
   }
 }
-#endif
 
-static void prune_rows(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, int v) {
-  const int groups = row_groups(rows, v);
-  parallel_chunks(groups, max_of(1, 65536 / max_of(1, k * v)), [&](int from, int to) {
+// All blocks of all row groups; bits_of(first row, valid rows, k0, length) decides.
+template <int V, class BitsOf>
+static void pack_groups(float* values, uint8_t* index, float* masked, const float* w, int rows, int k, int n, int m, const BitsOf& bits_of) {
+  const int block = pack_block(m);
+  parallel_chunks(row_groups(rows, V), max_of(1, 65536 / max_of(1, k * V)), [&](int from, int to) {
     for (int group = from; group < to; group++) {
-#ifdef __AVX512F__
-      if (n == 2 && m == 4 && v == 1) {
-        prune_row_2_of_4(values, index, mask, masked, w, rows, k, group);
-        continue;
+      const int first = group * V, valid = min_of(V, rows - first);
+      for (int k0 = 0; k0 < k; k0 += block) {
+        const int length = min_of(block, k - k0);
+        const size_t slot = slots_before(k0, rows, n, m, V) + (size_t)group * (length / m * n), at = (size_t)first * k + k0;
+        const BlockBits bits = bits_of(first, valid, k0, length);
+        emit_block<V>(values + slot * V, index + slot, masked ? masked + at : nullptr, w + at, k, valid, length, bits);
       }
-#endif
-      const int first = group * v, valid = min_of(v, rows - first);
-      pack_group(values, index, mask, masked, w, rows, k, n, m, v, group, [&](int i) {
-        float score[16];
-        for (int j = 0; j < m; j++) {
-          score[j] = 0;
-          for (int r = 0; r < valid; r++) score[j] += __builtin_fabsf(w[(size_t)(first + r) * k + i + j]);
-        }
-        return magnitude_bits(score, n, m);
-      });
     }
   });
+}
+
+template <int V>
+static void prune_rows_of(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m) {
+  const int words = mask_words(k);
+  pack_groups<V>(values, index, masked, w, rows, k, n, m, [&](int first, int valid, int k0, int length) {
+    const BlockBits bits = largest(w + (size_t)first * k + k0, k, valid, length, n, m);
+    for (int row = first; row < first + valid; row++) write_bits(mask + (size_t)row * words, k0, length, bits);
+    return bits;
+  });
+}
+
+static void prune_rows(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, int v) {
+  if (v == 1) prune_rows_of<1>(values, index, mask, masked, w, rows, k, n, m);
+  else if (v == 2) prune_rows_of<2>(values, index, mask, masked, w, rows, k, n, m);
+  else prune_rows_of<4>(values, index, mask, masked, w, rows, k, n, m);
 }
 
 static void pack_rows(float* values, uint8_t* index, float* masked, const float* w, const uint32_t* mask, int rows, int k, int n, int m, int v) {
-  parallel_chunks(row_groups(rows, v), max_of(1, 65536 / max_of(1, k * v)), [&](int from, int to) {
-    for (int group = from; group < to; group++) {
-      const uint32_t* bits = mask + (size_t)group * v * mask_words(k);
-      pack_group(values, index, nullptr, masked, w, rows, k, n, m, v, group, [&](int i) {
-        // a group of m may straddle two words
-        const uint64_t word = bits[i / 32] | (i % 32 + m > 32 ? (uint64_t)bits[i / 32 + 1] << 32 : 0);
-        return (uint32_t)(word >> (i & 31)) & ((1u << m) - 1);
-      });
+  const int words = mask_words(k);
+  const auto bits_of = [&](int first, int, int k0, int length) { return read_bits(mask + (size_t)first * words, k0, length); };
+  if (v == 1) pack_groups<1>(values, index, masked, w, rows, k, n, m, bits_of);
+  else if (v == 2) pack_groups<2>(values, index, masked, w, rows, k, n, m, bits_of);
+  else pack_groups<4>(values, index, masked, w, rows, k, n, m, bits_of);
+}
+
+// Calls vector(at, kept lanes) for whole vectors of x [rows, k] and scalar(at, kept) for the rest of each row.
+template <class OnVector, class OnScalar>
+static void by_mask(const uint32_t* mask, int rows, int k, const OnVector& vector, const OnScalar& scalar) {
+  parallel_chunks(rows, max_of(1, 65536 / max_of(1, k)), [&](int from, int to) {
+    for (int row = from; row < to; row++) {
+      const uint32_t* bits = mask + (size_t)row * mask_words(k);
+      const size_t at = (size_t)row * k;
+      int i = 0;
+      for (; i + LANES <= k; i += LANES) vector(at + i, lanes_of(bits[i / 32] >> (i & 31)));
+      for (; i < k; i++) scalar(at + i, bits[i / 32] >> (i & 31) & 1);
     }
   });
 }
 
-static inline bool kept_at(const uint32_t* row, int k) { return row[k / 32] >> (k & 31) & 1; }
-
 static void masked_decay(float* grad, const float* w, const uint32_t* mask, int rows, int k, float lambda) {
-  parallel_chunks(rows, max_of(1, 65536 / max_of(1, k)), [&](int from, int to) {
-    for (int row = from; row < to; row++) {
-      const uint32_t* bits = mask + (size_t)row * mask_words(k);
-      for (int i = 0; i < k; i++) {
-        const size_t at = (size_t)row * k + i;
-        grad[at] += kept_at(bits, i) ? 0.0f : lambda * w[at];
-      }
-    }
-  });
+  by_mask(mask, rows, k,
+    [&](size_t at, IntVector kept) { store(grad + at, load(grad + at) + (Vector)((IntVector)(load(w + at) * lambda) & ~kept)); },
+    [&](size_t at, bool kept) { grad[at] += kept ? 0.0f : lambda * w[at]; });
 }
 
 static void apply_mask(float* x, const uint32_t* mask, int rows, int k) {
-  parallel_chunks(rows, max_of(1, 65536 / max_of(1, k)), [&](int from, int to) {
-    for (int row = from; row < to; row++) {
-      const uint32_t* bits = mask + (size_t)row * mask_words(k);
-      for (int i = 0; i < k; i++) x[(size_t)row * k + i] = kept_at(bits, i) ? x[(size_t)row * k + i] : 0.0f;
-    }
-  });
+  by_mask(mask, rows, k,
+    [&](size_t at, IntVector kept) { store(x + at, (Vector)((IntVector)load(x + at) & kept)); },
+    [&](size_t at, bool kept) { x[at] = kept ? x[at] : 0.0f; });
 }

@@ -9,7 +9,13 @@ import { type Creator, type InputGrads, Parameter, type Shape, Tensor } from "..
 let sequence = 0;
 
 /** The tensor `data` of `shape`, made by `op` from `inputs`; `rule` is its backward (see Creator). */
-export function record(op: string, inputs: readonly Tensor[], shape: Shape, data: F32, rule: Creator["backward"]): Tensor {
+export function record(
+  op: string,
+  inputs: readonly Tensor[],
+  shape: Shape,
+  data: F32,
+  rule: Creator["backward"],
+): Tensor {
   const device = inputs[0].device;
   const output = new Tensor(device, shape, data);
   if (device.recording && inputs.some((input) => input.needsGrad)) {
@@ -24,7 +30,12 @@ export function backward(loss: Tensor): void {
     throw expected("backward", "a loss of one value", `shape [${loss.shape}]`, "Reduce it first, as crossEntropy does");
   }
   if (loss.creator === null) {
-    throw expected("backward", "a loss that depends on a parameter", "one that does not", "Was it made by withoutGradients?");
+    throw expected(
+      "backward",
+      "a loss that depends on a parameter",
+      "one that does not",
+      "Was it made by withoutGradients?",
+    );
   }
   const device = loss.device;
   const grads = new Map<Tensor, F32>();

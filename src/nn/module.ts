@@ -101,7 +101,8 @@ export function loadState(
   for (const [name, { shape }] of own) {
     const given = state.get(name);
     if (given === undefined) throw expected(where, `a tensor ${name}`, "none of this name", todo);
-    if (given.shape.join() !== shape.join()) throw expected(where, `${name} of shape [${shape}]`, `[${given.shape}]`, todo);
+    if (given.shape.join() !== shape.join())
+      throw expected(where, `${name} of shape [${shape}]`, `[${given.shape}]`, todo);
   }
   for (const [name, { data }] of own) data.set(state.get(name)!.data);
   for (const parameter of model.parameters()) parameter.touch();

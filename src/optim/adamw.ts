@@ -25,8 +25,8 @@ export function adamW({ rate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay 
         const { data, grad, size, device } = parameter;
         const { moment1, moment2 } = memory;
         device.kernels.adam(
-          ...[data, moment1, moment2, grad, size, now, beta1, beta2] as const,
-          ...[epsilon, weightDecay, correction1, correction2] as const,
+          ...([data, moment1, moment2, grad, size, now, beta1, beta2] as const),
+          ...([epsilon, weightDecay, correction1, correction2] as const),
         );
       }
     },

@@ -38,7 +38,12 @@ export function stepwise(rate: number, milestones: readonly number[], factor = 0
   return (step) => rate * factor ** milestones.filter((milestone) => step >= milestone).length;
 }
 
-/** Runs `schedule` anew from each of these steps on. */
-export function restarting(schedule: Schedule, at: readonly number[]): Schedule {
-  return (step) => schedule(step - Math.max(0, ...at.filter((begin) => begin <= step)));
+/** A schedule of its own, `build(length)`, for each phase of the run; `at`: the steps where a new phase begins. */
+export function phased(steps: number, at: readonly number[], build: (length: number) => Schedule): Schedule {
+  const begins = [0, ...at.filter((begin) => begin > 0 && begin < steps)];
+  const phases = begins.map((begin, i) => ({ begin, schedule: build((begins[i + 1] ?? steps) - begin) }));
+  return (step) => {
+    const { begin, schedule } = phases.findLast((phase) => phase.begin <= step) ?? phases[0];
+    return schedule(step - begin);
+  };
 }

@@ -47,7 +47,8 @@ export function chain(...transforms: readonly Transform[]): Transform {
       const memory: Record<string, F32> = {};
       for (const transform of transforms) {
         for (const [key, array] of Object.entries(transform.init(parameter))) {
-          if (key in memory) throw expected(`chain(${names})`, "memories of different names", `${key} twice`, "Rename one");
+          if (key in memory)
+            throw expected(`chain(${names})`, "memories of different names", `${key} twice`, "Rename one");
           memory[key] = array;
         }
       }

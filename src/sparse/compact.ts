@@ -18,7 +18,13 @@ export interface CompactMatrix {
 }
 
 /** w [rows, k] under a mask with exactly n kept in each group. */
-export function encodeCompact(w: Float32Array, mask: Uint32Array, rows: number, k: number, pattern: Pattern): CompactMatrix {
+export function encodeCompact(
+  w: Float32Array,
+  mask: Uint32Array,
+  rows: number,
+  k: number,
+  pattern: Pattern,
+): CompactMatrix {
   const why = misfit(pattern, k);
   if (why !== undefined) throw expected("compact encoding", `k divisible by ${pattern.m}`, `${k}`, why);
   const { n, m, v } = pattern;

@@ -29,7 +29,12 @@ export function countKept(mask: Uint32Array): number {
  */
 export function divergence(a: Uint32Array, b: Uint32Array): number {
   if (a.length !== b.length) {
-    throw expected("divergence", `two masks of one shape (${a.length} words)`, `${b.length} words`, "Compare masks of the same layer");
+    throw expected(
+      "divergence",
+      `two masks of one shape (${a.length} words)`,
+      `${b.length} words`,
+      "Compare masks of the same layer",
+    );
   }
   let count = 0;
   for (let i = 0; i < a.length; i++) count += ones(a[i] ^ b[i]);

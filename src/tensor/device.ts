@@ -39,7 +39,13 @@ export class Device {
 
   /** Runs one step of training or evaluation; what its tensors hold is lost when body returns. Not nested. */
   step<T>(body: () => T): T {
-    if (this.#inside) throw expected("device.step", "no step inside of a step", "one that is running", "Call it once around the whole step");
+    if (this.#inside)
+      throw expected(
+        "device.step",
+        "no step inside of a step",
+        "one that is running",
+        "Call it once around the whole step",
+      );
     this.#inside = true;
     this.#step++;
     try {

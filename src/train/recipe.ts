@@ -76,7 +76,9 @@ const method = z
           [name, z.number().min(min).max(max).default(value).describe(about)] as const,
       );
       const sparse = entry.sparse ? { pattern: pattern.default("2:4").describe("N:M or N:MvV") } : {};
-      return z.strictObject({ name: z.literal(entry.name), ...sparse, ...Object.fromEntries(numbers) }).describe(entry.about);
+      return z
+        .strictObject({ name: z.literal(entry.name), ...sparse, ...Object.fromEntries(numbers) })
+        .describe(entry.about);
     }) as unknown as [z.ZodObject<{ name: z.ZodLiteral<string> }>],
   )
   .prefault({ name: "sr-ste" });
@@ -122,7 +124,12 @@ export function recipeSchema(): object {
 export function parseRecipe(value: unknown, where = "recipe"): Recipe {
   const parsed = recipe.safeParse(value);
   if (parsed.success) return parsed.data as unknown as Recipe;
-  throw expected(where, "a recipe as recipes/schema.json describes", parsed.error.issues.map((issue) => explain(issue, value)).join("; "), "Correct these keys");
+  throw expected(
+    where,
+    "a recipe as recipes/schema.json describes",
+    parsed.error.issues.map((issue) => explain(issue, value)).join("; "),
+    "Correct these keys",
+  );
 }
 
 function explain(issue: z.core.$ZodIssue, value: unknown): string {
@@ -136,7 +143,10 @@ function explain(issue: z.core.$ZodIssue, value: unknown): string {
       })
       .join("; ");
   }
-  const given = issue.path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  const given = issue.path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
   const shown = given === undefined ? "" : `, got ${JSON.stringify(given)}`;
   if (issue.code === "invalid_value" || (issue.code === "invalid_union" && typeof given === "string")) {
     const options = issue.code === "invalid_value" ? issue.values.map(String) : namesAt(issue.path);
@@ -150,7 +160,8 @@ type Schema = { properties?: Record<string, Schema & { const?: string }>; oneOf?
 
 function schemasAt(path: readonly PropertyKey[]): Schema[] {
   let schemas: Schema[] = [recipeSchema() as Schema];
-  const opened = (list: Schema[]): Schema[] => list.flatMap((schema) => [schema, ...opened([...(schema.oneOf ?? []), ...(schema.anyOf ?? [])])]);
+  const opened = (list: Schema[]): Schema[] =>
+    list.flatMap((schema) => [schema, ...opened([...(schema.oneOf ?? []), ...(schema.anyOf ?? [])])]);
   for (const key of path) schemas = opened(schemas).flatMap((schema) => schema.properties?.[String(key)] ?? []);
   return opened(schemas);
 }

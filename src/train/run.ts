@@ -2,8 +2,9 @@
  * One run of a recipe: model, data, method and optimiser, advanced step by step; saved and brought back bit for bit.
  * A step is batch, forward, backward, update, pruning and packing: all of it is in its time. Watching masks is not.
  */
-import { backward } from "../autograd/tape.ts";
+
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
+import { backward } from "../autograd/tape.ts";
 import { Batches, flipAndCrop } from "../data/batches.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { expected } from "../errors.ts";
@@ -16,7 +17,7 @@ import { type Birth, loadState, type Module, stateOf } from "../nn/module.ts";
 import { adamW } from "../optim/adamw.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import { Optimizer } from "../optim/optimizer.ts";
-import { restarting, type Schedule, stepwise, warmupCosine } from "../optim/schedule.ts";
+import { phased, type Schedule, stepwise, warmupCosine } from "../optim/schedule.ts";
 import { sgd } from "../optim/sgd.ts";
 import { chain, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
@@ -24,7 +25,7 @@ import { parsePattern } from "../sparse/pattern.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Recipe } from "./recipe.ts";
-import { planLayers, Sparsity } from "./sparsity.ts";
+import { type PlannedLayer, planLayers, Sparsity } from "./sparsity.ts";
 
 /** What one step did; milliseconds. */
 export interface StepRecord {
@@ -76,7 +77,9 @@ export class Run {
     const entry = weightMethods.find((method) => method.name === name)!;
     const method = entry.make(numbers as Record<string, number>);
     this.sparsity = entry.sparse ? new Sparsity(this.model, method, parsePattern(pattern ?? "2:4"), this.steps) : null;
-    const rate = restarting(scheduleOf(recipe.optimiser, this.steps), method.restarts?.(this.steps) ?? []);
+    const rate = phased(this.steps, method.restarts?.(this.steps) ?? [], (length) =>
+      scheduleOf(recipe.optimiser, length),
+    );
     const optimiser = optimiserOf(recipe.optimiser, rate);
     const applied = this.sparsity?.around(optimiser) ?? optimiser;
     const { clip } = recipe.optimiser;
@@ -89,13 +92,16 @@ export class Run {
   }
 
   /** The plan in words, for reports; of the dense run too. */
-  get plan(): ReturnType<typeof planLayers> {
-    return this.sparsity?.layers ?? planLayers(this.model, { n: 1, m: 1, v: 1 }).map((layer) => ({
-      ...layer,
-      pattern: null,
-      routes: { forward: "dense", inputGrad: "dense", weightGrad: "dense" },
-      reason: "method dense",
-    }));
+  get plan(): readonly PlannedLayer[] {
+    return (
+      this.sparsity?.layers ??
+      planLayers(this.model, { n: 1, m: 1, v: 1 }).map((layer) => ({
+        ...layer,
+        pattern: null,
+        routes: { forward: "dense", inputGrad: "dense", weightGrad: "dense" },
+        reason: "method dense",
+      }))
+    );
   }
 
   /** Takes one step. Throws on a loss that is not finite; the weights then are what made it. */
@@ -134,7 +140,9 @@ export class Run {
       const count = Math.min(EVALUATION_BATCH, split.count - from);
       this.device.step(() =>
         this.device.withoutGradients(() => {
-          const x = this.#images(count, (pixels, labels) => this.batches.fillRange(split, from, from + count, pixels, labels));
+          const x = this.#images(count, (pixels, labels) =>
+            this.batches.fillRange(split, from, from + count, pixels, labels),
+          );
           const labels = this.#labels.subarray(0, count);
           const logits = this.model.forward(x);
           loss += crossEntropy(logits, labels).item() * count;
@@ -164,7 +172,8 @@ export class Run {
   state(): RunState {
     const state: RunState = new Map();
     for (const [name, entry] of stateOf(this.model)) state.set(`model/${name}`, entry);
-    for (const [name, data] of this.#optimizer.memories()) state.set(`optimiser/${name}`, { shape: [data.length], data });
+    for (const [name, data] of this.#optimizer.memories())
+      state.set(`optimiser/${name}`, { shape: [data.length], data });
     for (const [name, entry] of this.sparsity?.state() ?? []) state.set(`sparsity/${name}`, entry);
     return state;
   }
@@ -172,12 +181,21 @@ export class Run {
   /** Goes back to a saved state, before its step `step`. Throws, changing nothing, where it is not of this recipe. */
   restore(state: ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number> }>, step: number): void {
     const part = (prefix: string): Map<string, { shape: readonly number[]; data: ArrayLike<number> }> =>
-      new Map([...state].filter(([name]) => name.startsWith(prefix)).map(([name, entry]) => [name.slice(prefix.length), entry]));
+      new Map(
+        [...state]
+          .filter(([name]) => name.startsWith(prefix))
+          .map(([name, entry]) => [name.slice(prefix.length), entry]),
+      );
     const saved = part("optimiser/");
     for (const [name, { length }] of this.#optimizer.memories()) {
       const given = saved.get(name)?.data.length;
       if (given !== length) {
-        throw expected(`checkpoint: optimiser memory ${name}`, `${length} values`, String(given ?? "none"), "Resume with the recipe of this run");
+        throw expected(
+          `checkpoint: optimiser memory ${name}`,
+          `${length} values`,
+          String(given ?? "none"),
+          "Resume with the recipe of this run",
+        );
       }
     }
     loadState(this.model, part("model/"), "checkpoint");
@@ -201,7 +219,11 @@ function countRight(logits: Tensor, labels: Int32Array): number {
 }
 
 /** The model of a recipe for images of a data set. */
-export function buildModel(model: Recipe["model"], { shape, classes }: Pick<Dataset, "shape" | "classes">, birth: Birth): Module {
+export function buildModel(
+  model: Recipe["model"],
+  { shape, classes }: Pick<Dataset, "shape" | "classes">,
+  birth: Birth,
+): Module {
   const [height, width, channels] = shape;
   switch (model.name) {
     case "mlp":
@@ -223,7 +245,11 @@ function scheduleOf({ rate, schedule }: Recipe["optimiser"], steps: number): Sch
     case "cosine":
       return warmupCosine({ rate, steps, warmup });
     case "step":
-      return stepwise(rate, schedule.milestones.map((share) => Math.round(share * steps)), schedule.factor);
+      return stepwise(
+        rate,
+        schedule.milestones.map((share) => Math.round(share * steps)),
+        schedule.factor,
+      );
   }
 }
 

@@ -143,7 +143,12 @@ export interface SparsityReport {
   readonly flipRate: number;
   /** Share of zeros among all weights that multiply. */
   readonly sparsity: number;
-  readonly layers: readonly { readonly layer: string; readonly sad: number; readonly flipRate: number; readonly sparsity: number }[];
+  readonly layers: readonly {
+    readonly layer: string;
+    readonly sad: number;
+    readonly flipRate: number;
+    readonly sparsity: number;
+  }[];
 }
 
 export interface SparsifyOptions {
@@ -229,7 +234,8 @@ export class Sparsity {
     });
     const sparse = layers.reduce((sum, { weights }) => sum + weights, 0);
     const all = this.#weights.reduce((sum, { weight }) => sum + weight.size, 0);
-    const sum = (of: (layer: (typeof layers)[number]) => number): number => layers.reduce((s, layer) => s + of(layer), 0);
+    const sum = (of: (layer: (typeof layers)[number]) => number): number =>
+      layers.reduce((s, layer) => s + of(layer), 0);
     return {
       sad: sum(({ sad }) => sad),
       sadShare: sum(({ sad }) => sad) / sparse,
@@ -247,7 +253,10 @@ export class Sparsity {
     for (const { name, weight } of this.#weights) {
       dense += weight.size * 4;
       const form = sites.get(name)?.current() ?? null;
-      packed += form === null ? weight.size * 4 : compactBytes(encodeCompact(form.masked, form.mask, form.rows, form.k, form.pattern));
+      packed +=
+        form === null
+          ? weight.size * 4
+          : compactBytes(encodeCompact(form.masked, form.mask, form.rows, form.k, form.pattern));
     }
     return { dense, packed };
   }
@@ -275,7 +284,12 @@ export class Sparsity {
       const mask = state.get(`${site.name}.mask`);
       if (mask === undefined) continue;
       if (mask.data.length !== site.packed.mask.length) {
-        throw expected(`checkpoint: mask of ${site.name}`, `${site.packed.mask.length} words`, `${mask.data.length}`, "Resume with the recipe of this run");
+        throw expected(
+          `checkpoint: mask of ${site.name}`,
+          `${site.packed.mask.length} words`,
+          `${mask.data.length}`,
+          "Resume with the recipe of this run",
+        );
       }
       site.packed.mask.set(mask.data);
       site.pruned = true;

@@ -35,8 +35,8 @@ export function batchNorm(
   const { data } = x;
   const scale = gamma.data;
   kernels.batchNorm(
-    ...[y, mean, invStd, running.mean, running.variance, data, scale, beta.data] as const,
-    ...[rows, channels, epsilon, momentum, Number(relu)] as const,
+    ...([y, mean, invStd, running.mean, running.variance, data, scale, beta.data] as const),
+    ...([rows, channels, epsilon, momentum, Number(relu)] as const),
   );
   return record("batchNorm", [x, gamma, beta], x.shape, y, (dy, grads) => {
     const dx = grads.into(0) ?? device.buffer(x.size);
@@ -58,9 +58,25 @@ export function batchNormInfer(
   const [rows, channels] = rowsAndChannels(x, gamma, beta);
   const y = x.device.buffer(x.size);
   const { mean, variance } = running;
-  x.device.kernels.batchNormInfer(y, x.data, gamma.data, beta.data, mean, variance, rows, channels, epsilon, Number(relu));
+  x.device.kernels.batchNormInfer(
+    y,
+    x.data,
+    gamma.data,
+    beta.data,
+    mean,
+    variance,
+    rows,
+    channels,
+    epsilon,
+    Number(relu),
+  );
   return record("batchNormInfer", [x], x.shape, y, () => {
-    throw expected("batch norm", "training mode for a backward pass", "evaluation mode", "Call model.train() before the step");
+    throw expected(
+      "batch norm",
+      "training mode for a backward pass",
+      "evaluation mode",
+      "Call model.train() before the step",
+    );
   });
 }
 

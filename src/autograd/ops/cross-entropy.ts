@@ -10,7 +10,12 @@ export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
   const [rows, classes] = logits.shape;
   for (const label of labels) {
     if (label < 0 || label >= classes) {
-      throw expected("crossEntropy", `labels in 0..${classes - 1}`, `${label}`, "Give the model as many outputs as there are classes");
+      throw expected(
+        "crossEntropy",
+        `labels in 0..${classes - 1}`,
+        `${label}`,
+        "Give the model as many outputs as there are classes",
+      );
     }
   }
   const losses = device.buffer(rows);

@@ -5,7 +5,12 @@ import { record } from "../tape.ts";
 /** The same values in another shape, without a copy. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   if (sizeOf(shape) !== x.size) {
-    throw expected("reshape", `a shape of ${x.size} values`, `[${shape}]`, "The sizes multiply to the number of values");
+    throw expected(
+      "reshape",
+      `a shape of ${x.size} values`,
+      `[${shape}]`,
+      "The sizes multiply to the number of values",
+    );
   }
   return record("reshape", [x], shape, x.data, (_, grads) => grads.pass(0));
 }

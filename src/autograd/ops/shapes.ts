@@ -5,10 +5,16 @@ import type { Tensor } from "../../tensor/tensor.ts";
 
 /** Throws unless the tensor has this shape; null in it fits any length. */
 export function requireShape(where: string, tensor: Tensor, shape: readonly (number | null)[]): void {
-  const fits = tensor.shape.length === shape.length && shape.every((length, i) => length === null || length === tensor.shape[i]);
+  const fits =
+    tensor.shape.length === shape.length && shape.every((length, i) => length === null || length === tensor.shape[i]);
   if (fits) return;
   const wanted = shape.map((length) => length ?? "any").join(", ");
-  throw expected(where, `shape [${wanted}]`, `[${tensor.shape.join(", ")}]`, "Check the layer's sizes against its input");
+  throw expected(
+    where,
+    `shape [${wanted}]`,
+    `[${tensor.shape.join(", ")}]`,
+    "Check the layer's sizes against its input",
+  );
 }
 
 export interface Window {

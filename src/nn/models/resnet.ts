@@ -27,7 +27,11 @@ export function resnet(depth: number, channels: number, classes: number, birth: 
       }),
       stride === 1 && inputs === outputs ? null : new SubsamplingShortcut(stride, outputs),
     );
-  const layers: Record<string, Module> = { conv1: conv(channels, 16, 1), bn1: new BatchNorm(16, birth), relu1: new ReLU() };
+  const layers: Record<string, Module> = {
+    conv1: conv(channels, 16, 1),
+    bn1: new BatchNorm(16, birth),
+    relu1: new ReLU(),
+  };
   let inputs = 16;
   let number = 0;
   for (const width of [16, 32, 64]) {
