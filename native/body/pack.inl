@@ -9,14 +9,16 @@ static inline int mask_words(int k) { return ceil_div(k, 32); }
 // Slots of all row groups in the blocks before k; k is a multiple of m.
 static inline size_t slots_before(int k, int rows, int n, int m, int v) { return (size_t)k / m * n * row_groups(rows, v); }
 
-// ---- which entries of a block are kept: up to 128 bits, as words ----
+// ---- which entries of a block are kept: up to 128 bits, in two registers ----
 struct BlockBits {
-  uint32_t words[5] = {};
-  // the bits of the LANES entries at i, a multiple of LANES
-  uint32_t lanes(int i) const { return words[i / 32] >> (i & 31); }
+  uint64_t low = 0, high = 0;
+  // the bits from i on, for i a multiple of LANES or of 8
+  uint32_t at(int i) const { return (uint32_t)((i < 64 ? low : high) >> (i & 63)); }
+  void put(int i, uint32_t bits) { (i < 64 ? low : high) |= (uint64_t)bits << (i & 63); }
   // clears what lies at or beyond `length`
   void cut(int length) {
-    for (int word = length / 32; word < 5; word++) words[word] &= word == length / 32 ? (1u << (length & 31)) - 1 : 0;
+    if (length < 64) low &= ((uint64_t)1 << length) - 1;
+    if (length < 128) high &= length <= 64 ? 0 : ((uint64_t)1 << (length - 64)) - 1;
   }
 };
 
@@ -67,36 +69,49 @@ static inline IntVector times_outranked(IntVector a) {
   if constexpr (R == 0) return IntVector{};
   else return outranked<M, R>(a, typename Count<LANES>::type{}) + times_outranked<M, R - 1>(a);
 }
+// The first `count` floats at p, zero in the other lanes.
+static inline Vector load_some(const float* p, int count) {
+  if (count >= LANES) return load(p);
+  Vector v = {};
+  for (int i = 0; i < count; i++) v[i] = p[i];
+  return v;
+}
 template <int M>
-static inline void largest_of_tiled(BlockBits& bits, const int32_t* score, int length, int n) {
+static inline BlockBits largest_of_tiled(const float* w, int k, int rows, int length, int n) {
+  BlockBits bits;
   if constexpr (M <= LANES)
-    for (int i = 0; i < length; i += LANES)
-      bits.words[i / 32] |= lane_bits(times_outranked<M, M - 1>((IntVector)load((const float*)score + i)) > -n) << (i & 31);
+    for (int i = 0; i < length; i += LANES) {
+      IntVector score = (IntVector)load_some(w + i, length - i) & 0x7fffffff;
+      for (int row = 1; row < rows; row++)
+        score = (IntVector)((Vector)score + (Vector)((IntVector)load_some(w + (size_t)row * k + i, length - i) & 0x7fffffff)) & 0x7fffffff;
+      bits.put(i, lane_bits(times_outranked<M, M - 1>(score) > -n));
+    }
+  return bits;
 }
 
 // Any m: each entry counts the larger ones d before and d behind it, as long as these are of its group.
-static inline void largest_of_any(BlockBits& bits, const int32_t* score, int length, int n, int m) {
-  int32_t rank[128] = {}, position[128];
+static inline BlockBits largest_of_any(const float* w, int k, int rows, int length, int n, int m) {
+  int32_t padded[16 + 128 + 16] = {}, rank[128] = {}, position[128];
+  int32_t* score = padded + 16;
+  block_scores(score, w, k, rows, length);
   for (int i = 0; i < 128; i++) position[i] = i % m;
   for (int d = 1; d < m; d++)
     for (int i = 0; i < 128; i++) {
       rank[i] += (score[i + d] > score[i]) & (position[i] + d < m);
       rank[i] += (score[i - d] >= score[i]) & (position[i] >= d);
     }
+  BlockBits bits;
   for (int i = 0; i < length; i += LANES)
-    bits.words[i / 32] |= lane_bits((IntVector)load((const float*)rank + i) < n) << (i & 31);
+    bits.put(i, lane_bits((IntVector)load((const float*)rank + i) < n));
+  return bits;
 }
 
 static inline BlockBits largest(const float* w, int k, int rows, int length, int n, int m) {
-  int32_t padded[16 + 128 + 16] = {};
-  int32_t* score = padded + 16;
-  block_scores(score, w, k, rows, length);
-  BlockBits bits;
-  if (m == 4) largest_of_tiled<4>(bits, score, length, n);
-  else if (m == 2) largest_of_tiled<2>(bits, score, length, n);
-  else if (m == 8 && LANES >= 8) largest_of_tiled<8>(bits, score, length, n);
-  else if (m == 16 && LANES >= 16) largest_of_tiled<16>(bits, score, length, n);
-  else largest_of_any(bits, score, length, n, m);
+  BlockBits bits = m == 4                 ? largest_of_tiled<4>(w, k, rows, length, n)
+                   : m == 2               ? largest_of_tiled<2>(w, k, rows, length, n)
+                   : m == 8 && LANES >= 8 ? largest_of_tiled<8>(w, k, rows, length, n)
+                   : m == 16 && LANES == 16 ? largest_of_tiled<16>(w, k, rows, length, n)
+                                          : largest_of_any(w, k, rows, length, n, m);
   bits.cut(length);
   return bits;
 }
@@ -105,22 +120,28 @@ static inline BlockBits largest(const float* w, int k, int rows, int length, int
 static inline BlockBits read_bits(const uint32_t* row, int k0, int length) {
   BlockBits bits;
   const int shift = k0 & 31, last = (k0 + length - 1) / 32;
-  for (int word = 0; word < ceil_div(length, 32); word++) {
-    const int at = k0 / 32 + word;
-    const uint64_t two = row[at] | (at < last ? (uint64_t)row[at + 1] << 32 : 0);
-    bits.words[word] = (uint32_t)(two >> shift);
+  for (int i = 0; i < length; i += 32) {
+    const int at = (k0 + i) / 32;
+    const uint64_t two = row[at] | (shift && at < last ? (uint64_t)row[at + 1] << 32 : 0);
+    bits.put(i, (uint32_t)(two >> shift));
   }
   bits.cut(length);
   return bits;
 }
 
-// Adds a block's bits to a mask's row, whose words from k0 on are 0 or not yet written where k0 starts a word.
+// Puts a block's bits into a mask's row; blocks come in order, so words that begin in a block may hold anything before.
 static inline void write_bits(uint32_t* row, int k0, int length, const BlockBits& bits) {
-  const int shift = k0 & 31, last = (k0 + length - 1) / 32;
-  if (shift) row[k0 / 32] |= bits.words[0] << shift;
-  for (int at = k0 / 32 + (shift ? 1 : 0); at <= last; at++) {
-    const int word = at - k0 / 32;
-    row[at] = shift ? (uint32_t)((((uint64_t)bits.words[word] << 32) | bits.words[word - 1]) >> (32 - shift)) : bits.words[word];
+  const int shift = k0 & 31;
+  if (shift == 0 && length == 128) {
+    __builtin_memcpy(row + k0 / 32, &bits.low, 8);
+    __builtin_memcpy(row + k0 / 32 + 2, &bits.high, 8);
+    return;
+  }
+  for (int i = 0; i < length; i += 32) {
+    uint32_t* word = row + (k0 + i) / 32;
+    const uint32_t here = bits.at(i);
+    *word = shift ? *word | here << shift : here;
+    if (shift && (k0 + length - 1) / 32 > (k0 + i) / 32) word[1] = here >> (32 - shift);
   }
 }
 
@@ -138,29 +159,29 @@ static constexpr BytePositions byte_positions;
 
 // Writes a block of a row group: slots from values, index on; masked, if wanted, at w's place.
 template <int V>
-static inline void emit_block(float* values, uint8_t* index, float* masked, const float* w, int k, int valid, int length, const BlockBits& bits) {
-  // eight positions at a time, the unused ones overwritten by the next eight
-  uint8_t at[128 + 8];
-  int slots = 0;
+static inline void emit_block(float* values, uint8_t* index, float* masked, const float* w, int k, int valid, int length, int slots, const BlockBits& bits) {
+  // Eight positions at a time, the unused ones overwritten by the next eight. Straight to their place: copies of what
+  // was just stored in overlapping pieces wait for the stores to retire, which was half of the time.
+  int slot = 0;
   for (int i = 0; i < length; i += 8) {
-    const uint8_t byte = (uint8_t)(bits.words[i / 32] >> (i & 31));
+    const uint8_t byte = (uint8_t)bits.at(i);
     const uint64_t positions = byte_positions.positions[byte] + 0x0101010101010101u * (uint64_t)i;
-    __builtin_memcpy(at + slots, &positions, 8);
-    slots += byte_positions.count[byte];
+    if (slot + 8 <= slots) __builtin_memcpy(index + slot, &positions, 8);
+    else for (int j = 0; j < byte_positions.count[byte]; j++) index[slot + j] = (uint8_t)(positions >> 8 * j);
+    slot += byte_positions.count[byte];
   }
-  __builtin_memcpy(index, at, slots);
 #ifdef __AVX512F__
   if constexpr (V == 1) {
-    // compressed in registers and stored with an overlap: a compressing store is slow on AMD
-    float compact[128 + LANES];
-    for (int i = 0, slot = 0; i < length; i += LANES) {
-      const __mmask16 kept = (__mmask16)bits.lanes(i);
-      const __m512 x = _mm512_maskz_loadu_ps(kept, w + i);
-      _mm512_storeu_ps(compact + slot, _mm512_maskz_compress_ps(kept, x));
-      slot += byte_positions.count[kept & 0xff] + byte_positions.count[kept >> 8];
+    // compressed in a register, then stored: a compressing store is slow on AMD
+    for (int i = 0, at = 0; i < length; i += LANES) {
+      const __mmask16 kept = (__mmask16)bits.at(i);
+      const __m512 x = _mm512_maskz_loadu_ps(kept, w + i), compact = _mm512_maskz_compress_ps(kept, x);
+      const int count = byte_positions.count[kept & 0xff] + byte_positions.count[kept >> 8];
+      if (count == 8) _mm256_storeu_ps(values + at, _mm512_castps512_ps256(compact));
+      else _mm512_mask_storeu_ps(values + at, (__mmask16)((1u << count) - 1), compact);
+      at += count;
       if (masked) _mm512_mask_storeu_ps(masked + i, (__mmask16)(length - i >= 16 ? 0xffff : (1 << (length - i)) - 1), x);
     }
-    __builtin_memcpy(values, compact, sizeof(float) * slots);
     return;
   }
 #endif
@@ -170,12 +191,12 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, cons
       for (int slot = 0; slot < slots; slot++) values[slot * V + r] = 0;
       continue;
     }
-    for (int slot = 0; slot < slots; slot++) values[slot * V + r] = row[at[slot]];
+    for (int slot = 0; slot < slots; slot++) values[slot * V + r] = row[index[slot]];
     if (!masked) continue;
     float* out = masked + (size_t)r * k;
     int i = 0;
-    for (; i + LANES <= length; i += LANES) store(out + i, (Vector)((IntVector)load(row + i) & lanes_of(bits.lanes(i))));
-    for (; i < length; i++) out[i] = bits.words[i / 32] >> (i & 31) & 1 ? row[i] : 0;
+    for (; i + LANES <= length; i += LANES) store(out + i, (Vector)((IntVector)load(row + i) & lanes_of(bits.at(i))));
+    for (; i < length; i++) out[i] = bits.at(i) & 1 ? row[i] : 0;
   }
 }
 
@@ -190,7 +211,7 @@ static void pack_groups(float* values, uint8_t* index, float* masked, const floa
         const int length = min_of(block, k - k0);
         const size_t slot = slots_before(k0, rows, n, m, V) + (size_t)group * (length / m * n), at = (size_t)first * k + k0;
         const BlockBits bits = bits_of(first, valid, k0, length);
-        emit_block<V>(values + slot * V, index + slot, masked ? masked + at : nullptr, w + at, k, valid, length, bits);
+        emit_block<V>(values + slot * V, index + slot, masked ? masked + at : nullptr, w + at, k, valid, length, length / m * n, bits);
       }
     }
   });
