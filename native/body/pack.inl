@@ -58,11 +58,12 @@ static inline void block_scores(int32_t* score, const float* w, int k, int rows,
 }
 
 // Groups that tile a vector: each lane counts the larger ones among its neighbours, met by rotating within the groups.
-// a >= b is a + 1 > b, so the rule for ties is a constant added where the neighbour's index is the lower one.
+// a >= b is a > b - 1, so the rule for ties is a constant taken off where the neighbour's index is the lower one (off, not
+// added to the other side: the largest NaN would overflow and more than n be kept).
 template <int M, int R, int... J>
 static inline IntVector outranked(IntVector a, Indices<J...>) {
   const IntVector other = __builtin_shufflevector(a, a, ((J & ~(M - 1)) | ((J + R) & (M - 1)))...);
-  return other + IntVector{(((J + R) & (M - 1)) < (J & (M - 1)) ? 1 : 0)...} > a;
+  return other > a - IntVector{(((J + R) & (M - 1)) < (J & (M - 1)) ? 1 : 0)...};
 }
 template <int M, int R>
 static inline IntVector times_outranked(IntVector a) {
