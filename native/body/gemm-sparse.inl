@@ -16,19 +16,23 @@ static inline void sparse_tile(float* strip, const float* values, const uint8_t*
 #ifdef __AVX512F__
   // Four values by one load, each spread by a permute: a broadcast from memory would take a load slot of its own.
   if constexpr (V == 1)
-    for (; slot + 4 <= slots; slot += 4)
+    for (; slot + 4 <= slots; slot += 4) {
+      Vector four[AT_ONCE];
+      uint32_t at[AT_ONCE];
 #pragma GCC unroll 8
       for (int group = 0; group < AT_ONCE; group++) {
-        const Vector four = (Vector)_mm512_broadcast_f32x4(_mm_loadu_ps(values + (size_t)group * slots + slot));
-        uint32_t four_at;
-        __builtin_memcpy(&four_at, index + (size_t)group * slots + slot, 4);
-        const float* rows[4];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) rows[i] = panel + (size_t)(four_at >> 8 * i & 0xff) * COLUMNS;
-#define STEP(i) { const Vector x = (Vector)_mm512_permute_ps((__m512)four, i * 0x55); _Pragma("GCC unroll 8") for (int j = 0; j < VECTORS; j++) sum[group][j] += x * load(rows[i] + j * LANES); }
-        STEP(0) STEP(1) STEP(2) STEP(3)
-#undef STEP
+        four[group] = (Vector)_mm512_broadcast_f32x4(_mm_loadu_ps(values + (size_t)group * slots + slot));
+        __builtin_memcpy(&at[group], index + (size_t)group * slots + slot, 4);
       }
+#define STEP(i)                                                                            \
+  _Pragma("GCC unroll 8") for (int group = 0; group < AT_ONCE; group++) {                  \
+    const float* row = panel + (size_t)(at[group] >> 8 * i & 0xff) * COLUMNS;              \
+    const Vector x = (Vector)_mm512_permute_ps((__m512)four[group], i * 0x55);             \
+    _Pragma("GCC unroll 8") for (int j = 0; j < VECTORS; j++) sum[group][j] += x * load(row + j * LANES); \
+  }
+      STEP(0) STEP(1) STEP(2) STEP(3)
+#undef STEP
+    }
 #endif
   for (; slot < slots; slot++) {
 #pragma GCC unroll 8
