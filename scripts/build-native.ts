@@ -49,7 +49,19 @@ const objects = await Promise.all(
   Object.entries(units).map(async ([unit, extra]) => {
     const object = join(build, `${unit}.o`);
     const source = join(root, "native", `${unit}.cc`);
-    await run(compiler, [...flags, ...warnings, ...extra, "-I", headers.include_dir, "-c", source, "-o", object]);
+    await run(compiler, [
+      ...flags,
+      ...warnings,
+      ...extra,
+      "-I",
+      headers.include_dir,
+      "-I",
+      join(root, "native"),
+      "-c",
+      source,
+      "-o",
+      object,
+    ]);
     return object;
   }),
 );

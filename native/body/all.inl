@@ -12,6 +12,6 @@ extern const KernelTable table;
 const KernelTable table = {
   ISA_NAME,
 #define KERNEL(name, parameters) name,
-#include "../kernels.def"
+#include "kernels.def"
 #undef KERNEL
 };

@@ -9,7 +9,8 @@ typedef int32_t IntVectorInMemory __attribute__((vector_size(VECTOR_BYTES), alig
 
 static inline Vector load(const float* p) { return *(const VectorInMemory*)p; }
 static inline void store(float* p, Vector v) { *(VectorInMemory*)p = v; }
-static inline Vector broadcast(float x) { return Vector{} + x; }
+// x - 0 is x; 0 + x is not (for -0), and compilers then really add.
+static inline Vector broadcast(float x) { return x - Vector{}; }
 // max(0, x) that lets NaN through: a NaN must show in the loss. x > 0 ? x : 0 would hide it.
 static inline Vector rectified(Vector x) { return x < 0 ? Vector{} : x; }
 static inline float rectified(float x) { return x < 0 ? 0 : x; }
