@@ -33,6 +33,8 @@ export interface StepRecord {
   readonly loss: number;
   readonly ms: number;
   readonly gemmMs: Clocks;
+  /** Whether any layer was sparse in it. */
+  readonly pruned: boolean;
   /** Mask entries that changed, over all sparse layers. */
   readonly flips: number;
 }
@@ -128,7 +130,8 @@ export class Run {
     });
     const ms = performance.now() - begin;
     const flips = this.sparsity?.observe() ?? 0;
-    return { step: this.step++, loss, ms, gemmMs: device.readClocks(), flips };
+    const pruned = this.sparsity?.pruned ?? false;
+    return { step: this.step++, loss, ms, gemmMs: device.readClocks(), pruned, flips };
   }
 
   /** Mean loss and accuracy over a split, in evaluation mode. */

@@ -202,6 +202,11 @@ export class Sparsity {
     };
   }
 
+  /** Whether any layer is sparse at this moment. */
+  get pruned(): boolean {
+    return this.#sites.some(({ pruned }) => pruned);
+  }
+
   /** Notes how the masks of the last forward moved; call once a step. Returns the flips of all layers. */
   observe(): number {
     return this.#sites.reduce((flips, site) => flips + (site.pruned ? site.history.observe(site.packed.mask) : 0), 0);

@@ -1,0 +1,140 @@
+/**
+ * The folder of a run: recipe.json, metrics.jsonl (a line a step and a line an evaluation), checkpoint.safetensors,
+ * and at the end weights.safetensors and result.json. A process may be killed at any moment: files are replaced by
+ * renaming, and `resume` cuts metrics.jsonl back to what the checkpoint knows.
+ */
+import { appendFileSync, existsSync, mkdirSync, readdirSync, statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { expected } from "../errors.ts";
+import { readFile, writeFileAtomically } from "../io/files.ts";
+import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
+import { parseRecipe, type Recipe } from "./recipe.ts";
+import type { Evaluation, Run, StepRecord } from "./run.ts";
+
+/** A line of metrics.jsonl after an epoch. */
+export interface EpochRecord {
+  readonly epoch: number;
+  readonly step: number;
+  readonly test: Evaluation;
+}
+
+const FORMAT = "trisparse-checkpoint-1";
+
+/** Parses JSON of a file of ours. */
+export function readJson(where: string, path: string): unknown {
+  const text = new TextDecoder().decode(readFile(where, path));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw expected(`${where} ${path}`, "JSON", (error as Error).message, "Correct the file, or write it anew");
+  }
+}
+
+export function writeJson(path: string, value: unknown): void {
+  writeFileAtomically(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+export class RunFolder {
+  readonly path: string;
+  readonly recipe: Recipe;
+  readonly steps: StepRecord[] = [];
+  readonly epochs: EpochRecord[] = [];
+  #unwritten: string[] = [];
+
+  private constructor(path: string, recipe: Recipe) {
+    this.path = path;
+    this.recipe = recipe;
+  }
+
+  /** Starts an empty folder. Throws where one already holds files. */
+  static create(path: string, recipe: Recipe): RunFolder {
+    if (existsSync(path) && (!statSync(path).isDirectory() || readdirSync(path).length > 0)) {
+      throw expected(
+        "run folder",
+        `${path} not to exist yet`,
+        "files in it",
+        "Choose another --out, or go on with: trisparse resume",
+      );
+    }
+    mkdirSync(path, { recursive: true });
+    writeJson(join(path, "recipe.json"), recipe);
+    return new RunFolder(path, recipe);
+  }
+
+  /** Opens a folder that `create` made. */
+  static open(path: string): RunFolder {
+    const file = join(path, "recipe.json");
+    return new RunFolder(path, parseRecipe(readJson("run folder", file), file));
+  }
+
+  #file(name: string): string {
+    return join(this.path, name);
+  }
+
+  recordStep(record: StepRecord): void {
+    this.steps.push(record);
+    this.#unwritten.push(JSON.stringify(record));
+  }
+
+  recordEpoch(record: EpochRecord): void {
+    this.epochs.push(record);
+    this.#unwritten.push(JSON.stringify(record));
+  }
+
+  /** Appends what was recorded. */
+  flush(): void {
+    if (this.#unwritten.length === 0) return;
+    appendFileSync(this.#file("metrics.jsonl"), `${this.#unwritten.join("\n")}\n`);
+    this.#unwritten = [];
+  }
+
+  /** Saves all that the rest of the run depends on. */
+  checkpoint(run: Run): void {
+    this.flush();
+    const metrics = this.#file("metrics.jsonl");
+    const metricsBytes = existsSync(metrics) ? statSync(metrics).size : 0;
+    const metadata = { format: FORMAT, step: String(run.step), metricsBytes: String(metricsBytes) };
+    writeFileAtomically(this.#file("checkpoint.safetensors"), encodeSafetensors(run.state(), metadata));
+  }
+
+  /** Brings a fresh run of this folder's recipe to the last checkpoint; at the start without one. */
+  resume(run: Run): void {
+    const metrics = this.#file("metrics.jsonl");
+    const checkpoint = this.#file("checkpoint.safetensors");
+    if (!existsSync(checkpoint)) {
+      if (existsSync(metrics)) truncateSync(metrics, 0);
+      return;
+    }
+    const { tensors, metadata } = decodeSafetensors(readFile("checkpoint", checkpoint), checkpoint);
+    const step = Number(metadata.step);
+    const metricsBytes = Number(metadata.metricsBytes);
+    const todo = "Copy a whole checkpoint here, or delete it to start this run anew";
+    if (metadata.format !== FORMAT || !Number.isInteger(step) || step < 0 || step > run.steps) {
+      throw expected(
+        checkpoint,
+        `a checkpoint of format ${FORMAT} at a step of 0..${run.steps}`,
+        `${metadata.format}, step ${metadata.step}`,
+        todo,
+      );
+    }
+    const size = existsSync(metrics) ? statSync(metrics).size : 0;
+    if (!(size >= metricsBytes))
+      throw expected(metrics, `at least ${metricsBytes} bytes, as its checkpoint says`, `${size}`, todo);
+    run.restore(tensors, step);
+    if (size > metricsBytes) truncateSync(metrics, metricsBytes);
+    if (metricsBytes === 0) return;
+    for (const line of new TextDecoder().decode(readFile("metrics", metrics)).trimEnd().split("\n")) {
+      const record = JSON.parse(line) as StepRecord | EpochRecord;
+      if ("test" in record) this.epochs.push(record);
+      else this.steps.push(record);
+    }
+  }
+
+  /** Writes the trained weights as they are used and the summary. */
+  finish(run: Run, result: unknown): void {
+    this.flush();
+    const metadata = { format: "trisparse-weights-1", recipe: JSON.stringify(this.recipe) };
+    writeFileAtomically(this.#file("weights.safetensors"), encodeSafetensors(run.trainedWeights(), metadata));
+    writeJson(this.#file("result.json"), result);
+  }
+}

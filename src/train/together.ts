@@ -1,0 +1,151 @@
+/**
+ * Trains runs side by side: a round is one step of each, so that what slows the machine slows all of them, and a ratio
+ * of two step times of one round means something. One run alone is the same with one.
+ */
+import { cpus, loadavg } from "node:os";
+import type { Dataset } from "../data/dataset.ts";
+import { type Quartiles, quartiles } from "../metrics/quartiles.ts";
+import type { Clocks, Device } from "../tensor/device.ts";
+import { Run, type StepRecord } from "./run.ts";
+import type { EpochRecord, RunFolder } from "./run-folder.ts";
+import type { PlannedLayer, VerifiedLayer } from "./sparsity.ts";
+
+/** What one run came to; times in milliseconds unless they say seconds. */
+export interface RunResult {
+  readonly method: string;
+  readonly pattern: string | null;
+  readonly layers: readonly PlannedLayer[];
+  /** The products of the sparse layers. */
+  readonly plan: PlannedLayer["routes"];
+  readonly accuracy: number;
+  readonly loss: number;
+  /** Sum of all step times. */
+  readonly seconds: number;
+  /** Steps in which the method was sparse; all of them for dense. */
+  readonly stepMs: Quartiles;
+  readonly gemmMs: Clocks;
+  /** Step time of dense / step time of this, round by round; null without a dense run beside it. */
+  readonly speedUp: Quartiles | null;
+  readonly sad: number;
+  readonly sadShare: number;
+  readonly flipRate: number;
+  readonly sparsity: number;
+  readonly masks: readonly { readonly layer: string; readonly sad: number; readonly flipRate: number }[];
+  readonly verified: readonly VerifiedLayer[];
+  readonly weightBytes: { readonly dense: number; readonly packed: number };
+}
+
+/** Where numbers were measured. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly node: string;
+  readonly backend: string;
+  readonly instructionSet: string;
+  readonly threads: number;
+  /** One-minute load average before and after. */
+  readonly load: readonly [number, number];
+}
+
+export function machineOf({ kernels }: Device, loadBefore: number): Machine {
+  const processors = cpus();
+  return {
+    cpu: processors[0]?.model.trim() ?? "unknown",
+    cores: processors.length,
+    node: process.version,
+    backend: kernels.backend,
+    instructionSet: kernels.instructionSet,
+    threads: kernels.threads,
+    load: [loadBefore, loadavg()[0]].map((load) => Math.round(load * 100) / 100) as [number, number],
+  };
+}
+
+/** Told about the progress of runs, by their number. */
+export interface Observer {
+  onStep?(run: number, record: StepRecord, steps: number): void;
+  onEpoch?(run: number, record: EpochRecord): void;
+}
+
+/** Seconds of training between two checkpoints within an epoch. */
+const CHECKPOINT_SECONDS = 30;
+
+/** Trains the runs of these folders to their ends, each from its last checkpoint. */
+export async function trainTogether(
+  folders: readonly RunFolder[],
+  data: Dataset,
+  device: Device,
+  observer: Observer = {},
+): Promise<RunResult[]> {
+  const runs = folders.map((folder) => {
+    const run = new Run(folder.recipe, data, device);
+    folder.resume(run);
+    return run;
+  });
+  runs.forEach((run, i) => {
+    if (run.step === 0) folders[i].checkpoint(run);
+  });
+  let saved = performance.now();
+  while (runs.some((run) => !run.done)) {
+    // those behind first: after a kill between two checkpoints the runs may stand at different steps
+    const step = Math.min(...runs.filter((run) => !run.done).map((run) => run.step));
+    runs.forEach((run, i) => {
+      if (run.step !== step || run.done) return;
+      const record = run.advance();
+      folders[i].recordStep(record);
+      observer.onStep?.(i, record, run.steps);
+    });
+    const late = performance.now() - saved > CHECKPOINT_SECONDS * 1000;
+    runs.forEach((run, i) => {
+      if (run.step !== step + 1) return;
+      const { stepsPerEpoch } = run.batches;
+      if (run.step % stepsPerEpoch === 0) {
+        const epoch = { epoch: run.step / stepsPerEpoch, step: run.step, test: run.evaluate() };
+        folders[i].recordEpoch(epoch);
+        observer.onEpoch?.(i, epoch);
+      } else if (!late) return;
+      folders[i].checkpoint(run);
+    });
+    if (late) saved = performance.now();
+    // lets signals and progress bars through
+    if (step % 8 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  const dense = runs.findIndex((run) => run.sparsity === null);
+  const results = runs.map((run, i) => summarise(run, folders[i], dense < 0 ? undefined : folders[dense]));
+  results.forEach((result, i) => {
+    folders[i].finish(runs[i], result);
+  });
+  return results;
+}
+
+function summarise(run: Run, folder: RunFolder, dense: RunFolder | undefined): RunResult {
+  const { recipe, sparsity } = run;
+  const counted = sparsity === null ? folder.steps : folder.steps.filter(({ pruned }) => pruned);
+  const median = (of: (record: StepRecord) => number): number => quartiles(counted.map(of)).median;
+  const { test } = folder.epochs[folder.epochs.length - 1];
+  const report = sparsity?.report();
+  const weights = run.plan.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
+  return {
+    method: recipe.method.name,
+    pattern: recipe.method.pattern ?? null,
+    layers: run.plan,
+    plan: (run.plan.find(({ pattern }) => pattern !== null) ?? run.plan[0]).routes,
+    accuracy: test.accuracy,
+    loss: test.loss,
+    seconds: folder.steps.reduce((sum, { ms }) => sum + ms, 0) / 1000,
+    stepMs: quartiles(counted.map(({ ms }) => ms)),
+    gemmMs: {
+      forward: median(({ gemmMs }) => gemmMs.forward),
+      inputGrad: median(({ gemmMs }) => gemmMs.inputGrad),
+      weightGrad: median(({ gemmMs }) => gemmMs.weightGrad),
+      pack: median(({ gemmMs }) => gemmMs.pack),
+    },
+    speedUp: dense === undefined ? null : quartiles(counted.map(({ step, ms }) => dense.steps[step].ms / ms)),
+    sad: report?.sad ?? 0,
+    sadShare: report?.sadShare ?? 0,
+    flipRate: report?.flipRate ?? 0,
+    sparsity: report?.sparsity ?? 0,
+    masks: report?.layers ?? [],
+    verified: sparsity?.verify() ?? [],
+    weightBytes: sparsity?.weightBytes() ?? { dense: weights, packed: weights },
+  };
+}
