@@ -22,8 +22,8 @@ struct BlockBits {
   }
 };
 
-// One bit a lane of a vector of 0 and -1.
-static inline uint32_t lane_bits(IntVector v) {
+// The sign bits of the lanes.
+static inline uint32_t sign_bits(IntVector v) {
 #if defined(__AVX512F__)
   return _mm512_movepi32_mask((__m512i)v);
 #elif defined(__AVX2__)
@@ -34,7 +34,7 @@ static inline uint32_t lane_bits(IntVector v) {
   return __builtin_wasm_bitmask_i32x4(v);
 #else
   uint32_t bits = 0;
-  for (int i = 0; i < LANES; i++) bits |= (uint32_t)(v[i] & 1) << i;
+  for (int i = 0; i < LANES; i++) bits |= (uint32_t)(v[i] < 0) << i;
   return bits;
 #endif
 }
@@ -44,75 +44,78 @@ static inline IntVector lane_powers(Indices<J...>) { return IntVector{(1 << J)..
 
 // The reverse: -1 in the lanes whose bit is set.
 static inline IntVector lanes_of(uint32_t bits) {
+#ifdef __AVX512F__
+  return (IntVector)_mm512_movm_epi32((__mmask16)bits);
+#else
   const IntVector power = lane_powers(typename Count<LANES>::type{});
   return ((IntVector{} + (int32_t)bits) & power) == power;
+#endif
 }
 
-// Scores as integers, whose order is total (NaN included): |w|, or the f32 sum of |w| over the rows of a vector.
-static inline void block_scores(int32_t* score, const float* w, int k, int rows, int length) {
-  union { float f[128]; int32_t i[128]; } sum;
-  for (int i = 0; i < length; i++) sum.f[i] = __builtin_fabsf(w[i]);
+// Scores of LANES columns: |w|, or the f32 sum of |w| over the rows of a vector, as integers of the same order. All NaN
+// are one, above infinity: which of two NaN a sum returns is the machine's choice.
+static inline IntVector scores(const float* w, size_t k, int rows) {
+  IntVector score = (IntVector)load(w) & 0x7fffffff;
   for (int row = 1; row < rows; row++)
-    for (int i = 0; i < length; i++) sum.f[i] += __builtin_fabsf(w[(size_t)row * k + i]);
-  for (int i = 0; i < length; i++) score[i] = sum.i[i] & 0x7fffffff;
+    score = (IntVector)((Vector)score + (Vector)((IntVector)load(w + row * k) & 0x7fffffff)) & 0x7fffffff;
+  return score > 0x7f800000 ? IntVector{} + 0x7f800001 : score;
 }
 
-// Groups that tile a vector: each lane counts the larger ones among its neighbours, met by rotating within the groups.
-// a >= b is a > b - 1, so the rule for ties is a constant taken off where the neighbour's index is the lower one (off, not
-// added to the other side: the largest NaN would overflow and more than n be kept).
 template <int M, int R, int... J>
-static inline IntVector outranked(IntVector a, Indices<J...>) {
-  const IntVector other = __builtin_shufflevector(a, a, ((J & ~(M - 1)) | ((J + R) & (M - 1)))...);
-  return other > a - IntVector{(((J + R) & (M - 1)) < (J & (M - 1)) ? 1 : 0)...};
-}
-template <int M, int R>
-static inline IntVector times_outranked(IntVector a) {
-  if constexpr (R == 0) return IntVector{};
-  else return outranked<M, R>(a, typename Count<LANES>::type{}) + times_outranked<M, R - 1>(a);
-}
-// The first `count` floats at p, zero in the other lanes.
-static inline Vector load_some(const float* p, int count) {
-  if (count >= LANES) return load(p);
-  Vector v = {};
-  for (int i = 0; i < count; i++) v[i] = p[i];
-  return v;
-}
-template <int M>
-static inline BlockBits largest_of_tiled(const float* w, int k, int rows, int length, int n) {
-  BlockBits bits;
-  if constexpr (M <= LANES)
-    for (int i = 0; i < length; i += LANES) {
-      IntVector score = (IntVector)load_some(w + i, length - i) & 0x7fffffff;
-      for (int row = 1; row < rows; row++)
-        score = (IntVector)((Vector)score + (Vector)((IntVector)load_some(w + (size_t)row * k + i, length - i) & 0x7fffffff)) & 0x7fffffff;
-      bits.put(i, lane_bits(times_outranked<M, M - 1>(score) > -n));
+static inline IntVector rotated(IntVector a, Indices<J...>) { return __builtin_shufflevector(a, a, ((J & ~(M - 1)) | ((J + R) & (M - 1)))...); }
+// 1 where the rotation by R brings a neighbour of lower index
+template <int M, int R, int... J>
+static inline IntVector from_lower(Indices<J...>) { return IntVector{(((J + R) & (M - 1)) < (J & (M - 1)) ? 1 : 0)...}; }
+
+// Each lane counts the larger ones of its group: M lanes of one vector, or all lanes of S. It meets them by rotations
+// from 0 to M - 1. Of equals the lower index is the larger; a >= b is a > b - 1, so a constant makes that rule.
+template <int M, int S, int R = 0>
+static inline void count_larger(IntVector* larger, const IntVector* score) {
+  typedef typename Count<LANES>::type All;
+  if constexpr (R < M) {
+    for (int j = 0; j < S; j++) {
+      const IntVector other = rotated<M, R>(score[j], All{});
+      for (int i = 0; i < S; i++)
+        if (R > 0 || i != j) larger[i] -= other > score[i] - (i == j ? from_lower<M, R>(All{}) : IntVector{} + (j < i));
     }
+    count_larger<M, S, R + 1>(larger, score);
+  }
+}
+
+// The n largest of each m; w may be read up to 16 floats beyond the last whole group. M: the power of two that holds m.
+template <int M, bool WHOLE>
+static BlockBits largest_of(const float* w, size_t k, int rows, int length, int n, int m) {
+  constexpr int S = M > LANES ? M / LANES : 1;
+  BlockBits bits;
+  for (int i = 0; i < length; i += WHOLE ? S * LANES : m) {
+    IntVector score[S], larger[S] = {};
+    for (int j = 0; j < S; j++) {
+      score[j] = scores(w + i + j * LANES, k, rows);
+      // one group at a time, the lanes beyond it below all
+      if (!WHOLE) score[j] |= ~lanes_of(((1u << m) - 1) >> j * LANES);
+    }
+    count_larger<(M > LANES ? LANES : M), S>(larger, score);
+    uint32_t kept = 0;
+    for (int j = 0; j < S; j++) kept |= sign_bits(larger[j] - n) << j * LANES;
+    if (!WHOLE) kept &= (1u << m) - 1;
+    bits.put(i, kept);
+    if (!WHOLE && i < 64 && i + m > 64) bits.high |= kept >> (64 - i);
+  }
   return bits;
 }
 
-// Any m: each entry counts the larger ones d before and d behind it, as long as these are of its group.
-static inline BlockBits largest_of_any(const float* w, int k, int rows, int length, int n, int m) {
-  int32_t padded[16 + 128 + 16] = {}, rank[128] = {}, position[128];
-  int32_t* score = padded + 16;
-  block_scores(score, w, k, rows, length);
-  for (int i = 0; i < 128; i++) position[i] = i % m;
-  for (int d = 1; d < m; d++)
-    for (int i = 0; i < 128; i++) {
-      rank[i] += (score[i + d] > score[i]) & (position[i] + d < m);
-      rank[i] += (score[i - d] >= score[i]) & (position[i] >= d);
-    }
-  BlockBits bits;
-  for (int i = 0; i < length; i += LANES)
-    bits.put(i, lane_bits((IntVector)load((const float*)rank + i) < n));
-  return bits;
+typedef BlockBits Largest(const float* w, size_t k, int rows, int length, int n, int m);
+static Largest* largest_for(int m) {
+  return m == 2 ? largest_of<2, true> : m == 4 ? largest_of<4, true> : m == 8 ? largest_of<8, true> : m == 16 ? largest_of<16, true>
+         : m < 8 ? largest_of<8, false> : largest_of<16, false>;
 }
 
-static inline BlockBits largest(const float* w, int k, int rows, int length, int n, int m) {
-  BlockBits bits = m == 4                 ? largest_of_tiled<4>(w, k, rows, length, n)
-                   : m == 2               ? largest_of_tiled<2>(w, k, rows, length, n)
-                   : m == 8 && LANES >= 8 ? largest_of_tiled<8>(w, k, rows, length, n)
-                   : m == 16 && LANES == 16 ? largest_of_tiled<16>(w, k, rows, length, n)
-                                          : largest_of_any(w, k, rows, length, n, m);
+// The same for a block of any length: what is not 128 long is copied, for the vectors that reach beyond its end.
+static inline BlockBits largest(Largest* of, const float* w, size_t k, int rows, int length, int n, int m) {
+  if (length == 128) return of(w, k, rows, length, n, m);
+  float copy[4][128 + 16] = {};
+  for (int row = 0; row < rows; row++) __builtin_memcpy(copy[row], w + row * k, sizeof(float) * length);
+  BlockBits bits = of(copy[0], 128 + 16, rows, length, n, m);
   bits.cut(length);
   return bits;
 }
@@ -161,39 +164,47 @@ static constexpr BytePositions byte_positions;
 // Writes a block of a row group: slots from values, index on; masked, if wanted, at w's place.
 template <int V>
 static inline void emit_block(float* values, uint8_t* index, float* masked, const float* w, int k, int valid, int length, int slots, const BlockBits& bits) {
-  // Eight positions at a time, the unused ones overwritten by the next eight. Straight to their place: copies of what
-  // was just stored in overlapping pieces wait for the stores to retire, which was half of the time.
-  int slot = 0;
-  for (int i = 0; i < length; i += 8) {
-    const uint8_t byte = (uint8_t)bits.at(i);
-    const uint64_t positions = byte_positions.positions[byte] + 0x0101010101010101u * (uint64_t)i;
-    if (slot + 8 <= slots) __builtin_memcpy(index + slot, &positions, 8);
-    else for (int j = 0; j < byte_positions.count[byte]; j++) index[slot + j] = (uint8_t)(positions >> 8 * j);
-    slot += byte_positions.count[byte];
-  }
 #ifdef __AVX512F__
   if constexpr (V == 1) {
-    // compressed in a register, then stored: a compressing store is slow on AMD
-    for (int i = 0, at = 0; i < length; i += LANES) {
+    // compressed in registers, then stored: a compressing store is slow on AMD
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (int i = 0; i < length; i += LANES) {
       const __mmask16 kept = (__mmask16)bits.at(i);
-      const __m512 x = _mm512_maskz_loadu_ps(kept, w + i), compact = _mm512_maskz_compress_ps(kept, x);
-      const int count = byte_positions.count[kept & 0xff] + byte_positions.count[kept >> 8];
-      if (count == 8) _mm256_storeu_ps(values + at, _mm512_castps512_ps256(compact));
-      else _mm512_mask_storeu_ps(values + at, (__mmask16)((1u << count) - 1), compact);
-      at += count;
-      if (masked) _mm512_mask_storeu_ps(masked + i, (__mmask16)(length - i >= 16 ? 0xffff : (1 << (length - i)) - 1), x);
+      const int count = __builtin_popcount(kept);
+      const __m512 compact = _mm512_maskz_compress_ps(kept, _mm512_maskz_loadu_ps(kept, w + i));
+      const __m128i at = _mm512_cvtepi32_epi8(_mm512_maskz_compress_epi32(kept, _mm512_add_epi32(lanes, _mm512_set1_epi32(i))));
+      if (count == 8) {
+        _mm256_storeu_ps(values, _mm512_castps512_ps256(compact));
+        _mm_storel_epi64((__m128i*)index, at);
+      } else {
+        const __mmask16 first = (__mmask16)((1u << count) - 1);
+        _mm512_mask_storeu_ps(values, first, compact);
+        _mm_mask_storeu_epi8(index, first, at);
+      }
+      values += count;
+      index += count;
     }
-    return;
-  }
+  } else
 #endif
-  for (int r = 0; r < V; r++) {
-    const float* row = w + (size_t)r * k;
-    if (r >= valid) {
-      for (int slot = 0; slot < slots; slot++) values[slot * V + r] = 0;
-      continue;
+  {
+    // eight positions at a time, the unused ones overwritten by the next eight
+    uint8_t at[128 + 8];
+    for (int i = 0, slot = 0; i < length; i += 8) {
+      const uint8_t byte = (uint8_t)bits.at(i);
+      const uint64_t positions = byte_positions.positions[byte] + 0x0101010101010101u * (uint64_t)i;
+      __builtin_memcpy(at + slot, &positions, 8);
+      slot += byte_positions.count[byte];
     }
-    for (int slot = 0; slot < slots; slot++) values[slot * V + r] = row[index[slot]];
-    if (!masked) continue;
+    const float* rows[V];
+    for (int r = 0; r < V; r++) rows[r] = r < valid ? w + (size_t)r * k : zeros;
+    for (int slot = 0; slot < slots; slot++)
+      for (int r = 0; r < V; r++) values[slot * V + r] = rows[r][at[slot]];
+    // last: a copy of what was just stored in overlapping pieces would wait for these stores to retire
+    __builtin_memcpy(index, at, slots);
+  }
+  if (!masked) return;
+  for (int r = 0; r < valid; r++) {
+    const float* row = w + (size_t)r * k;
     float* out = masked + (size_t)r * k;
     int i = 0;
     for (; i + LANES <= length; i += LANES) store(out + i, (Vector)((IntVector)load(row + i) & lanes_of(bits.at(i))));
@@ -221,8 +232,9 @@ static void pack_groups(float* values, uint8_t* index, float* masked, const floa
 template <int V>
 static void prune_rows_of(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m) {
   const int words = mask_words(k);
+  Largest* const of = largest_for(m);
   pack_groups<V>(values, index, masked, w, rows, k, n, m, [&](int first, int valid, int k0, int length) {
-    const BlockBits bits = largest(w + (size_t)first * k + k0, k, valid, length, n, m);
+    const BlockBits bits = largest(of, w + (size_t)first * k + k0, k, valid, length, n, m);
     for (int row = first; row < first + valid; row++) write_bits(mask + (size_t)row * words, k0, length, bits);
     return bits;
   });
