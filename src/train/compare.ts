@@ -1,0 +1,81 @@
+/** A comparison: one recipe under several methods, in a folder with a run folder for each. */
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { loadavg } from "node:os";
+import { join } from "node:path";
+import type { Dataset } from "../data/dataset.ts";
+import { expected } from "../errors.ts";
+import type { Device } from "../tensor/device.ts";
+import type { MethodChoice, Recipe } from "./recipe.ts";
+import { parseRecipe } from "./recipe.ts";
+import { RunFolder, readJson, writeJson } from "./run-folder.ts";
+import { type Machine, machineOf, type Observer, type RunResult, trainTogether } from "./together.ts";
+
+/** What `compare --json` writes. */
+export interface Comparison {
+  readonly machine: Machine;
+  readonly data: string;
+  readonly model: string;
+  readonly epochs: number;
+  readonly seed: number;
+  readonly recipe: Omit<Recipe, "method">;
+  readonly runs: readonly RunResult[];
+}
+
+const FILE = "compare.json";
+
+/** Makes the folder of a comparison: compare.json and a run folder a method, named after it. */
+export function createComparison(path: string, recipe: Recipe, methods: readonly MethodChoice[]): void {
+  if (existsSync(path) && readdirSync(path).length > 0) {
+    throw expected(
+      "compare",
+      `${path} not to exist yet`,
+      "files in it",
+      "Choose another --out, or go on with: trisparse resume",
+    );
+  }
+  const recipes = methods.map((method) => parseRecipe({ ...recipe, method }));
+  mkdirSync(path, { recursive: true });
+  const names = methods.map(({ name }, i) =>
+    methods.findIndex((other) => other.name === name) === i ? name : `${name}-${i}`,
+  );
+  recipes.forEach((one, i) => {
+    RunFolder.create(join(path, names[i]), one);
+  });
+  // last: a folder with this file is complete
+  writeJson(join(path, FILE), { runs: names });
+}
+
+/** Whether a folder holds a comparison. */
+export function isComparison(path: string): boolean {
+  return existsSync(join(path, FILE));
+}
+
+/** The run folders of a comparison. */
+export function openComparison(path: string): RunFolder[] {
+  const { runs } = readJson("comparison", join(path, FILE)) as { runs: string[] };
+  return runs.map((name) => RunFolder.open(join(path, name)));
+}
+
+/** Trains what is left of a comparison, writes and returns its result. */
+export async function runComparison(
+  path: string,
+  data: Dataset,
+  device: Device,
+  observer?: Observer,
+): Promise<Comparison> {
+  const load = loadavg()[0];
+  const folders = openComparison(path);
+  const runs = await trainTogether(folders, data, device, observer);
+  const { method: _, ...recipe } = folders[0].recipe;
+  const comparison: Comparison = {
+    machine: machineOf(device, load),
+    data: recipe.data.name,
+    model: recipe.model.name,
+    epochs: recipe.epochs,
+    seed: recipe.seed,
+    recipe,
+    runs,
+  };
+  writeJson(join(path, "result.json"), comparison);
+  return comparison;
+}
