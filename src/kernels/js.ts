@@ -2,6 +2,7 @@
  * The oracle: every kernel as the plainest loop that is right. Products are summed in double precision; everything that
  * decides (masks, packs, winners, draws) is bit-identical to the other backends. Slow, by design.
  */
+import { expected } from "../errors.ts";
 import { philox } from "../random.ts";
 import { type F32, type Geometry, type Kernels, maskWords, packBlock } from "./kernels.ts";
 
@@ -46,10 +47,11 @@ function windows(g: Geometry, visit: (position: number, pixel: number, tap: numb
   }
 }
 
-/** max(0, x) that lets NaN through. */
+/** max(0, x) that lets NaN through and keeps -0. */
+// biome-ignore lint/complexity/useMathMinMax: Math.max(-0, 0) is 0, and the other backends keep the sign.
 const rectified = (x: number): number => (x < 0 ? 0 : x);
 
-/** Complementary error function by its continued fraction or series, to double precision where it matters. */
+/** The error function by its series, or beyond 3 by the continued fraction of 1 - erf; error below 1e-12. */
 function erf(x: number): number {
   const z = Math.abs(x);
   let value: number;
@@ -72,16 +74,12 @@ function erf(x: number): number {
 const normalCdf = (x: number): number => 0.5 * (1 + erf(x / Math.SQRT2));
 const normalDensity = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
 
-const bitsOf = new Uint32Array(1);
-const floatOf = new Float32Array(bitsOf.buffer);
-
-/** |x| as an integer of the same order: total, so that exactly n are kept whatever the values, NaN included. */
-function magnitude(x: number): number {
-  floatOf[0] = x;
-  return bitsOf[0] & 0x7fffffff;
+/** The bits of |x| for each x: as integers of the same order, but a total one, so exactly n are kept even of NaN. */
+function magnitudes(x: F32): Int32Array {
+  return new Int32Array(x.buffer, x.byteOffset, x.length).map((bits) => bits & 0x7fffffff);
 }
 
-/** A packed matrix [rows, k] with its slots. `visit(row, column, value position)` sees every kept entry. */
+/** Calls visit(row, column, slot, row within its group) for every kept entry in the order of a pack; rows may be beyond the last. */
 function slots(
   rows: number,
   k: number,
@@ -102,12 +100,27 @@ function slots(
         for (let r = 0; r < v; r++) visit(group * v + r, column, slot, r);
         slot++;
       }
-      if (slot - first !== ((end - k0) / m) * n) throw new RangeError(`pack: a group of ${m} does not keep ${n}`);
+      const wanted = ((end - k0) / m) * n;
+      if (slot - first !== wanted) {
+        const where = `${slot - first} kept in row ${group * v}, columns ${k0}..${end - 1}`;
+        throw expected("packRows", `a mask that keeps ${n} of every ${m}`, where, "Make the mask with pruneRows");
+      }
     }
   }
 }
 
-/** The dense [rows, k] matrix that a pack holds. */
+/**
+ * A dense operand; kept: where its entries are, null for everywhere. Pruned entries are left out of the products, not
+ * multiplied as zeros: 0 * NaN would be NaN.
+ */
+interface Operand {
+  readonly values: Float32Array;
+  readonly kept: Uint8Array | null;
+}
+
+const dense = (values: F32): Operand => ({ values, kept: null });
+
+/** The [rows, k] matrix that a pack holds; column j of row i goes to place(i, j). */
 function unpack(
   values: F32,
   index: Uint8Array,
@@ -116,21 +129,27 @@ function unpack(
   n: number,
   m: number,
   v: number,
-): Float32Array {
-  const w = new Float32Array(rows * k);
-  const groups = Math.ceil(rows / v);
+  place: (row: number, column: number) => number = (row, column) => row * k + column,
+): Operand {
+  const operand = { values: new Float32Array(rows * k), kept: new Uint8Array(rows * k) };
   let slot = 0;
   for (let k0 = 0; k0 < k; k0 += packBlock(m)) {
     const count = ((Math.min(k, k0 + packBlock(m)) - k0) / m) * n;
-    for (let group = 0; group < groups; group++) {
+    for (let first = 0; first < rows; first += v) {
       for (let i = 0; i < count; i++, slot++) {
-        for (let r = 0; r < v && group * v + r < rows; r++)
-          w[(group * v + r) * k + k0 + index[slot]] = values[slot * v + r];
+        for (let row = first; row < Math.min(rows, first + v); row++) {
+          const at = place(row, k0 + index[slot]);
+          operand.values[at] = values[slot * v + row - first];
+          operand.kept[at] = 1;
+        }
       }
     }
   }
-  return w;
+  return operand;
 }
+
+/** Rows of a packed operand are multiplied in whole groups of v. */
+const padded = (rows: number, v: number): number => Math.ceil(rows / v) * v;
 
 const isKept = (mask: Uint32Array, k: number, row: number, column: number): boolean =>
   ((mask[row * maskWords(k) + (column >>> 5)] >>> (column & 31)) & 1) === 1;
@@ -139,13 +158,16 @@ const isKept = (mask: Uint32Array, k: number, row: number, column: number): bool
 export function jsKernels(): Kernels {
   let multiplies = 0;
 
-  function forward(y: F32, x: F32, w: F32, bias: F32 | null, g: Geometry, relu: number, density = 1): void {
+  function forward(y: F32, x: F32, w: Operand, bias: F32 | null, g: Geometry, relu: number): void {
     const { positions, inputs, channels, out } = shapeOf(g);
     const sums = new Float64Array(positions * out);
     windows(g, (position, pixel, tap) => {
       for (let o = 0; o < out; o++) {
+        const row = o * inputs + tap * channels;
         let sum = 0;
-        for (let c = 0; c < channels; c++) sum += x[pixel + c] * w[o * inputs + tap * channels + c];
+        for (let c = 0; c < channels; c++) {
+          if (w.kept === null || w.kept[row + c] === 1) sum += x[pixel + c] * w.values[row + c];
+        }
         sums[position * out + o] += sum;
       }
     });
@@ -153,33 +175,48 @@ export function jsKernels(): Kernels {
       const sum = sums[i] + (bias === null ? 0 : bias[i % out]);
       y[i] = relu ? rectified(sum) : sum;
     }
-    multiplies += positions * inputs * out * density;
   }
 
-  function inputGrad(dx: F32, dy: F32, w: F32, g: Geometry, density = 1): void {
-    const { batch, height, width, positions, inputs, channels, out } = shapeOf(g);
+  function inputGrad(dx: F32, dy: F32, w: Operand, g: Geometry): void {
+    const { batch, height, width, inputs, channels, out } = shapeOf(g);
     const sums = new Float64Array(batch * height * width * channels);
     windows(g, (position, pixel, tap) => {
       for (let o = 0; o < out; o++) {
         const grad = dy[position * out + o];
-        for (let c = 0; c < channels; c++) sums[pixel + c] += grad * w[o * inputs + tap * channels + c];
+        const row = o * inputs + tap * channels;
+        for (let c = 0; c < channels; c++) {
+          if (w.kept === null || w.kept[row + c] === 1) sums[pixel + c] += grad * w.values[row + c];
+        }
       }
     });
     dx.set(sums);
-    multiplies += positions * inputs * out * density;
   }
 
-  function weightGrad(dw: F32, dy: F32, x: F32, g: Geometry, density = 1): void {
-    const { positions, inputs, channels, out } = shapeOf(g);
+  function weightGrad(dw: F32, dy: Operand, x: F32, g: Geometry): void {
+    const { inputs, channels, out } = shapeOf(g);
     const sums = new Float64Array(out * inputs);
     windows(g, (position, pixel, tap) => {
       for (let o = 0; o < out; o++) {
-        const grad = dy[position * out + o];
-        for (let c = 0; c < channels; c++) sums[o * inputs + tap * channels + c] += grad * x[pixel + c];
+        const at = position * out + o;
+        if (dy.kept !== null && dy.kept[at] === 0) continue;
+        const row = o * inputs + tap * channels;
+        for (let c = 0; c < channels; c++) sums[row + c] += dy.values[at] * x[pixel + c];
       }
     });
     dw.set(sums);
-    multiplies += positions * inputs * out * density;
+  }
+
+  /** Pairs of an input pixel and a tap that some window could put on it: with stride s only about one tap in s^2 can. */
+  function hits(g: Geometry): number {
+    const { batch, height, width, kh, kw, stride, padding } = shapeOf(g);
+    const along = (length: number, kernel: number): number => {
+      let count = 0;
+      for (let i = 0; i < length; i++) {
+        for (let tap = 0; tap < kernel; tap++) if ((i + padding - tap) % stride === 0) count++;
+      }
+      return count;
+    };
+    return batch * along(height, kh) * along(width, kw);
   }
 
   function packUnder(
@@ -221,32 +258,41 @@ export function jsKernels(): Kernels {
     int32: (length) => new Int32Array(length),
     float64: (length) => new Float64Array(length),
 
-    forward: (y, x, w, bias, g, relu) => forward(y, x, w, bias, g, relu),
-    inputGrad: (dx, dy, w, g) => inputGrad(dx, dy, w, g),
-    weightGrad: (dw, dy, x, g) => weightGrad(dw, dy, x, g),
+    // Multiply-adds with the zeros of padding count: that is what the fast backends execute.
+    forward: (y, x, w, bias, g, relu) => {
+      const { positions, inputs, out } = shapeOf(g);
+      forward(y, x, dense(w), bias, g, relu);
+      multiplies += positions * inputs * out;
+    },
+    inputGrad: (dx, dy, w, g) => {
+      const { channels, out } = shapeOf(g);
+      inputGrad(dx, dy, dense(w), g);
+      multiplies += hits(g) * channels * out;
+    },
+    weightGrad: (dw, dy, x, g) => {
+      const { positions, inputs, out } = shapeOf(g);
+      weightGrad(dw, dense(dy), x, g);
+      multiplies += positions * inputs * out;
+    },
     forwardSparse: (y, x, values, index, bias, g, relu, n, m, v) => {
-      const { out, inputs } = shapeOf(g);
-      forward(y, x, unpack(values, index, out, inputs, n, m, v), bias, g, relu, n / m);
+      const { positions, inputs, out } = shapeOf(g);
+      forward(y, x, unpack(values, index, out, inputs, n, m, v), bias, g, relu);
+      multiplies += positions * padded(out, v) * (inputs / m) * n;
     },
     inputGradSparse: (dx, dy, values, index, g, n, m, v) => {
-      const { channels, out, kh, kw, inputs } = shapeOf(g);
-      const transposed = unpack(values, index, channels, kh * kw * out, n, m, v);
-      const w = new Float32Array(out * inputs);
-      for (let o = 0; o < out; o++) {
-        for (let tap = 0; tap < kh * kw; tap++) {
-          for (let c = 0; c < channels; c++) {
-            w[o * inputs + tap * channels + c] = transposed[c * kh * kw * out + tap * out + o];
-          }
-        }
-      }
-      inputGrad(dx, dy, w, g, n / m);
+      const { batch, height, width, channels, out, kh, kw, inputs } = shapeOf(g);
+      const k = kh * kw * out;
+      const w = unpack(values, index, channels, k, n, m, v, (c, column) => {
+        return (column % out) * inputs + Math.floor(column / out) * channels + c;
+      });
+      inputGrad(dx, dy, w, g);
+      multiplies += batch * height * width * padded(channels, v) * (k / m) * n;
     },
     weightGradSparse: (dw, values, index, x, g, n, m, v) => {
-      const { out, positions } = shapeOf(g);
-      const transposed = unpack(values, index, out, positions, n, m, v);
-      const dy = new Float32Array(positions * out);
-      for (let o = 0; o < out; o++) for (let t = 0; t < positions; t++) dy[t * out + o] = transposed[o * positions + t];
-      weightGrad(dw, dy, x, g, n / m);
+      const { out, positions, inputs } = shapeOf(g);
+      const dy = unpack(values, index, out, positions, n, m, v, (o, position) => position * out + o);
+      weightGrad(dw, dy, x, g);
+      multiplies += inputs * padded(out, v) * (positions / m) * n;
     },
 
     pruneRows: (values, index, mask, masked, w, rows, k, n, m, v) => {
@@ -254,12 +300,12 @@ export function jsKernels(): Kernels {
       for (let first = 0; first < rows; first += v) {
         const last = Math.min(rows, first + v);
         for (let column = 0; column < k; column += m) {
-          const score = Array.from({ length: m }, (_, j) => {
-            let sum = 0;
-            for (let row = first; row < last; row++) sum = fround(sum + Math.abs(w[row * k + column + j]));
-            return magnitude(sum);
-          });
-          const order = score.map((_, j) => j).sort((a, b) => score[b] - score[a] || a - b);
+          const sums = w.slice(first * k + column, first * k + column + m);
+          for (let row = first + 1; row < last; row++) {
+            for (let j = 0; j < m; j++) sums[j] = Math.abs(sums[j]) + Math.abs(w[row * k + column + j]);
+          }
+          const score = magnitudes(sums);
+          const order = Array.from(score, (_, j) => j).sort((a, b) => score[b] - score[a] || a - b);
           for (const j of order.slice(0, n)) {
             const at = column + j;
             for (let row = first; row < last; row++) mask[row * maskWords(k) + (at >>> 5)] |= 1 << (at & 31);
