@@ -1,0 +1,174 @@
+/**
+ * Safetensors: 8 bytes of header length, a JSON header of names, types, shapes and places, then the values.
+ * Written deterministically: tensors in the order given, the header padded to 8 bytes with spaces.
+ * Source: the format's page (huggingface/safetensors, README, "Format").
+ */
+import { expected } from "../errors.ts";
+
+export type TensorArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | BigInt64Array;
+
+/** What `encodeSafetensors` takes: row-major values of a shape. */
+export interface TensorData {
+  readonly shape: readonly number[];
+  readonly data: TensorArray;
+}
+
+/** What `decodeSafetensors` gives; half precision is widened to Float32Array. */
+export interface DecodedTensor extends TensorData {
+  /** As in the file. */
+  readonly dtype: string;
+}
+
+/** The format's own limit. */
+const MAX_HEADER = 100_000_000;
+
+/** Bytes of a value, and how to read `count` of them from a buffer that starts with them. */
+const dtypes: Readonly<Record<string, { bytes: number; read(buffer: ArrayBuffer): TensorArray | number[] }>> = {
+  F64: { bytes: 8, read: (buffer) => new Float64Array(buffer) },
+  F32: { bytes: 4, read: (buffer) => new Float32Array(buffer) },
+  F16: { bytes: 2, read: (buffer) => Float32Array.from(new Uint16Array(buffer), fromHalf) },
+  BF16: { bytes: 2, read: (buffer) => fromBfloat(new Uint16Array(buffer)) },
+  I64: { bytes: 8, read: (buffer) => new BigInt64Array(buffer) },
+  I32: { bytes: 4, read: (buffer) => new Int32Array(buffer) },
+  U32: { bytes: 4, read: (buffer) => new Uint32Array(buffer) },
+  U8: { bytes: 1, read: (buffer) => new Uint8Array(buffer) },
+  BOOL: { bytes: 1, read: (buffer) => new Uint8Array(buffer) },
+};
+
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 0x3ff;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+}
+
+function fromBfloat(bits: Uint16Array): Float32Array {
+  const wide = Uint32Array.from(bits, (half) => half << 16);
+  return new Float32Array(wide.buffer);
+}
+
+function dtypeOf(data: TensorArray): string {
+  if (data instanceof Float32Array) return "F32";
+  if (data instanceof Float64Array) return "F64";
+  if (data instanceof Int32Array) return "I32";
+  if (data instanceof Uint32Array) return "U32";
+  if (data instanceof BigInt64Array) return "I64";
+  return "U8";
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+
+/** The bytes of a file with these tensors. Throws where a shape and its values differ in number. */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { __metadata__: metadata };
+  let end = 0;
+  for (const [name, { shape, data }] of tensors) {
+    if (sizeOf(shape) !== data.length) {
+      throw expected(
+        `safetensors: ${name}`,
+        `${sizeOf(shape)} values for shape [${shape}]`,
+        `${data.length}`,
+        "Give the shape of the values",
+      );
+    }
+    header[name] = { dtype: dtypeOf(data), shape, data_offsets: [end, end + data.byteLength] };
+    end += data.byteLength;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.ceil(text.length / 8) * 8;
+  const file = new Uint8Array(8 + length + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(length), true);
+  file.set(text, 8);
+  file.fill(0x20, 8 + text.length, 8 + length);
+  let at = 8 + length;
+  for (const { data } of tensors.values()) {
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return file;
+}
+
+interface Entry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+/** Reads a whole file; `where` names it in errors. Throws on anything that is not exactly the format. */
+export function decodeSafetensors(
+  bytes: Uint8Array,
+  where: string,
+): { tensors: Map<string, DecodedTensor>; metadata: Record<string, string> } {
+  const fail = (what: string, got: string): never => {
+    throw expected(
+      `safetensors ${where}`,
+      what,
+      got,
+      "The file is damaged or of another format: fetch or save it again",
+    );
+  };
+  if (bytes.length < 8) fail("at least 8 bytes", `${bytes.length}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(view.getBigUint64(0, true));
+  if (length > MAX_HEADER) fail(`a header of at most ${MAX_HEADER} bytes`, `${length}`);
+  if (8 + length > bytes.length)
+    fail(`a header of ${length} bytes`, `a file that ends after ${bytes.length - 8} of them`);
+  const header = parseHeader(bytes.subarray(8, 8 + length), fail);
+  const metadata = (header.__metadata__ ?? {}) as Record<string, string>;
+  delete header.__metadata__;
+  if (typeof metadata !== "object" || Object.values(metadata).some((value) => typeof value !== "string")) {
+    fail("__metadata__ of strings", JSON.stringify(metadata));
+  }
+  const data = bytes.subarray(8 + length);
+  const tensors = new Map<string, DecodedTensor>();
+  const places: [number, number, string][] = [];
+  for (const [name, entry] of Object.entries(header)) {
+    const { dtype, shape, data_offsets: offsets } = checkedEntry(name, entry, fail);
+    const [from, to] = offsets;
+    if (to > data.length) fail(`${name} within ${data.length} bytes of values`, `bytes ${from}..${to}`);
+    places.push([from, to, name]);
+    // a copy: values need not lie where a typed array of their width may begin
+    const values = dtypes[dtype].read(Uint8Array.from(data.subarray(from, to)).buffer) as TensorArray;
+    tensors.set(name, { dtype, shape, data: values });
+  }
+  let end = 0;
+  for (const [from, to, name] of places.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    if (from !== end) fail(`${name} to begin at byte ${end} of the values`, `${from}`);
+    end = to;
+  }
+  if (end !== data.length) fail(`${end} bytes of values`, `${data.length}`);
+  return { tensors, metadata };
+}
+
+function parseHeader(bytes: Uint8Array, fail: (what: string, got: string) => never): Record<string, unknown> {
+  try {
+    const header: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    if (typeof header === "object" && header !== null && !Array.isArray(header))
+      return header as Record<string, unknown>;
+  } catch (error) {
+    fail("a header of JSON", (error as Error).message);
+  }
+  return fail("a header that is a JSON object", "another value");
+}
+
+function checkedEntry(name: string, value: unknown, fail: (what: string, got: string) => never): Entry {
+  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Partial<Entry>;
+  const whole = (list: unknown): list is number[] =>
+    Array.isArray(list) && list.every((item) => Number.isSafeInteger(item) && item >= 0);
+  if (typeof dtype !== "string" || !Object.hasOwn(dtypes, dtype)) {
+    return fail(`${name} of a type of ${Object.keys(dtypes).join(", ")}`, String(dtype));
+  }
+  if (!whole(shape)) return fail(`${name} with a shape of whole numbers`, JSON.stringify(shape));
+  if (!whole(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
+    return fail(`${name} with data_offsets [begin, end]`, JSON.stringify(offsets));
+  }
+  const wanted = sizeOf(shape) * dtypes[dtype].bytes;
+  if (offsets[1] - offsets[0] !== wanted) {
+    return fail(`${name} of ${wanted} bytes (${dtype}, shape [${shape}])`, `${offsets[1] - offsets[0]}`);
+  }
+  return { dtype, shape, data_offsets: [offsets[0], offsets[1]] };
+}
