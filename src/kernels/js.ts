@@ -74,9 +74,11 @@ function erf(x: number): number {
 const normalCdf = (x: number): number => 0.5 * (1 + erf(x / Math.SQRT2));
 const normalDensity = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
 
-/** The bits of |x| for each x: as integers of the same order, but a total one, so exactly n are kept even of NaN. */
-function magnitudes(x: F32): Int32Array {
-  return new Int32Array(x.buffer, x.byteOffset, x.length).map((bits) => bits & 0x7fffffff);
+/** Indices by falling score, the lower index first among equals. NaN counts as one number above infinity: exactly n are kept. */
+function ranked(scores: F32): number[] {
+  const spoiled = (i: number): number => (Number.isNaN(scores[i]) ? 1 : 0);
+  // infinity - infinity and NaN - NaN are NaN, so equals here
+  return Array.from(scores, (_, i) => i).sort((a, b) => spoiled(b) - spoiled(a) || scores[b] - scores[a] || a - b);
 }
 
 /** Calls visit(row, column, slot, row within its group) for every kept entry in the order of a pack; rows may be beyond the last. */
@@ -300,13 +302,11 @@ export function jsKernels(): Kernels {
       for (let first = 0; first < rows; first += v) {
         const last = Math.min(rows, first + v);
         for (let column = 0; column < k; column += m) {
-          const sums = w.slice(first * k + column, first * k + column + m);
-          for (let row = first + 1; row < last; row++) {
-            for (let j = 0; j < m; j++) sums[j] = Math.abs(sums[j]) + Math.abs(w[row * k + column + j]);
+          const scores = new Float32Array(m);
+          for (let row = first; row < last; row++) {
+            for (let j = 0; j < m; j++) scores[j] += Math.abs(w[row * k + column + j]);
           }
-          const score = magnitudes(sums);
-          const order = Array.from(score, (_, j) => j).sort((a, b) => score[b] - score[a] || a - b);
-          for (const j of order.slice(0, n)) {
+          for (const j of ranked(scores).slice(0, n)) {
             const at = column + j;
             for (let row = first; row < last; row++) mask[row * maskWords(k) + (at >>> 5)] |= 1 << (at & 31);
           }

@@ -4,6 +4,7 @@ import { expected, nearest } from "../errors.ts";
 import { jsKernels } from "./js.ts";
 import type { Kernels } from "./kernels.ts";
 import { nativeInstructionSets, nativeKernels } from "./native.ts";
+import { wasmKernels } from "./wasm.ts";
 
 export const BACKENDS = ["native", "wasm", "js"] as const;
 export type Backend = (typeof BACKENDS)[number];
@@ -105,15 +106,6 @@ function wantedThreads(options: PickOptions): number {
     );
   }
   return threads;
-}
-
-function wasmKernels(): Kernels {
-  throw expected(
-    "pick",
-    "the native addon or another backend",
-    "WASM, which is not there yet",
-    `For native, ${HOW_TO_GET_NATIVE}`,
-  );
 }
 
 /** An empty variable counts as unset. */
