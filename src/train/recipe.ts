@@ -15,7 +15,7 @@ const widths = z.array(count).min(1).max(16);
 const model = z.discriminatedUnion("name", [
   z.strictObject({
     name: z.literal("mlp"),
-    hidden: widths.default([512, 512]).describe("widths of the hidden layers"),
+    hidden: widths.default([1024, 1024]).describe("widths of the hidden layers"),
     dropout: z.number().min(0).max(0.9).default(0).describe("behind each hidden layer"),
   }),
   z.strictObject({

@@ -120,7 +120,7 @@ export class RunFolder {
     const size = existsSync(metrics) ? statSync(metrics).size : 0;
     if (!(size >= metricsBytes))
       throw expected(metrics, `at least ${metricsBytes} bytes, as its checkpoint says`, `${size}`, todo);
-    run.restore(tensors, step);
+    run.restore(tensors as ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>, step);
     if (size > metricsBytes) truncateSync(metrics, metricsBytes);
     if (metricsBytes === 0) return;
     for (const line of new TextDecoder().decode(readFile("metrics", metrics)).trimEnd().split("\n")) {
