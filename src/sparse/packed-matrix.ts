@@ -1,6 +1,6 @@
-/** An N:M matrix in the form the sparse kernels read, with its mask and a dense copy that holds the zeros. */
+/** An N:M matrix in the form the sparse kernels read, with its mask and, where asked for, a dense copy. */
 import { expected } from "../errors.ts";
-import { type F32, type Kernels, maskWords } from "../kernels/kernels.ts";
+import { type F32, type Kernels, maskWords, packBlock } from "../kernels/kernels.ts";
 import { misfit, type Pattern, patternName } from "./pattern.ts";
 
 /** [rows, k], groups along k. The arrays are written in place by `prune` and `repack`. */
@@ -13,9 +13,8 @@ export class PackedMatrix {
   readonly index: Uint8Array;
   /** See mask.ts. */
   readonly mask: Uint32Array;
-  /** [rows, k] with zeros where pruned: what the products without a sparse route multiply by. */
-  readonly masked: F32;
   readonly #kernels: Kernels;
+  #masked: F32 | null = null;
 
   /** Throws where k is no multiple of m. */
   constructor(kernels: Kernels, rows: number, k: number, pattern: Pattern) {
@@ -35,19 +34,49 @@ export class PackedMatrix {
     this.values = kernels.float32(slots * pattern.v);
     this.index = kernels.uint8(slots);
     this.mask = kernels.uint32(rows * maskWords(k));
-    this.masked = kernels.float32(rows * k);
     this.#kernels = kernels;
+  }
+
+  /**
+   * [rows, k] with zeros where pruned: what products without a sparse route multiply by. Kept up to date from the first
+   * use on; a layer that never asks does not pay for writing it.
+   */
+  get masked(): F32 {
+    if (this.#masked === null) {
+      this.#masked = this.#kernels.float32(this.rows * this.k);
+      this.unpackInto(this.#masked);
+    }
+    return this.#masked;
+  }
+
+  /** Writes the dense matrix [rows, k] that the sparse kernels see into w. */
+  unpackInto(w: Float32Array): void {
+    const { rows, k, values, index } = this;
+    const { n, m, v } = this.pattern;
+    w.fill(0, 0, rows * k);
+    const block = packBlock(m);
+    let slot = 0;
+    for (let begin = 0; begin < k; begin += block) {
+      const slots = ((Math.min(k, begin + block) - begin) / m) * n;
+      for (let first = 0; first < rows; first += v) {
+        for (const end = slot + slots; slot < end; slot++) {
+          for (let row = first; row < Math.min(rows, first + v); row++) {
+            w[row * k + begin + index[slot]] = values[slot * v + row - first];
+          }
+        }
+      }
+    }
   }
 
   /** Chooses the mask by magnitude (ties keep the lower index) and packs w [rows, k] under it. */
   prune(w: F32): void {
     const { n, m, v } = this.pattern;
-    this.#kernels.pruneRows(this.values, this.index, this.mask, this.masked, w, this.rows, this.k, n, m, v);
+    this.#kernels.pruneRows(this.values, this.index, this.mask, this.#masked, w, this.rows, this.k, n, m, v);
   }
 
   /** Packs new values under the mask as it stands. */
   repack(w: F32): void {
     const { n, m, v } = this.pattern;
-    this.#kernels.packRows(this.values, this.index, this.masked, w, this.mask, this.rows, this.k, n, m, v);
+    this.#kernels.packRows(this.values, this.index, this.#masked, w, this.mask, this.rows, this.k, n, m, v);
   }
 }

@@ -109,6 +109,14 @@ class Site implements WeightSite, Packing {
     this.packed.repack(this.weight.data);
   }
 
+  /** A copy of what the products multiply by: unpacked from the pack itself where the weight is sparse. */
+  effective(): Float32Array {
+    if (this.current() === null) return this.weight.data.slice();
+    const w = new Float32Array(this.weight.size);
+    this.packed.unpackInto(w);
+    return w;
+  }
+
   decayPruned(lambda: number): void {
     const { rows, k, mask } = this.packed;
     this.weight.device.kernels.maskedDecay(this.weight.grad, this.weight.data, mask, rows, k, lambda);
@@ -214,17 +222,14 @@ export class Sparsity {
 
   /** The weights that the sparse layers multiply by, zeros included, by name. */
   effectiveWeights(): Map<string, Float32Array> {
-    return new Map(
-      this.#sites.filter((site) => site.current() !== null).map(({ name, packed }) => [name, packed.masked]),
-    );
+    return new Map(this.#sites.filter((site) => site.current() !== null).map((site) => [site.name, site.effective()]));
   }
 
-  /** Checks every sparse layer's values, not its mask. Layers that were never pruned fail. */
+  /** Checks the values that the kernels multiply by, unpacked, not the mask. Layers that were never pruned fail. */
   verify(): VerifiedLayer[] {
     return this.#sites.map((site) => {
-      const { rows, k, pattern, masked } = site.packed;
-      const used = site.current() === null ? site.weight.data : masked;
-      const found: Verification = verifyValues(used, rows, k, pattern);
+      const { rows, k, pattern } = site.packed;
+      const found: Verification = verifyValues(site.effective(), rows, k, pattern);
       const axis = this.layers.find(({ name }) => name === site.name)!.axis;
       const { ok, groups, first } = found;
       return { layer: site.name, pattern: patternName(pattern), axis, ok, groups, first };
@@ -261,7 +266,7 @@ export class Sparsity {
       packed +=
         form === null
           ? weight.size * 4
-          : compactBytes(encodeCompact(form.masked, form.mask, form.rows, form.k, form.pattern));
+          : compactBytes(encodeCompact(weight.data, form.mask, form.rows, form.k, form.pattern));
     }
     return { dense, packed };
   }
