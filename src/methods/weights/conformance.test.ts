@@ -1,0 +1,165 @@
+/** What every method of the table promises, on a small model. */
+import { describe, expect, test } from "vitest";
+import { crossEntropy } from "../../autograd/ops/cross-entropy.ts";
+import { backward } from "../../autograd/tape.ts";
+import { jsKernels } from "../../kernels/js.ts";
+import { mlp } from "../../nn/models/mlp.ts";
+import type { Sequential } from "../../nn/sequential.ts";
+import { adamW } from "../../optim/adamw.ts";
+import { clipByGlobalNorm } from "../../optim/clip.ts";
+import { Optimizer } from "../../optim/optimizer.ts";
+import { sgd } from "../../optim/sgd.ts";
+import { chain, type Transform } from "../../optim/transform.ts";
+import { Random } from "../../random.ts";
+import { Device } from "../../tensor/device.ts";
+import type { Parameter } from "../../tensor/tensor.ts";
+import { tensor } from "../../tensor/tensor.ts";
+import { type Sparsity, sparsify } from "../../train/sparsity.ts";
+import type { WeightMethodEntry } from "../method.ts";
+import { weightMethods } from "./methods.ts";
+
+const STEPS = 12;
+const optimisers: Record<string, () => Transform> = {
+  adamW: () => adamW({ rate: 0.01, weightDecay: 0.1 }),
+  "sgd with momentum and decay": () => sgd({ rate: 0.1, momentum: 0.9, weightDecay: 0.01 }),
+};
+
+interface Setup {
+  readonly model: Sequential;
+  readonly weight: Parameter;
+  readonly sparsity: Sparsity;
+  step(): number;
+}
+
+function setup(
+  entry: WeightMethodEntry,
+  optimiser: Transform,
+  pattern = "2:4",
+  numbers: Record<string, number> = {},
+): Setup {
+  const device = new Device(jsKernels());
+  const random = new Random(3);
+  const model = mlp([16, 32, 4], { device, random });
+  const sparsity = sparsify(model, entry.make(numbers), { pattern, steps: STEPS });
+  const trained = new Optimizer(model, chain(clipByGlobalNorm(5), sparsity.around(optimiser)));
+  const x = Array.from({ length: 8 * 16 }, () => random.normal());
+  const labels = Int32Array.from({ length: 8 }, (_, i) => i % 4);
+  return {
+    ...{ model, sparsity, weight: model.namedParameters().get("fc1.weight")! },
+    step: () => {
+      const loss = device.step(() => {
+        const mean = crossEntropy(model.forward(tensor(device, [8, 16], x)), labels);
+        trained.zeroGrad();
+        backward(mean);
+        trained.step();
+        return mean.item();
+      });
+      sparsity.observe();
+      return loss;
+    },
+  };
+}
+
+for (const entry of weightMethods) {
+  describe(`the method ${entry.name}`, () => {
+    test("names its source, and numbers whose defaults lie in their ranges", () => {
+      expect(entry.source).not.toBe("");
+      for (const { default: value, min, max, about } of Object.values(entry.hyperParameters)) {
+        expect(value).toBeGreaterThanOrEqual(min);
+        expect(value).toBeLessThanOrEqual(max);
+        expect(about).not.toBe("");
+      }
+      expect(entry.make().name).toBe(entry.name);
+    });
+
+    if (!entry.sparse) return;
+    for (const [name, optimiser] of Object.entries(optimisers)) {
+      for (const pattern of ["2:4", "1:4", "2:8v2"]) {
+        test(`ends N:M with ${name}, ${pattern}, and learns`, () => {
+          const { sparsity, step } = setup(entry, optimiser(), pattern);
+          const losses = Array.from({ length: STEPS }, step);
+          expect(sparsity.verify()).toEqual([
+            expect.objectContaining({ layer: "fc1.weight", pattern, axis: "inputs", ok: true }),
+          ]);
+          expect(losses[STEPS - 1]).toBeLessThan(losses[0]);
+          expect(sparsity.layers.map(({ pattern: own, reason }) => [own, reason])[1]).toEqual([
+            null,
+            "the last layer stays dense",
+          ]);
+        });
+      }
+    }
+  });
+}
+
+const named = (name: string): WeightMethodEntry => weightMethods.find((entry) => entry.name === name)!;
+const zerosOf = (weight: Parameter): number => weight.data.reduce((zeros, value) => zeros + (value === 0 ? 1 : 0), 0);
+
+describe("ASP", () => {
+  for (const [name, optimiser] of Object.entries(optimisers)) {
+    test(`prunes once at its step; zeros survive ${name}`, () => {
+      const { sparsity, weight, step } = setup(named("asp"), optimiser());
+      for (let i = 0; i < STEPS / 2; i++) step();
+      expect(sparsity.pruned).toBe(false);
+      expect(zerosOf(weight)).toBe(0);
+      step();
+      const mask = sparsity.state().get("fc1.weight.mask")!.data;
+      for (let i = STEPS / 2 + 1; i < STEPS; i++) step();
+      expect(zerosOf(weight)).toBe(weight.size / 2);
+      expect(sparsity.state().get("fc1.weight.mask")!.data).toEqual(mask);
+      expect(sparsity.report()).toMatchObject({ sad: 0, flipRate: 0 });
+    });
+  }
+
+  test("prunes by the magnitudes at that moment", () => {
+    const { sparsity, weight, step } = setup(named("asp"), sgd({ rate: 0 }), "2:4", { pruneAt: 0 });
+    const before = weight.data.slice(0, 4).map(Math.abs);
+    step();
+    const order = [0, 1, 2, 3].sort((a, b) => before[b] - before[a]);
+    const bits = sparsity.state().get("fc1.weight.mask")!.data[0] & 15;
+    expect(bits).toBe((1 << order[0]) | (1 << order[1]));
+  });
+});
+
+describe("STE and SR-STE", () => {
+  test("SR-STE adds lambda w to the gradients of pruned weights only, with the mask of the forward", () => {
+    const lambda = 0.25;
+    const plain = setup(named("ste"), sgd({ rate: 1 }));
+    const decayed = setup(named("sr-ste"), sgd({ rate: 1 }), "2:4", { lambda });
+    const before = plain.weight.data.slice();
+    plain.step();
+    decayed.step();
+    const mask = decayed.sparsity.state().get("fc1.weight.firstMask")!.data;
+    let pruned = 0;
+    before.forEach((w, i) => {
+      const kept = (mask[Math.floor(i / 16)] >>> (i % 16)) & 1;
+      pruned += 1 - kept;
+      expect(decayed.weight.data[i]).toBeCloseTo(plain.weight.data[i] - (kept ? 0 : lambda * w), 5);
+    });
+    expect(pruned).toBe(before.length / 2);
+  });
+
+  test("SR-STE with lambda 0 is STE", () => {
+    const [a, b] = [
+      setup(named("ste"), adamW({ rate: 0.01 })),
+      setup(named("sr-ste"), adamW({ rate: 0.01 }), "2:4", { lambda: 0 }),
+    ];
+    for (let i = 0; i < STEPS; i++) expect(b.step()).toBe(a.step());
+    expect([...b.weight.data]).toEqual([...a.weight.data]);
+  });
+
+  test("updates reach pruned weights, and the forward uses the others only", () => {
+    const { sparsity, weight, step } = setup(named("ste"), sgd({ rate: 0.1 }));
+    const before = weight.data.slice();
+    step();
+    expect(weight.data.every((value, i) => value !== before[i])).toBe(true);
+    const used = sparsity.effectiveWeights().get("fc1.weight")!;
+    expect(used.reduce((zeros, value) => zeros + (value === 0 ? 1 : 0), 0)).toBe(weight.size / 2);
+  });
+});
+
+test("a pattern that fits no layer is refused with every layer's reason", () => {
+  expect(() => setup(named("ste"), sgd({ rate: 1 }), "3:5")).toThrow(
+    /pattern 3:5: expected at least one layer that it fits, got fc1.weight: 16 inputs cannot be cut into groups of 5; fc2.weight: the last layer stays dense/,
+  );
+});
