@@ -1,0 +1,263 @@
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { dataset } from "../data/dataset.ts";
+import { decodeSafetensors } from "../io/safetensors.ts";
+import { jsKernels } from "../kernels/js.ts";
+import { nativeInstructionSets, nativeKernels } from "../kernels/native.ts";
+import { Random } from "../random.ts";
+import { verifyValues } from "../sparse/mask.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+import { Device } from "../tensor/device.ts";
+import { createComparison, runComparison } from "./compare.ts";
+import { parseRecipe, type Recipe, recipeSchema } from "./recipe.ts";
+import { Run } from "./run.ts";
+import { RunFolder } from "./run-folder.ts";
+import { type Observer, trainTogether } from "./together.ts";
+
+/** Images whose class is where they are bright: 4x4, one channel, 3 classes. */
+const data = (() => {
+  const random = new Random(5);
+  const split = (count: number) => {
+    const labels = Uint8Array.from({ length: count }, () => random.integer(3));
+    const images = Uint8Array.from(
+      { length: count * 16 },
+      (_, i) => random.integer(100) + (Math.floor((i % 16) / 5) === labels[Math.floor(i / 16)] ? 120 : 0),
+    );
+    return { count, images, labels };
+  };
+  return dataset({ name: "spots", shape: [4, 4, 1], classes: 3, train: split(96), test: split(40) });
+})();
+
+const recipe = (method: object = { name: "sr-ste" }, more: object = {}): Recipe =>
+  parseRecipe({ model: { name: "mlp", hidden: [16, 8], dropout: 0.1 }, epochs: 3, batch: 16, method, ...more });
+const device = (): Device => new Device(jsKernels());
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "trisparse-train-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+const at = (name: string): string => join(folder, name);
+
+/** Stops training as a kill would, after a number of steps. */
+class Killed extends Error {}
+const killAfter = (steps: number): Observer => {
+  let left = steps;
+  return {
+    onStep: () => {
+      if (--left === 0) throw new Killed();
+    },
+  };
+};
+
+async function weightsAfter(path: string, one: Recipe, kills: readonly number[]): Promise<Uint8Array> {
+  let run = RunFolder.create(path, one);
+  for (const steps of kills) {
+    await expect(trainTogether([run], data, device(), killAfter(steps))).rejects.toThrow(Killed);
+    run = RunFolder.open(path);
+  }
+  await trainTogether([run], data, device());
+  return readFileSync(join(path, "weights.safetensors"));
+}
+
+describe("a run that was interrupted", () => {
+  const methods = [{ name: "dense" }, { name: "asp" }, { name: "sr-ste" }, { name: "ste", pattern: "1:4v2" }];
+  test.each(methods)("ends with the bits of one that was not: $name", async (method) => {
+    const whole = await weightsAfter(at("whole"), recipe(method), []);
+    // within the first epoch, right after a checkpoint, and across the pruning of ASP
+    const killed = await weightsAfter(at("killed"), recipe(method), [2, 7, 9]);
+    expect(Buffer.from(killed).equals(whole)).toBe(true);
+    const lines = (name: string): { step: number; loss: number }[] =>
+      readFileSync(join(at(name), "metrics.jsonl"), "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+    expect(lines("killed").map(({ step, loss }) => [step, loss])).toEqual(
+      lines("whole").map(({ step, loss }) => [step, loss]),
+    );
+    const result = (name: string): { accuracy: number; flipRate: number; sad: number } =>
+      JSON.parse(readFileSync(join(at(name), "result.json"), "utf8"));
+    for (const key of ["accuracy", "flipRate", "sad"] as const)
+      expect(result("killed")[key]).toBe(result("whole")[key]);
+  });
+
+  test("with SGD and batch norm too", async () => {
+    const one = recipe(
+      { name: "sr-ste" },
+      { model: { name: "cnn", widths: [4, 8] }, optimiser: { name: "sgd", clip: 1 }, epochs: 2 },
+    );
+    const whole = await weightsAfter(at("whole"), one, []);
+    expect(Buffer.from(await weightsAfter(at("killed"), one, [8])).equals(whole)).toBe(true);
+  });
+
+  test("forgets a half-written line of metrics", async () => {
+    const run = RunFolder.create(at("run"), recipe());
+    await expect(trainTogether([run], data, device(), killAfter(8))).rejects.toThrow(Killed);
+    appendFileSync(join(at("run"), "metrics.jsonl"), '{"step":6,"lo');
+    const again = RunFolder.open(at("run"));
+    await trainTogether([again], data, device());
+    expect(again.steps.map(({ step }) => step)).toEqual(Array.from({ length: 18 }, (_, i) => i));
+    expect(again.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+  });
+
+  test("is refused with a damaged checkpoint, which stays as it is", async () => {
+    const run = RunFolder.create(at("run"), recipe());
+    await expect(trainTogether([run], data, device(), killAfter(8))).rejects.toThrow(Killed);
+    const checkpoint = join(at("run"), "checkpoint.safetensors");
+    truncateSync(checkpoint, 1000);
+    await expect(trainTogether([RunFolder.open(at("run"))], data, device())).rejects.toThrow(
+      /safetensors .*checkpoint.safetensors: expected/,
+    );
+    expect(readFileSync(checkpoint).length).toBe(1000);
+  });
+
+  test("is refused with the checkpoint of another recipe", async () => {
+    await expect(trainTogether([RunFolder.create(at("a"), recipe())], data, device(), killAfter(8))).rejects.toThrow(
+      Killed,
+    );
+    RunFolder.create(at("b"), recipe({ name: "dense" }, { model: { name: "mlp", hidden: [8, 8] } }));
+    writeFileSync(join(at("b"), "checkpoint.safetensors"), readFileSync(join(at("a"), "checkpoint.safetensors")));
+    writeFileSync(join(at("b"), "metrics.jsonl"), readFileSync(join(at("a"), "metrics.jsonl")));
+    await expect(trainTogether([RunFolder.open(at("b"))], data, device())).rejects.toThrow(
+      "Resume with the recipe of this run",
+    );
+  });
+});
+
+describe("a comparison", () => {
+  test("trains every method, verifies masks, and orders their movement", async () => {
+    const methods = [{ name: "dense" }, { name: "asp" }, { name: "sr-ste", lambda: 0.05 }, { name: "ste" }];
+    createComparison(at("c"), recipe(undefined, { epochs: 8, optimiser: { name: "sgd", rate: 0.1 } }), methods);
+    const { runs } = await runComparison(at("c"), data, device());
+    expect(runs.map(({ method }) => method)).toEqual(["dense", "asp", "sr-ste", "ste"]);
+    const [dense, asp, srSte, ste] = runs;
+    for (const run of [asp, srSte, ste]) {
+      expect(run.verified.map(({ ok }) => ok)).toEqual([true, true]);
+      expect(run.speedUp?.median).toBeGreaterThan(0);
+      expect(run.weightBytes.packed).toBeLessThan(run.weightBytes.dense);
+      expect(run.plan).toEqual({ forward: "sparse", inputGrad: "masked", weightGrad: "dense" });
+    }
+    expect(dense.weightBytes.packed).toBe(dense.weightBytes.dense);
+    expect(dense.accuracy).toBeGreaterThan(0.8);
+    expect(asp.sad).toBe(0);
+    expect(srSte.sad).toBeLessThan(ste.sad);
+    expect(srSte.flipRate).toBeLessThan(ste.flipRate);
+  });
+
+  test("that was killed goes on, also where methods stand at different steps", async () => {
+    const methods = [{ name: "dense" }, { name: "ste" }];
+    createComparison(at("whole"), recipe(), methods);
+    const whole = await runComparison(at("whole"), data, device());
+    createComparison(at("killed"), recipe(), methods);
+    await expect(runComparison(at("killed"), data, device(), killAfter(13))).rejects.toThrow(Killed);
+    const killed = await runComparison(at("killed"), data, device());
+    expect(killed.runs.map(({ loss }) => loss)).toEqual(whole.runs.map(({ loss }) => loss));
+  });
+
+  test("does not write into a folder that holds files", () => {
+    createComparison(at("c"), recipe(), [{ name: "dense" }]);
+    expect(() => createComparison(at("c"), recipe(), [{ name: "dense" }])).toThrow("go on with: trisparse resume");
+    expect(() => RunFolder.create(at("c"), recipe())).toThrow("not to exist yet");
+  });
+});
+
+describe("the weights that a run leaves", () => {
+  test("are N:M in the file itself", async () => {
+    await trainTogether([RunFolder.create(at("run"), recipe())], data, device());
+    const { tensors, metadata } = decodeSafetensors(readFileSync(join(at("run"), "weights.safetensors")), "weights");
+    const { shape, data: values } = tensors.get("fc1.weight")!;
+    expect(verifyValues(values as Float32Array, shape[0], shape[1], parsePattern("2:4")).ok).toBe(true);
+    expect(JSON.parse(metadata.recipe)).toEqual(recipe());
+  });
+});
+
+describe("a loss that is not finite", () => {
+  test("ends the run with what to do; the checkpoint before it is intact", async () => {
+    const run = RunFolder.create(
+      at("run"),
+      recipe({ name: "dense" }, { optimiser: { name: "sgd", rate: 1e30, momentum: 0 } }),
+    );
+    await expect(trainTogether([run], data, device())).rejects.toThrow(
+      /training with dense, step \d+: expected a finite loss, got NaN\. Lower the learning rate/,
+    );
+    const { metadata } = decodeSafetensors(readFileSync(join(at("run"), "checkpoint.safetensors")), "checkpoint");
+    expect(metadata.step).toBe("0");
+    expect(existsSync(join(at("run"), "weights.safetensors"))).toBe(false);
+  });
+
+  test("is found at once when a weight is NaN, ReLU or not", () => {
+    const run = new Run(recipe({ name: "dense" }), data, device());
+    run.model.namedParameters().get("fc1.weight")!.data[0] = Number.NaN;
+    expect(() => run.advance()).toThrow("expected a finite loss, got NaN");
+  });
+});
+
+describe.skipIf(nativeInstructionSets().length === 0)("threads", () => {
+  test("1, 2 and 4 give the same weights, bit for bit", () => {
+    const trained = [1, 2, 4].map((threads) => {
+      const one = recipe({ name: "sr-ste" }, { model: { name: "cnn", widths: [16, 32] }, epochs: 2 });
+      const run = new Run(one, data, new Device(nativeKernels(threads)));
+      while (!run.done) run.advance();
+      return [...run.state()].map(([name, { data: values }]) => [
+        name,
+        Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("hex"),
+      ]);
+    });
+    nativeKernels(1);
+    expect(trained[1]).toEqual(trained[0]);
+    expect(trained[2]).toEqual(trained[0]);
+  });
+
+  test("the sparse route runs on the sparse kernel: half of the multiply-adds of its forward", () => {
+    const one = { model: { name: "mlp", hidden: [16] } };
+    const count = (method: object): number => {
+      const kernels = nativeKernels(1);
+      const run = new Run(recipe(method, one), data, new Device(kernels));
+      const before = kernels.multiplies();
+      run.advance();
+      return kernels.multiplies() - before;
+    };
+    const saved = (16 * 16 * 16) / 2;
+    expect(count({ name: "dense" }) - count({ name: "ste" })).toBe(saved);
+  });
+});
+
+describe("recipes", () => {
+  test("fill in their defaults", () => {
+    expect(parseRecipe({})).toMatchObject({
+      data: { name: "digits" },
+      model: { name: "mlp", hidden: [1024, 1024] },
+      method: { name: "sr-ste", pattern: "2:4", lambda: 2e-4 },
+      epochs: 5,
+    });
+  });
+
+  test.each([
+    [{ epoch: 3 }, 'unknown key "epoch" (perhaps you mean "epochs")'],
+    [
+      { method: { name: "srste" } },
+      'method.name: expected one of dense, asp, sr-ste, ste, got "srste" (perhaps you mean "sr-ste")',
+    ],
+    [{ method: { name: "asp", prunAt: 1 } }, 'method: unknown key "prunAt" (perhaps you mean "pruneAt")'],
+    [{ method: { name: "dense", pattern: "2:4" } }, 'method: unknown key "pattern"'],
+    [{ method: { name: "ste", pattern: "4:2" } }, "method.pattern: pattern: expected N:M"],
+    [{ model: { name: "mlp", hidden: [0] } }, "model.hidden.0: Too small"],
+    [{ data: { name: "mnst" } }, '(perhaps you mean "mnist")'],
+    [{ optimiser: { name: "adamw", rate: -1 } }, "optimiser.rate: Too small"],
+    [[], "expected object"],
+    [null, "expected object"],
+  ])("%j is refused by name", (value, message) => {
+    expect(() => parseRecipe(value, "x.json")).toThrow(message);
+    expect(() => parseRecipe(value, "x.json")).toThrow(/^x.json: expected a recipe/);
+  });
+
+  test("have a JSON schema that knows every method and its numbers", () => {
+    const text = JSON.stringify(recipeSchema());
+    for (const word of ["sr-ste", "lambda", "pruneAt", "resnet", "fashion-mnist", "warmup"])
+      expect(text).toContain(word);
+  });
+});
