@@ -15,7 +15,10 @@ double multiplies_done = 0;  // exact up to 2^53
 struct Scratch { void* memory; size_t size; } scratch_blocks[8];
 void* scratch_memory(int slot, size_t bytes) {
   Scratch& block = scratch_blocks[slot];
-  if (block.size < bytes) block = {allocate(bytes + bytes / 4), bytes + bytes / 4};
+  if (block.size < bytes) {
+    const size_t size = bytes < (size_t)-1 / 2 ? bytes + bytes / 4 : bytes;
+    block = {allocate(size), size};
+  }
   return block.memory;
 }
 

@@ -34,7 +34,10 @@ static void parallel_chunks(int count, int chunk, const Body& body) {
 enum { SCRATCH_PANELS, SCRATCH_ROWS, SCRATCH_STRIP, SCRATCH_PARTIAL, SCRATCH_POINTERS };
 
 template <class T>
-static T* scratch(int slot, size_t count) { return (T*)runtime->scratch(slot, count * sizeof(T)); }
+static T* scratch(int slot, size_t count) {
+  // where size_t has 32 bits a product beyond them must not come back as a small one
+  return (T*)runtime->scratch(slot, count > (size_t)-1 / sizeof(T) ? (size_t)-1 : count * sizeof(T));
+}
 
 // ---- transpose of LANES x LANES floats held in LANES vectors, by log2(LANES) rounds of pairwise exchanges ----
 template <int... I> struct Indices {};

@@ -1,4 +1,7 @@
 import { readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { buildWasm } from "../../scripts/build-wasm.ts";
 import { kernelConformance } from "./conformance.ts";
@@ -41,4 +44,64 @@ test("memory beyond 4 GiB is refused, and what there is stays usable", () => {
   const y = kernels.float32(1);
   kernels.forward(y, kernels.float32(1).fill(2), kernels.float32(1).fill(3), null, matrixGeometry(1, 1, 1), 0);
   expect(y[0]).toBe(6);
+});
+
+test("no scratch memory for a kernel is an error, and the backend stays usable", () => {
+  const kernels = wasmKernels();
+  const k = 2 ** 27;
+  const [y, x, w] = [kernels.float32(1), kernels.float32(k), kernels.float32(k)];
+  expect(() => kernels.forward(y, x, w, null, matrixGeometry(1, k, 1), 0)).toThrow(
+    /wasm memory: expected 4096 MiB more/,
+  );
+  x[0] = 2;
+  w[0] = 3;
+  kernels.forward(y, x, w, null, matrixGeometry(1, 8, 1), 0);
+  expect(y[0]).toBe(6);
+});
+
+/** Collects garbage until `done` or a limit; says whether it was done. */
+async function collectUntil(done: () => boolean): Promise<boolean> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  for (let round = 0; round < 50; round++) {
+    collect();
+    await setImmediate();
+    if (done()) return true;
+  }
+  return false;
+}
+
+test("dropped arrays give their memory back, zeroed and joined with its neighbours", async () => {
+  const kernels = wasmKernels();
+  const first = ((): number => {
+    const arrays = Array.from({ length: 10 }, () => kernels.float32(10_000).fill(5));
+    return arrays[0].byteOffset;
+  })();
+  const wall = kernels.float32(1);
+  const seen: Float32Array[] = [];
+  expect(
+    await collectUntil(() => {
+      seen.push(kernels.float32(90_000));
+      return seen.at(-1)!.byteOffset === first;
+    }),
+  ).toBe(true);
+  expect(seen.at(-1)!.every((value) => value === 0)).toBe(true);
+  expect(wall[0]).toBe(0);
+});
+
+test("a subarray keeps its array's memory", async () => {
+  const kernels = wasmKernels();
+  const part = ((): Float32Array => kernels.float32(1000).fill(7).subarray(10, 30).subarray(5))();
+  const made: Float32Array[] = [];
+  await collectUntil(() => {
+    made.push(kernels.float32(1000).fill(1));
+    return made.length === 10;
+  });
+  expect(part.every((value) => value === 7)).toBe(true);
+  expect(part.length).toBe(15);
+});
+
+test("its arrays compare like others", () => {
+  expect(wasmKernels().float32(3)).toStrictEqual(new Float32Array(3));
+  expect(wasmKernels().uint8(5).subarray(2)).toEqual(new Uint8Array(3));
 });

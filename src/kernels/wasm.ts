@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { expected } from "../errors.ts";
 import { KERNEL_NAMES, type Kernels } from "./kernels.ts";
 
-type Argument = Float32Array | Float64Array | Uint8Array | Uint32Array | Int32Array | number | null;
+type Numbers = Float32Array | Float64Array | Uint8Array | Uint32Array | Int32Array;
+type Argument = Numbers | number | null;
 
 const PAGE = 65536;
 const MAX_PAGES = 65536;
@@ -17,18 +18,23 @@ const GEOMETRY_BYTES = 64;
 
 let compiled: WebAssembly.Module | undefined;
 
-/** Blocks of a WASM memory: by size from those given back, else from its end. */
+/** A part of the memory, in whole lines of ALIGNMENT bytes. */
+interface Block {
+  at: number;
+  bytes: number;
+}
+
+/** Gives out blocks of a WASM memory and takes them back. */
 class Heap {
   readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 64, maximum: MAX_PAGES, shared: true });
   /** Each growth makes a new object of the same memory; arrays of all of them are ours. */
   readonly #buffers = new WeakSet<ArrayBufferLike>();
-  readonly #free = new Map<number, number[]>();
-  readonly #collected = new FinalizationRegistry<{ at: number; bytes: number }>(({ at, bytes }) => {
-    const list = this.#free.get(bytes);
-    if (list) list.push(at);
-    else this.#free.set(bytes, [at]);
-  });
+  /** By address; neighbours are joined. */
+  readonly #free: Block[] = [];
+  readonly #collected = new FinalizationRegistry<Block>((block) => this.#release(block));
   #end = 0;
+  /** From here on the memory is zero, as the engine made it. */
+  #fresh = 0;
 
   constructor() {
     this.#buffers.add(this.memory.buffer);
@@ -36,23 +42,57 @@ class Heap {
 
   /** Sets where the module's own data ends. */
   begin(at: number): void {
-    this.#end = Math.ceil(at / ALIGNMENT) * ALIGNMENT;
+    this.#end = this.#fresh = wholeLines(at);
   }
 
   holds(array: { readonly buffer: ArrayBufferLike }): boolean {
     return this.#buffers.has(array.buffer);
   }
 
-  /** Address of `bytes` bytes of any content. */
+  /** Address of `bytes` bytes of any content. Throws if there is no room. */
   allocate(bytes: number): number {
-    const size = Math.ceil(Math.max(1, bytes) / ALIGNMENT) * ALIGNMENT;
-    const given = this.#free.get(size)?.pop();
-    if (given !== undefined) return given;
+    const size = wholeLines(bytes);
+    const found = this.#free.findIndex((block) => block.bytes >= size);
+    if (found >= 0) {
+      const block = this.#free[found];
+      const { at } = block;
+      block.at += size;
+      block.bytes -= size;
+      if (block.bytes === 0) this.#free.splice(found, 1);
+      return at;
+    }
     const at = this.#end;
     const missing = Math.ceil((at + size) / PAGE) - this.memory.buffer.byteLength / PAGE;
     if (missing > 0) this.#grow(missing, size);
     this.#end += size;
+    this.#fresh = Math.max(this.#fresh, this.#end);
     return at;
+  }
+
+  #release({ at, bytes }: Block): void {
+    let low = 0;
+    for (let high = this.#free.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (this.#free[middle].at < at) low = middle + 1;
+      else high = middle;
+    }
+    const before = this.#free[low - 1];
+    const after = this.#free[low];
+    let block: Block = { at, bytes };
+    if (before !== undefined && before.at + before.bytes === at) {
+      before.bytes += bytes;
+      block = before;
+      low--;
+    } else {
+      this.#free.splice(low, 0, block);
+    }
+    if (after !== undefined && block.at + block.bytes === after.at) {
+      block.bytes += after.bytes;
+      this.#free.splice(low + 1, 1);
+    }
+    if (block.at + block.bytes !== this.#end) return;
+    this.#end = block.at;
+    this.#free.splice(low, 1);
   }
 
   #grow(pages: number, wanted: number): void {
@@ -74,18 +114,33 @@ class Heap {
     this.#buffers.add(this.memory.buffer);
   }
 
-  /** A zeroed array. Its block is given back when the array itself is collected; subarrays do not keep it. */
-  array<T extends Exclude<Argument, number | null>>(
+  /** A zeroed array. Its block is given back when the array and all of its subarrays are collected. */
+  array<T extends Numbers>(
     type: { new (buffer: ArrayBufferLike, at: number, length: number): T; readonly BYTES_PER_ELEMENT: number },
     length: number,
   ): T {
-    const bytes = Math.ceil(Math.max(1, length * type.BYTES_PER_ELEMENT) / ALIGNMENT) * ALIGNMENT;
+    const bytes = wholeLines(length * type.BYTES_PER_ELEMENT);
+    const fresh = this.#fresh;
     const at = this.allocate(bytes);
     const array = new type(this.memory.buffer, at, length);
-    array.fill(0);
-    this.#collected.register(array, { at, bytes });
-    return array;
+    // not the fresh part: pages that nobody writes cost nothing
+    if (at < fresh) array.fill(0, 0, Math.ceil((fresh - at) / type.BYTES_PER_ELEMENT));
+    const held: object = {};
+    this.#collected.register(held, { at, bytes });
+    return holding(array, held);
   }
+}
+
+function wholeLines(bytes: number): number {
+  return Math.ceil(Math.max(1, bytes) / ALIGNMENT) * ALIGNMENT;
+}
+
+/** Makes the view and its subarrays keep `held` alive: a subarray refers to the whole memory, not to the array it is of. */
+function holding<T extends Numbers>(view: T, held: object): T {
+  const part = view.subarray.bind(view) as (begin?: number, end?: number) => T;
+  return Object.defineProperty(view, "subarray", {
+    value: (begin?: number, end?: number): T => holding(part(begin, end), held),
+  });
 }
 
 /** Makes an instance with a memory of its own. */
@@ -98,11 +153,13 @@ export function wasmKernels(): Kernels {
   });
   const module = exports as unknown as {
     __heap_base: WebAssembly.Global;
+    __stack_pointer: WebAssembly.Global;
     __indirect_function_table: WebAssembly.Table;
     kernel(index: number): number;
     multiplies(): number;
   };
   heap.begin(module.__heap_base.value as number);
+  const stack: unknown = module.__stack_pointer.value;
   const geometry = heap.array(Int32Array, GEOMETRY_BYTES / 4);
 
   const wrap = (name: string, run: (...args: number[]) => void) => {
@@ -122,7 +179,13 @@ export function wasmKernels(): Kernels {
           "Make arrays with kernels.float32 and the like",
         );
       });
-      run(...passed);
+      try {
+        run(...passed);
+      } catch (error) {
+        // no scratch memory: what the kernel had put on its stack would stay there
+        module.__stack_pointer.value = stack;
+        throw error;
+      }
     };
   };
   const kernels = {
