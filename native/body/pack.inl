@@ -161,9 +161,11 @@ struct BytePositions {
 };
 static constexpr BytePositions byte_positions;
 
-// Writes a block of a row group: slots from values, index on; masked, if wanted, at w's place.
+// Writes a block of a row group: slots from values, index on; masked, if wanted, at w's place. spill: the eight slots
+// behind may be overwritten, because what belongs there is written later, by this task.
 template <int V>
-static inline void emit_block(float* values, uint8_t* index, float* masked, const float* w, int k, int valid, int length, int slots, const BlockBits& bits) {
+static inline void emit_block(float* values, uint8_t* index, float* masked, const float* w, int k, int valid, int length, int slots, [[maybe_unused]] bool spill,
+                              const BlockBits& bits) {
 #ifdef __AVX512F__
   if constexpr (V == 1) {
     // compressed in registers, then stored: a compressing store is slow on AMD
@@ -183,6 +185,18 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, cons
       }
       values += count;
       index += count;
+    }
+  } else
+#elif defined(__AVX2__)
+  if (V == 1 && spill && length % 8 == 0) {
+    for (int i = 0; i < length; i += 8) {
+      const uint8_t byte = (uint8_t)bits.at(i);
+      const uint64_t positions = byte_positions.positions[byte], at = positions + 0x0101010101010101u * (uint64_t)i;
+      const __m256i lanes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)positions));
+      _mm256_storeu_ps(values, _mm256_permutevar8x32_ps(_mm256_loadu_ps(w + i), lanes));
+      __builtin_memcpy(index, &at, 8);
+      values += byte_positions.count[byte];
+      index += byte_positions.count[byte];
     }
   } else
 #endif
@@ -212,46 +226,41 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, cons
   }
 }
 
-// All blocks of all row groups; bits_of(first row, valid rows, k0, length) decides.
-template <int V, class BitsOf>
-static void pack_groups(float* values, uint8_t* index, float* masked, const float* w, int rows, int k, int n, int m, const BitsOf& bits_of) {
-  const int block = pack_block(m);
+// All blocks of all row groups: the entries that `of` chooses, written to the mask, or without it those of the mask.
+template <int V>
+static void pack_groups(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, Largest* of) {
+  const int block = pack_block(m), words = mask_words(k);
   parallel_chunks(row_groups(rows, V), max_of(1, 65536 / max_of(1, k * V)), [&](int from, int to) {
     for (int group = from; group < to; group++) {
       const int first = group * V, valid = min_of(V, rows - first);
       for (int k0 = 0; k0 < k; k0 += block) {
-        const int length = min_of(block, k - k0);
-        const size_t slot = slots_before(k0, rows, n, m, V) + (size_t)group * (length / m * n), at = (size_t)first * k + k0;
-        const BlockBits bits = bits_of(first, valid, k0, length);
-        emit_block<V>(values + slot * V, index + slot, masked ? masked + at : nullptr, w + at, k, valid, length, length / m * n, bits);
+        const int length = min_of(block, k - k0), slots = length / m * n;
+        const size_t slot = slots_before(k0, rows, n, m, V) + (size_t)group * slots, at = (size_t)first * k + k0;
+        BlockBits bits;
+        if (of) {
+          bits = largest(of, w + at, k, valid, length, n, m);
+          for (int row = first; row < first + valid; row++) write_bits(mask + (size_t)row * words, k0, length, bits);
+        } else {
+          bits = read_bits(mask + (size_t)first * words, k0, length);
+        }
+        emit_block<V>(values + slot * V, index + slot, masked ? masked + at : nullptr, w + at, k, valid, length, slots, group + 1 < to && slots >= 8, bits);
       }
     }
   });
 }
 
-template <int V>
-static void prune_rows_of(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m) {
-  const int words = mask_words(k);
-  Largest* const of = largest_for(m);
-  pack_groups<V>(values, index, masked, w, rows, k, n, m, [&](int first, int valid, int k0, int length) {
-    const BlockBits bits = largest(of, w + (size_t)first * k + k0, k, valid, length, n, m);
-    for (int row = first; row < first + valid; row++) write_bits(mask + (size_t)row * words, k0, length, bits);
-    return bits;
-  });
+static void pack_with(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, int v, Largest* of) {
+  if (v == 1) pack_groups<1>(values, index, mask, masked, w, rows, k, n, m, of);
+  else if (v == 2) pack_groups<2>(values, index, mask, masked, w, rows, k, n, m, of);
+  else pack_groups<4>(values, index, mask, masked, w, rows, k, n, m, of);
 }
 
 static void prune_rows(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, int v) {
-  if (v == 1) prune_rows_of<1>(values, index, mask, masked, w, rows, k, n, m);
-  else if (v == 2) prune_rows_of<2>(values, index, mask, masked, w, rows, k, n, m);
-  else prune_rows_of<4>(values, index, mask, masked, w, rows, k, n, m);
+  pack_with(values, index, mask, masked, w, rows, k, n, m, v, largest_for(m));
 }
 
 static void pack_rows(float* values, uint8_t* index, float* masked, const float* w, const uint32_t* mask, int rows, int k, int n, int m, int v) {
-  const int words = mask_words(k);
-  const auto bits_of = [&](int first, int, int k0, int length) { return read_bits(mask + (size_t)first * words, k0, length); };
-  if (v == 1) pack_groups<1>(values, index, masked, w, rows, k, n, m, bits_of);
-  else if (v == 2) pack_groups<2>(values, index, masked, w, rows, k, n, m, bits_of);
-  else pack_groups<4>(values, index, masked, w, rows, k, n, m, bits_of);
+  pack_with(values, index, (uint32_t*)mask, masked, w, rows, k, n, m, v, nullptr);
 }
 
 // Calls vector(at, kept lanes) for whole vectors of x [rows, k] and scalar(at, kept) for the rest of each row.
