@@ -82,7 +82,7 @@ static inline void count_larger(IntVector* larger, const IntVector* score) {
   }
 }
 
-// The n largest of each m; w may be read up to 16 floats beyond the last whole group. M: the power of two that holds m.
+// The n largest of each m. M: the power of two that holds m; if it is not m, w is read up to 15 floats beyond `length`.
 template <int M, bool WHOLE>
 static BlockBits largest_of(const float* w, size_t k, int rows, int length, int n, int m) {
   constexpr int S = M > LANES ? M / LANES : 1;
@@ -106,11 +106,12 @@ static BlockBits largest_of(const float* w, size_t k, int rows, int length, int 
 
 typedef BlockBits Largest(const float* w, size_t k, int rows, int length, int n, int m);
 static Largest* largest_for(int m) {
-  return m == 2 ? largest_of<2, true> : m == 4 ? largest_of<4, true> : m == 8 ? largest_of<8, true> : m == 16 ? largest_of<16, true>
+  return m == 1 ? largest_of<1, true> : m == 2 ? largest_of<2, true> : m == 4 ? largest_of<4, true> : m == 8 ? largest_of<8, true> : m == 16 ? largest_of<16, true>
          : m < 8 ? largest_of<8, false> : largest_of<16, false>;
 }
 
-// The same for a block of any length: what is not 128 long is copied, for the vectors that reach beyond its end.
+// The same for a block of any length: what is not 128 long (m no power of two, or the end of a row) is copied, for the
+// vectors that reach beyond its end.
 static inline BlockBits largest(Largest* of, const float* w, size_t k, int rows, int length, int n, int m) {
   if (length == 128) return of(w, k, rows, length, n, m);
   float copy[4][128 + 16] = {};
