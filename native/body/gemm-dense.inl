@@ -203,9 +203,11 @@ static void forward(float* y, const float* x, const float* w, const float* bias,
 static void input_grad(float* dx, const float* dy, const float* w, const int32_t* geometry) {
   const Geometry g(geometry);
   const int taps = g.taps();
+  int* kernel_row = scratch<int>(SCRATCH_ROWS, 2 * (size_t)taps);
+  int* kernel_column = kernel_row + taps;
   for (int phase_row = 0; phase_row < g.stride; phase_row++)
     for (int phase_column = 0; phase_column < g.stride; phase_column++) {
-      int kernel_row[256], kernel_column[256], hits = 0;
+      int hits = 0;
       for (int tap = 0; tap < taps; tap++) {
         const int kh = tap / g.kernel_width, kw = tap % g.kernel_width;
         if ((phase_row + g.padding - kh) % g.stride || (phase_column + g.padding - kw) % g.stride) continue;
