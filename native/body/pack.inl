@@ -58,7 +58,13 @@ static inline IntVector scores(const float* w, size_t k, int rows) {
   IntVector score = (IntVector)load(w) & 0x7fffffff;
   for (int row = 1; row < rows; row++)
     score = (IntVector)((Vector)score + (Vector)((IntVector)load(w + row * k) & 0x7fffffff)) & 0x7fffffff;
+#if defined(__AVX512F__)
+  return (IntVector)_mm512_min_epi32((__m512i)score, _mm512_set1_epi32(0x7f800001));
+#elif defined(__AVX2__)
+  return (IntVector)_mm256_min_epi32((__m256i)score, _mm256_set1_epi32(0x7f800001));
+#else
   return score > 0x7f800000 ? IntVector{} + 0x7f800001 : score;
+#endif
 }
 
 template <int M, int R, int... J>
@@ -66,6 +72,15 @@ static inline IntVector rotated(IntVector a, Indices<J...>) { return __builtin_s
 // 1 where the rotation by R brings a neighbour of lower index
 template <int M, int R, int... J>
 static inline IntVector from_lower(Indices<J...>) { return IntVector{(((J + R) & (M - 1)) < (J & (M - 1)) ? 1 : 0)...}; }
+
+// count + 1 where a > b
+static inline IntVector one_more(IntVector count, IntVector a, IntVector b) {
+#ifdef __AVX512F__
+  return (IntVector)_mm512_mask_add_epi32((__m512i)count, _mm512_cmpgt_epi32_mask((__m512i)a, (__m512i)b), (__m512i)count, _mm512_set1_epi32(1));
+#else
+  return count - (a > b);
+#endif
+}
 
 // Each lane counts the larger ones of its group: M lanes of one vector, or all lanes of S. It meets them by rotations
 // from 0 to M - 1. Of equals the lower index is the larger; a >= b is a > b - 1, so a constant makes that rule.
@@ -76,7 +91,7 @@ static inline void count_larger(IntVector* larger, const IntVector* score) {
     for (int j = 0; j < S; j++) {
       const IntVector other = rotated<M, R>(score[j], All{});
       for (int i = 0; i < S; i++)
-        if (R > 0 || i != j) larger[i] -= other > score[i] - (i == j ? from_lower<M, R>(All{}) : IntVector{} + (j < i));
+        if (R > 0 || i != j) larger[i] = one_more(larger[i], other, score[i] - (i == j ? from_lower<M, R>(All{}) : IntVector{} + (j < i)));
     }
     count_larger<M, S, R + 1>(larger, score);
   }
@@ -84,7 +99,7 @@ static inline void count_larger(IntVector* larger, const IntVector* score) {
 
 // The n largest of each m. M: the power of two that holds m; if it is not m, w is read up to 15 floats beyond `length`.
 template <int M, bool WHOLE>
-static BlockBits largest_of(const float* w, size_t k, int rows, int length, int n, int m) {
+static inline __attribute__((always_inline)) BlockBits largest_of(const float* w, size_t k, int rows, int length, int n, int m) {
   constexpr int S = M > LANES ? M / LANES : 1;
   BlockBits bits;
   for (int i = 0; i < length; i += WHOLE ? S * LANES : m) {
@@ -104,15 +119,25 @@ static BlockBits largest_of(const float* w, size_t k, int rows, int length, int 
   return bits;
 }
 
+template <int M, bool WHOLE>
+static BlockBits largest_by(const float* w, size_t k, int rows, int length, int n, int m) { return largest_of<M, WHOLE>(w, k, rows, length, n, m); }
+
 typedef BlockBits Largest(const float* w, size_t k, int rows, int length, int n, int m);
 static Largest* largest_for(int m) {
-  return m == 1 ? largest_of<1, true> : m == 2 ? largest_of<2, true> : m == 4 ? largest_of<4, true> : m == 8 ? largest_of<8, true> : m == 16 ? largest_of<16, true>
-         : m < 8 ? largest_of<8, false> : largest_of<16, false>;
+  return m == 1 ? largest_by<1, true> : m == 2 ? largest_by<2, true> : m == 4 ? largest_by<4, true> : m == 8 ? largest_by<8, true> : m == 16 ? largest_by<16, true>
+         : m < 8 ? largest_by<8, false> : largest_by<16, false>;
 }
 
 // The same for a block of any length: what is not 128 long (m no power of two, or the end of a row) is copied, for the
 // vectors that reach beyond its end.
+template <int V>
 static inline BlockBits largest(Largest* of, const float* w, size_t k, int rows, int length, int n, int m) {
+  if (length == 128 && rows == V) {
+    // in place and with constants: a tenth less time, except where a group fills the registers
+    if (m == 4) return largest_of<4, true>(w, k, V, 128, n, 4);
+    if (m == 2) return largest_of<2, true>(w, k, V, 128, n, 2);
+    if (m == 8) return largest_of<8, true>(w, k, V, 128, n, 8);
+  }
   if (length == 128) return of(w, k, rows, length, n, m);
   float copy[4][128 + 16] = {};
   for (int row = 0; row < rows; row++) __builtin_memcpy(copy[row], w + row * k, sizeof(float) * length);
@@ -239,7 +264,7 @@ static void pack_groups(float* values, uint8_t* index, uint32_t* mask, float* ma
         const size_t slot = slots_before(k0, rows, n, m, V) + (size_t)group * slots, at = (size_t)first * k + k0;
         BlockBits bits;
         if (of) {
-          bits = largest(of, w + at, k, valid, length, n, m);
+          bits = largest<V>(of, w + at, k, valid, length, n, m);
           for (int row = first; row < first + valid; row++) write_bits(mask + (size_t)row * words, k0, length, bits);
         } else {
           bits = read_bits(mask + (size_t)first * words, k0, length);
