@@ -188,8 +188,9 @@ static void forward(float* y, const float* x, const float* w, const float* bias,
     // Runs of a few floats cost more than they carry: the rows of X are written out instead.
     float* rows = scratch<float>(SCRATCH_ROWS, (size_t)g.positions() * k_count);
     parallel_chunks(g.positions(), 256, [&](int from, int to) {
-      for (int row = from; row < to; row++)
-        copy_row(rows + (size_t)row * k_count, g, x, position_of(row, g.out_height, g.out_width), 0, k_count);
+      Position p = position_of(from, g.out_height, g.out_width);
+      for (int row = from; row < to; row++, advance(p, g.out_height, g.out_width))
+        copy_row(rows + (size_t)row * k_count, g, x, p, 0, k_count);
     });
     rows_by_panels(g.positions(), g.out, {k_count, 1}, bias, relu, [&](int row, int) { return rows + (size_t)row * k_count; }, output, pack);
   } else {
@@ -258,9 +259,10 @@ static void pack_positions(float* panel, const Geometry& g, const float* x, int 
     }
     return;
   }
-  for (int t = 0; t < count; t++) {
+  Position p = position_of(position, g.out_height, g.out_width);
+  for (int t = 0; t < count; t++, advance(p, g.out_height, g.out_width)) {
     float* row = panel + (size_t)t * DENSE_COLUMNS;
-    copy_row(row, g, x, position_of(position + t, g.out_height, g.out_width), column, column + columns);
+    copy_row(row, g, x, p, column, column + columns);
     for (int j = columns; j < DENSE_COLUMNS; j++) row[j] = 0;
   }
 }
@@ -304,14 +306,16 @@ static void weight_grad(float* dw, const float* dy, const float* x, const int32_
       for (int r = 0; r < count; r++) __builtin_memset(out + (size_t)(first + r) * columns, 0, sizeof(float) * columns);
     for (int t = begin; t < end; t += DENSE_BLOCK) {
       const int length = min_of(DENSE_BLOCK, end - t);
-      // packed: [tile of rows][t][DENSE_ROWS]; G is read along its rows
-      for (int k = 0; k < length; k++) {
-        const float* source = dy + (size_t)(t + k) * rows + first;
-        float* out_row = packed + (size_t)k * DENSE_ROWS;
-        int r = 0;
-        for (; r + DENSE_ROWS <= count; r += DENSE_ROWS, out_row += (size_t)length * DENSE_ROWS)
-          for (int m = 0; m < DENSE_ROWS; m++) out_row[m] = source[r + m];
-        for (int m = 0; r + m < count; m++) out_row[m] = source[r + m];
+      // packed: [tile of rows][t][DENSE_ROWS]
+      for (int r = 0; r < count; r += DENSE_ROWS) {
+        const float* source = dy + (size_t)t * rows + first + r;
+        float* out_row = packed + (size_t)r * length;
+        const int tile_rows = min_of(DENSE_ROWS, count - r);
+        if (tile_rows == DENSE_ROWS)
+          for (int k = 0; k < length; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + (size_t)k * rows, sizeof(float) * DENSE_ROWS);
+        else
+          for (int k = 0; k < length; k++)
+            for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[(size_t)k * rows + m];
       }
       for (int p = panel_begin; p < panel_end; p++) {
         const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);

@@ -225,14 +225,15 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
   with_vector(v, [&](auto size) {
     constexpr int V = decltype(size)::V, COLUMNS = decltype(size)::VECTORS * LANES;
     const auto fill = [&](float* panel, int t, int length, int column, int columns) {
-      for (int k = 0; k < length; k++) {
+      Position p = position_of(t, g.out_height, g.out_width);
+      for (int k = 0; k < length; k++, advance(p, g.out_height, g.out_width)) {
         float* row = panel + (size_t)k * COLUMNS;
         if (g.is_matrix()) {
           const float* source = x + (size_t)(t + k) * g.channels + column;
           if (columns == COLUMNS) for (int j = 0; j < COLUMNS; j += LANES) store(row + j, load(source + j));
           else for (int j = 0; j < columns; j++) row[j] = source[j];
         } else {
-          copy_row(row, g, x, position_of(t + k, g.out_height, g.out_width), column, column + columns);
+          copy_row(row, g, x, p, column, column + columns);
         }
         for (int j = columns; j < COLUMNS; j++) row[j] = 0;
       }

@@ -71,21 +71,31 @@ static void batch_norm(float* y, float* mean, float* inv_std, float* running_mea
   });
 }
 
-static void batch_norm_backward(float* dx, float* dgamma, float* dbeta, const float* dy, const float* y, const float* x, const float* gamma, const float* mean, const float* inv_std, int rows, int channels) {
+// GATED: the forward ended in ReLU, and y is its output. Values are loaded before the comparison: a load that only one
+// branch needs keeps the loop from being vectorised. No array overlaps another, hence ivdep.
+template <bool GATED>
+static void batch_norm_backward_of(float* dx, float* dgamma, float* dbeta, const float* dy, const float* y, const float* x, const float* gamma, const float* mean, const float* inv_std, int rows, int channels) {
   constexpr int ROWS = 512;
   const int chunks = ceil_div(rows, ROWS);
+  const auto gated = [&](size_t at) {
+    const float g = dy[at];
+    if constexpr (!GATED) return g;
+    else return y[at] > 0 ? g : 0.0f;
+  };
   float* partial = scratch<float>(SCRATCH_PARTIAL, (size_t)chunks * channels * 2);
   parallel_chunks(rows, ROWS, [&](int from, int to) {
     float* sum = partial + (size_t)(from / ROWS) * channels * 2;
     float* product = sum + channels;
     for (int c = 0; c < 2 * channels; c++) sum[c] = 0;
-    for (int row = from; row < to; row++)
+    for (int row = from; row < to; row++) {
+      const size_t first = (size_t)row * channels;
+#pragma GCC ivdep
       for (int c = 0; c < channels; c++) {
-        const size_t at = (size_t)row * channels + c;
-        const float g = y && !(y[at] > 0) ? 0 : dy[at];
+        const float g = gated(first + c);
         sum[c] += g;
-        product[c] += g * (x[at] - mean[c]);
+        product[c] += g * (x[first + c] - mean[c]);
       }
+    }
   });
   float* slope = scratch<float>(SCRATCH_ROWS, 3 * (size_t)channels);
   float* shift = slope + channels;
@@ -104,13 +114,17 @@ static void batch_norm_backward(float* dx, float* dgamma, float* dbeta, const fl
     shift[c] = (float)(slope[c] * sum / rows);
   }
   parallel_chunks(rows, max_of(1, CHUNK / channels), [&](int from, int to) {
-    for (int row = from; row < to; row++)
-      for (int c = 0; c < channels; c++) {
-        const size_t at = (size_t)row * channels + c;
-        const float g = y && !(y[at] > 0) ? 0 : dy[at];
-        dx[at] = slope[c] * g - pull[c] * (x[at] - mean[c]) - shift[c];
-      }
+    for (int row = from; row < to; row++) {
+      const size_t first = (size_t)row * channels;
+#pragma GCC ivdep
+      for (int c = 0; c < channels; c++) dx[first + c] = slope[c] * gated(first + c) - pull[c] * (x[first + c] - mean[c]) - shift[c];
+    }
   });
+}
+
+static void batch_norm_backward(float* dx, float* dgamma, float* dbeta, const float* dy, const float* y, const float* x, const float* gamma, const float* mean, const float* inv_std, int rows, int channels) {
+  if (y) batch_norm_backward_of<true>(dx, dgamma, dbeta, dy, y, x, gamma, mean, inv_std, rows, channels);
+  else batch_norm_backward_of<false>(dx, dgamma, dbeta, dy, y, x, gamma, mean, inv_std, rows, channels);
 }
 
 // Calls visit(offset of x's pixel, tap) for the window's pixels inside of the image, in tap order.
@@ -125,23 +139,39 @@ static inline void window(const Geometry& g, int index, const Visit& visit) {
     }
 }
 
-// winner: tap of the largest value, the first of equals
+typedef uint8_t LaneBytes __attribute__((vector_size(LANES)));
+
+// winner: tap of the largest value, the first of equals; NaN wins
 static void max_pool(float* y, uint8_t* winner, const float* x, const int32_t* geometry) {
   const Geometry g(geometry);
   parallel_chunks(g.positions(), max_of(1, CHUNK / g.channels), [&](int from, int to) {
     for (int index = from; index < to; index++) {
       float* out = y + (size_t)index * g.channels;
       uint8_t* won = winner + (size_t)index * g.channels;
-      bool first = true;
-      window(g, index, [&](size_t at, int tap) {
-        for (int c = 0; c < g.channels; c++) {
-          const float value = x[at + c];
-          const bool wins = first || value > out[c] || value != value;
-          out[c] = wins ? value : out[c];
-          won[c] = wins ? (uint8_t)tap : won[c];
+      const float* pixel[256];
+      int tap_of[256], taps = 0;
+      window(g, index, [&](size_t at, int tap) { pixel[taps] = x + at, tap_of[taps++] = tap; });
+      int c = 0;
+      for (; c + LANES <= g.channels; c += LANES) {
+        Vector best = load(pixel[0] + c);
+        IntVector which = IntVector{} + tap_of[0];
+        for (int i = 1; i < taps; i++) {
+          const Vector value = load(pixel[i] + c);
+          const IntVector wins = (value > best) | (value != value);
+          best = wins ? value : best;
+          which = wins ? IntVector{} + tap_of[i] : which;
         }
-        first = false;
-      });
+        store(out + c, best);
+        const LaneBytes bytes = __builtin_convertvector(which, LaneBytes);
+        __builtin_memcpy(won + c, &bytes, LANES);
+      }
+      for (; c < g.channels; c++) {
+        out[c] = pixel[0][c], won[c] = (uint8_t)tap_of[0];
+        for (int i = 1; i < taps; i++) {
+          const float value = pixel[i][c];
+          if (value > out[c] || value != value) out[c] = value, won[c] = (uint8_t)tap_of[i];
+        }
+      }
     }
   });
 }

@@ -212,6 +212,8 @@ describe("shapes that do not fit are refused", () => {
     expect(() => ops.add(of(2), of(3))).toThrow("add: expected shape [2], got [3]");
     expect(() => ops.reshape(of(6), [4])).toThrow("reshape: expected a shape of 6 values, got [4]");
     expect(() => ops.crossEntropy(of(2, 3), Int32Array.of(0, 3))).toThrow("labels in 0..2, got 3");
+    expect(() => ops.maxPool(of(1, 40, 40, 1), 17)).toThrow("maxPool: expected a kernel of at most 16");
+    expect(() => ops.maxPool(of(1, 4, 4, 1), 2, { padding: 2 })).toThrow("padding of at most half of it, got 2 and 2");
     expect(() => ops.dropout(of(2), 1, { seed: 0, layer: 0, step: 0 })).toThrow("a probability in [0, 1), got 1");
   });
 });

@@ -84,7 +84,9 @@ describe("modules", () => {
     const [a, b] = [mlp([4, 3, 2], birth(1)), mlp([4, 3, 2], birth(2))];
     const state = stateOf(a);
     const before = [...stateOf(b).get("fc1.weight")!.data];
-    expect(() => loadState(b, new Map([...state, ["odd", { shape: [1], data: new Float32Array(1) }]]))).toThrow("got odd");
+    expect(() => loadState(b, new Map([...state, ["odd", { shape: [1], data: new Float32Array(1) }]]))).toThrow(
+      "got odd",
+    );
     expect(() => loadState(b, new Map([...state].slice(1)))).toThrow(
       "expected a tensor fc1.weight, got none of this name",
     );
