@@ -1,4 +1,89 @@
-/** The front door of trisparse. */
+/** trisparse as a library. */
+import { pick } from "./kernels/pick.ts";
+import { Device } from "./tensor/device.ts";
+
+export { add } from "./autograd/ops/add.ts";
+export { averagePool, globalAveragePool } from "./autograd/ops/average-pool.ts";
+export { batchNorm } from "./autograd/ops/batch-norm.ts";
+export { conv2d } from "./autograd/ops/conv2d.ts";
+export { crossEntropy } from "./autograd/ops/cross-entropy.ts";
+export { dropout } from "./autograd/ops/dropout.ts";
+export { gelu } from "./autograd/ops/gelu.ts";
+export { linear } from "./autograd/ops/linear.ts";
+export { maxPool } from "./autograd/ops/max-pool.ts";
+export { relu } from "./autograd/ops/relu.ts";
+export { reshape } from "./autograd/ops/reshape.ts";
+export { resizeChannels } from "./autograd/ops/resize-channels.ts";
+export { backward, record } from "./autograd/tape.ts";
+export { type Augmentation, Batches, type BatchOptions, flipAndCrop } from "./data/batches.ts";
+export type { DataSource, Dataset, LoadOptions, Split } from "./data/dataset.ts";
+export { loadData } from "./data/sources.ts";
+export { imageRange, type LabelledImages, trainingBatch } from "./data/tensors.ts";
 export { TrisparseError } from "./errors.ts";
-export { type Kernels, matrixGeometry } from "./kernels/kernels.ts";
+export { type DecodedTensor, decodeSafetensors, encodeSafetensors, type TensorData } from "./io/safetensors.ts";
+export type { Kernels } from "./kernels/kernels.ts";
+export type { HyperParameter, WeightMethod, WeightMethodEntry, WeightSite } from "./methods/method.ts";
+export { asp } from "./methods/weights/asp.ts";
+export { dense } from "./methods/weights/dense.ts";
+export { weightMethods } from "./methods/weights/methods.ts";
+export { srSte } from "./methods/weights/sr-ste.ts";
+export { ste } from "./methods/weights/ste.ts";
+export { GELU, ReLU } from "./nn/activations.ts";
+export { BatchNorm } from "./nn/batch-norm.ts";
+export { Conv2d, type Conv2dOptions } from "./nn/conv2d.ts";
+export { Dropout } from "./nn/dropout.ts";
+export { Flatten } from "./nn/flatten.ts";
+export {
+  fanInUniform,
+  type Initialiser,
+  kaimingNormal,
+  kaimingUniform,
+  xavierUniform,
+  zeros,
+} from "./nn/initialisers.ts";
+export { Linear, type LinearOptions } from "./nn/linear.ts";
+export { cnn } from "./nn/models/cnn.ts";
+export { lenet } from "./nn/models/lenet.ts";
+export { mlp } from "./nn/models/mlp.ts";
+export { resnet } from "./nn/models/resnet.ts";
+export { type Birth, Buffer, FusingModule, loadState, Module, stateOf } from "./nn/module.ts";
+export { AveragePool, GlobalAveragePool, MaxPool, type PoolOptions } from "./nn/pooling.ts";
+export { Residual, SubsamplingShortcut } from "./nn/residual.ts";
+export { Sequential } from "./nn/sequential.ts";
+export { type AdamWOptions, adamW } from "./optim/adamw.ts";
+export { clipByGlobalNorm } from "./optim/clip.ts";
+export { Optimizer } from "./optim/optimizer.ts";
+export {
+  phased,
+  type Rate,
+  type Schedule,
+  stepwise,
+  type WarmupCosineOptions,
+  warmupCosine,
+} from "./optim/schedule.ts";
+export { type SgdOptions, sgd } from "./optim/sgd.ts";
+export { chain, type Memory, type Slot, type Transform } from "./optim/transform.ts";
 export { Random } from "./random.ts";
+export { type CompactMatrix, compactBytes, decodeCompact, encodeCompact } from "./sparse/compact.ts";
+export { countKept, divergence, type Verification, verifyMask, verifyValues } from "./sparse/mask.ts";
+export { PackedMatrix } from "./sparse/packed-matrix.ts";
+export { type Pattern, packedBytes, parsePattern, patternName } from "./sparse/pattern.ts";
+export type { Clocks } from "./tensor/device.ts";
+export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
+export { type Evaluation, evaluate } from "./train/evaluate.ts";
+export { parseRecipe, type Recipe, recipeSchema } from "./train/recipe.ts";
+export { Run, type StepRecord } from "./train/run.ts";
+export {
+  type PlannedLayer,
+  type SparsifyOptions,
+  Sparsity,
+  type SparsityReport,
+  sparsify,
+  type VerifiedLayer,
+} from "./train/sparsity.ts";
+export { Device };
+
+/** Opens the fastest backend that works here, or the one asked for; see TRISPARSE_BACKEND and TRISPARSE_THREADS. */
+export function openDevice(options: Parameters<typeof pick>[0] = {}): Device {
+  return new Device(pick(options).kernels);
+}

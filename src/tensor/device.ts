@@ -25,11 +25,13 @@ export class Device {
   #inside = false;
   readonly #floats: Pool<F32>;
   readonly #bytes: Pool<Uint8Array>;
+  readonly #integers: Pool<Int32Array>;
 
   constructor(kernels: Kernels) {
     this.kernels = kernels;
     this.#floats = new Pool((length) => kernels.float32(length));
     this.#bytes = new Pool((length) => kernels.uint8(length));
+    this.#integers = new Pool((length) => kernels.int32(length));
   }
 
   /** 0 outside of a step, else the number of the step that is running. */
@@ -58,6 +60,7 @@ export class Device {
       this.#inside = false;
       this.#floats.takeBack();
       this.#bytes.takeBack();
+      this.#integers.takeBack();
     }
   }
 
@@ -80,6 +83,11 @@ export class Device {
   /** The same for bytes. */
   bytes(length: number): Uint8Array {
     return this.#inside ? this.#bytes.lend(length) : this.kernels.uint8(length);
+  }
+
+  /** The same for 32-bit integers. */
+  integers(length: number): Int32Array {
+    return this.#inside ? this.#integers.lend(length) : this.kernels.int32(length);
   }
 
   /** Memory that is given back by `release`, earlier than the end of the step. */

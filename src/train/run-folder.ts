@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { expected } from "../errors.ts";
 import { readFile, writeFileAtomically } from "../io/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
+import type { Evaluation } from "./evaluate.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
-import type { Evaluation, Run, StepRecord } from "./run.ts";
+import type { Run, StepRecord } from "./run.ts";
 
 /** A line of metrics.jsonl after an epoch. */
 export interface EpochRecord {

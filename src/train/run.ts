@@ -7,6 +7,7 @@ import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
 import { Batches, flipAndCrop } from "../data/batches.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
+import { trainingBatch } from "../data/tensors.ts";
 import { expected } from "../errors.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { cnn } from "../nn/models/cnn.ts";
@@ -23,7 +24,7 @@ import { chain, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { type Evaluation, evaluate } from "./evaluate.ts";
 import type { Recipe } from "./recipe.ts";
 import { type PlannedLayer, planLayers, Sparsity } from "./sparsity.ts";
 
@@ -39,16 +40,9 @@ export interface StepRecord {
   readonly flips: number;
 }
 
-/** Mean loss and share of right answers. */
-export interface Evaluation {
-  readonly loss: number;
-  readonly accuracy: number;
-}
-
 /** Arrays by name: what a checkpoint holds. */
 export type RunState = Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array | Float64Array }>;
 
-const EVALUATION_BATCH = 500;
 // "init": the stream of first weights
 const INIT_STREAM = 0x696e6974;
 
@@ -64,7 +58,6 @@ export class Run {
   step = 0;
   readonly #data: Dataset;
   readonly #optimizer: Optimizer;
-  readonly #labels: Int32Array;
 
   constructor(recipe: Recipe, data: Dataset, device: Device) {
     this.recipe = recipe;
@@ -86,7 +79,6 @@ export class Run {
     const applied = this.sparsity?.around(optimiser) ?? optimiser;
     const { clip } = recipe.optimiser;
     this.#optimizer = new Optimizer(this.model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));
-    this.#labels = device.kernels.int32(Math.max(batch, EVALUATION_BATCH));
   }
 
   get done(): boolean {
@@ -112,8 +104,8 @@ export class Run {
     device.readClocks();
     const begin = performance.now();
     const loss = device.step(() => {
-      const x = this.#images(this.batches.batch, (pixels, labels) => this.batches.fill(this.step, pixels, labels));
-      const result = crossEntropy(this.model.forward(x), this.#labels.subarray(0, this.batches.batch));
+      const { x, labels } = trainingBatch(device, this.batches, this.step);
+      const result = crossEntropy(this.model.forward(x), labels);
       this.#optimizer.zeroGrad();
       backward(result);
       const value = result.item();
@@ -136,32 +128,7 @@ export class Run {
 
   /** Mean loss and accuracy over a split, in evaluation mode. */
   evaluate(split: Split = this.#data.test): Evaluation {
-    this.model.eval();
-    let loss = 0;
-    let right = 0;
-    for (let from = 0; from < split.count; from += EVALUATION_BATCH) {
-      const count = Math.min(EVALUATION_BATCH, split.count - from);
-      this.device.step(() =>
-        this.device.withoutGradients(() => {
-          const x = this.#images(count, (pixels, labels) =>
-            this.batches.fillRange(split, from, from + count, pixels, labels),
-          );
-          const labels = this.#labels.subarray(0, count);
-          const logits = this.model.forward(x);
-          loss += crossEntropy(logits, labels).item() * count;
-          right += countRight(logits, labels);
-        }),
-      );
-    }
-    this.model.train();
-    return { loss: loss / split.count, accuracy: right / split.count };
-  }
-
-  #images(count: number, fill: (pixels: Float32Array, labels: Int32Array) => void): Tensor {
-    const [height, width, channels] = this.#data.shape;
-    const pixels = this.device.buffer(count * height * width * channels);
-    fill(pixels, this.#labels);
-    return new Tensor(this.device, [count, height, width, channels], pixels);
+    return evaluate(this.model, this.device, this.batches, split);
   }
 
   /** The trained weights as they are used: pruned entries are zero. */
@@ -207,18 +174,6 @@ export class Run {
     this.#optimizer.steps = step;
     this.step = step;
   }
-}
-
-function countRight(logits: Tensor, labels: Int32Array): number {
-  const [rows, classes] = logits.shape;
-  const { data } = logits;
-  let right = 0;
-  for (let row = 0; row < rows; row++) {
-    let best = 0;
-    for (let c = 1; c < classes; c++) if (data[row * classes + c] > data[row * classes + best]) best = c;
-    if (best === labels[row]) right++;
-  }
-  return right;
 }
 
 /** The model of a recipe for images of a data set. */

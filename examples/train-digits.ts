@@ -1,0 +1,28 @@
+import * as ts from "trisparse";
+
+const device = ts.openDevice(); // native kernels, or WASM where there is no compiler
+const at = { device, random: new ts.Random(1) };
+const model = new ts.Sequential([
+  new ts.Flatten(),
+  new ts.Linear(784, 256, at),
+  new ts.ReLU(),
+  new ts.Linear(256, 10, at),
+]);
+
+const data = await ts.loadData("digits");
+const batches = new ts.Batches(data, { batch: 128, seed: 1 });
+const steps = 5 * batches.stepsPerEpoch;
+const sparsity = ts.sparsify(model, ts.srSte.make(), { pattern: "2:4", steps });
+const rate = ts.warmupCosine({ rate: 2e-3, steps, warmup: 20 });
+const optimizer = new ts.Optimizer(model, sparsity.around(ts.adamW({ rate })));
+
+for (let step = 0; step < steps; step++) {
+  device.step(() => {
+    const { x, labels } = ts.trainingBatch(device, batches, step);
+    const loss = ts.crossEntropy(model.forward(x), labels);
+    optimizer.zeroGrad();
+    ts.backward(loss);
+    optimizer.step();
+  });
+}
+console.log(ts.evaluate(model, device, batches, data.test), sparsity.verify());

@@ -1,0 +1,26 @@
+/** What the README says is what happens. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const root = new URL("../", import.meta.url);
+const text = (path: string): string => readFileSync(new URL(path, root), "utf8");
+
+test("the README's example is examples/train-digits.ts, and that file trains", async () => {
+  const [, shown] = /```ts\n([\s\S]*?)```/.exec(text("README.md")) ?? [];
+  expect(shown).toBe(text("examples/train-digits.ts"));
+  const { stdout } = await promisify(execFile)("node", ["--import", "tsx", "examples/train-digits.ts"], { cwd: fileURLToPath(root) });
+  const accuracy = Number(/accuracy: ([\d.]+)/.exec(stdout)?.[1]);
+  expect(accuracy).toBeGreaterThan(0.95);
+  expect(stdout).toContain("ok: true");
+}, 120_000);
+
+test("pages that the documentation links to exist", () => {
+  for (const page of ["README.md", "docs/architecture.md", "CONTRIBUTING.md"]) {
+    for (const [, target] of text(page).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+      expect(() => readFileSync(new URL(target, new URL(page, root)))).not.toThrow();
+    }
+  }
+});
