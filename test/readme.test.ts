@@ -11,7 +11,9 @@ const text = (path: string): string => readFileSync(new URL(path, root), "utf8")
 test("the README's example is examples/train-digits.ts, and that file trains", async () => {
   const [, shown] = /```ts\n([\s\S]*?)```/.exec(text("README.md")) ?? [];
   expect(shown).toBe(text("examples/train-digits.ts"));
-  const { stdout } = await promisify(execFile)("node", ["--import", "tsx", "examples/train-digits.ts"], { cwd: fileURLToPath(root) });
+  const { stdout } = await promisify(execFile)("node", ["--import", "tsx", "examples/train-digits.ts"], {
+    cwd: fileURLToPath(root),
+  });
   const accuracy = Number(/accuracy: ([\d.]+)/.exec(stdout)?.[1]);
   expect(accuracy).toBeGreaterThan(0.95);
   expect(stdout).toContain("ok: true");
