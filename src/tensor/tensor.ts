@@ -85,6 +85,8 @@ export interface InputGrads {
 export interface Packing {
   /** Null where the method keeps the weight dense at this moment. */
   current(): PackedMatrix | null;
+  /** Whether the weight itself holds zeros where it is pruned: then it is its own masked copy. */
+  readonly weightIsMasked: boolean;
 }
 
 /** A trained tensor. Its gradient accumulates over calls of `backward` until `zeroGrad`. */

@@ -77,6 +77,7 @@ class Site implements WeightSite, Packing {
   readonly packed: PackedMatrix;
   readonly history: MaskHistory;
   pruned = false;
+  weightIsMasked = false;
   readonly #method: WeightMethod;
   readonly #clock: Clock;
   #version = -1;
@@ -103,6 +104,7 @@ class Site implements WeightSite, Packing {
   prune(): void {
     this.packed.prune(this.weight.data);
     this.pruned = true;
+    this.weightIsMasked = false;
   }
 
   repack(): void {
@@ -130,6 +132,7 @@ class Site implements WeightSite, Packing {
   maskWeight(): void {
     const { rows, k, mask } = this.packed;
     this.weight.device.kernels.applyMask(this.weight.data, mask, rows, k);
+    this.weightIsMasked = true;
   }
 }
 

@@ -3,7 +3,7 @@
  * A packed weight is used by the forward product; the input gradient multiplies by its masked dense copy, because its
  * groups run along the inputs and inputGrad contracts over the outputs.
  */
-import type { F32, Geometry } from "../../kernels/kernels.ts";
+import type { Geometry } from "../../kernels/kernels.ts";
 import { Parameter, type Shape, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
@@ -21,7 +21,8 @@ export function product(
   const { kernels } = device;
   const out = geometry[10];
   const positions = geometry[0] * geometry[8] * geometry[9];
-  const packed = w instanceof Parameter ? (w.packing?.current() ?? null) : null;
+  const packing = w instanceof Parameter ? w.packing : null;
+  const packed = packing?.current() ?? null;
   const biasData = bias?.data ?? null;
   const y = device.buffer(positions * out);
   device.timed("forward", () => {
@@ -39,10 +40,8 @@ export function product(
     const dbias = bias === null ? null : grads.into(2);
     if (dbias !== null) kernels.columnSums(dbias, dy, positions, out);
     const dx = grads.into(0);
-    if (dx !== null) writeInputGrad(dx, dy, packed?.masked ?? w.data);
-  });
-
-  function writeInputGrad(dx: F32, dy: F32, weights: F32): void {
+    if (dx === null) return;
+    const weights = packed === null || packing?.weightIsMasked ? w.data : packed.masked;
     device.timed("inputGrad", () => kernels.inputGrad(dx, dy, weights, geometry));
-  }
+  });
 }

@@ -22,8 +22,12 @@ export const asp: WeightMethodEntry = {
     return {
       name: "asp",
       beforeForward: (site, { step, steps }) => {
-        if (site.pruned) site.repack();
-        else if (step >= pruneStep(steps)) site.prune();
+        if (site.pruned) {
+          site.repack();
+        } else if (step >= pruneStep(steps)) {
+          site.prune();
+          site.maskWeight();
+        }
       },
       onGradient: (site) => {
         if (site.pruned) site.maskGradient();
