@@ -1,0 +1,101 @@
+/**
+ * Writes the results into the README, from what the programs themselves wrote:
+ *
+ *   trisparse compare --data fashion-mnist --batch 128 --threads 1 --seed S --json docs/results/fashion-mnist-S.json
+ *   npx tsx bench/steps.ts --json docs/results/steps.json
+ *
+ * The dense row comes first; a method that is slower than dense says so.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { writeFileAtomically } from "../src/io/files.ts";
+import { quartiles } from "../src/metrics/quartiles.ts";
+import type { Comparison } from "../src/train/compare.ts";
+
+const root = new URL("../", import.meta.url);
+const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, root), "utf8"));
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+function machineText({ cpu, cores, backend, instructionSet, threads, load }: Comparison["machine"]): string {
+  return `${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, ${cpu} with ${cores} cores, shared, load ${load.join(" to ")}`;
+}
+
+function comparisonTable(): string {
+  const files = readdirSync(new URL("docs/results/", root)).filter((name) => name.startsWith("fashion-mnist-"));
+  const seeds = files.map((name) => read(`docs/results/${name}`) as Comparison);
+  const { recipe, machine, runs } = seeds[0];
+  const rows = runs.map(({ method, pattern }, i) => {
+    const own = seeds.map((seed) => seed.runs[i]);
+    const accuracies = own.map(({ accuracy }) => 100 * accuracy);
+    const spread = Math.sqrt(
+      mean(accuracies.map((a) => (a - mean(accuracies)) ** 2)) *
+        (accuracies.length / Math.max(1, accuracies.length - 1)),
+    );
+    const ratio = own.every(({ speedUp }) => speedUp === null)
+      ? 1
+      : mean(own.map(({ speedUp }) => speedUp?.median ?? 1));
+    const gemm = (of: "forward" | "inputGrad" | "weightGrad" | "pack"): string =>
+      mean(own.map(({ gemmMs }) => gemmMs[of])).toFixed(2);
+    const bytes = own[0].weightBytes;
+    const speed = method === "dense" ? "1" : `${ratio.toFixed(2)}x${ratio < 1 ? " (slower)" : ""}`;
+    return `| ${method}${pattern === null ? "" : ` ${pattern}`} | ${mean(accuracies).toFixed(2)} ± ${spread.toFixed(2)} | ${speed} | ${gemm("forward")} | ${gemm("inputGrad")} | ${gemm("weightGrad")} | ${gemm("pack")} | ${(bytes.packed / 2 ** 20).toFixed(2)} MiB |`;
+  });
+  const hidden = "hidden" in recipe.model ? recipe.model.hidden.join("-") : "";
+  return [
+    `Fashion-MNIST, MLP 784-${hidden}-10, ${recipe.epochs} epochs, batch ${recipe.batch}, AdamW, cosine; ${seeds.length} seeds (${machineText(machine)}):`,
+    "",
+    "| method | test accuracy % | speed of the step | forward ms | inputGrad ms | weightGrad ms | prune + pack ms | weights |",
+    "|---|---|---|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}
+
+interface Steps {
+  machine: { backend: string; instructionSet: string; cpu: string; load: number[] };
+  cases: {
+    model: string;
+    batch: number;
+    threads: number;
+    variant: string;
+    ms: { median: number };
+    denseOverThis: { median: number; q1: number; q3: number };
+  }[];
+}
+
+function stepsTable(): string {
+  const { cases, machine } = read("docs/results/steps.json") as Steps;
+  const rows = cases.map(({ model, batch, variant, ms, denseOverThis: { median, q1, q3 } }) => {
+    const ours = variant.startsWith("PyTorch") ? variant : `trisparse ${variant}`;
+    return `| ${model}, batch ${batch} | ${ours} | ${ms.median.toFixed(1)} | ${median.toFixed(2)} (${q1.toFixed(2)}..${q3.toFixed(2)}) |`;
+  });
+  return [
+    `Whole training steps, ${cases[0].threads} thread, interleaved round by round (${machine.backend} ${machine.instructionSet}, ${machine.cpu}, load ${machine.load.map((x) => x.toFixed(1)).join(" to ")}):`,
+    "",
+    "| model | | ms | our dense step / this |",
+    "|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}
+
+/** Middle of the quartiles, for checking by eye that nothing was picked. */
+const note = (): string => {
+  const runs = readdirSync(new URL("docs/results/", root)).filter((name) => name.startsWith("fashion-mnist-"));
+  const ratios = runs.flatMap((name) =>
+    (read(`docs/results/${name}`) as Comparison).runs.flatMap(({ speedUp }) => speedUp ?? []),
+  );
+  const { q1, q3 } = quartiles(ratios.map(({ q3: high, q1: low }) => high - low));
+  return `Ratios are medians of rounds in one process, pruning and packing included; their quartiles lie ${q1.toFixed(2)} to ${q3.toFixed(2)} apart. Milliseconds are medians and hold for this machine only.`;
+};
+
+const path = fileURLToPath(new URL("README.md", root));
+const text = readFileSync(path, "utf8");
+const marked = /(<!-- results:[^\n]*-->\n)[\s\S]*?(<!-- \/results -->)/;
+if (!marked.test(text))
+  throw new Error("write-results: expected the README to hold the marks of the results, got none. Put them back.");
+writeFileAtomically(
+  path,
+  text.replace(
+    marked,
+    (_, open: string, close: string) => `${open}\n${comparisonTable()}\n\n${stepsTable()}\n\n${note()}\n\n${close}`,
+  ),
+);
