@@ -1,6 +1,21 @@
 /** Files that are either whole or not there. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { dirname, resolve } from "node:path";
 import { expected } from "../errors.ts";
 
 /**
@@ -8,10 +23,16 @@ import { expected } from "../errors.ts";
  * one, whenever the process dies. Makes the folder. Throws, leaving nothing behind, where that is not possible.
  */
 export function writeFileAtomically(path: string, data: Uint8Array | string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+  let temporary: string | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    const file = openSync(temporary, "w");
+    const present = found(path);
+    // renaming onto /dev/null or a pipe would put a file in its place
+    if (present !== undefined && !present.isFile() && !present.isDirectory()) return writeFileSync(path, data);
+    const target = present === undefined ? path : realpathSync(path);
+    mkdirSync(dirname(target), { recursive: true });
+    const name = `${target}.${process.pid}.tmp`;
+    const file = openSync(name, "w");
+    temporary = name;
     try {
       const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
       // writeSync may write a part only
@@ -20,9 +41,9 @@ export function writeFileAtomically(path: string, data: Uint8Array | string): vo
     } finally {
       closeSync(file);
     }
-    renameSync(temporary, path);
+    renameSync(temporary, target);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    if (temporary !== undefined) rmSync(temporary, { force: true });
     throw expected(
       "write",
       `${path} to be writable`,
@@ -40,5 +61,27 @@ export function readFile(where: string, path: string): Uint8Array {
     const { code, message } = error as NodeJS.ErrnoException;
     const got = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "a folder" : message;
     throw expected(where, `a readable file ${path}`, got, "Check the path");
+  }
+}
+
+/** Why no file or folder can be made at this path, or undefined: asks the nearest folder above it. Makes nothing. */
+export function obstacle(path: string): string | undefined {
+  let folder = dirname(resolve(path));
+  for (let above = found(folder); above === undefined; above = found(folder)) folder = dirname(folder);
+  if (!found(folder)?.isDirectory()) return `a file in place of the folder ${folder}`;
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch {
+    return `no right to write into ${folder}`;
+  }
+}
+
+/** What is at a path, links followed; undefined: nothing, or a file stands where a folder should be. */
+export function found(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
   }
 }

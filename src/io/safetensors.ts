@@ -3,7 +3,7 @@
  * Written deterministically: tensors in the order given, the header padded to 8 bytes with spaces.
  * Source: the format's page (huggingface/safetensors, README, "Format").
  */
-import { expected } from "../errors.ts";
+import { expected, TrisparseError } from "../errors.ts";
 
 export type TensorArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | BigInt64Array;
 
@@ -58,27 +58,29 @@ function dtypeOf(data: TensorArray): string {
 }
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+const areLengths = (list: unknown): list is number[] =>
+  Array.isArray(list) && list.every((item) => Number.isSafeInteger(item) && item >= 0);
 
-/** The bytes of a file with these tensors. Throws where a shape and its values differ in number. */
+/** The bytes of a file with these tensors. Throws where a shape does not hold its values, and on the name of the metadata. */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, TensorData>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { __metadata__: metadata };
+  // text, not an object: in an object a name like "1" comes first and "__proto__" is no key
+  const header: string[] = Object.keys(metadata).length === 0 ? [] : [`"__metadata__":${JSON.stringify(metadata)}`];
   let end = 0;
   for (const [name, { shape, data }] of tensors) {
-    if (sizeOf(shape) !== data.length) {
-      throw expected(
-        `safetensors: ${name}`,
-        `${sizeOf(shape)} values for shape [${shape}]`,
-        `${data.length}`,
-        "Give the shape of the values",
-      );
+    const where = `safetensors: ${name}`;
+    if (name === "__metadata__") throw expected(where, "the name of a tensor", "a name of the format", "Rename it");
+    if (!areLengths(shape) || sizeOf(shape) !== data.length) {
+      const what = `a shape of whole numbers that holds ${data.length} values`;
+      throw expected(where, what, `[${shape}]`, "Give the shape of the values");
     }
-    header[name] = { dtype: dtypeOf(data), shape, data_offsets: [end, end + data.byteLength] };
+    const entry = { dtype: dtypeOf(data), shape, data_offsets: [end, end + data.byteLength] };
+    header.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
     end += data.byteLength;
   }
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  const text = new TextEncoder().encode(`{${header.join(",")}}`);
   const length = Math.ceil(text.length / 8) * 8;
   const file = new Uint8Array(8 + length + end);
   new DataView(file.buffer).setBigUint64(0, BigInt(length), true);
@@ -98,7 +100,10 @@ interface Entry {
   data_offsets: [number, number];
 }
 
-/** Reads a whole file; `where` names it in errors. Throws on anything that is not exactly the format. */
+/**
+ * Reads a whole file, tensors in the order of their values; `where` names it in errors. Throws on anything that is not
+ * exactly the format.
+ */
 export function decodeSafetensors(
   bytes: Uint8Array,
   where: string,
@@ -120,50 +125,69 @@ export function decodeSafetensors(
   const header = parseHeader(bytes.subarray(8, 8 + length), fail);
   const metadata = (header.__metadata__ ?? {}) as Record<string, string>;
   delete header.__metadata__;
-  if (typeof metadata !== "object" || Object.values(metadata).some((value) => typeof value !== "string")) {
+  const isObject = typeof metadata === "object" && !Array.isArray(metadata);
+  if (!isObject || Object.values(metadata).some((value) => typeof value !== "string")) {
     fail("__metadata__ of strings", JSON.stringify(metadata));
   }
   const data = bytes.subarray(8 + length);
-  const tensors = new Map<string, DecodedTensor>();
-  const places: [number, number, string][] = [];
+  const places: [number, number, string, DecodedTensor][] = [];
   for (const [name, entry] of Object.entries(header)) {
     const { dtype, shape, data_offsets: offsets } = checkedEntry(name, entry, fail);
     const [from, to] = offsets;
     if (to > data.length) fail(`${name} within ${data.length} bytes of values`, `bytes ${from}..${to}`);
-    places.push([from, to, name]);
     // a copy: values need not lie where a typed array of their width may begin
-    const values = dtypes[dtype].read(Uint8Array.from(data.subarray(from, to)).buffer) as TensorArray;
-    tensors.set(name, { dtype, shape, data: values });
+    const values = dtypes[dtype].read(new Uint8Array(data.subarray(from, to)).buffer) as TensorArray;
+    places.push([from, to, name, { dtype, shape, data: values }]);
   }
+  const tensors = new Map<string, DecodedTensor>();
   let end = 0;
-  for (const [from, to, name] of places.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+  for (const [from, to, name, tensor] of places.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
     if (from !== end) fail(`${name} to begin at byte ${end} of the values`, `${from}`);
     end = to;
+    tensors.set(name, tensor);
   }
   if (end !== data.length) fail(`${end} bytes of values`, `${data.length}`);
   return { tensors, metadata };
 }
 
 function parseHeader(bytes: Uint8Array, fail: (what: string, got: string) => never): Record<string, unknown> {
+  // the format's rule; it also keeps out a byte order mark, which TextDecoder would skip
+  if (bytes[0] !== 0x7b) return fail('a header that begins with "{"', bytes.length === 0 ? "none" : `byte ${bytes[0]}`);
   try {
-    const header: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    if (typeof header === "object" && header !== null && !Array.isArray(header))
-      return header as Record<string, unknown>;
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const header = JSON.parse(text) as Record<string, unknown>;
+    const twice = repeatedKey(text);
+    if (twice === undefined) return header;
+    return fail("every name once", `${twice} twice`);
   } catch (error) {
-    fail("a header of JSON", (error as Error).message);
+    if (error instanceof TrisparseError) throw error;
+    return fail("a header of JSON", (error as Error).message);
   }
-  return fail("a header that is a JSON object", "another value");
+}
+
+/** The first key that an object's text has twice: of these JSON.parse keeps the last and says nothing. */
+function repeatedKey(json: string): string | undefined {
+  const seen = new Set<string>();
+  let depth = 0;
+  for (const [token, key] of json.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
+    if (token === "{") depth++;
+    else if (token === "}") depth--;
+    else if (key !== undefined && depth === 1) {
+      const name = JSON.parse(key) as string;
+      if (seen.has(name)) return name;
+      seen.add(name);
+    }
+  }
+  return undefined;
 }
 
 function checkedEntry(name: string, value: unknown, fail: (what: string, got: string) => never): Entry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Partial<Entry>;
-  const whole = (list: unknown): list is number[] =>
-    Array.isArray(list) && list.every((item) => Number.isSafeInteger(item) && item >= 0);
   if (typeof dtype !== "string" || !Object.hasOwn(dtypes, dtype)) {
     return fail(`${name} of a type of ${Object.keys(dtypes).join(", ")}`, String(dtype));
   }
-  if (!whole(shape)) return fail(`${name} with a shape of whole numbers`, JSON.stringify(shape));
-  if (!whole(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
+  if (!areLengths(shape)) return fail(`${name} with a shape of whole numbers`, JSON.stringify(shape));
+  if (!areLengths(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
     return fail(`${name} with data_offsets [begin, end]`, JSON.stringify(offsets));
   }
   const wanted = sizeOf(shape) * dtypes[dtype].bytes;
