@@ -4,6 +4,7 @@
  *   trisparse compare --data fashion-mnist --batch 128 --threads 1 --seed S --json docs/results/fashion-mnist-S.json
  *   npx tsx bench/steps.ts --json docs/results/steps.json
  *
+ * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md
  * The dense row comes first; a method that is slower than dense says so.
  */
 import { readdirSync, readFileSync } from "node:fs";

@@ -27,7 +27,10 @@ export function writeFileAtomically(path: string, data: Uint8Array | string): vo
   try {
     const present = found(path);
     // renaming onto /dev/null or a pipe would put a file in its place
-    if (present !== undefined && !present.isFile() && !present.isDirectory()) return writeFileSync(path, data);
+    if (present !== undefined && !present.isFile() && !present.isDirectory()) {
+      writeFileSync(path, data);
+      return;
+    }
     const target = present === undefined ? path : realpathSync(path);
     mkdirSync(dirname(target), { recursive: true });
     const name = `${target}.${process.pid}.tmp`;

@@ -169,11 +169,11 @@ function parseHeader(bytes: Uint8Array, fail: (what: string, got: string) => nev
 function repeatedKey(json: string): string | undefined {
   const seen = new Set<string>();
   let depth = 0;
-  for (const [token, key] of json.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
+  for (const [token, text, colon] of json.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g)) {
     if (token === "{") depth++;
     else if (token === "}") depth--;
-    else if (key !== undefined && depth === 1) {
-      const name = JSON.parse(key) as string;
+    else if (colon !== undefined && depth === 1) {
+      const name = JSON.parse(text) as string;
       if (seen.has(name)) return name;
       seen.add(name);
     }
