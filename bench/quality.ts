@@ -1,0 +1,71 @@
+/**
+ * The quality that trisparse claims, trained anew: exit code 1 where a claim does not hold. About ten minutes.
+ *
+ *   npx tsx bench/quality.ts --data-dir DIR [--threads N]
+ *
+ * DIR holds the folders fashion-mnist and cifar10 with their original files. Each claim is about the mean over seeds.
+ */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { loadData } from "../src/data/sources.ts";
+import { pick } from "../src/kernels/pick.ts";
+import { Device } from "../src/tensor/device.ts";
+import { createComparison, runComparison } from "../src/train/compare.ts";
+import { parseRecipe } from "../src/train/recipe.ts";
+
+const { values: options } = parseArgs({
+  options: { "data-dir": { type: "string" }, threads: { type: "string", default: "1" } },
+});
+const folder = options["data-dir"];
+if (folder === undefined)
+  throw new Error("quality: expected --data-dir DIR with the folders fashion-mnist and cifar10, got none.");
+const { kernels, why } = pick({ threads: Number(options.threads) });
+console.log(why);
+
+interface Claim {
+  readonly about: string;
+  /** Least accuracy of dense, and how many points SR-STE 2:4 may lie below it. */
+  readonly least: number;
+  readonly within: number;
+  readonly seeds: readonly number[];
+  readonly recipe: object;
+}
+
+const claims: readonly Claim[] = [
+  {
+    about: "Fashion-MNIST, MLP 784-1024-1024-10, 5 epochs, AdamW, cosine",
+    ...{ least: 89, within: 0.25, seeds: [1, 2, 3] },
+    recipe: { data: { name: "fashion-mnist", dir: join(folder, "fashion-mnist") } },
+  },
+  {
+    about: "CIFAR-10, cnn 32-64-128, 10 epochs, on the images of the folder",
+    ...{ least: 55, within: 2, seeds: [1] },
+    recipe: { data: { name: "cifar10", dir: join(folder, "cifar10") }, model: { name: "cnn" }, epochs: 10 },
+  },
+];
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+for (const { about, least, within, seeds, recipe } of claims) {
+  const dense: number[] = [];
+  const sparse: number[] = [];
+  for (const seed of seeds) {
+    const complete = parseRecipe({ ...recipe, seed });
+    const data = await loadData(complete.data.name, { dir: complete.data.dir });
+    const out = join(mkdtempSync(join(tmpdir(), "trisparse-quality-")), "runs");
+    createComparison(out, complete, [{ name: "dense" }, { name: "sr-ste", pattern: "2:4" }]);
+    const { runs } = await runComparison(out, data, new Device(kernels));
+    dense.push(100 * runs[0].accuracy);
+    sparse.push(100 * runs[1].accuracy);
+    if (runs[1].verified.some(({ ok }) => !ok)) throw new Error(`${about}: a layer is not 2:4`);
+  }
+  const holds = mean(dense) >= least && mean(dense) - mean(sparse) <= within;
+  const list = (values: readonly number[]): string =>
+    `${mean(values).toFixed(2)} (${values.map((x) => x.toFixed(2)).join(", ")})`;
+  console.log(
+    `${holds ? "holds" : "DOES NOT HOLD"}: ${about}: dense ${list(dense)} >= ${least}, SR-STE 2:4 ${list(sparse)} within ${within}`,
+  );
+  if (!holds) process.exitCode = 1;
+}
