@@ -2,15 +2,30 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { loadData } from "../data/sources.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { sources } from "../data/sources.ts";
+import { jsKernels } from "../kernels/js.ts";
+import { weightMethods } from "../methods/weights/methods.ts";
 import { comparisonText, methodText } from "../report/table.ts";
-import type { Comparison } from "../train/compare.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+import { Device } from "../tensor/device.ts";
 import { createComparison, openComparison, runComparison } from "../train/compare.ts";
-import { type MethodChoice, parseRecipe } from "../train/recipe.ts";
-import { readJson } from "../train/run-folder.ts";
-import { backendOption, jsonOption, type MachineOptions, openDevice, threadsOption, wholeNumber } from "./options.ts";
+import { type MethodChoice, modelNames, parseRecipe, type Recipe } from "../train/recipe.ts";
+import { Run } from "../train/run.ts";
+import { checkVacant, readJson } from "../train/run-folder.ts";
+import {
+  backendOption,
+  checkJson,
+  jsonOption,
+  type MachineOptions,
+  oneOf,
+  openDevice,
+  threadsOption,
+  wholeNumber,
+} from "./options.ts";
 import { writeOutput } from "./output.ts";
-import { showProgress } from "./progress.ts";
+import { loadDataOf, withProgress } from "./progress.ts";
+import { asUsage, notAmong } from "./usage.ts";
 
 interface CompareOptions extends MachineOptions {
   readonly data?: string;
@@ -20,27 +35,42 @@ interface CompareOptions extends MachineOptions {
   readonly batch?: number;
   readonly train?: number;
   readonly methods: string;
-  readonly pattern: string;
+  readonly pattern?: string;
   readonly seed?: number;
   readonly recipe?: string;
   readonly out?: string;
 }
 
 export function addCompare(program: Command): void {
+  const defaults = parseRecipe({});
+  const names = Object.keys(sources);
+  const methods = weightMethods.map(({ name }) => name);
   program
     .command("compare")
-    .description("train one model dense and sparse, on the same data and seed, and show what it cost and gained")
-    .option("--data <name>", "digits (made by trisparse), mnist, fashion-mnist or cifar10")
-    .option("--data-dir <folder>", "where the files of the data set are; else they are fetched once")
-    .option("--model <name>", "mlp, cnn, lenet or resnet; default: mlp, for cifar10 cnn")
-    .option("--epochs <count>", "passes over the training images", wholeNumber("epochs", 1))
-    .option("--batch <count>", "images a step", wholeNumber("batch", 1))
-    .option("--train <count>", "use only the first images", wholeNumber("train", 1))
-    .option("--methods <list>", "dense, asp, sr-ste, ste, separated by commas", "dense,asp,sr-ste,ste")
-    .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 4:8, 2:4v2, ...", "2:4")
-    .option("--seed <number>", "of weights, order of images and the digits", wholeNumber("seed", 0))
-    .option("--recipe <file>", "take everything else from a recipe")
-    .option("--out <folder>", "folder of the runs; default: runs/<date and time>")
+    .summary("train one model dense and sparse, and show what sparsity cost and gained")
+    .description(
+      "Trains one model with several methods, on the same data and seed, step by step in turn, and shows what " +
+        "each cost and gained beside dense training.",
+    )
+    .option("--data <name>", `${names.join(", ")} (default: ${defaults.data.name}, drawn here)`, oneOf("data", names))
+    .option("--data-dir <folder>", "the folder of the data set's files (default: fetched once)")
+    .option("--model <name>", `${modelNames.join(", ")} (default: mlp, for cifar10 cnn)`, oneOf("model", modelNames))
+    .option(
+      "--epochs <count>",
+      `passes over the training images (default: ${defaults.epochs})`,
+      wholeNumber("epochs", 1),
+    )
+    .option("--batch <count>", `images a step (default: ${defaults.batch})`, wholeNumber("batch", 1))
+    .option("--train <count>", "train on the first images only (default: all)", wholeNumber("train", 1))
+    .option("--methods <list>", `some of ${methods.join(", ")}, separated by commas`, methods.join(","))
+    .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 2:4v2, ... (default: 2:4)")
+    .option(
+      "--seed <number>",
+      `of weights, order of images and drawn digits (default: ${defaults.seed})`,
+      wholeNumber("seed", 0),
+    )
+    .option("--recipe <file>", "a recipe for everything that no option names")
+    .option("--out <folder>", "a new folder for the runs (default: runs/<date and time>)")
     .addOption(threadsOption)
     .addOption(backendOption)
     .addOption(jsonOption)
@@ -48,13 +78,16 @@ export function addCompare(program: Command): void {
 }
 
 async function compare(options: CompareOptions): Promise<void> {
-  const recipe = recipeOf(options);
-  const methods = methodsOf(options.methods, options.pattern);
-  for (const method of methods) parseRecipe({ ...recipe, method }, `--methods ${method.name}`);
-  const device = openDevice(options);
-  const data = await loadData(recipe.data.name, loadOptionsOf(recipe));
+  const recipe = asUsage(() => recipeOf(options));
+  const choices = methodsOf(options, recipe.method);
   const out = options.out ?? defaultFolder();
-  createComparison(out, recipe, methods);
+  asUsage(() => checkVacant("--out", out));
+  checkJson(options);
+  const recipes = choices.map((method) => asUsage(() => parseRecipe({ ...recipe, method }, `method ${method.name}`)));
+  const device = openDevice(options);
+  const data = await loadDataOf(recipe);
+  for (const one of recipes) checkFits(one, data);
+  createComparison(out, recipe, choices);
   process.stderr.write(`${data.name}: ${data.train.count} training, ${data.test.count} test images; runs in ${out}\n`);
   await finishComparison(out, options, data, device);
 }
@@ -63,73 +96,73 @@ async function compare(options: CompareOptions): Promise<void> {
 export async function finishComparison(
   out: string,
   { json }: MachineOptions,
-  data: Parameters<typeof runComparison>[1],
-  device: Parameters<typeof runComparison>[2],
+  data: Dataset,
+  device: Device,
 ): Promise<void> {
-  const names = openComparison(out).map(({ recipe }) =>
-    methodText({ method: recipe.method.name, pattern: recipe.method.pattern ?? null }),
+  const names = openComparison(out).map(({ recipe: { method } }) =>
+    methodText({ method: method.name, pattern: method.pattern ?? null }),
   );
-  const progress = showProgress(names);
-  let comparison: Comparison;
-  try {
-    comparison = await runComparison(out, data, device, progress);
-  } finally {
-    progress.stop();
-  }
+  const comparison = await withProgress(names, out, (observer) => runComparison(out, data, device, observer));
   writeOutput(json, comparison, comparisonText(comparison.runs, comparison.machine));
-  const failed = comparison.runs.filter(({ verified }) => verified.some(({ ok }) => !ok));
-  for (const { method, verified } of failed) {
-    const { layer, pattern, first } = verified.find(({ ok }) => !ok)!;
-    process.stderr.write(
-      `${method}: expected ${layer} to be ${pattern}, got ${first ?? "a layer that was never pruned"}.\n`,
-    );
-  }
-  if (failed.length > 0) process.exitCode = 1;
+  failUnverified(comparison.runs);
 }
 
-function recipeOf(options: CompareOptions): ReturnType<typeof parseRecipe> {
-  const base = options.recipe === undefined ? {} : (readJson("--recipe", options.recipe) as Record<string, unknown>);
-  const complete = parseRecipe(base, options.recipe ?? "compare");
+/** Names every run whose weights are not what its pattern says; the exit code then is 1. */
+export function failUnverified(runs: Parameters<typeof comparisonText>[0]): void {
+  for (const { method, verified } of runs) {
+    const wrong = verified.find(({ ok }) => !ok);
+    if (wrong === undefined) continue;
+    const { layer, pattern, first } = wrong;
+    const got = first ?? "a layer that was never pruned";
+    process.stderr.write(
+      `${method}: expected ${layer} to be ${pattern}, got ${got}. Please report this run's folder.\n`,
+    );
+    process.exitCode = 1;
+  }
+}
+
+/** Refuses what can be known to fail before a folder is made: a pattern that fits no layer, a batch beyond the images. */
+export function checkFits(recipe: Recipe, data: Dataset): void {
+  asUsage(() => new Run(recipe, data, new Device(jsKernels())));
+}
+
+function recipeOf(options: CompareOptions): Recipe {
+  const { recipe: file } = options;
+  const base = parseRecipe(file === undefined ? {} : readJson("recipe", file), file ?? "compare");
   const data = {
-    ...complete.data,
+    ...base.data,
     ...(options.data === undefined ? {} : { name: options.data }),
     ...(options.dataDir === undefined ? {} : { dir: options.dataDir }),
     ...(options.train === undefined ? {} : { train: options.train }),
   };
-  const model = options.model ?? (options.recipe === undefined && data.name === "cifar10" ? "cnn" : undefined);
+  const model = options.model ?? (file === undefined && data.name === "cifar10" ? "cnn" : base.model.name);
   return parseRecipe(
     {
-      ...complete,
+      ...base,
       data,
-      ...(model === undefined ? {} : { model: { name: model } }),
-      ...(options.epochs === undefined ? {} : { epochs: options.epochs }),
-      ...(options.batch === undefined ? {} : { batch: options.batch }),
-      ...(options.seed === undefined ? {} : { seed: options.seed }),
+      // a model of the recipe keeps its widths
+      model: model === base.model.name ? base.model : { name: model },
+      epochs: options.epochs ?? base.epochs,
+      batch: options.batch ?? base.batch,
+      seed: options.seed ?? base.seed,
     },
-    "compare",
+    file ?? "compare",
   );
 }
 
-function methodsOf(list: string, pattern: string): MethodChoice[] {
-  const names = list.split(",").map((name) => name.trim());
-  return names.map((name) => (name === "dense" ? { name } : { name, pattern }));
-}
-
-/** What `loadData` needs for a recipe. */
-export function loadOptionsOf({ data, seed }: ReturnType<typeof parseRecipe>): Parameters<typeof loadData>[1] {
-  let shown = "";
-  return {
-    dir: data.dir,
-    seed,
-    limit: { train: data.train, test: data.test },
-    onProgress: ({ file, received, total }) => {
-      if (!process.stderr.isTTY && file === shown) return;
-      shown = file;
-      const share =
-        total === undefined ? `${(received / 2 ** 20).toFixed(1)} MiB` : `${Math.floor((100 * received) / total)} %`;
-      process.stderr.write(process.stderr.isTTY ? `\rfetching ${file}: ${share} ` : `fetching ${file}\n`);
-    },
-  };
+/** The methods asked for, dense first; that of the recipe keeps its numbers. */
+function methodsOf({ methods, pattern }: CompareOptions, own: MethodChoice): MethodChoice[] {
+  const shared = pattern ?? own.pattern ?? "2:4";
+  asUsage(() => parsePattern(shared));
+  const known = weightMethods.map(({ name }) => name);
+  const choices = methods.split(",").map((text): MethodChoice => {
+    const entry = weightMethods.find(({ name }) => name === text.trim());
+    if (entry === undefined) throw notAmong("--methods", "some of", known, text.trim());
+    const { name, sparse } = entry;
+    return { ...(name === own.name ? own : {}), name, ...(sparse ? { pattern: shared } : {}) };
+  });
+  const isDense = ({ name }: MethodChoice): boolean => name === "dense";
+  return [...choices.filter(isDense), ...choices.filter((choice) => !isDense(choice))];
 }
 
 /** runs/2026-11-21-184501, with a number behind where two start in one second. */

@@ -1,19 +1,38 @@
 #!/usr/bin/env node
-/** The command line. Exit code 1: something failed; 2: the command line itself was wrong. */
+/** The command line. Exit code 1: a run or a check failed; 2: the command line or a recipe was wrong. */
 import { Command, CommanderError } from "commander";
 import { TrisparseError } from "../errors.ts";
 import { addCompare } from "./compare.ts";
 import { addResume, addTrain } from "./train.ts";
+import { commandLineError, UsageError } from "./usage.ts";
+
+// a reader that has seen enough, as head, is no error
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
 
 const program = new Command("trisparse")
-  .description("trains neural networks with N:M structured sparsity, on kernels that skip the zeros")
+  .description("Trains neural networks with N:M structured sparsity, on kernels that skip the zeros.")
   .version("0.1.0")
-  .showSuggestionAfterError()
-  .showHelpAfterError("(--help lists what there is)")
-  .exitOverride();
+  .configureOutput({ outputError: () => {} })
+  .addHelpText(
+    "after",
+    `
+Examples:
+  trisparse compare            dense, ASP, SR-STE and STE on drawn digits
+  trisparse compare --data fashion-mnist --methods dense,sr-ste --pattern 1:4
+  trisparse train recipes/digits-mlp-sr-ste.json
+  trisparse resume runs/2026-11-21-184501
+
+trisparse <command> --help explains the options of each.`,
+  );
 
 for (const add of [addCompare, addTrain, addResume]) add(program);
-for (const command of program.commands) command.exitOverride();
+for (const command of [program, ...program.commands]) {
+  command.exitOverride((error) => {
+    throw error.exitCode === 0 || error.code === "commander.help" ? error : commandLineError(command, error);
+  });
+}
 
 try {
   await program.parseAsync();
@@ -22,7 +41,7 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else if (error instanceof TrisparseError) {
     process.stderr.write(`${error.message}\n`);
-    process.exitCode = /^(--|compare: expected a recipe|recipe|pattern)/.test(error.message) ? 2 : 1;
+    process.exitCode = error instanceof UsageError ? 2 : 1;
   } else {
     process.stderr.write(
       `trisparse: an error of the program itself. Please report it with these lines.\n${(error as Error).stack}\n`,

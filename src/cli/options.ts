@@ -1,46 +1,66 @@
 /** Options that verbs share, and what they stand for. */
 import { Option } from "commander";
-import { expected } from "../errors.ts";
-import { pick } from "../kernels/pick.ts";
+import { found, obstacle } from "../io/files.ts";
+import { BACKENDS, type Backend, pick } from "../kernels/pick.ts";
 import { Device } from "../tensor/device.ts";
+import { asUsage, notAmong, usageError } from "./usage.ts";
 
 export interface MachineOptions {
   readonly threads?: number;
-  readonly backend?: string;
+  readonly backend?: Backend;
   readonly json?: string;
 }
 
-/** A whole number of at least `min`, from the command line. */
-export function wholeNumber(name: string, min: number): (text: string) => number {
+const LARGEST = 0xffffffff;
+
+/** A whole number of min..max, from the command line. */
+export function wholeNumber(name: string, min: number, max = LARGEST): (text: string) => number {
   return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < min) {
-      throw expected(
-        `--${name}`,
-        `a whole number of at least ${min}`,
-        JSON.stringify(text),
-        `For example --${name} ${Math.max(min, 1)}`,
-      );
-    }
-    return value;
+    // not Number alone: it takes "", "0x10" and "1e3"
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw usageError(
+      `--${name}`,
+      max === LARGEST ? `a whole number of at least ${min}` : `a whole number in ${min}..${max}`,
+      JSON.stringify(text),
+      `For example: --${name} ${Math.max(min, 1)}`,
+    );
   };
 }
 
-export const threadsOption: Option = new Option("--threads <count>", "threads of the native kernels").argParser(
-  wholeNumber("threads", 1),
-);
+/** One of these words, from the command line. */
+export function oneOf<T extends string>(name: string, known: readonly T[]): (text: string) => T {
+  return (text) => {
+    const word = known.find((one) => one === text);
+    if (word === undefined) throw notAmong(`--${name}`, "one of", known, text);
+    return word;
+  };
+}
+
+export const threadsOption: Option = new Option(
+  "--threads <count>",
+  "threads of the native kernels; the weights do not depend on it (default: the cores, at most 4)",
+).argParser(wholeNumber("threads", 1, 256));
 export const backendOption: Option = new Option(
   "--backend <name>",
-  "native, wasm or js; default: the fastest that works",
+  `${BACKENDS.join(", ")} (default: the fastest that works)`,
+).argParser(oneOf("backend", BACKENDS));
+export const jsonOption: Option = new Option(
+  "--json <file>",
+  "also write the results to a file as JSON; - writes only JSON, to standard output",
 );
-export const jsonOption: Option = new Option("--json <file>", "write the results as JSON; - is standard output");
 
 /** Opens the device that the options ask for, and says on stderr what was chosen. */
 export function openDevice({ threads, backend }: MachineOptions): Device {
-  const { kernels, why } = pick({
-    ...(threads === undefined ? {} : { threads }),
-    ...(backend === undefined ? {} : { backend: backend as "native" | "wasm" | "js" }),
-  });
+  const { kernels, why } = asUsage(() => pick({ threads, backend }));
   process.stderr.write(`${why}\n`);
   return new Device(kernels);
+}
+
+/** Refuses, before hours of training, a place that the results could not be written to. */
+export function checkJson({ json }: MachineOptions): void {
+  if (json === undefined || json === "-") return;
+  const got = found(json)?.isDirectory() ? "a folder" : obstacle(json);
+  if (got !== undefined)
+    throw usageError("--json", `${json} to be writable`, got, "Name another file, or - for standard output");
 }

@@ -1,40 +1,118 @@
-/** Progress on stderr: a bar a run with loss, accuracy and time left; nothing where stderr is no terminal. */
+/** Progress on stderr, where that is a terminal; nothing else is. */
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
+import type { Dataset } from "../data/dataset.ts";
+import { loadData } from "../data/sources.ts";
+import { durationText } from "../report/table.ts";
+import type { Recipe } from "../train/recipe.ts";
 import type { Observer } from "../train/together.ts";
 
-export interface Progress extends Observer {
+/**
+ * Trains with a bar a run. A signal ends the process as it would without us, but with the terminal as it was and a line
+ * that says how to go on.
+ */
+export async function withProgress<T>(
+  names: readonly string[],
+  folder: string,
+  train: (observer: Observer) => Promise<T>,
+): Promise<T> {
+  const progress = showProgress(names);
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const stopped = (signal: NodeJS.Signals): void => {
+    progress.stop();
+    for (const one of signals) process.removeListener(one, stopped);
+    process.stderr.write(`Stopped. Go on with: trisparse resume ${folder}\n`);
+    process.kill(process.pid, signal);
+  };
+  for (const signal of signals) process.on(signal, stopped);
+  try {
+    return await train(progress);
+  } finally {
+    progress.stop();
+    for (const signal of signals) process.removeListener(signal, stopped);
+  }
+}
+
+interface Progress extends Observer {
+  /** Leaves the bars as they stand. A second call does nothing. */
   stop(): void;
 }
 
-/** names: a label for each run; steps: of a whole run, and done: where each starts. */
-export function showProgress(names: readonly string[], stream: NodeJS.WriteStream = process.stderr): Progress {
+function showProgress(names: readonly string[]): Progress {
+  const stream = process.stderr;
   if (!stream.isTTY) return { stop: () => {} };
   const width = Math.max(...names.map((name) => name.length));
   const bars = new MultiBar(
     {
-      format: "{name} {bar} {percentage}% loss {loss} accuracy {accuracy} {ms} ms/step, {left} left",
+      format: "{name} {bar} {share}  loss {loss}  accuracy {accuracy}  {ms} ms a step  {left}",
       hideCursor: true,
-      barsize: 24,
+      // the words take 60 columns beside the name; a longer line would be cut
+      barsize: Math.max(4, Math.min(24, (stream.columns ?? 80) - width - 66)),
       stream,
     },
     Presets.shades_classic,
   );
-  const shown = names.map(() => ({ loss: "-", accuracy: "-", ms: "-", left: "-" }));
+  const shown = names.map((name) => ({
+    name: name.padEnd(width),
+    share: "  0 %",
+    loss: "     -",
+    accuracy: "      -",
+    ms: "    -",
+    left: "",
+  }));
   const list: (SingleBar | undefined)[] = names.map(() => undefined);
-  const begin = performance.now();
-  const first: number[] = [];
+  const first: { readonly step: number; readonly at: number }[] = [];
+  let stopped = false;
   return {
     onStep: (run, { step, loss, ms }, steps) => {
-      list[run] ??= bars.create(steps, step, { name: names[run].padEnd(width), ...shown[run] });
-      first[run] ??= step;
-      const average = (performance.now() - begin) / (step + 1 - first[run]);
-      const left = `${Math.ceil((average * (steps - step - 1)) / 1000)} s`;
-      shown[run] = { ...shown[run], loss: loss.toFixed(3), ms: ms.toFixed(1), left };
-      list[run].update(step + 1, { name: names[run].padEnd(width), ...shown[run] });
+      const now = performance.now();
+      first[run] ??= { step, at: now - ms };
+      const done = step + 1;
+      // runs take turns: the time between two steps of one is that of all
+      const average = (now - first[run].at) / (done - first[run].step);
+      Object.assign(shown[run], {
+        share: `${String(Math.floor((100 * done) / steps)).padStart(3)} %`,
+        loss: loss.toPrecision(4).padStart(6),
+        ms: (ms < 100 ? ms.toFixed(1) : ms.toFixed(0)).padStart(5),
+        left: done === steps ? "done" : `${durationText((average * (steps - done)) / 1000)} left`,
+      });
+      list[run] ??= bars.create(steps, step, { ...shown[run] });
+      list[run].update(done, { ...shown[run] });
     },
-    onEpoch: (run, { test }) => {
-      shown[run] = { ...shown[run], accuracy: `${(100 * test.accuracy).toFixed(2)} %` };
+    onEpoch: (run, { test, step }) => {
+      shown[run].accuracy = `${(100 * test.accuracy).toFixed(2)} %`.padStart(7);
+      list[run]?.update(step, { ...shown[run] });
     },
-    stop: () => bars.stop(),
+    stop: () => {
+      if (!stopped && list.some((bar) => bar !== undefined)) bars.stop();
+      stopped = true;
+    },
   };
+}
+
+/** Loads the data of a recipe, with a line for each file that is fetched. */
+export async function loadDataOf({ data, seed }: Pick<Recipe, "data" | "seed">): Promise<Dataset> {
+  const { isTTY } = process.stderr;
+  let current = "";
+  let line = "";
+  try {
+    return await loadData(data.name, {
+      dir: data.dir,
+      seed,
+      limit: { train: data.train, test: data.test },
+      onProgress: ({ file, received, total }) => {
+        if (file !== current) process.stderr.write(`${isTTY && current !== "" ? "\n" : ""}fetching ${file}`);
+        if (file !== current && !isTTY) process.stderr.write("\n");
+        current = file;
+        const mib = `${(received / 2 ** 20).toFixed(1)} MiB`;
+        const text =
+          total === undefined
+            ? mib
+            : `${Math.floor((100 * received) / total)} % of ${(total / 2 ** 20).toFixed(1)} MiB`;
+        if (isTTY && text !== line) process.stderr.write(`\rfetching ${file}: ${text}\x1b[K`);
+        line = text;
+      },
+    });
+  } finally {
+    if (isTTY && current !== "") process.stderr.write("\n");
+  }
 }

@@ -3,17 +3,26 @@ import { existsSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { loadData } from "../data/sources.ts";
-import { expected } from "../errors.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { comparisonText, methodText } from "../report/table.ts";
+import type { Device } from "../tensor/device.ts";
 import { isComparison, openComparison } from "../train/compare.ts";
 import { parseRecipe } from "../train/recipe.ts";
-import { RunFolder, readJson } from "../train/run-folder.ts";
+import { checkVacant, RunFolder, readJson } from "../train/run-folder.ts";
 import { machineOf, trainTogether } from "../train/together.ts";
-import { defaultFolder, finishComparison, loadOptionsOf } from "./compare.ts";
-import { backendOption, jsonOption, type MachineOptions, openDevice, threadsOption, wholeNumber } from "./options.ts";
+import { checkFits, defaultFolder, failUnverified, finishComparison } from "./compare.ts";
+import {
+  backendOption,
+  checkJson,
+  jsonOption,
+  type MachineOptions,
+  openDevice,
+  threadsOption,
+  wholeNumber,
+} from "./options.ts";
 import { writeOutput } from "./output.ts";
-import { showProgress } from "./progress.ts";
+import { loadDataOf, withProgress } from "./progress.ts";
+import { asUsage, usageError } from "./usage.ts";
 
 interface TrainOptions extends MachineOptions {
   readonly dataDir?: string;
@@ -24,77 +33,74 @@ interface TrainOptions extends MachineOptions {
 export function addTrain(program: Command): void {
   program
     .command("train <recipe>")
-    .description("one run from a recipe file")
-    .option("--data-dir <folder>", "where the files of the data set are")
+    .summary("one run from a recipe file")
+    .description(
+      "Trains one run from a recipe, a JSON file: recipes/ holds some, recipes/schema.json says what may be in it.",
+    )
+    .option("--data-dir <folder>", "the folder of the data set's files (default: the recipe's, else fetched once)")
     .option("--seed <number>", "in place of the recipe's", wholeNumber("seed", 0))
-    .option("--out <folder>", "folder of the run; default: runs/<date and time>")
+    .option("--out <folder>", "a new folder for the run (default: runs/<date and time>)")
     .addOption(threadsOption)
     .addOption(backendOption)
     .addOption(jsonOption)
-    .action(async (file: string, options: TrainOptions) => {
-      const given = parseRecipe(readJson("recipe", file), file);
-      const recipe = {
-        ...given,
-        data: options.dataDir === undefined ? given.data : { ...given.data, dir: options.dataDir },
-        seed: options.seed ?? given.seed,
-      };
-      const device = openDevice(options);
-      const data = await loadData(recipe.data.name, loadOptionsOf(recipe));
-      const out = options.out ?? defaultFolder();
-      const folder = RunFolder.create(out, recipe);
-      process.stderr.write(
-        `${data.name}: ${data.train.count} training, ${data.test.count} test images; run in ${out}\n`,
-      );
-      await finishRun(folder, options, data, device);
-    });
+    .action(train);
+}
+
+async function train(file: string, options: TrainOptions): Promise<void> {
+  const given = asUsage(() => parseRecipe(readJson("recipe", file), file));
+  const recipe = {
+    ...given,
+    data: options.dataDir === undefined ? given.data : { ...given.data, dir: options.dataDir },
+    seed: options.seed ?? given.seed,
+  };
+  const out = options.out ?? defaultFolder();
+  asUsage(() => checkVacant("--out", out));
+  checkJson(options);
+  const device = openDevice(options);
+  const data = await loadDataOf(recipe);
+  checkFits(recipe, data);
+  const folder = RunFolder.create(out, recipe);
+  process.stderr.write(`${data.name}: ${data.train.count} training, ${data.test.count} test images; run in ${out}\n`);
+  await finishRun(folder, options, data, device);
 }
 
 export function addResume(program: Command): void {
   program
     .command("resume <folder>")
-    .description("go on with a run or a comparison from its last checkpoint")
-    .option("--data-dir <folder>", "where the files of the data set are now")
+    .summary("go on with a run or a comparison from its last checkpoint")
+    .description("Goes on with what train or compare began, from the last checkpoint, to the same weights bit for bit.")
+    .option("--data-dir <folder>", "the folder of the data set's files now (default: as before)")
     .addOption(threadsOption)
     .addOption(backendOption)
     .addOption(jsonOption)
-    .action(async (path: string, options: TrainOptions) => {
-      if (!isComparison(path) && !existsSync(join(path, "recipe.json"))) {
-        throw expected(
-          "resume",
-          "the folder of a run or a comparison",
-          path,
-          "Name the folder that train or compare wrote (by default in runs/)",
-        );
-      }
-      const folder = isComparison(path) ? openComparison(path)[0] : RunFolder.open(path);
-      const { recipe } = folder;
-      const device = openDevice(options);
-      const dir = options.dataDir ?? recipe.data.dir;
-      const data = await loadData(
-        recipe.data.name,
-        loadOptionsOf({ ...recipe, data: { ...recipe.data, ...(dir === undefined ? {} : { dir }) } }),
-      );
-      if (isComparison(path)) await finishComparison(path, options, data, device);
-      else await finishRun(folder, options, data, device);
-    });
+    .action(resume);
 }
 
-async function finishRun(
-  folder: RunFolder,
-  { json }: MachineOptions,
-  data: Parameters<typeof trainTogether>[1],
-  device: Parameters<typeof trainTogether>[2],
-): Promise<void> {
+async function resume(path: string, options: TrainOptions): Promise<void> {
+  if (!isComparison(path) && !existsSync(join(path, "recipe.json"))) {
+    throw usageError(
+      "resume",
+      "the folder of a run or a comparison",
+      existsSync(path) ? `${path}, which is none` : `${path}, which does not exist`,
+      "Name the folder that train or compare wrote (by default in runs/)",
+    );
+  }
+  checkJson(options);
+  const folder = isComparison(path) ? openComparison(path)[0] : RunFolder.open(path);
+  const { recipe } = folder;
+  const device = openDevice(options);
+  const dir = options.dataDir ?? recipe.data.dir;
+  const data = await loadDataOf({ ...recipe, data: { ...recipe.data, ...(dir === undefined ? {} : { dir }) } });
+  if (isComparison(path)) await finishComparison(path, options, data, device);
+  else await finishRun(folder, options, data, device);
+}
+
+async function finishRun(folder: RunFolder, { json }: MachineOptions, data: Dataset, device: Device): Promise<void> {
   const load = loadavg()[0];
   const { method } = folder.recipe;
-  const progress = showProgress([methodText({ method: method.name, pattern: method.pattern ?? null })]);
-  try {
-    const runs = await trainTogether([folder], data, device, progress);
-    progress.stop();
-    const machine = machineOf(device, load);
-    writeOutput(json, { machine, recipe: folder.recipe, runs }, comparisonText(runs, machine));
-    if (runs[0].verified.some(({ ok }) => !ok)) process.exitCode = 1;
-  } finally {
-    progress.stop();
-  }
+  const name = methodText({ method: method.name, pattern: method.pattern ?? null });
+  const runs = await withProgress([name], folder.path, (observer) => trainTogether([folder], data, device, observer));
+  const machine = machineOf(device, load);
+  writeOutput(json, { machine, recipe: folder.recipe, runs }, comparisonText(runs, machine));
+  failUnverified(runs);
 }

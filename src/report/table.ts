@@ -1,17 +1,24 @@
-/** The table of a comparison, as text. */
+/** The tables of a comparison, as text of at most 100 columns. */
 import Table from "cli-table3";
 import type { Quartiles } from "../metrics/quartiles.ts";
 import type { Machine, RunResult } from "../train/together.ts";
 
 const digits = (value: number, count: number): string => (Number.isNaN(value) ? "-" : value.toFixed(count));
-const spread = ({ median, q1, q3 }: Quartiles, count: number): string =>
-  `${digits(median, count)} (${digits(q1, count)}..${digits(q3, count)})`;
 
-/** 12345 as "12.1 KiB", 4 significant digits. */
+/** 12345 as "12.1 KiB", 3 significant digits. */
 export function bytesText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const [value, unit] = bytes < 2 ** 20 ? [bytes / 1024, "KiB"] : [bytes / 2 ** 20, "MiB"];
-  return `${value.toPrecision(3)} ${unit}`;
+  return `${value < 1000 ? value.toPrecision(3) : value.toFixed(0)} ${unit}`;
+}
+
+/** Seconds as "12 s", "3 min 20 s" or "2 h 5 min"; rounded up. */
+export function durationText(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.ceil(whole / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** The method's name with its pattern. */
@@ -26,68 +33,106 @@ function verifiedText({ verified }: RunResult): string {
   return good === verified.length ? `all ${good} along ${axes}` : `${good} of ${verified.length} along ${axes}`;
 }
 
-function speedUpText({ speedUp, method, pattern }: RunResult): string {
-  if (pattern === null && method === "dense") return "1";
-  if (speedUp === null) return "-";
-  return `${spread(speedUp, 2)}${speedUp.median < 1 ? " slower" : ""}`;
+/** Decimals that leave the largest of a column about 3 digits. */
+function decimalsFor(values: readonly number[]): number {
+  const largest = Math.max(0, ...values.filter(Number.isFinite));
+  return largest < 10 ? 2 : largest < 100 ? 1 : 0;
 }
 
-/** The main table, the dense row as it stands in results, and the lines that explain it. */
+/** Numbers of one column with the same decimals. */
+function column(values: readonly number[]): string[] {
+  const decimals = decimalsFor(values);
+  return values.map((value) => digits(value, decimals));
+}
+
+/** "median (q1..q3)" with points under points; null gives "". */
+function spreads(list: readonly (Quartiles | null)[], decimals: number): string[] {
+  const parts = list.map((one) => (one === null ? null : [one.median, one.q1, one.q3].map((x) => digits(x, decimals))));
+  const widths = [0, 1, 2].map((i) => Math.max(...parts.map((part) => part?.[i].length ?? 0)));
+  return parts.map((part) => {
+    if (part === null) return "";
+    const [median, q1, q3] = part.map((text, i) => text.padStart(widths[i]));
+    return `${median} (${q1}..${q3})`;
+  });
+}
+
+/** Right-aligned, so the word stands in front of the number. */
+function speedUps(results: readonly RunResult[]): string[] {
+  const isDense = ({ method }: RunResult): boolean => method === "dense";
+  const texts = spreads(
+    results.map((result) => (isDense(result) ? null : result.speedUp)),
+    2,
+  );
+  return results.map((result, i) => {
+    if (result.speedUp === null) return "-";
+    if (isDense(result)) return "1";
+    return Number(result.speedUp.median.toFixed(2)) < 1 ? `slower: ${texts[i]}` : texts[i];
+  });
+}
+
+/** A box with one line under the head: cli-table3 would draw one under every row, so all rows are lines of one. */
+function box(columns: readonly (readonly [head: string, cells: readonly string[], align?: "left"])[]): string {
+  const table = new Table({
+    head: columns.map(([head]) => head),
+    colAligns: columns.map(([, , align]) => align ?? "right"),
+    style: { head: [], border: [] },
+  });
+  table.push(columns.map(([, cells]) => cells.join("\n")));
+  return table.toString();
+}
+
+/** The tables, dense where it stands in the results, and the lines that explain them. */
 export function comparisonText(results: readonly RunResult[], machine: Machine): string {
-  const style = { head: [], border: [] };
-  const main = new Table({
-    head: [
-      "method",
-      "accuracy %",
-      "loss",
-      "step ms",
-      "forward",
-      "inputGrad",
-      "weightGrad",
-      "prune+pack",
-      "speed-up of the step",
-      "seconds",
-    ],
-    colAligns: ["left", ...Array.from({ length: 9 }, () => "right" as const)],
-    style,
-  });
-  const masks = new Table({
-    head: [
-      "method",
-      "sparsity %",
-      "SAD first..last",
-      "% of weights",
-      "flip rate %",
-      "N:M verified",
-      "weights dense",
-      "packed",
-    ],
-    colAligns: ["left", "right", "right", "right", "right", "left", "right", "right"],
-    style,
-  });
-  for (const result of results) {
-    const { gemmMs, stepMs } = result;
-    main.push([
-      ...[methodText(result), digits(100 * result.accuracy, 2), digits(result.loss, 4), spread(stepMs, 2)],
-      ...[gemmMs.forward, gemmMs.inputGrad, gemmMs.weightGrad, gemmMs.pack].map((ms) => digits(ms, 2)),
-      ...[speedUpText(result), digits(result.seconds, 1)],
-    ]);
-    const moved = result.verified.length > 0;
-    masks.push([
-      ...[methodText(result), digits(100 * result.sparsity, 1), moved ? String(result.sad) : "-"],
-      ...[moved ? digits(100 * result.sadShare, 2) : "-", moved ? digits(100 * result.flipRate, 3) : "-"],
-      ...[verifiedText(result), bytesText(result.weightBytes.dense), bytesText(result.weightBytes.packed)],
-    ]);
-  }
+  const methods = ["method", results.map(methodText), "left"] as const;
+  const all = (text: (result: RunResult) => string): string[] => results.map(text);
+  const moved = (text: (result: RunResult) => string): string[] =>
+    results.map((result) => (result.verified.length > 0 ? text(result) : "-"));
+  const compared = results.some(({ speedUp }) => speedUp !== null);
+  const steps = results.map(({ stepMs }) => stepMs);
+  const stepDecimals = decimalsFor(steps.map(({ median }) => median));
+  const products = results.map(({ gemmMs }) => gemmMs);
   const { backend, instructionSet, threads, load, cpu, cores, node } = machine;
-  const places = `${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, load ${load.join(" to ")}, ${cpu}, ${cores} cores, Node ${node}`;
   return [
-    main.toString(),
-    "Milliseconds, median (quartiles) over the steps in which a method is sparse; products and prune+pack: medians. The",
-    "speed-up is dense time / time of the same round, both measured in this process; prune+pack is in it.",
-    masks.toString(),
-    `Routes of sparse layers: ${routesText(results)}.`,
-    `Ran on ${places}.`,
+    box([
+      methods,
+      ["accuracy %", all(({ accuracy }) => digits(100 * accuracy, 2))],
+      ["loss", all(({ loss }) => digits(loss, 4))],
+      ["ms a step", spreads(steps, stepDecimals)],
+      ...(compared ? ([["speed-up of the step", speedUps(results)]] as const) : []),
+      ["seconds", column(results.map(({ seconds }) => seconds))],
+    ]),
+    "Medians (quartiles) over the steps in which a method is sparse.",
+    ...(compared
+      ? ["Speed-up: dense time / time of the same round, in this process; pruning and packing are in it."]
+      : []),
+    "",
+    "Milliseconds a step in the three products of all layers, and in pruning and packing (medians):",
+    box([
+      methods,
+      ["forward", column(products.map(({ forward }) => forward))],
+      ["inputGrad", column(products.map(({ inputGrad }) => inputGrad))],
+      ["weightGrad", column(products.map(({ weightGrad }) => weightGrad))],
+      ["prune+pack", column(products.map(({ pack }) => pack))],
+      ["weights dense", all(({ weightBytes }) => bytesText(weightBytes.dense))],
+      ["packed", all(({ weightBytes }) => bytesText(weightBytes.packed))],
+    ]),
+    `Routes: ${routesText(results)}.`,
+    ...(results.every(({ verified }) => verified.length === 0)
+      ? []
+      : [
+          "",
+          "Masks: the difference of the first and the last (SAD), and how many entries change in a step:",
+          box([
+            methods,
+            ["sparsity %", all(({ sparsity }) => digits(100 * sparsity, 1))],
+            ["SAD", moved(({ sad }) => String(sad))],
+            ["% of weights", moved(({ sadShare }) => digits(100 * sadShare, 2))],
+            ["flip rate %", moved(({ flipRate }) => digits(100 * flipRate, 3))],
+            ["N:M verified", all(verifiedText), "left"],
+          ]),
+        ]),
+    `Ran on ${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, under a load of ${load.join(" to ")};`,
+    `${cpu}, ${cores} cores, Node ${node}.`,
   ].join("\n");
 }
 
@@ -95,5 +140,6 @@ function routesText(results: readonly RunResult[]): string {
   const sparse = results.find(({ verified }) => verified.length > 0);
   if (sparse === undefined) return "none";
   const { forward, inputGrad, weightGrad } = sparse.plan;
-  return `forward ${forward}, inputGrad ${inputGrad} (dense arithmetic on the pruned weights), weightGrad ${weightGrad}`;
+  const word = (route: string): string => (route === "masked" ? "masked (dense arithmetic on zeros)" : route);
+  return `forward ${word(forward)}, inputGrad ${word(inputGrad)}, weightGrad ${word(weightGrad)}`;
 }

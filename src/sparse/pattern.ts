@@ -13,19 +13,33 @@ export interface Pattern {
   readonly v: number;
 }
 
+/** What `parsePattern` reads, in words. */
+export const PATTERN_FORM = "N:M or N:MvV with 1 <= N < M <= 16 and V of 1, 2, 4";
+
 /** Reads "2:4", "1:16", "2:4v2". Throws where N >= M, M > 16 or V is not 1, 2, 4. */
 export function parsePattern(text: string): Pattern {
-  const parts = /^(\d+):(\d+)(?:v(\d+))?$/.exec(text);
-  const [n, m, v] = parts ? [Number(parts[1]), Number(parts[2]), Number(parts[3] ?? 1)] : [0, 0, 0];
-  if (parts === null || n < 1 || n >= m || m > 16 || ![1, 2, 4].includes(v)) {
+  const pattern = readPattern(text);
+  if (pattern === undefined) {
     throw expected(
       "pattern",
-      "N:M or N:MvV with 1 <= N < M <= 16 and V of 1, 2, 4",
+      PATTERN_FORM,
       JSON.stringify(text),
       "N is the number kept of M neighbours: 2:4 halves the weights, 1:4 keeps a quarter",
     );
   }
-  return { n, m, v };
+  return pattern;
+}
+
+/** Whether `parsePattern` reads this. */
+export function isPattern(text: string): boolean {
+  return readPattern(text) !== undefined;
+}
+
+function readPattern(text: string): Pattern | undefined {
+  const parts = /^(\d+):(\d+)(?:v(\d+))?$/.exec(text);
+  if (parts === null) return undefined;
+  const [n, m, v] = [Number(parts[1]), Number(parts[2]), Number(parts[3] ?? 1)];
+  return n < 1 || n >= m || m > 16 || ![1, 2, 4].includes(v) ? undefined : { n, m, v };
 }
 
 /** "2:4" or "2:4v2". */

@@ -1,5 +1,5 @@
 /** A comparison: one recipe under several methods, in a folder with a run folder for each. */
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
@@ -7,7 +7,7 @@ import { expected } from "../errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { MethodChoice, Recipe } from "./recipe.ts";
 import { parseRecipe } from "./recipe.ts";
-import { RunFolder, readJson, writeJson } from "./run-folder.ts";
+import { checkVacant, RunFolder, readJson, writeJson } from "./run-folder.ts";
 import { type Machine, machineOf, type Observer, type RunResult, trainTogether } from "./together.ts";
 
 /** What `compare --json` writes. */
@@ -25,14 +25,7 @@ const FILE = "compare.json";
 
 /** Makes the folder of a comparison: compare.json and a run folder a method, named after it. */
 export function createComparison(path: string, recipe: Recipe, methods: readonly MethodChoice[]): void {
-  if (existsSync(path) && readdirSync(path).length > 0) {
-    throw expected(
-      "compare",
-      `${path} not to exist yet`,
-      "files in it",
-      "Choose another --out, or go on with: trisparse resume",
-    );
-  }
+  checkVacant("compare", path);
   const recipes = methods.map((method) => parseRecipe({ ...recipe, method }));
   mkdirSync(path, { recursive: true });
   const names = methods.map(({ name }, i) =>
@@ -52,7 +45,12 @@ export function isComparison(path: string): boolean {
 
 /** The run folders of a comparison. */
 export function openComparison(path: string): RunFolder[] {
-  const { runs } = readJson("comparison", join(path, FILE)) as { runs: string[] };
+  const file = join(path, FILE);
+  const { runs } = (readJson("comparison", file) ?? {}) as { runs?: unknown };
+  const areNames = Array.isArray(runs) && runs.length > 0 && runs.every((name) => typeof name === "string");
+  if (!areNames) {
+    throw expected(file, "the names of its run folders", JSON.stringify(runs) ?? "none", "Write the comparison anew");
+  }
   return runs.map((name) => RunFolder.open(join(path, name)));
 }
 

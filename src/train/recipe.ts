@@ -6,7 +6,7 @@ import { z } from "zod";
 import { sources } from "../data/sources.ts";
 import { expected, nearest } from "../errors.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
-import { parsePattern } from "../sparse/pattern.ts";
+import { isPattern, PATTERN_FORM } from "../sparse/pattern.ts";
 
 const names = (list: readonly string[]): [string, ...string[]] => list as [string, ...string[]];
 const count = z.int().min(1);
@@ -59,13 +59,7 @@ const optimiser = z
   ])
   .prefault({ name: "adamw" });
 
-const pattern = z.string().superRefine((text, context) => {
-  try {
-    parsePattern(text);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: (error as Error).message });
-  }
-});
+const pattern = z.string().refine(isPattern, `expected ${PATTERN_FORM}`);
 
 const method = z
   .discriminatedUnion(
@@ -114,6 +108,9 @@ export interface MethodChoice {
   readonly pattern?: string;
   readonly [hyperParameter: string]: string | number | undefined;
 }
+
+/** The models of the table above. */
+export const modelNames: readonly string[] = model.options.map(({ shape }) => shape.name.value);
 
 /** The JSON schema of recipes, for editors. */
 export function recipeSchema(): object {

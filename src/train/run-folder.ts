@@ -6,7 +6,7 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { expected } from "../errors.ts";
-import { readFile, writeFileAtomically } from "../io/files.ts";
+import { found, obstacle, readFile, writeFileAtomically } from "../io/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
 import type { Evaluation } from "./evaluate.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
@@ -35,6 +35,23 @@ export function writeJson(path: string, value: unknown): void {
   writeFileAtomically(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
+/** Throws unless a new folder can be made at this path: nothing is there but perhaps an empty folder. */
+export function checkVacant(where: string, path: string): void {
+  const present = found(path);
+  const wrong =
+    present === undefined || present.isDirectory()
+      ? (obstacle(join(path, "recipe.json")) ??
+        (present !== undefined && readdirSync(path).length > 0 ? "files in it" : undefined))
+      : "a file";
+  if (wrong === undefined) return;
+  throw expected(
+    where,
+    present === undefined ? `${path} to be a place for a new folder` : `${path} not to exist yet`,
+    wrong,
+    "Choose another --out, or go on with: trisparse resume",
+  );
+}
+
 export class RunFolder {
   readonly path: string;
   readonly recipe: Recipe;
@@ -49,14 +66,7 @@ export class RunFolder {
 
   /** Starts an empty folder. Throws where one already holds files. */
   static create(path: string, recipe: Recipe): RunFolder {
-    if (existsSync(path) && (!statSync(path).isDirectory() || readdirSync(path).length > 0)) {
-      throw expected(
-        "run folder",
-        `${path} not to exist yet`,
-        "files in it",
-        "Choose another --out, or go on with: trisparse resume",
-      );
-    }
+    checkVacant("run folder", path);
     mkdirSync(path, { recursive: true });
     writeJson(join(path, "recipe.json"), recipe);
     return new RunFolder(path, recipe);
@@ -85,7 +95,13 @@ export class RunFolder {
   /** Appends what was recorded. */
   flush(): void {
     if (this.#unwritten.length === 0) return;
-    appendFileSync(this.#file("metrics.jsonl"), `${this.#unwritten.join("\n")}\n`);
+    const metrics = this.#file("metrics.jsonl");
+    try {
+      appendFileSync(metrics, `${this.#unwritten.join("\n")}\n`);
+    } catch (error) {
+      const todo = "Make room or correct its rights, then go on with: trisparse resume";
+      throw expected(metrics, "to be writable", (error as Error).message, todo);
+    }
     this.#unwritten = [];
   }
 
@@ -125,9 +141,14 @@ export class RunFolder {
     if (size > metricsBytes) truncateSync(metrics, metricsBytes);
     if (metricsBytes === 0) return;
     for (const line of new TextDecoder().decode(readFile("metrics", metrics)).trimEnd().split("\n")) {
-      const record = JSON.parse(line) as StepRecord | EpochRecord;
+      const record = parseRecord(line);
+      if (record === undefined)
+        throw expected(metrics, "a JSON object a line", JSON.stringify(line.slice(0, 80)), todo);
       if ("test" in record) this.epochs.push(record);
       else this.steps.push(record);
+    }
+    if (this.steps.length !== step) {
+      throw expected(metrics, `${step} steps, as its checkpoint says`, `${this.steps.length}`, todo);
     }
   }
 
@@ -137,5 +158,14 @@ export class RunFolder {
     const metadata = { format: "trisparse-weights-1", recipe: JSON.stringify(this.recipe) };
     writeFileAtomically(this.#file("weights.safetensors"), encodeSafetensors(run.trainedWeights(), metadata));
     writeJson(this.#file("result.json"), result);
+  }
+}
+
+function parseRecord(line: string): StepRecord | EpochRecord | undefined {
+  try {
+    const record: unknown = JSON.parse(line);
+    return typeof record === "object" && record !== null ? (record as StepRecord | EpochRecord) : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -106,8 +106,8 @@ export async function trainTogether(
       folders[i].checkpoint(run);
     });
     if (late) saved = performance.now();
-    // lets signals and progress bars through
-    if (step % 8 === 0) await new Promise((resolve) => setImmediate(resolve));
+    // lets signals and progress bars through; at every round, for one may take seconds
+    await new Promise((resolve) => setImmediate(resolve));
   }
   const dense = runs.findIndex((run) => run.sparsity === null);
   const results = runs.map((run, i) => summarise(run, folders[i], dense < 0 ? undefined : folders[dense]));

@@ -244,7 +244,10 @@ describe("recipes", () => {
     ],
     [{ method: { name: "asp", prunAt: 1 } }, 'method: unknown key "prunAt" (perhaps you mean "pruneAt")'],
     [{ method: { name: "dense", pattern: "2:4" } }, 'method: unknown key "pattern"'],
-    [{ method: { name: "ste", pattern: "4:2" } }, "method.pattern: pattern: expected N:M"],
+    [
+      { method: { name: "ste", pattern: "4:2" } },
+      'method.pattern: expected N:M or N:MvV with 1 <= N < M <= 16 and V of 1, 2, 4, got "4:2". Correct these keys.',
+    ],
     [{ model: { name: "mlp", hidden: [0] } }, "model.hidden.0: Too small"],
     [{ data: { name: "mnst" } }, '(perhaps you mean "mnist")'],
     [{ optimiser: { name: "adamw", rate: -1 } }, "optimiser.rate: Too small"],
