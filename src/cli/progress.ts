@@ -43,10 +43,10 @@ function showProgress(names: readonly string[]): Progress {
   const width = Math.max(...names.map((name) => name.length));
   const bars = new MultiBar(
     {
-      format: "{name} {bar} {share}  loss {loss}  accuracy {accuracy}  {ms} ms a step  {left}",
+      format: "{name} {bar} {share}  loss {loss}  accuracy {accuracy}  {ms} ms/step  {left}",
       hideCursor: true,
-      // the words take 60 columns beside the name; a longer line would be cut
-      barsize: Math.max(4, Math.min(24, (stream.columns ?? 80) - width - 66)),
+      // the words take about 70 columns beside the name; a longer line would be cut
+      barsize: Math.max(4, Math.min(24, (stream.columns ?? 80) - width - 70)),
       stream,
     },
     Presets.shades_classic,

@@ -1,0 +1,51 @@
+/** The recipes that come with trisparse can be trained, and their schema is the one the program checks by. */
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { dataset } from "../src/data/dataset.ts";
+import { jsKernels } from "../src/kernels/js.ts";
+import { Device } from "../src/tensor/device.ts";
+import { parseRecipe, recipeSchema } from "../src/train/recipe.ts";
+import { Run } from "../src/train/run.ts";
+
+const folder = new URL("../recipes/", import.meta.url);
+const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, folder), "utf8"));
+const names = readdirSync(folder).filter((name) => name !== "schema.json");
+
+test("recipes/schema.json is what recipes are checked by (else: npx tsx scripts/write-schema.ts)", () => {
+  expect(read("schema.json")).toEqual(JSON.parse(JSON.stringify(recipeSchema())));
+});
+
+test("there are recipes for every data set, model and method", () => {
+  const recipes = names.map((name) => parseRecipe(read(name), name));
+  const all = (of: (recipe: (typeof recipes)[number]) => string): Set<string> => new Set(recipes.map(of));
+  expect(all(({ data }) => data.name)).toEqual(new Set(["digits", "mnist", "fashion-mnist", "cifar10"]));
+  expect(all(({ model }) => model.name)).toEqual(new Set(["mlp", "cnn", "lenet", "resnet"]));
+  expect(all(({ method }) => method.name)).toEqual(new Set(["dense", "asp", "sr-ste", "ste"]));
+});
+
+describe.each(names)("the recipe %s", (name) => {
+  const recipe = parseRecipe(read(name), name);
+
+  test("says what it is, and its name says its data, model and method", () => {
+    const { $schema, about } = read(name) as { $schema: string; about: string };
+    expect($schema).toBe("./schema.json");
+    expect(about).toMatch(/\.$/);
+    const { data, model, method } = recipe;
+    const depth = model.name === "resnet" ? model.depth : "";
+    expect(name).toBe(`${data.name}-${model.name}${depth}-${method.name}.json`);
+  });
+
+  test("has a layer that its pattern fits", () => {
+    const [size, channels] = recipe.data.name === "cifar10" ? [32, 3] : [28, 1];
+    const split = {
+      count: recipe.batch,
+      images: Uint8Array.from({ length: recipe.batch * size * size * channels }, (_, i) => i % 251),
+      labels: new Uint8Array(recipe.batch),
+    };
+    const shape = [size, size, channels] as const;
+    const data = dataset({ name: recipe.data.name, shape, classes: 10, train: split, test: split });
+    const { plan, steps } = new Run(recipe, data, new Device(jsKernels()));
+    expect(plan.some(({ pattern }) => pattern !== null)).toBe(recipe.method.name !== "dense");
+    expect(steps).toBe(recipe.epochs);
+  });
+});
