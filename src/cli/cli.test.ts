@@ -1,6 +1,15 @@
 /** The command line as a user meets it: a process, its output, its exit code and the files it leaves. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -212,13 +221,15 @@ describe.concurrent("train", () => {
   );
 });
 
-/** Kills the process at some moment after `file` is there; how often it was killed before that is up to chance. */
-async function kill({ child, ended }: ReturnType<Place["start"]>, file: string, delay: number): Promise<Ended> {
+/** Kills the process a while after it has trained something that `metrics` tells of; or later, or never: chance decides. */
+async function kill({ child, ended }: ReturnType<Place["start"]>, metrics: string, delay: number): Promise<Ended> {
+  const size = (): number => statSync(metrics, { throwIfNoEntry: false })?.size ?? 0;
+  const before = size();
   let over = false;
   void ended.then(() => {
     over = true;
   });
-  while (!existsSync(file) && !over) await sleep(2);
+  while (size() <= before && !over) await sleep(2);
   await sleep(delay);
   child.kill("SIGKILL");
   return ended;
@@ -226,34 +237,39 @@ async function kill({ child, ended }: ReturnType<Place["start"]>, file: string, 
 
 describe.concurrent("resume", () => {
   // chance decides where the process dies, never whether the test passes
-  const delays = [0, Math.floor(Math.random() * 300), Math.floor(Math.random() * 300)];
-  const long = { ...recipe, epochs: 30 };
+  const delays = Array.from({ length: 3 }, () => Math.floor(Math.random() * 200));
+  const long = { ...recipe, epochs: 100 };
 
   test("ends a run that was killed at any moment with the bytes of one that was not", async () => {
     const place = new Place({ "r.json": { ...long, method: { name: "asp" } } });
     const whole = place.succeed("train", "r.json", "--out", "whole");
-    await kill(place.start("train", "r.json", "--out", "o"), place.at("o/checkpoint.safetensors"), delays[0]);
-    await kill(place.start("resume", "o"), place.at("o/checkpoint.safetensors"), 300 + delays[1]);
-    await kill(place.start("resume", "o"), place.at("o/checkpoint.safetensors"), 300 + delays[2]);
+    await kill(place.start("train", "r.json", "--out", "o"), place.at("o/metrics.jsonl"), delays[0]);
+    await kill(place.start("resume", "o"), place.at("o/metrics.jsonl"), delays[1]);
+    await kill(place.start("resume", "o"), place.at("o/metrics.jsonl"), delays[2]);
     await Promise.all([whole, place.succeed("resume", "o")]);
     expect(place.read("o/weights.safetensors").equals(place.read("whole/weights.safetensors")), `${delays}`).toBe(true);
-    expect(
-      readdirSync(place.at("o"))
-        .filter((name) => !name.endsWith(".tmp"))
-        .sort(),
-    ).toEqual(readdirSync(place.at("whole")).sort());
+    expect(readdirSync(place.at("o")).sort()).toEqual(readdirSync(place.at("whole")).sort());
   });
 
   test("ends a comparison that was killed at any moment with the bytes of one that was not", async () => {
     const place = new Place({ "r.json": long });
     const whole = place.succeed(...quick, "--out", "whole");
-    await kill(place.start(...quick, "--out", "o"), place.at("o/sr-ste/checkpoint.safetensors"), delays[1]);
-    await kill(place.start("resume", "o"), place.at("o/compare.json"), 300 + delays[2]);
+    await kill(place.start(...quick, "--out", "o"), place.at("o/sr-ste/metrics.jsonl"), delays[1]);
+    await kill(place.start("resume", "o"), place.at("o/dense/metrics.jsonl"), delays[2]);
     await Promise.all([whole, place.succeed("resume", "o")]);
     for (const method of ["dense", "sr-ste"]) {
       const file = `${method}/weights.safetensors`;
       expect(place.read(`o/${file}`).equals(place.read(`whole/${file}`)), `${delays}`).toBe(true);
     }
+  });
+
+  test("clears away what a killed process was writing", async () => {
+    const place = new Place({ "r.json": recipe });
+    await place.succeed("train", "r.json", "--out", "o");
+    const names = readdirSync(place.at("o"));
+    writeFileSync(place.at("o/checkpoint.safetensors.123.tmp"), "half of it");
+    await place.succeed("resume", "o");
+    expect(readdirSync(place.at("o"))).toEqual(names);
   });
 
   test("of what is finished prints the result again and changes no weight", async () => {

@@ -3,7 +3,7 @@
  * and at the end weights.safetensors and result.json. A process may be killed at any moment: files are replaced by
  * renaming, and `resume` cuts metrics.jsonl back to what the checkpoint knows.
  */
-import { appendFileSync, existsSync, mkdirSync, readdirSync, statSync, truncateSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { expected } from "../errors.ts";
 import { found, obstacle, readFile, writeFileAtomically } from "../io/files.ts";
@@ -116,6 +116,10 @@ export class RunFolder {
 
   /** Brings a fresh run of this folder's recipe to the last checkpoint; at the start without one. */
   resume(run: Run): void {
+    // what a killed process was writing
+    for (const name of readdirSync(this.path)) {
+      if (/\.\d+\.tmp$/.test(name)) rmSync(this.#file(name), { force: true });
+    }
     const metrics = this.#file("metrics.jsonl");
     const checkpoint = this.#file("checkpoint.safetensors");
     if (!existsSync(checkpoint)) {
