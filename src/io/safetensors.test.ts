@@ -123,6 +123,20 @@ describe("encoded tensors", () => {
   });
 });
 
+test("arrays that the format has no place for are refused, never written as others", () => {
+  for (const data of [Int8Array.of(-1), Uint16Array.of(1), new Uint8ClampedArray(1), [1]]) {
+    const tensors = new Map([["a", { shape: [1], data: data as unknown as TensorArray }]]);
+    expect(() => encodeSafetensors(tensors)).toThrow(/^safetensors: a: expected floats, .*, got \w*Array\./);
+  }
+});
+
+test("metadata that is no text is refused", () => {
+  const metadata = { k: "v", epoch: 3 } as unknown as Record<string, string>;
+  expect(() => encodeSafetensors(new Map(), metadata)).toThrow(
+    new TrisparseError("safetensors: metadata: expected text for epoch, got 3. Make it text."),
+  );
+});
+
 describe("values of half precision", () => {
   test("widen exactly: F16", () => {
     const bits = [0x0000, 0x8000, 0x3c00, 0xc000, 0x0001, 0x03ff, 0x0400, 0x7bff, 0x7c00, 0xfc00, 0x7e00, 0x3555];
@@ -192,6 +206,8 @@ const whole = encodeSafetensors(
   ]),
 );
 
+const nested = "[".repeat(100_000) + "]".repeat(100_000);
+
 describe("a damaged file is refused:", () => {
   test.each<[string, Uint8Array, string]>([
     ["empty", new Uint8Array(0), "at least 8 bytes, got 0"],
@@ -223,6 +239,12 @@ describe("a damaged file is refused:", () => {
       ),
       "every name once, got a twice",
     ],
+    [
+      "a field of a tensor twice",
+      file('{"a":{"dtype":"U8","dtype":"BOOL","shape":[0],"data_offsets":[0,0]}}'),
+      "every name once, got dtype twice",
+    ],
+    ["a name of the metadata twice", file('{"__metadata__":{"k":"1","k":"2"}}'), "every name once, got k twice"],
     ["an unknown type", file(one("F8_E4M3", [1], [0, 1]), [0]), "a of a type of F64, F32, F16,"],
     [
       "a type that is no text",
@@ -230,6 +252,27 @@ describe("a damaged file is refused:", () => {
       "a of a type of F64, F32, F16, BF16, I64, I32, U32, U8, BOOL, got 7",
     ],
     ["a type of Object's", file(one("toString", [1], [0, 1]), [0]), "a of a type of F64"],
+    [
+      "a type that cannot be made text",
+      file('{"a":{"dtype":{"toString":1,"valueOf":1},"shape":[],"data_offsets":[0,0]}}'),
+      'a of a type of F64, F32, F16, BF16, I64, I32, U32, U8, BOOL, got {"toString":1,"valueOf":1}',
+    ],
+    ["a type nested deeply", file(`{"a":{"dtype":${nested},"shape":[]}}`), "a of a type of F64"],
+    [
+      "a shape nested deeply",
+      file(`{"a":{"dtype":"U8","shape":${nested}}}`),
+      "a with a shape of whole numbers, got lists within lists",
+    ],
+    [
+      "metadata nested deeply",
+      file(`{"__metadata__":{"k":${nested}}}`),
+      "__metadata__ of strings, got lists within lists",
+    ],
+    [
+      "a shape of very many negative lengths",
+      file(one("U8", new Array(10_000).fill(-1), [0, 0])),
+      `a with a shape of whole numbers, got [${"-1,".repeat(33)}...`,
+    ],
     ["null for a tensor", file('{"a":null}'), "a of a type of F64"],
     ["no shape", file('{"a":{"dtype":"U8","data_offsets":[0,0]}}'), "a with a shape of whole numbers, got undefined"],
     ["negative lengths", file(one("U8", [-1, -1], [0, 1]), [0]), "a with a shape of whole numbers, got [-1,-1]"],
@@ -258,6 +301,15 @@ describe("a damaged file is refused:", () => {
     expect(decode).toThrow(TrisparseError);
     expect(decode).toThrow(`safetensors x.safetensors: expected ${message}`);
     expect(decode).toThrow(/The file is damaged or of another format: fetch or save it again\.$/);
+  });
+
+  test("with very many tensors at one place, before memory is taken for them", () => {
+    const size = 1 << 24;
+    const entry = { dtype: "U8", shape: [size], data_offsets: [0, size] };
+    const header = JSON.stringify(Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`t${i}`, entry])));
+    const bytes = new Uint8Array(8 + header.length + size);
+    bytes.set(file(header));
+    expect(() => decodeSafetensors(bytes, "x")).toThrow(`t1 to begin at byte ${size} of the values, got 0`);
   });
 
   test("cut anywhere", () => {

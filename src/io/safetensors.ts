@@ -48,24 +48,42 @@ function fromBfloat(bits: Uint16Array): Float32Array {
   return new Float32Array(wide.buffer);
 }
 
-function dtypeOf(data: TensorArray): string {
+/** The type that the format has for an array; undefined for arrays of other kinds, which callers without types may pass. */
+function dtypeOf(data: TensorArray): string | undefined {
   if (data instanceof Float32Array) return "F32";
   if (data instanceof Float64Array) return "F64";
   if (data instanceof Int32Array) return "I32";
   if (data instanceof Uint32Array) return "U32";
   if (data instanceof BigInt64Array) return "I64";
-  return "U8";
+  return data instanceof Uint8Array ? "U8" : undefined;
 }
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 const areLengths = (list: unknown): list is number[] =>
   Array.isArray(list) && list.every((item) => Number.isSafeInteger(item) && item >= 0);
 
-/** The bytes of a file with these tensors. Throws where a shape does not hold its values, and on the name of the metadata. */
+/** A value of a header as an error shows it: short, whatever it is (String and JSON.stringify throw on some values). */
+function shown(value: unknown): string {
+  try {
+    const text = JSON.stringify(value) ?? String(value);
+    return text.length > 100 ? `${text.slice(0, 100)}...` : text;
+  } catch {
+    return "lists within lists";
+  }
+}
+
+/**
+ * The bytes of a file with these tensors. Throws where a shape does not hold its values, on arrays and metadata that the
+ * format has no place for, and on the name of the metadata.
+ */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, TensorData>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  const other = Object.keys(metadata).find((key) => typeof metadata[key] !== "string");
+  if (other !== undefined) {
+    throw expected("safetensors: metadata", `text for ${other}`, shown(metadata[other]), "Make it text");
+  }
   // text, not an object: in an object a name like "1" comes first and "__proto__" is no key
   const header: string[] = Object.keys(metadata).length === 0 ? [] : [`"__metadata__":${JSON.stringify(metadata)}`];
   let end = 0;
@@ -76,7 +94,12 @@ export function encodeSafetensors(
       const what = `a shape of whole numbers that holds ${data.length} values`;
       throw expected(where, what, `[${shape}]`, "Give the shape of the values");
     }
-    const entry = { dtype: dtypeOf(data), shape, data_offsets: [end, end + data.byteLength] };
+    const dtype = dtypeOf(data);
+    if (dtype === undefined) {
+      const got = Object.prototype.toString.call(data).slice(8, -1);
+      throw expected(where, "floats, unsigned bytes, 32-bit whole numbers or bigints", got, "Convert the values");
+    }
+    const entry = { dtype, shape, data_offsets: [end, end + data.byteLength] };
     header.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
     end += data.byteLength;
   }
@@ -127,24 +150,26 @@ export function decodeSafetensors(
   delete header.__metadata__;
   const isObject = typeof metadata === "object" && !Array.isArray(metadata);
   if (!isObject || Object.values(metadata).some((value) => typeof value !== "string")) {
-    fail("__metadata__ of strings", JSON.stringify(metadata));
+    fail("__metadata__ of strings", shown(metadata));
   }
   const data = bytes.subarray(8 + length);
-  const places: [number, number, string, DecodedTensor][] = [];
-  for (const [name, entry] of Object.entries(header)) {
-    const { dtype, shape, data_offsets: offsets } = checkedEntry(name, entry, fail);
-    const [from, to] = offsets;
+  const entries = Object.entries(header).map(([name, value]): [string, Entry] => {
+    const entry = checkedEntry(name, value, fail);
+    const [from, to] = entry.data_offsets;
     if (to > data.length) fail(`${name} within ${data.length} bytes of values`, `bytes ${from}..${to}`);
-    // a copy: values need not lie where a typed array of their width may begin
-    const values = dtypes[dtype].read(new Uint8Array(data.subarray(from, to)).buffer) as TensorArray;
-    places.push([from, to, name, { dtype, shape, data: values }]);
-  }
+    return [name, entry];
+  });
+  entries.sort(([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1]);
   const tensors = new Map<string, DecodedTensor>();
   let end = 0;
-  for (const [from, to, name, tensor] of places.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+  for (const [name, { dtype, shape, data_offsets: offsets }] of entries) {
+    const [from, to] = offsets;
+    // before anything is copied: many tensors at one place would take many times the size of the file
     if (from !== end) fail(`${name} to begin at byte ${end} of the values`, `${from}`);
     end = to;
-    tensors.set(name, tensor);
+    // a copy: values need not lie where a typed array of their width may begin
+    const values = dtypes[dtype].read(new Uint8Array(data.subarray(from, to)).buffer) as TensorArray;
+    tensors.set(name, { dtype, shape, data: values });
   }
   if (end !== data.length) fail(`${end} bytes of values`, `${data.length}`);
   return { tensors, metadata };
@@ -167,13 +192,14 @@ function parseHeader(bytes: Uint8Array, fail: (what: string, got: string) => nev
 
 /** The first key that an object's text has twice: of these JSON.parse keeps the last and says nothing. */
 function repeatedKey(json: string): string | undefined {
-  const seen = new Set<string>();
-  let depth = 0;
+  /** The keys so far of each object that is open. */
+  const open: Set<string>[] = [];
   for (const [token, text, colon] of json.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g)) {
-    if (token === "{") depth++;
-    else if (token === "}") depth--;
-    else if (colon !== undefined && depth === 1) {
+    if (token === "{") open.push(new Set());
+    else if (token === "}") open.pop();
+    else if (colon !== undefined) {
       const name = JSON.parse(text) as string;
+      const seen = open[open.length - 1];
       if (seen.has(name)) return name;
       seen.add(name);
     }
@@ -184,15 +210,15 @@ function repeatedKey(json: string): string | undefined {
 function checkedEntry(name: string, value: unknown, fail: (what: string, got: string) => never): Entry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Partial<Entry>;
   if (typeof dtype !== "string" || !Object.hasOwn(dtypes, dtype)) {
-    return fail(`${name} of a type of ${Object.keys(dtypes).join(", ")}`, String(dtype));
+    return fail(`${name} of a type of ${Object.keys(dtypes).join(", ")}`, shown(dtype));
   }
-  if (!areLengths(shape)) return fail(`${name} with a shape of whole numbers`, JSON.stringify(shape));
+  if (!areLengths(shape)) return fail(`${name} with a shape of whole numbers`, shown(shape));
   if (!areLengths(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    return fail(`${name} with data_offsets [begin, end]`, JSON.stringify(offsets));
+    return fail(`${name} with data_offsets [begin, end]`, shown(offsets));
   }
   const wanted = sizeOf(shape) * dtypes[dtype].bytes;
   if (offsets[1] - offsets[0] !== wanted) {
-    return fail(`${name} of ${wanted} bytes (${dtype}, shape [${shape}])`, `${offsets[1] - offsets[0]}`);
+    return fail(`${name} of ${wanted} bytes (${dtype}, shape ${shown(shape)})`, `${offsets[1] - offsets[0]}`);
   }
   return { dtype, shape, data_offsets: [offsets[0], offsets[1]] };
 }
