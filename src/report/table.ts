@@ -124,7 +124,7 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
           "Masks: the difference of the first and the last (SAD), and how many entries change in a step:",
           box([
             methods,
-            ["sparsity %", all(({ sparsity }) => digits(100 * sparsity, 1))],
+            ["zeros %", all(({ sparsity }) => digits(100 * sparsity, 1))],
             ["SAD", moved(({ sad }) => String(sad))],
             ["% of weights", moved(({ sadShare }) => digits(100 * sadShare, 2))],
             ["flip rate %", moved(({ flipRate }) => digits(100 * flipRate, 3))],
