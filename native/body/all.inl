@@ -5,6 +5,7 @@
 #include "gemm-dense.inl"
 #include "pack.inl"
 #include "gemm-sparse.inl"
+#include "pack-columns.inl"
 #include "elementwise.inl"
 #include "norm-and-pool.inl"
 

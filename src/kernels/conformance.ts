@@ -416,6 +416,21 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true), masked];
       return [...outputs, read(w), read(mask), rows, k, n, m, v];
     }),
+  pruneColumns: (shapes) =>
+    [1, 3].flatMap((taps) =>
+      pruneTrials(shapes, (rows, k, n, m, v, w) => {
+        const slots = Math.ceil(rows / v) * ((k * taps) / m) * n;
+        const source = taps === 1 ? w : normal(rows * k * taps);
+        const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
+        return [...outputs, read(source), rows, k * taps, taps, n, m, v];
+      }),
+    ),
+  sampleColumns: (shapes) =>
+    pruneTrials(shapes, (rows, k, n, m, v, w) => {
+      const slots = Math.ceil(rows / v) * (k / m) * n;
+      const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
+      return [...outputs, read(w), rows, k, n, m, v, 7, random.integer(1000), random.integer(1000)];
+    }),
   maskedDecay: (shapes) =>
     maskTrials(shapes, (rows, k, mask, draw) => {
       return [written(normal(rows * k)), read(draw(rows * k)), read(mask), rows, k, 0.01];

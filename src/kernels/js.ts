@@ -153,6 +153,74 @@ function unpack(
 /** Rows of a packed operand are multiplied in whole groups of v. */
 const padded = (rows: number, v: number): number => Math.ceil(rows / v) * v;
 
+/** Packs the rows of a matrix that is known by its groups: choose gives the kept places of rows first..last-1, in order. */
+function packColumns(
+  values: F32,
+  index: Uint8Array,
+  rows: number,
+  k: number,
+  n: number,
+  m: number,
+  v: number,
+  choose: (first: number, last: number, begin: number) => { j: number; valueOf: (row: number) => number }[],
+): void {
+  let slot = 0;
+  for (let block = 0; block < k; block += packBlock(m)) {
+    const end = Math.min(k, block + packBlock(m));
+    for (let first = 0; first < rows; first += v) {
+      const last = Math.min(rows, first + v);
+      for (let begin = block; begin < end; begin += m) {
+        const kept = choose(first, last, begin);
+        if (kept.length !== n) throw new RangeError(`pack: a group of ${m} does not keep ${n}`);
+        for (const { j, valueOf } of kept) {
+          index[slot] = begin + j - block;
+          for (let r = 0; r < v; r++) values[slot * v + r] = first + r < last ? valueOf(first + r) : 0;
+          slot++;
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Minimum-variance unbiased sampling of n of the sizes, in single precision throughout: the kept places in order, and how
+ * large each becomes. tau: the size of those that were drawn, or what fills places that nothing was drawn for.
+ */
+function sample(
+  sizes: readonly number[],
+  n: number,
+  u: number,
+): { j: number; scale: "certain" | "drawn" | "filling"; tau: number }[] {
+  const left = [...sizes];
+  const kept = new Map<number, "certain" | "drawn" | "filling">();
+  const sum = (list: readonly number[]): number => list.reduce((total, x) => fround(total + x), 0);
+  let draws = n;
+  for (let remaining = n; remaining > 1; remaining--) {
+    const first = left.indexOf(Math.max(...left));
+    if (first < 0) break;
+    const rest = sum(left.map((x, j) => (j === first ? 0 : x)));
+    if (!(fround(left[first] * (remaining - 1)) > rest)) break;
+    kept.set(first, "certain");
+    left[first] = 0;
+    draws--;
+  }
+  const total = sum(left);
+  const tau = fround(total / draws);
+  let from = 0;
+  left.forEach((size, j) => {
+    const to = fround(from + size);
+    for (let q = 0; q < draws; q++) {
+      const point = fround(fround(u + q) * tau);
+      if (point >= from && point < to && !kept.has(j)) kept.set(j, "drawn");
+    }
+    from = to;
+  });
+  for (let j = 0; kept.size < n; j++) if (!kept.has(j)) kept.set(j, "filling");
+  return [...kept]
+    .sort(([a], [b]) => a - b)
+    .map(([j, scale]) => ({ j, scale, tau: scale === "filling" ? fround(total * 0) : tau }));
+}
+
 const isKept = (mask: Uint32Array, k: number, row: number, column: number): boolean =>
   ((mask[row * maskWords(k) + (column >>> 5)] >>> (column & 31)) & 1) === 1;
 
@@ -315,6 +383,44 @@ export function jsKernels(): Kernels {
       packUnder(values, index, masked, w, mask, rows, k, n, m, v);
     },
     packRows: packUnder,
+    pruneColumns: (values, index, w, rows, k, taps, n, m, v) => {
+      const at = (row: number, entry: number): number => {
+        const out = k / taps;
+        return ((entry % out) * taps + Math.floor(entry / out)) * rows + row;
+      };
+      packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
+        const scores = new Float32Array(m);
+        for (let row = first; row < last; row++) {
+          for (let j = 0; j < m; j++) scores[j] += Math.abs(w[at(row, begin + j)]);
+        }
+        const places = [...ranked(scores)].slice(0, n).sort((a, b) => a - b);
+        return places.map((j) => ({ j, valueOf: (row: number) => w[at(row, begin + j)] }));
+      });
+    },
+    sampleColumns: (values, index, g, rows, k, n, m, v, seed, layer, step) => {
+      const words = new Uint32Array(4);
+      packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
+        const group = begin / m;
+        philox(words, seed, layer, Math.floor(group / 4), step, Math.floor(first / v), 0);
+        const u = fround((words[group % 4] >>> 8) / 16777216);
+        const entry = (row: number, j: number): number => g[(begin + j) * rows + row];
+        const sizes = Array.from({ length: m }, (_, j) => {
+          if (v === 1) return Math.abs(entry(first, j));
+          let sum = 0;
+          for (let row = first; row < last; row++) sum = fround(sum + fround(entry(row, j) * entry(row, j)));
+          return fround(Math.sqrt(sum));
+        });
+        return sample(sizes, n, u).map(({ j, scale, tau }) => ({
+          j,
+          valueOf: (row: number) => {
+            const x = entry(row, j);
+            if (scale === "certain") return x;
+            if (scale === "filling") return tau;
+            return v === 1 ? (Object.is(Math.sign(x), -0) || x < 0 ? -tau : tau) : fround(x * fround(tau / sizes[j]));
+          },
+        }));
+      });
+    },
     maskedDecay: (grad, w, mask, rows, k, lambda) => {
       for (let i = 0; i < rows * k; i++) {
         if (!isKept(mask, k, Math.floor(i / k), i % k)) grad[i] += fround(fround(lambda) * w[i]);

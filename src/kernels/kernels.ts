@@ -96,6 +96,39 @@ export interface Kernels {
     m: number,
     v: number,
   ): void;
+  /**
+   * The pack of the transpose of w [k / taps, taps, rows], pruned n:m by magnitude along k (v neighbouring rows share a
+   * choice; ties keep the lower index): what inputGradSparse takes, with rows the channels and k = taps * out.
+   * k / taps is a multiple of m.
+   */
+  pruneColumns(
+    values: F32,
+    index: Uint8Array,
+    w: F32,
+    rows: number,
+    k: number,
+    taps: number,
+    n: number,
+    m: number,
+    v: number,
+  ): void;
+  /**
+   * The pack of an unbiased n:m sample of the transpose of g [k, rows], along k: what weightGradSparse takes. Minimum
+   * variance (Chmiel et al. 2023, MVUE); draws are Philox(seed, layer; group of m / 4, step, row group)[group of m % 4].
+   */
+  sampleColumns(
+    values: F32,
+    index: Uint8Array,
+    g: F32,
+    rows: number,
+    k: number,
+    n: number,
+    m: number,
+    v: number,
+    seed: number,
+    layer: number,
+    step: number,
+  ): void;
   /** grad += lambda * w where the mask is 0. */
   maskedDecay(grad: F32, w: F32, mask: Uint32Array, rows: number, k: number, lambda: number): void;
   /** x = 0 where the mask is 0. */
@@ -213,6 +246,8 @@ export const KERNEL_NAMES: readonly KernelName[] = [
   "weightGradSparse",
   "pruneRows",
   "packRows",
+  "pruneColumns",
+  "sampleColumns",
   "maskedDecay",
   "applyMask",
   "add",
