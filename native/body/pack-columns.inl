@@ -16,11 +16,10 @@ struct Columns {
 struct Chosen { IntVector place[16]; Vector value[16]; };
 
 // From one flag (0 or -1) and one value an entry, the first n that are flagged, in each lane. Exactly n must be.
-template <int M>
-static inline __attribute__((always_inline)) void gather_kept(Chosen& chosen, const IntVector* kept, const Vector* value, int n) {
+static inline __attribute__((always_inline)) void gather_kept(Chosen& chosen, const IntVector* kept, const Vector* value, int n, int m) {
   for (int slot = 0; slot < n; slot++) chosen.place[slot] = IntVector{}, chosen.value[slot] = Vector{};
   IntVector before = {};
-  for (int j = 0; j < M; j++) {
+  for (int j = 0; j < m; j++) {
     for (int slot = 0; slot < n; slot++) {
       const IntVector here = kept[j] & (before == slot);
       chosen.place[slot] |= here & j;
@@ -53,17 +52,17 @@ static inline Vector magnitude(Vector a) { return (Vector)((IntVector)a & 0x7fff
 template <int V, int M>
 static inline __attribute__((always_inline)) void choose_largest(Chosen& chosen, const Vector* a, int n, int m) {
   IntVector score[M], kept[M];
-  for (int j = 0; j < M; j++) {
+  for (int j = 0; j < m; j++) {
     const IntVector bits = (IntVector)magnitude(group_sum<V>(magnitude(a[j])));
-    score[j] = j >= m ? IntVector{} - 1 : bits > 0x7f800000 ? IntVector{} + 0x7f800001 : bits;
+    score[j] = bits > 0x7f800000 ? IntVector{} + 0x7f800001 : bits;
   }
-  for (int j = 0; j < M; j++) {
+  for (int j = 0; j < m; j++) {
     IntVector larger = {};
-    for (int i = 0; i < M; i++)
+    for (int i = 0; i < m; i++)
       if (i != j) larger -= i < j ? score[i] >= score[j] : score[i] > score[j];
     kept[j] = larger < n;
   }
-  gather_kept<M>(chosen, kept, a, n);
+  gather_kept(chosen, kept, a, n, m);
 }
 
 // ---- Philox 4x32-10 in every lane: counters that differ in one word ----
@@ -75,7 +74,7 @@ static inline void multiply_wide(WordVector x, uint32_t by, WordVector& high, Wo
   high = __builtin_convertvector(product >> 32, WordVector);
   low = __builtin_convertvector(product, WordVector);
 }
-static inline void philox_lanes(WordVector* out, uint32_t key0, uint32_t key1, uint32_t c0, uint32_t c1, WordVector c2) {
+static __attribute__((noinline)) void philox_lanes(WordVector* out, uint32_t key0, uint32_t key1, uint32_t c0, uint32_t c1, WordVector c2) {
   WordVector x0 = WordVector{} + c0, x1 = WordVector{} + c1, x2 = c2, x3 = {};
   for (int round = 0; round < 10; round++) {
     WordVector high0, low0, high1, low1;
@@ -103,10 +102,10 @@ static inline Vector square_roots(Vector a) {
 // With V > 1 sizes are norms over the vector, and all of it is scaled. Every lane of a group of V has the same u.
 // Sums and products alternate so that no compiler can fuse them: samples are the same bits everywhere.
 template <int V, int M>
-static inline __attribute__((always_inline)) void choose_sample(Chosen& chosen, const Vector* a, int n, Vector u) {
+static inline __attribute__((always_inline)) void choose_sample(Chosen& chosen, const Vector* a, int n, int m, Vector u) {
   Vector size[M], left[M], value[M];
   IntVector kept[M];
-  for (int j = 0; j < M; j++) {
+  for (int j = 0; j < m; j++) {
     if constexpr (V == 1) size[j] = magnitude(a[j]);
     else size[j] = square_roots(group_sum<V>(a[j] * a[j]));
     left[j] = size[j];
@@ -116,18 +115,18 @@ static inline __attribute__((always_inline)) void choose_sample(Chosen& chosen, 
   IntVector searching = IntVector{} - 1, draws = IntVector{} + n;
   for (int remaining = n; remaining > 1; remaining--) {
     Vector most = left[0];
-    for (int j = 1; j < M; j++) most = left[j] > most ? left[j] : most;
+    for (int j = 1; j < m; j++) most = left[j] > most ? left[j] : most;
     // the sum without the first of the largest: exact where a difference of sums would cancel
     IntVector first = searching;
     Vector rest = {};
     IntVector is_first[M];
-    for (int j = 0; j < M; j++) {
+    for (int j = 0; j < m; j++) {
       is_first[j] = first & (left[j] == most);
       first &= ~is_first[j];
       rest += (Vector)((IntVector)left[j] & ~is_first[j]);
     }
     searching &= most * (float)(remaining - 1) > rest;
-    for (int j = 0; j < M; j++) {
+    for (int j = 0; j < m; j++) {
       const IntVector certain = searching & is_first[j];
       kept[j] |= certain;
       value[j] = certain ? a[j] : value[j];
@@ -136,12 +135,12 @@ static inline __attribute__((always_inline)) void choose_sample(Chosen& chosen, 
     draws += searching;
   }
   Vector total = {};
-  for (int j = 0; j < M; j++) total += left[j];
+  for (int j = 0; j < m; j++) total += left[j];
   const Vector tau = total / __builtin_convertvector(draws, Vector);
   Vector point[16];
   for (int q = 0; q < n; q++) point[q] = (u + (float)q) * tau;
   Vector from = {};
-  for (int j = 0; j < M; j++) {
+  for (int j = 0; j < m; j++) {
     const Vector to = from + left[j];
     IntVector hit = {};
     for (int q = 0; q < n; q++) hit |= (draws > q) & (point[q] >= from) & (point[q] < to);
@@ -155,20 +154,20 @@ static inline __attribute__((always_inline)) void choose_sample(Chosen& chosen, 
   }
   // Rounding at the end of the sum, or zeros only: places without a value fill up, so that n are kept; NaN stays NaN.
   IntVector missing = IntVector{} + n;
-  for (int j = 0; j < M; j++) missing += kept[j];
+  for (int j = 0; j < m; j++) missing += kept[j];
   const Vector filling = total * 0.0f;
-  for (int j = 0; j < M; j++) {
+  for (int j = 0; j < m; j++) {
     const IntVector fill = ~kept[j] & (missing > 0);
     kept[j] |= fill;
     value[j] = fill ? filling : value[j];
     missing += fill;
   }
-  gather_kept<M>(chosen, kept, value, n);
+  gather_kept(chosen, kept, value, n, m);
 }
 
 // Writes one block of LANES columns: its slots lie [slot][lane] in value and place.
 template <int V>
-static inline void emit_columns(float* values, uint8_t* index, const float* value, const int32_t* place, int slots, int valid) {
+static __attribute__((noinline)) void emit_columns(float* values, uint8_t* index, const float* value, const int32_t* place, int slots, int valid) {
   for (int group = 0; group * V < valid; group++) {
     float* out = values + (size_t)group * slots * V;
     uint8_t* at = index + (size_t)group * slots;
@@ -188,7 +187,7 @@ static inline Vector load_some(const float* p, int count) {
 
 template <int N_> struct Number { static constexpr int N = N_; };
 
-// M: the power of two that holds m; entries beyond m are zero. choose(chosen, a, first column, first entry) picks n of m
+// M: room for m entries. choose(chosen, a, first column, first entry) picks n of m
 // in every lane; each task has a copy of its own.
 template <int V, int M, int N, class Choose>
 static void pack_columns_of(float* values, uint8_t* index, const Columns& from, int any_n, int any_m, const Choose& prototype) {
@@ -204,7 +203,7 @@ static void pack_columns_of(float* values, uint8_t* index, const Columns& from, 
     const IntVector alive = valid == LANES ? IntVector{} - 1 : lanes_of((1u << valid) - 1);
     int slots = 0;
     for (int i = 0; i < length; i += m) {
-      Vector a[M] = {};
+      Vector a[M];
       for (int j = 0; j < m; j++) {
         const float* row = from.row(k0 + i + j) + column;
         a[j] = valid == LANES ? load(row) : load_some(row, valid);
@@ -224,7 +223,7 @@ static void pack_columns_of(float* values, uint8_t* index, const Columns& from, 
 template <int... J>
 static inline WordVector lane_numbers(Indices<J...>) { return WordVector{J...}; }
 
-// N: n, where it is a constant and m is M; else 0.
+// N: n, where n and m = M are constants; else 0, and M is room for any m.
 template <int V, int M, int N>
 struct LargestOfColumns {
   int n, m;
@@ -243,7 +242,7 @@ struct SampleOfColumns {
       philox_lanes(words, (uint32_t)seed, (uint32_t)layer, (uint32_t)drawn, (uint32_t)step, (lane_numbers(typename Count<LANES>::type{}) + (uint32_t)column) / V);
     }
     const Vector u = __builtin_convertvector((IntVector)(words[group % 4] >> 8), Vector) * (1.0f / 16777216);
-    choose_sample<V, M>(chosen, a, N ? N : n, u);
+    choose_sample<V, M>(chosen, a, N ? N : n, N ? M : m, u);
   }
 };
 
@@ -251,10 +250,10 @@ struct SampleOfColumns {
 template <class Body>
 static void with_group(int v, int n, int m, const Body& body) {
   const auto of = [&](auto vector) {
-    if (n == 1 && m == 2) body(vector, Number<2>{}, Number<1>{});
-    else if (n == 2 && m == 4) body(vector, Number<4>{}, Number<2>{});
-    else if (m <= 4) body(vector, Number<4>{}, Number<0>{});
-    else if (m <= 8) body(vector, Number<8>{}, Number<0>{});
+    // each is 10 KiB of WASM, too much there
+    constexpr bool UNROLLED = LANES > 4;
+    if (UNROLLED && n == 1 && m == 2) body(vector, Number<UNROLLED ? 2 : 16>{}, Number<UNROLLED ? 1 : 0>{});
+    else if (UNROLLED && n == 2 && m == 4) body(vector, Number<UNROLLED ? 4 : 16>{}, Number<UNROLLED ? 2 : 0>{});
     else body(vector, Number<16>{}, Number<0>{});
   };
   if (v == 1) of(Number<1>{});
