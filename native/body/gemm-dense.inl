@@ -135,6 +135,9 @@ static void rows_by_panels(int rows, int columns, Blocks blocks, const float* bi
     const int panel_begin = (int64_t)panels * (task % groups) / groups, panel_end = (int64_t)panels * (task % groups + 1) / groups;
     // the pointers of one block of K: [tile of rows][run][DENSE_ROWS]
     const float** pointers = scratch<const float*>(SCRATCH_POINTERS, (size_t)ROW_CHUNK * max_of(blocks.runs_per_block(), 1));
+    // once, not in every panel: the divisions in output_of cost a sixth of an input gradient
+    float* outputs[ROW_CHUNK];
+    for (int r = 0; r < count; r++) outputs[r] = output_of(first + r);
     for (int b = 0; b <= last; b++) {
       const Block block = block_at(blocks, b);
       for (int r = 0; r < count; r++)
@@ -149,7 +152,7 @@ static void rows_by_panels(int rows, int columns, Blocks blocks, const float* bi
         for (int r = 0; r < count; r += DENSE_ROWS) {
           const int tile_rows = min_of(DENSE_ROWS, count - r);
           float* c[DENSE_ROWS];
-          for (int m = 0; m < tile_rows; m++) c[m] = output_of(first + r + m) + column;
+          for (int m = 0; m < tile_rows; m++) c[m] = outputs[r + m] + column;
           dense_tile_of(tile_rows, c, min_of(DENSE_COLUMNS, columns - column), pointers + (size_t)r * block.runs, block.runs,
                         block.length, 1, packed_block, b > 0, b == last && (bias || relu) ? &epilogue : nullptr);
         }

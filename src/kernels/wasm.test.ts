@@ -89,6 +89,20 @@ test("dropped arrays give their memory back, zeroed and joined with its neighbou
   expect(wall[0]).toBe(0);
 });
 
+test("dropped arrays give their memory back before it runs out, though nobody asks the collector", async () => {
+  const kernels = wasmKernels();
+  for (const [count, length] of [
+    [400, 2 ** 22],
+    [12_000, 2 ** 17],
+  ]) {
+    // 6 GiB each, within 4 GiB
+    for (let i = 0; i < count; i++) {
+      expect(kernels.float32(length)[length - 1]).toBe(0);
+      await setImmediate();
+    }
+  }
+});
+
 test("a subarray keeps its array's memory", async () => {
   const kernels = wasmKernels();
   const part = ((): Float32Array => kernels.float32(1000).fill(7).subarray(10, 30).subarray(5))();

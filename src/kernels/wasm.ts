@@ -15,6 +15,8 @@ const MAX_PAGES = 65536;
 const ALIGNMENT = 64;
 /** Room for the geometries of one call, which callers make anywhere. */
 const GEOMETRY_BYTES = 64;
+/** The bytes of arrays that one weight stands for, at least. */
+const WEIGHED_BYTES = 2 ** 20;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -33,6 +35,8 @@ class Heap {
   readonly #free: Block[] = [];
   readonly #collected = new FinalizationRegistry<Block>((block) => this.#release(block));
   #end = 0;
+  /** Bytes of arrays since the last weight. */
+  #unweighed = 0;
   /** From here on the memory is zero, as the engine made it. */
   #fresh = 0;
 
@@ -114,7 +118,27 @@ class Heap {
     this.#buffers.add(this.memory.buffer);
   }
 
-  /** A zeroed array. Its block is given back when the array and all of its subarrays are collected. */
+  /**
+   * What lives as long as an array. The collector does not see this memory and would let garbage fill all of it, so now
+   * and then an array holds as much of its own, which nobody writes: address space, no pages.
+   */
+  #weight(bytes: number): object {
+    this.#unweighed += bytes;
+    if (this.#unweighed < WEIGHED_BYTES) return {};
+    const weight = this.#unweighed;
+    this.#unweighed = 0;
+    try {
+      return Buffer.allocUnsafeSlow(weight);
+    } catch {
+      // no address space: garbage is then collected late, and nothing else is lost
+      return {};
+    }
+  }
+
+  /**
+   * A zeroed array. Its block is given back when the array and all of its subarrays are collected, which code that never
+   * returns to the event loop keeps from happening.
+   */
   array<T extends Numbers>(
     type: { new (buffer: ArrayBufferLike, at: number, length: number): T; readonly BYTES_PER_ELEMENT: number },
     length: number,
@@ -125,7 +149,7 @@ class Heap {
     const array = new type(this.memory.buffer, at, length);
     // not the fresh part: pages that nobody writes cost nothing
     if (at < fresh) array.fill(0, 0, Math.ceil((fresh - at) / type.BYTES_PER_ELEMENT));
-    const held: object = {};
+    const held = this.#weight(bytes);
     this.#collected.register(held, { at, bytes });
     return holding(array, held);
   }
