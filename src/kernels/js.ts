@@ -162,7 +162,7 @@ function packColumns(
   n: number,
   m: number,
   v: number,
-  choose: (first: number, last: number, begin: number) => { j: number; valueOf: (row: number) => number }[],
+  choose: (first: number, last: number, begin: number) => { j: number; keptAs: (row: number) => number }[],
 ): void {
   let slot = 0;
   for (let block = 0; block < k; block += packBlock(m)) {
@@ -172,9 +172,9 @@ function packColumns(
       for (let begin = block; begin < end; begin += m) {
         const kept = choose(first, last, begin);
         if (kept.length !== n) throw new RangeError(`pack: a group of ${m} does not keep ${n}`);
-        for (const { j, valueOf } of kept) {
+        for (const { j, keptAs } of kept) {
           index[slot] = begin + j - block;
-          for (let r = 0; r < v; r++) values[slot * v + r] = first + r < last ? valueOf(first + r) : 0;
+          for (let r = 0; r < v; r++) values[slot * v + r] = first + r < last ? keptAs(first + r) : 0;
           slot++;
         }
       }
@@ -394,7 +394,7 @@ export function jsKernels(): Kernels {
           for (let j = 0; j < m; j++) scores[j] += Math.abs(w[at(row, begin + j)]);
         }
         const places = [...ranked(scores)].slice(0, n).sort((a, b) => a - b);
-        return places.map((j) => ({ j, valueOf: (row: number) => w[at(row, begin + j)] }));
+        return places.map((j) => ({ j, keptAs: (row: number) => w[at(row, begin + j)] }));
       });
     },
     sampleColumns: (values, index, g, rows, k, n, m, v, seed, layer, step) => {
@@ -412,7 +412,7 @@ export function jsKernels(): Kernels {
         });
         return sample(sizes, n, u).map(({ j, scale, tau }) => ({
           j,
-          valueOf: (row: number) => {
+          keptAs: (row: number) => {
             const x = entry(row, j);
             if (scale === "certain") return x;
             if (scale === "filling") return tau;
