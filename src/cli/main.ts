@@ -2,6 +2,7 @@
 /** The command line. Exit code 1: a run or a check failed; 2: the command line or a recipe was wrong. */
 import { Command, CommanderError } from "commander";
 import { TrisparseError } from "../errors.ts";
+import { addBench } from "./bench.ts";
 import { addCompare } from "./compare.ts";
 import { addResume, addTrain } from "./train.ts";
 import { commandLineError, UsageError } from "./usage.ts";
@@ -23,11 +24,12 @@ Examples:
   trisparse compare --data fashion-mnist --methods dense,sr-ste --pattern 1:4
   trisparse train recipes/digits-mlp-sr-ste.json
   trisparse resume runs/2026-11-21-184501
+  trisparse bench gemm --sizes 512,64x1024x1024 --threads 1
 
 trisparse <command> --help explains the options of each.`,
   );
 
-for (const add of [addCompare, addTrain, addResume]) add(program);
+for (const add of [addCompare, addTrain, addResume, addBench]) add(program);
 for (const command of [program, ...program.commands]) {
   command.exitOverride((error) => {
     throw error.exitCode === 0 || error.code === "commander.help" ? error : commandLineError(command, error);

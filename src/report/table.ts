@@ -71,7 +71,7 @@ function speedUps(results: readonly RunResult[]): string[] {
 }
 
 /** A box with one line under the head: cli-table3 would draw one under every row, so all rows are lines of one. */
-function box(columns: readonly (readonly [head: string, cells: readonly string[], align?: "left"])[]): string {
+export function box(columns: readonly (readonly [head: string, cells: readonly string[], align?: "left"])[]): string {
   const table = new Table({
     head: columns.map(([head]) => head),
     colAligns: columns.map(([, , align]) => align ?? "right"),
@@ -91,7 +91,6 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
   const steps = results.map(({ stepMs }) => stepMs);
   const stepDecimals = decimalsFor(steps.map(({ median }) => median));
   const products = results.map(({ gemmMs }) => gemmMs);
-  const { backend, instructionSet, threads, load, cpu, cores, node } = machine;
   return [
     box([
       methods,
@@ -131,6 +130,13 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
             ["N:M verified", all(verifiedText), "left"],
           ]),
         ]),
+    machineText(machine),
+  ].join("\n");
+}
+
+/** Where the numbers were measured, on two lines. */
+export function machineText({ backend, instructionSet, threads, load, cpu, cores, node }: Machine): string {
+  return [
     `Ran on ${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, under a load of ${load.join(" to ")};`,
     `${cpu}, ${cores} cores, Node ${node}.`,
   ].join("\n");

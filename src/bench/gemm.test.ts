@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { jsKernels } from "../kernels/js.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+import { benchGemm, GEMMS } from "./gemm.ts";
+import { interleave } from "./interleave.ts";
+
+test("every product is timed under each pattern that fits its contraction, and runs the sparse kernel", () => {
+  const patterns = ["2:4", "1:4v2", "2:8"].map(parsePattern);
+  for (const gemm of GEMMS) {
+    const kernels = jsKernels();
+    const before = kernels.multiplies();
+    const cases = benchGemm(kernels, gemm, { t: 4, i: 12, o: 20 }, { patterns, rounds: 5 });
+    // 2:8 tiles none of 4, 12 and 20
+    expect(cases.map(({ pattern }) => pattern)).toEqual(["2:4", "1:4v2"]);
+    const dense = 4 * 12 * 20;
+    expect(kernels.multiplies() - before).toBe(6 * (dense + dense / 2 + dense / 4));
+    for (const one of cases) {
+      expect(one).toMatchObject({ gemm, t: 4, i: 12, o: 20, threads: 1, backend: "js", packing: true });
+      expect(one.ratio).toBeGreaterThan(0);
+    }
+  }
+});
+
+test("variants run in turn, and the first rounds are not counted", () => {
+  const calls: string[] = [];
+  const timed = interleave({ a: () => calls.push("a"), b: () => calls.push("b") }, 5, 60);
+  expect(calls.join("")).toBe("ab".repeat(6));
+  expect(timed.map(({ name, ratio }) => [name, ratio.median > 0])).toEqual([
+    ["a", true],
+    ["b", true],
+  ]);
+  expect(timed[0].ratio).toEqual({ median: 1, q1: 1, q3: 1 });
+});
+
+test("a case ends when its time is over, after one counted round at least", () => {
+  let calls = 0;
+  interleave({ slow: () => calls++ }, 100, 0);
+  expect(calls).toBe(21);
+});
