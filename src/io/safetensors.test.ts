@@ -117,6 +117,24 @@ describe("encoded tensors", () => {
     expect(() => encodeSafetensors(tensors)).toThrow(new TrisparseError(message));
   });
 
+  test("may not have a header that no reader takes: half a surrogate pair, or more than 100 MB", () => {
+    const tensor = { shape: [], data: Uint8Array.of(1) };
+    const half = /^safetensors: header: expected names and metadata of whole characters, got half a surrogate pair/;
+    expect(() => encodeSafetensors(new Map([["a\ud800", tensor]]))).toThrow(half);
+    expect(() => encodeSafetensors(new Map(), { "\udc00": "v" })).toThrow(half);
+    expect(() => encodeSafetensors(new Map(), { k: "\ude00\ud83d" })).toThrow(half);
+    const emoji = encodeSafetensors(new Map([["\ud83d\ude00", tensor]]), { k: "\\ud800" });
+    expect([...decodeSafetensors(emoji, "test").tensors.keys()]).toEqual(["😀"]);
+    const frame = '{"__metadata__":{"k":""}}'.length;
+    const longest = encodeSafetensors(new Map(), { k: "x".repeat(100_000_000 - frame) });
+    expect(longest.length).toBe(100_000_008);
+    expect(() => encodeSafetensors(new Map(), { k: "x".repeat(100_000_001 - frame) })).toThrow(
+      new TrisparseError(
+        "safetensors: header: expected at most 100000000 bytes, got 100000008. Shorten the metadata or the names.",
+      ),
+    );
+  });
+
   test("may not take the name of the metadata", () => {
     const tensors = new Map([["__metadata__", { shape: [], data: new Float32Array(1) }]]);
     expect(() => encodeSafetensors(tensors)).toThrow("expected the name of a tensor");
@@ -191,6 +209,11 @@ describe("a header", () => {
     const decoded = decodeSafetensors(encodeSafetensors(tensors, { a: '"a":{"a":' }), "test");
     expect([...decoded.tensors.keys()]).toEqual([name, "a"]);
     expect(decoded.metadata).toEqual({ a: '"a":{"a":' });
+  });
+
+  test("may have metadata of millions of escaped characters", () => {
+    const k = '"\\'.repeat(5_000_000);
+    expect(decodeSafetensors(encodeSafetensors(new Map(), { k }), "test").metadata.k === k).toBe(true);
   });
 });
 

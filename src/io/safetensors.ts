@@ -74,7 +74,7 @@ function shown(value: unknown): string {
 
 /**
  * The bytes of a file with these tensors. Throws where a shape does not hold its values, on arrays and metadata that the
- * format has no place for, and on the name of the metadata.
+ * format has no place for, on the name of the metadata, and on a header that readers refuse.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, TensorData>,
@@ -83,6 +83,12 @@ export function encodeSafetensors(
   const other = Object.keys(metadata).find((key) => typeof metadata[key] !== "string");
   if (other !== undefined) {
     throw expected("safetensors: metadata", `text for ${other}`, shown(metadata[other]), "Make it text");
+  }
+  // JSON.stringify writes half a pair as an escape, which the format's own reader refuses, and the whole file with it
+  const half = [...tensors.keys(), ...Object.entries(metadata).flat()].find((text) => /\p{Cs}/u.test(text));
+  if (half !== undefined) {
+    const got = `half a surrogate pair in ${shown(half)}`;
+    throw expected("safetensors: header", "names and metadata of whole characters", got, "Rename it");
   }
   // text, not an object: in an object a name like "1" comes first and "__proto__" is no key
   const header: string[] = Object.keys(metadata).length === 0 ? [] : [`"__metadata__":${JSON.stringify(metadata)}`];
@@ -105,6 +111,14 @@ export function encodeSafetensors(
   }
   const text = new TextEncoder().encode(`{${header.join(",")}}`);
   const length = Math.ceil(text.length / 8) * 8;
+  if (length > MAX_HEADER) {
+    throw expected(
+      "safetensors: header",
+      `at most ${MAX_HEADER} bytes`,
+      `${length}`,
+      "Shorten the metadata or the names",
+    );
+  }
   const file = new Uint8Array(8 + length + end);
   new DataView(file.buffer).setBigUint64(0, BigInt(length), true);
   file.set(text, 8);
@@ -190,15 +204,21 @@ function parseHeader(bytes: Uint8Array, fail: (what: string, got: string) => nev
   }
 }
 
-/** The first key that an object's text has twice: of these JSON.parse keeps the last and says nothing. */
+/** The first key that an object of this valid JSON has twice: of these JSON.parse keeps the last and says nothing. */
 function repeatedKey(json: string): string | undefined {
   /** The keys so far of each object that is open. */
   const open: Set<string>[] = [];
-  for (const [token, text, colon] of json.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g)) {
-    if (token === "{") open.push(new Set());
-    else if (token === "}") open.pop();
-    else if (colon !== undefined) {
-      const name = JSON.parse(text) as string;
+  for (let at = 0; at < json.length; at++) {
+    if (json[at] === "{") open.push(new Set());
+    else if (json[at] === "}") open.pop();
+    else if (json[at] === '"') {
+      const begin = at;
+      // no regular expression: on millions of escapes it runs out of stack
+      for (at++; json[at] !== '"'; at++) if (json[at] === "\\") at++;
+      let next = at + 1;
+      while (" \t\n\r".includes(json.charAt(next)) && next < json.length) next++;
+      if (json[next] !== ":") continue;
+      const name = JSON.parse(json.slice(begin, at + 1)) as string;
       const seen = open[open.length - 1];
       if (seen.has(name)) return name;
       seen.add(name);
