@@ -29,7 +29,9 @@ export function addBench(program: Command): void {
   program
     .command("bench")
     .summary("time the products of training, dense and sparse, on this machine")
-    .description("Times one product after the other, dense and sparse in turn; pruning and packing are in each call.")
+    .description(
+      "Times one product after the other, dense and sparse in turn. Pruning and packing are in each sparse call.",
+    )
     .argument("<what>", "gemm: the three products of linear layers")
     .option("--sizes <list>", "N for N x N x N, or TxIxO: rows, inputs, outputs", "1024,256x1024x1024")
     .option("--patterns <list>", "patterns, separated by commas", "2:4,2:4v2,1:4,1:4v2")

@@ -39,7 +39,7 @@ export function oneOf<T extends string>(name: string, known: readonly T[]): (tex
 
 export const threadsOption: Option = new Option(
   "--threads <count>",
-  "threads of the native kernels; the weights do not depend on it (default: the cores, at most 4)",
+  "threads of the native kernels; results do not depend on it (default: the cores, at most 4)",
 ).argParser(wholeNumber("threads", 1, 256));
 export const backendOption: Option = new Option(
   "--backend <name>",

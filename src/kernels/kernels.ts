@@ -236,41 +236,44 @@ export type KernelName = Exclude<
   "backend" | "instructionSet" | "threads" | "multiplies" | "float32" | "uint8" | "uint32" | "int32" | "float64"
 >;
 
+// Every kernel once: one that is missing here does not compile, and a test holds the order against native/kernels.def.
+const order: Record<KernelName, true> = {
+  forward: true,
+  inputGrad: true,
+  weightGrad: true,
+  forwardSparse: true,
+  inputGradSparse: true,
+  weightGradSparse: true,
+  pruneRows: true,
+  packRows: true,
+  pruneColumns: true,
+  sampleColumns: true,
+  maskedDecay: true,
+  applyMask: true,
+  add: true,
+  scale: true,
+  sumOfSquares: true,
+  columnSums: true,
+  relu: true,
+  reluBackward: true,
+  gelu: true,
+  geluBackward: true,
+  dropout: true,
+  resizeChannels: true,
+  batchNorm: true,
+  batchNormInfer: true,
+  batchNormBackward: true,
+  maxPool: true,
+  maxPoolBackward: true,
+  averagePool: true,
+  averagePoolBackward: true,
+  softmaxCrossEntropy: true,
+  sgd: true,
+  adam: true,
+};
+
 /** The names of the methods above that are kernels, in the order of native/kernels.def. */
-export const KERNEL_NAMES: readonly KernelName[] = [
-  "forward",
-  "inputGrad",
-  "weightGrad",
-  "forwardSparse",
-  "inputGradSparse",
-  "weightGradSparse",
-  "pruneRows",
-  "packRows",
-  "pruneColumns",
-  "sampleColumns",
-  "maskedDecay",
-  "applyMask",
-  "add",
-  "scale",
-  "sumOfSquares",
-  "columnSums",
-  "relu",
-  "reluBackward",
-  "gelu",
-  "geluBackward",
-  "dropout",
-  "resizeChannels",
-  "batchNorm",
-  "batchNormInfer",
-  "batchNormBackward",
-  "maxPool",
-  "maxPoolBackward",
-  "averagePool",
-  "averagePoolBackward",
-  "softmaxCrossEntropy",
-  "sgd",
-  "adam",
-];
+export const KERNEL_NAMES: readonly KernelName[] = Object.keys(order) as KernelName[];
 
 /** A kernel's name in C++: forwardSparse is forward_sparse. */
 export function nativeName(name: KernelName): string {

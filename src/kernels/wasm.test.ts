@@ -5,7 +5,7 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { buildWasm } from "../../scripts/build-wasm.ts";
 import { kernelConformance } from "./conformance.ts";
-import { KERNEL_NAMES, matrixGeometry } from "./kernels.ts";
+import { KERNEL_NAMES, matrixGeometry, nativeName } from "./kernels.ts";
 import { wasmKernels } from "./wasm.ts";
 
 kernelConformance("wasm", wasmKernels);
@@ -15,6 +15,12 @@ test("the binary in the tree is what the sources give", async () => {
   expect(kept.equals(await buildWasm())).toBe(true);
   expect(kept.length).toBeLessThan(150_000);
 }, 300_000);
+
+test("the kernels stand in the order of kernels.def, by which the module is asked for them", () => {
+  const text = readFileSync(new URL("../../native/kernels.def", import.meta.url), "utf8");
+  const names = [...text.matchAll(/^KERNEL\((\w+),/gm)].map(([, name]) => name);
+  expect(KERNEL_NAMES.map(nativeName)).toEqual(names);
+});
 
 test("every kernel is there", () => {
   const kernels = wasmKernels();

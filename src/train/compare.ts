@@ -64,7 +64,10 @@ export async function runComparison(
   const load = loadavg()[0];
   const folders = openComparison(path);
   const runs = await trainTogether(folders, data, device, observer);
-  const { method: _, ...recipe } = folders[0].recipe;
+  const { method: _, data: files, ...rest } = folders[0].recipe;
+  // where the files lay is this machine's business
+  const { dir: __, ...named } = files;
+  const recipe = { ...rest, data: named };
   const comparison: Comparison = {
     machine: machineOf(device, load),
     data: recipe.data.name,

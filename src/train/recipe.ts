@@ -32,8 +32,16 @@ const model = z.discriminatedUnion("name", [
 const schedule = z
   .strictObject({
     name: z.enum(["constant", "cosine", "step"]).default("cosine"),
-    warmup: z.number().min(0).max(0.5).default(0.05).describe("share of all steps with a linear rise"),
-    milestones: z.array(z.number().min(0).max(1)).default([0.5, 0.75]).describe("step: shares at which the rate drops"),
+    warmup: z
+      .number()
+      .min(0)
+      .max(0.5)
+      .default(0.05)
+      .describe("share of a phase with a linear rise; ASP has two phases, the others one"),
+    milestones: z
+      .array(z.number().min(0).max(1))
+      .default([0.5, 0.75])
+      .describe("step: shares of a phase at which the rate drops"),
     factor: z.number().min(0).max(1).default(0.1).describe("step: what it is multiplied by"),
   })
   .prefault({});

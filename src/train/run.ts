@@ -195,19 +195,22 @@ export function buildModel(
   }
 }
 
+/** The schedule of one phase of the run: warm-up and milestones are shares of its steps. */
 function scheduleOf({ rate, schedule }: Recipe["optimiser"], steps: number): Schedule {
   const warmup = Math.min(steps - 1, Math.round(schedule.warmup * steps));
+  const rising =
+    (after: Schedule): Schedule =>
+    (step) =>
+      step < warmup ? (rate * (step + 1)) / warmup : after(step);
   switch (schedule.name) {
     case "constant":
-      return (step) => (step < warmup ? (rate * (step + 1)) / warmup : rate);
+      return rising(() => rate);
     case "cosine":
       return warmupCosine({ rate, steps, warmup });
-    case "step":
-      return stepwise(
-        rate,
-        schedule.milestones.map((share) => Math.round(share * steps)),
-        schedule.factor,
-      );
+    case "step": {
+      const milestones = schedule.milestones.map((share) => Math.round(share * steps));
+      return rising(stepwise(rate, milestones, schedule.factor));
+    }
   }
 }
 

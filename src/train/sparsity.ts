@@ -81,6 +81,7 @@ class Site implements WeightSite, Packing {
   readonly #method: WeightMethod;
   readonly #clock: Clock;
   #version = -1;
+  #evaluated = false;
 
   constructor(source: MultiplyingWeight, pattern: Pattern, method: WeightMethod, clock: Clock) {
     this.name = source.name;
@@ -94,9 +95,15 @@ class Site implements WeightSite, Packing {
 
   current(): PackedMatrix | null {
     const { device, version } = this.weight;
-    if (this.#version !== version) {
+    // An evaluation shows the model of the step before: it must not begin a phase. The next training step packs anew,
+    // although nothing has changed, so that its time is whole.
+    const training = device.recording;
+    if (this.#version !== version || (training && this.#evaluated)) {
       this.#version = version;
-      device.timed("pack", () => this.#method.beforeForward(this, this.#clock));
+      this.#evaluated = !training;
+      const { step, steps } = this.#clock;
+      const clock = { step: training ? step : step - 1, steps };
+      device.timed("pack", () => this.#method.beforeForward(this, clock));
     }
     return this.pruned ? this.packed : null;
   }

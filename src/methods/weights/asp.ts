@@ -3,7 +3,7 @@ import type { WeightMethodEntry } from "../method.ts";
 /**
  * ASP: train dense, prune once by magnitude, train again under the frozen mask.
  * Gradient and weight are masked around the optimiser's step, because momentum and weight decay would revive pruned
- * weights. Source: NVIDIA apex, contrib/sparsity; Mishra et al. 2021, section 4.
+ * weights. Source: NVIDIA apex, contrib/sparsity; Mishra et al. 2021.
  * Differences: (1) the budget of a plain run is shared between both phases, so that methods are compared at equal steps
  * (the recipe of the paper doubles it); the learning rate's schedule starts anew at the pruning, as there.
  * (2) no limit on the sizes of layers but that groups tile the inputs (apex wants 16 inputs and 8 outputs).
@@ -12,7 +12,7 @@ export const asp: WeightMethodEntry = {
   name: "asp",
   title: "ASP",
   about: "trains dense, prunes once, trains again with the mask frozen",
-  source: "Mishra et al. 2021, section 4; NVIDIA apex contrib/sparsity",
+  source: "Mishra et al. 2021; NVIDIA apex contrib/sparsity",
   sparse: true,
   hyperParameters: {
     pruneAt: { default: 0.5, min: 0, max: 1, about: "share of all steps before the pruning" },

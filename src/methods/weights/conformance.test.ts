@@ -111,6 +111,16 @@ describe("ASP", () => {
     });
   }
 
+  test("is not begun by an evaluation right before its pruning step", () => {
+    const { model, sparsity, weight, step } = setup(named("asp"), sgd({ rate: 0.1 }));
+    for (let i = 0; i < STEPS / 2; i++) step();
+    const { device } = weight;
+    device.step(() => device.withoutGradients(() => model.forward(tensor(device, [1, 16], new Float32Array(16)))));
+    expect(sparsity.pruned).toBe(false);
+    step();
+    expect(sparsity.pruned).toBe(true);
+  });
+
   test("prunes by the magnitudes at that moment", () => {
     const { sparsity, weight, step } = setup(named("asp"), sgd({ rate: 0 }), "2:4", { pruneAt: 0 });
     const before = weight.data.slice(0, 4).map(Math.abs);

@@ -2,14 +2,16 @@ import type { WeightMethodEntry } from "../method.ts";
 
 /**
  * SR-STE: the straight-through estimator with a decay of the weights that are pruned at this step, which keeps masks
- * from flipping to and fro. Source: Zhou et al. 2021, section 4; the term is added to the gradient, as in the authors'
+ * from flipping to and fro. Source: Zhou et al. 2021; the term is added to the gradient, as in the authors'
  * code, with the mask of the forward that made it. With clipping it is added after it (Hu et al. 2024).
+ * Differences: (1) groups of a convolution run along channels; (2) a layer whose channels they do not tile and the last
+ * layer stay dense, where the paper prunes the first convolution.
  */
 export const srSte: WeightMethodEntry = {
   name: "sr-ste",
   title: "SR-STE",
   about: "STE with a decay of the pruned weights",
-  source: "Zhou et al. 2021, section 4",
+  source: "Zhou et al. 2021; aojunzz/NM-sparsity",
   sparse: true,
   hyperParameters: {
     lambda: { default: 2e-4, min: 0, max: 1, about: "strength of the decay; 0 is STE" },

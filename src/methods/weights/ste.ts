@@ -2,13 +2,15 @@ import type { WeightMethodEntry } from "../method.ts";
 
 /**
  * The straight-through estimator: the forward product uses the pruned weights, the gradient goes to all of them, the
- * mask is chosen anew at every step. Source: Bengio et al. 2013; for N:M Zhou et al. 2021, section 3.2, equation 5.
+ * mask is chosen anew at every step. Source: Bengio et al. 2013; for N:M Zhou et al. 2021.
+ * Difference: a layer whose channels groups do not tile (the first convolution of colour images) and the last layer
+ * stay dense.
  */
 export const ste: WeightMethodEntry = {
   name: "ste",
   title: "STE",
   about: "prunes anew at every step, updates all weights",
-  source: "Zhou et al. 2021, section 3",
+  source: "Bengio et al. 2013; Zhou et al. 2021",
   sparse: true,
   hyperParameters: {},
   make: () => ({ name: "ste", beforeForward: (site) => site.prune() }),
