@@ -501,7 +501,7 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
             ...[read(normal(channels)), rows, channels, 1e-5, 0.1, relu],
           ];
         },
-        // squares about a chunk's first row, which may lie far out, cancel: the variance is good to 1e-5
+        // squares about a chunk's first row, which may lie far out, cancel: the variance is good to about 1e-5
         5e-6,
       ),
     ),
