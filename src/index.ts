@@ -22,7 +22,16 @@ export { imageRange, type LabelledImages, trainingBatch } from "./data/tensors.t
 export { TrisparseError } from "./errors.ts";
 export { type DecodedTensor, decodeSafetensors, encodeSafetensors, type TensorData } from "./io/safetensors.ts";
 export type { Kernels } from "./kernels/kernels.ts";
-export type { HyperParameter, WeightMethod, WeightMethodEntry, WeightSite } from "./methods/method.ts";
+export { doublePruned } from "./methods/input-grad/double-pruned.ts";
+export type {
+  HyperParameter,
+  InputGradMethod,
+  WeightGradMethod,
+  WeightMethod,
+  WeightMethodEntry,
+  WeightSite,
+} from "./methods/method.ts";
+export { mvue } from "./methods/weight-grad/mvue.ts";
 export { asp } from "./methods/weights/asp.ts";
 export { dense } from "./methods/weights/dense.ts";
 export { weightMethods } from "./methods/weights/methods.ts";
@@ -66,15 +75,17 @@ export { chain, type Memory, type Slot, type Transform } from "./optim/transform
 export { Random } from "./random.ts";
 export { type CompactMatrix, compactBytes, decodeCompact, encodeCompact } from "./sparse/compact.ts";
 export { countKept, divergence, type Verification, verifyMask, verifyValues } from "./sparse/mask.ts";
-export { PackedMatrix } from "./sparse/packed-matrix.ts";
+export { PackedMatrix, type PackedOperand } from "./sparse/packed-matrix.ts";
+export { type Draw, PackedTranspose } from "./sparse/packed-transpose.ts";
 export { type Pattern, packedBytes, parsePattern, patternName } from "./sparse/pattern.ts";
 export type { Clocks } from "./tensor/device.ts";
 export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
+export { Dispatcher } from "./train/dispatcher.ts";
 export { type Evaluation, evaluate } from "./train/evaluate.ts";
+export type { PlannedLayer, PlannedProduct, Route, Routing } from "./train/plan.ts";
 export { parseRecipe, type Recipe, recipeSchema } from "./train/recipe.ts";
 export { Run, type StepRecord } from "./train/run.ts";
 export {
-  type PlannedLayer,
   type SparsifyOptions,
   Sparsity,
   type SparsityReport,

@@ -65,7 +65,8 @@ class Place {
   start(...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
     const child = spawn(process.execPath, ["--import", tsx, main, ...args], {
       cwd: this.folder,
-      env: { ...process.env, TRISPARSE_CACHE: this.at("cache") },
+      // what times decide is no matter for a test
+      env: { ...process.env, TRISPARSE_CACHE: this.at("cache"), TRISPARSE_ROUTE: "sparse" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const ended = new Promise<Ended>((resolve, reject) => {
@@ -200,6 +201,7 @@ describe.concurrent("train", () => {
     expect(readdirSync(place.at("o")).sort()).toEqual([
       "checkpoint.safetensors",
       "metrics.jsonl",
+      "plan.json",
       "recipe.json",
       "result.json",
       "weights.safetensors",
@@ -514,7 +516,8 @@ describe.concurrent("help", () => {
   test("is on standard output when asked for, and explains every verb and option", async () => {
     const place = new Place();
     const [all, compare] = await Promise.all([place.succeed("--help"), place.succeed("compare", "--help")]);
-    for (const verb of ["compare", "train", "resume"]) expect(all.stdout).toContain(`\n  ${verb} [options]`);
+    for (const verb of ["compare", "train", "resume", "explain", "bench"])
+      expect(all.stdout).toContain(`\n  ${verb} [options]`);
     for (const option of ["data", "methods", "pattern", "recipe", "out", "threads", "backend", "json"])
       expect(compare.stdout).toContain(`\n  --${option} <`);
     expect(all.stderr + compare.stderr).toBe("");

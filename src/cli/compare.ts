@@ -20,6 +20,9 @@ import {
   type MachineOptions,
   oneOf,
   openDevice,
+  type RouteOptions,
+  routeOption,
+  routesOf,
   threadsOption,
   wholeNumber,
 } from "./options.ts";
@@ -27,7 +30,7 @@ import { writeOutput } from "./output.ts";
 import { loadDataOf, withProgress } from "./progress.ts";
 import { asUsage, notAmong } from "./usage.ts";
 
-interface CompareOptions extends MachineOptions {
+interface CompareOptions extends MachineOptions, RouteOptions {
   readonly data?: string;
   readonly dataDir?: string;
   readonly model?: string;
@@ -71,6 +74,7 @@ export function addCompare(program: Command): void {
     )
     .option("--recipe <file>", "a recipe for everything that no option names")
     .option("--out <folder>", "a new folder for the runs (default: runs/<date and time>)")
+    .addOption(routeOption)
     .addOption(threadsOption)
     .addOption(backendOption)
     .addOption(jsonOption)
@@ -95,15 +99,17 @@ async function compare(options: CompareOptions): Promise<void> {
 /** Trains what is left and prints the result; `resume` ends here too. */
 export async function finishComparison(
   out: string,
-  { json }: MachineOptions,
+  options: MachineOptions & RouteOptions,
   data: Dataset,
   device: Device,
 ): Promise<void> {
   const names = openComparison(out).map(({ recipe: { method } }) =>
     methodText({ method: method.name, pattern: method.pattern ?? null }),
   );
-  const comparison = await withProgress(names, out, (observer) => runComparison(out, data, device, observer));
-  writeOutput(json, comparison, comparisonText(comparison.runs, comparison.machine));
+  const comparison = await withProgress(names, out, (observer) =>
+    runComparison(out, data, device, { ...observer, ...routesOf(options, device) }),
+  );
+  writeOutput(options.json, comparison, comparisonText(comparison.runs, comparison.machine));
   failUnverified(comparison.runs);
 }
 

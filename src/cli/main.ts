@@ -2,8 +2,10 @@
 /** The command line. Exit code 1: a run or a check failed; 2: the command line or a recipe was wrong. */
 import { Command, CommanderError } from "commander";
 import { TrisparseError } from "../errors.ts";
+import { version } from "../version.ts";
 import { addBench } from "./bench.ts";
 import { addCompare } from "./compare.ts";
+import { addExplain } from "./explain.ts";
 import { addResume, addTrain } from "./train.ts";
 import { commandLineError, UsageError } from "./usage.ts";
 
@@ -14,7 +16,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const program = new Command("trisparse")
   .description("Trains neural networks with N:M structured sparsity, on kernels that skip the zeros.")
-  .version("0.1.0")
+  .version(version)
   .configureOutput({ outputError: () => {} })
   .addHelpText(
     "after",
@@ -24,12 +26,13 @@ Examples:
   trisparse compare --data fashion-mnist --methods dense,sr-ste --pattern 1:4
   trisparse train recipes/digits-mlp-sr-ste.json
   trisparse resume runs/2026-11-21-184501
+  trisparse explain recipes/digits-mlp-sr-ste.json
   trisparse bench gemm --sizes 512,64x1024x1024 --threads 1
 
 trisparse <command> --help explains the options of each.`,
   );
 
-for (const add of [addCompare, addTrain, addResume, addBench]) add(program);
+for (const add of [addCompare, addTrain, addResume, addExplain, addBench]) add(program);
 for (const command of [program, ...program.commands]) {
   command.exitOverride((error) => {
     throw error.exitCode === 0 || error.code === "commander.help" ? error : commandLineError(command, error);

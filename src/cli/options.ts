@@ -3,6 +3,8 @@ import { Option } from "commander";
 import { found, obstacle } from "../io/files.ts";
 import { BACKENDS, type Backend, pick } from "../kernels/pick.ts";
 import { Device } from "../tensor/device.ts";
+import { Dispatcher } from "../train/dispatcher.ts";
+import { ROUTINGS, type Routing } from "../train/plan.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
 export interface MachineOptions {
@@ -49,6 +51,30 @@ export const jsonOption: Option = new Option(
   "--json <file>",
   "also write the results to a file as JSON; - writes only JSON, to standard output",
 );
+
+export const routeOption: Option = new Option(
+  "--route <which>",
+  "auto: what is faster here by measurement, a layer that gains nothing stays dense; sparse, dense: always (default: TRISPARSE_ROUTE, else auto)",
+).argParser(oneOf("route", ROUTINGS));
+
+export interface RouteOptions {
+  readonly route?: Routing;
+}
+
+/** How products are to be computed. On plain JavaScript, which nobody runs for its speed, nothing is measured. */
+export function routesOf({ route }: RouteOptions, { kernels }: Device): { routing: Routing; dispatcher?: Dispatcher } {
+  const routing = route ?? routeOfEnvironment() ?? (kernels.backend === "js" ? "sparse" : "auto");
+  return routing === "auto" ? { routing, dispatcher: new Dispatcher(kernels) } : { routing };
+}
+
+function routeOfEnvironment(): Routing | undefined {
+  const value = process.env.TRISPARSE_ROUTE;
+  // an empty variable counts as unset
+  if (value === undefined || value === "") return undefined;
+  const found = ROUTINGS.find((one) => one === value);
+  if (found === undefined) throw notAmong("TRISPARSE_ROUTE", "one of", ROUTINGS, value);
+  return found;
+}
 
 /** Opens the device that the options ask for, and says on stderr what was chosen. */
 export function openDevice({ threads, backend }: MachineOptions): Device {

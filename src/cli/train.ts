@@ -17,6 +17,9 @@ import {
   jsonOption,
   type MachineOptions,
   openDevice,
+  type RouteOptions,
+  routeOption,
+  routesOf,
   threadsOption,
   wholeNumber,
 } from "./options.ts";
@@ -24,7 +27,7 @@ import { writeOutput } from "./output.ts";
 import { loadDataOf, withProgress } from "./progress.ts";
 import { asUsage, usageError } from "./usage.ts";
 
-interface TrainOptions extends MachineOptions {
+interface TrainOptions extends MachineOptions, RouteOptions {
   readonly dataDir?: string;
   readonly seed?: number;
   readonly out?: string;
@@ -40,6 +43,7 @@ export function addTrain(program: Command): void {
     .option("--data-dir <folder>", "the folder of the data set's files (default: the recipe's, else fetched once)")
     .option("--seed <number>", "in place of the recipe's", wholeNumber("seed", 0))
     .option("--out <folder>", "a new folder for the run (default: runs/<date and time>)")
+    .addOption(routeOption)
     .addOption(threadsOption)
     .addOption(backendOption)
     .addOption(jsonOption)
@@ -95,12 +99,14 @@ async function resume(path: string, options: TrainOptions): Promise<void> {
   else await finishRun(folder, options, data, device);
 }
 
-async function finishRun(folder: RunFolder, { json }: MachineOptions, data: Dataset, device: Device): Promise<void> {
+async function finishRun(folder: RunFolder, options: TrainOptions, data: Dataset, device: Device): Promise<void> {
   const load = loadavg()[0];
   const { method } = folder.recipe;
   const name = methodText({ method: method.name, pattern: method.pattern ?? null });
-  const runs = await withProgress([name], folder.path, (observer) => trainTogether([folder], data, device, observer));
+  const runs = await withProgress([name], folder.path, (observer) =>
+    trainTogether([folder], data, device, { ...observer, ...routesOf(options, device) }),
+  );
   const machine = machineOf(device, load);
-  writeOutput(json, { machine, recipe: folder.recipe, runs }, comparisonText(runs, machine));
+  writeOutput(options.json, { machine, recipe: folder.recipe, runs }, comparisonText(runs, machine));
   failUnverified(runs);
 }

@@ -38,6 +38,8 @@ interface RecordFile {
 export const cifar10: DataSource = {
   name: "cifar10",
   description: "32x32 colour photographs, 10 classes (50,000 + 10,000 images, 170 MB download)",
+  shape: [32, 32, 3],
+  classes: CLASSES,
   load: async (options) => {
     const dir = options.dir ?? dirname(await fetchOnce(URL, SHA256, `cifar10/${ARCHIVE}`, options));
     const files = await recordFiles(dir);
@@ -53,7 +55,7 @@ export const cifar10: DataSource = {
     return dataset(
       {
         name: "cifar10",
-        shape: [32, 32, 3],
+        shape: cifar10.shape,
         classes: CLASSES,
         train: joinSplits(await Promise.all(train.map(readFileRecords))),
         test: joinSplits(await Promise.all(test.map(readFileRecords))),

@@ -47,6 +47,9 @@ export interface DataSource {
   readonly name: string;
   /** One line for a list of sources. */
   readonly description: string;
+  /** What its images are, known without loading them. */
+  readonly shape: Dataset["shape"];
+  readonly classes: number;
   load(options: LoadOptions): Promise<Dataset>;
 }
 

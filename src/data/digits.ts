@@ -43,6 +43,8 @@ const variety = {
 export const digits: DataSource = {
   name: "digits",
   description: "28x28 grey handwritten-looking digits, 10 classes, made on the spot (12,000 + 2,000 images)",
+  shape: [SIZE, SIZE, 1],
+  classes: 10,
   load: async (options) => makeDigits(options),
 };
 
@@ -54,9 +56,9 @@ export const digits: DataSource = {
 export function makeDigits(options: Pick<LoadOptions, "seed" | "limit"> = {}): Dataset {
   const { seed = 0, limit } = options;
   return dataset({
-    name: "digits",
-    shape: [SIZE, SIZE, 1],
-    classes: 10,
+    name: digits.name,
+    shape: digits.shape,
+    classes: digits.classes,
     train: digitSplit(seed, 0, limitedCount(TRAIN, limit?.train)),
     test: digitSplit(seed, TEST_STREAM, limitedCount(TEST, limit?.test)),
   });

@@ -73,6 +73,8 @@ export function idxImages(place: IdxPlace): DataSource {
   return {
     name: place.name,
     description: place.description,
+    shape: [28, 28, 1],
+    classes: place.classes,
     load: async (options) => {
       const paths =
         options.dir === undefined ? await download(place, options) : await findFiles(place.name, options.dir);

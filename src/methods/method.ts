@@ -1,4 +1,6 @@
-/** The contract of methods for weights: what a paper's procedure does to a weight around a training step. */
+/** The contracts of methods: what a paper's procedure does to the sparse operand of a product. */
+import type { F32 } from "../kernels/kernels.ts";
+import type { Draw, PackedTranspose } from "../sparse/packed-transpose.ts";
 
 /** A weight that multiplies, as a method sees it: [rows, k], groups along k. */
 export interface WeightSite {
@@ -59,4 +61,24 @@ export interface WeightMethodEntry {
   readonly hyperParameters: Readonly<Record<string, HyperParameter>>;
   /** Makes the method; values left out take their defaults. */
   make(values?: Readonly<Record<string, number>>): WeightMethod;
+}
+
+/** A line of the table of methods for inputGrad: packs the transpose of a weight, N:M along its outputs. */
+export interface InputGradMethod {
+  readonly name: string;
+  readonly title: string;
+  readonly about: string;
+  readonly source: string;
+  /** weight [outputs, taps, channels] as the forward product uses it, zeros included. */
+  pack(transpose: PackedTranspose, weight: F32, taps: number): void;
+}
+
+/** A line of the table of methods for weightGrad: packs the transpose of the gradient, N:M along its positions. */
+export interface WeightGradMethod {
+  readonly name: string;
+  readonly title: string;
+  readonly about: string;
+  readonly source: string;
+  /** gradient [T, outputs]. */
+  pack(transpose: PackedTranspose, gradient: F32, draw: Draw): void;
 }

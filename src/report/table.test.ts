@@ -77,7 +77,7 @@ describe("the tables of a comparison", () => {
     expect(comparisonText([{ ...sparse, speedUp: null }], machine)).not.toMatch(/speed-up/i);
     const text = comparisonText([dense], machine);
     expect(text).not.toContain("Masks");
-    expect(text).toContain("Routes: none.");
+    expect(text).toContain("Routes: none sparse.");
   });
 
   test("show what is not known as -", () => {

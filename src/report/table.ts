@@ -1,6 +1,7 @@
 /** The tables of a comparison, as text of at most 100 columns. */
 import Table from "cli-table3";
 import type { Quartiles } from "../metrics/quartiles.ts";
+import { PRODUCTS } from "../train/plan.ts";
 import type { Machine, RunResult } from "../train/together.ts";
 
 const digits = (value: number, count: number): string => (Number.isNaN(value) ? "-" : value.toFixed(count));
@@ -115,7 +116,7 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
       ["weights dense", all(({ weightBytes }) => bytesText(weightBytes.dense))],
       ["packed", all(({ weightBytes }) => bytesText(weightBytes.packed))],
     ]),
-    `Routes: ${routesText(results)}.`,
+    routesText(results),
     ...(results.every(({ verified }) => verified.length === 0)
       ? []
       : [
@@ -142,10 +143,17 @@ export function machineText({ backend, instructionSet, threads, load, cpu, cores
   ].join("\n");
 }
 
+/** Which routes the first sparse run took, in how many layers. */
 function routesText(results: readonly RunResult[]): string {
-  const sparse = results.find(({ verified }) => verified.length > 0);
-  if (sparse === undefined) return "none";
-  const { forward, inputGrad, weightGrad } = sparse.plan;
-  const word = (route: string): string => (route === "masked" ? "masked (dense arithmetic on zeros)" : route);
-  return `forward ${word(forward)}, inputGrad ${word(inputGrad)}, weightGrad ${word(weightGrad)}`;
+  const sparse = results.find(({ plan }) => Object.values(plan).some((route) => route !== "dense"));
+  if (sparse === undefined) return "Routes: none sparse.";
+  const { layers, plan } = sparse;
+  const texts = PRODUCTS.map((product) => {
+    const count = layers.filter(({ routes }) => routes[product] === plan[product]).length;
+    return `${product} ${plan[product]} in ${count}`;
+  });
+  return [
+    `Routes of ${methodText(sparse)} in its ${layers.length} layers: ${texts.join(", ")};`,
+    `the others are dense. ${Object.values(plan).includes("masked") ? "Masked: dense arithmetic on zeros." : ""}`.trim(),
+  ].join("\n");
 }

@@ -3,12 +3,32 @@ import { expected } from "../errors.ts";
 import { type F32, type Kernels, maskWords, packBlock } from "../kernels/kernels.ts";
 import { misfit, type Pattern, patternName } from "./pattern.ts";
 
+/** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */
+export interface PackedOperand {
+  readonly pattern: Pattern;
+  readonly values: F32;
+  readonly index: Uint8Array;
+}
+
+/** Throws where groups do not tile k; else the number of slots of the pack. */
+export function slotsOf(pattern: Pattern, rows: number, k: number): number {
+  const why = misfit(pattern, k);
+  if (why !== undefined) {
+    throw expected(
+      `packed ${patternName(pattern)} matrix`,
+      `a contraction dimension that is a multiple of ${pattern.m}`,
+      `${k}`,
+      "Choose another pattern or leave this layer dense",
+    );
+  }
+  return Math.ceil(rows / pattern.v) * (k / pattern.m) * pattern.n;
+}
+
 /** [rows, k], groups along k. The arrays are written in place by `prune` and `repack`. */
-export class PackedMatrix {
+export class PackedMatrix implements PackedOperand {
   readonly pattern: Pattern;
   readonly rows: number;
   readonly k: number;
-  /** Kept values and their positions within a block of K, as the sparse kernels stream them. */
   readonly values: F32;
   readonly index: Uint8Array;
   /** See mask.ts. */
@@ -18,16 +38,7 @@ export class PackedMatrix {
 
   /** Throws where k is no multiple of m. */
   constructor(kernels: Kernels, rows: number, k: number, pattern: Pattern) {
-    const why = misfit(pattern, k);
-    if (why !== undefined) {
-      throw expected(
-        `packed ${patternName(pattern)} matrix`,
-        `a contraction dimension that is a multiple of ${pattern.m}`,
-        `${k}`,
-        "Choose another pattern or leave this layer dense",
-      );
-    }
-    const slots = Math.ceil(rows / pattern.v) * (k / pattern.m) * pattern.n;
+    const slots = slotsOf(pattern, rows, k);
     this.pattern = pattern;
     this.rows = rows;
     this.k = k;

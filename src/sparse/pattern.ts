@@ -47,10 +47,10 @@ export function patternName({ n, m, v }: Pattern): string {
   return v === 1 ? `${n}:${m}` : `${n}:${m}v${v}`;
 }
 
-/** Why groups of this pattern cannot tile an axis of this length, or undefined if they can. No remainder is padded. */
-export function misfit(pattern: Pattern, axisLength: number): string | undefined {
+/** Why groups of this pattern cannot tile an axis of this length, or undefined if they can. No remainder is padded; axis: a plural. */
+export function misfit(pattern: Pattern, axisLength: number, axis = "inputs"): string | undefined {
   if (axisLength % pattern.m === 0) return undefined;
-  return `${axisLength} input${axisLength === 1 ? "" : "s"} cannot be cut into groups of ${pattern.m}`;
+  return `${axisLength} ${axisLength === 1 ? axis.slice(0, -1) : axis} cannot be cut into groups of ${pattern.m}`;
 }
 
 /** Bits of one index in the compact encoding: the position within a group. */

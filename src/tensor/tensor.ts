@@ -1,7 +1,7 @@
 /** Tensors: a shape and float32 values on a device. Parameters: tensors that are trained. */
 import { expected } from "../errors.ts";
-import type { F32 } from "../kernels/kernels.ts";
-import type { PackedMatrix } from "../sparse/packed-matrix.ts";
+import type { F32, Geometry } from "../kernels/kernels.ts";
+import type { PackedOperand } from "../sparse/packed-matrix.ts";
 import type { Device } from "./device.ts";
 
 export type Shape = readonly number[];
@@ -81,19 +81,26 @@ export interface InputGrads {
   pass(i: number): void;
 }
 
-/** The packed form of a weight, made anew when the weight has changed. Attached by a sparse method. */
-export interface Packing {
-  /** Null where the method keeps the weight dense at this moment. */
-  current(): PackedMatrix | null;
-  /** Whether the weight itself holds zeros where it is pruned: then it is its own masked copy. */
-  readonly weightIsMasked: boolean;
+/** The operands of a weight's three products while it is trained sparse; attached by train/. Null: that product is dense. */
+export interface OperandPlan {
+  /**
+   * The packed weight of y = im2col(x) w^T. Called first, once a product; the others belong to the values of that time.
+   * inputGrad: whether the gradient of x will be asked for.
+   */
+  forward(geometry: Geometry, inputGrad: boolean): PackedOperand | null;
+  /** What dense products multiply by: the weight, or a copy with zeros where it is pruned. */
+  denseWeight(): F32;
+  /** The packed transpose of the weight of dx = dy w. */
+  inputGrad(): PackedOperand | null;
+  /** The packed transpose of dy [T, O] of dw = dy^T x. */
+  weightGrad(dy: F32): PackedOperand | null;
 }
 
 /** A trained tensor. Its gradient accumulates over calls of `backward` until `zeroGrad`. */
 export class Parameter extends Tensor {
   /** Changes whenever the values do; call `touch` after writing to data. */
   version = 0;
-  packing: Packing | null = null;
+  plan: OperandPlan | null = null;
   readonly grad: F32;
   /** False: grad holds nothing yet. */
   hasGrad = false;

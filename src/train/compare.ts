@@ -8,7 +8,7 @@ import type { Device } from "../tensor/device.ts";
 import type { MethodChoice, Recipe } from "./recipe.ts";
 import { parseRecipe } from "./recipe.ts";
 import { checkVacant, RunFolder, readJson, writeJson } from "./run-folder.ts";
-import { type Machine, machineOf, type Observer, type RunResult, trainTogether } from "./together.ts";
+import { type Machine, machineOf, type RunResult, type TrainOptions, trainTogether } from "./together.ts";
 
 /** What `compare --json` writes. */
 export interface Comparison {
@@ -26,7 +26,10 @@ const FILE = "compare.json";
 /** Makes the folder of a comparison: compare.json and a run folder a method, named after it. */
 export function createComparison(path: string, recipe: Recipe, methods: readonly MethodChoice[]): void {
   checkVacant("compare", path);
-  const recipes = methods.map((method) => parseRecipe({ ...recipe, method }));
+  const dense = { inputGrad: { name: "dense" }, weightGrad: { name: "dense" } };
+  const recipes = methods.map((method) =>
+    parseRecipe({ ...recipe, method, ...(method.name === "dense" ? dense : {}) }),
+  );
   mkdirSync(path, { recursive: true });
   const names = methods.map(({ name }, i) =>
     methods.findIndex((other) => other.name === name) === i ? name : `${name}-${i}`,
@@ -59,11 +62,11 @@ export async function runComparison(
   path: string,
   data: Dataset,
   device: Device,
-  observer?: Observer,
+  options?: TrainOptions,
 ): Promise<Comparison> {
   const load = loadavg()[0];
   const folders = openComparison(path);
-  const runs = await trainTogether(folders, data, device, observer);
+  const runs = await trainTogether(folders, data, device, options);
   const { method: _, data: files, ...rest } = folders[0].recipe;
   // where the files lay is this machine's business
   const { dir: __, ...named } = files;

@@ -5,6 +5,8 @@
 import { z } from "zod";
 import { sources } from "../data/sources.ts";
 import { expected, nearest } from "../errors.ts";
+import { inputGradMethods } from "../methods/input-grad/methods.ts";
+import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { isPattern, PATTERN_FORM } from "../sparse/pattern.ts";
 
@@ -85,6 +87,23 @@ const method = z
   )
   .prefault({ name: "sr-ste" });
 
+/** One of a table of methods for a backward product, or dense. */
+const backwardProduct = (methods: readonly { readonly name: string; readonly about: string }[], about: string) =>
+  z
+    .discriminatedUnion("name", [
+      z.strictObject({ name: z.literal("dense") }),
+      ...methods.map((method) =>
+        z
+          .strictObject({
+            name: z.literal(method.name),
+            pattern: pattern.optional().describe("N:M or N:MvV; left out, that of the method for weights"),
+          })
+          .describe(method.about),
+      ),
+    ])
+    .prefault({ name: "dense" })
+    .describe(about);
+
 const recipe = z
   .strictObject({
     $schema: z.string().optional(),
@@ -100,6 +119,8 @@ const recipe = z
       .prefault({}),
     model: model.prefault({ name: "mlp" }),
     method,
+    inputGrad: backwardProduct(inputGradMethods, "the sparse operand of the input gradient"),
+    weightGrad: backwardProduct(weightGradMethods, "the sparse operand of the weight gradient"),
     optimiser,
     epochs: count.default(5),
     batch: count.default(128),
@@ -108,13 +129,23 @@ const recipe = z
   .describe("A training run of trisparse");
 
 /** A complete recipe: every default filled in. */
-export type Recipe = Omit<z.infer<typeof recipe>, "method"> & { method: MethodChoice };
+export type Recipe = Omit<z.infer<typeof recipe>, "method" | "inputGrad" | "weightGrad"> & {
+  method: MethodChoice;
+  inputGrad: BackwardChoice;
+  weightGrad: BackwardChoice;
+};
 
 /** A method with its pattern (none for dense) and its numbers. */
 export interface MethodChoice {
   readonly name: string;
   readonly pattern?: string;
   readonly [hyperParameter: string]: string | number | undefined;
+}
+
+/** A method for a backward product; "dense" for none. */
+export interface BackwardChoice {
+  readonly name: string;
+  readonly pattern?: string | undefined;
 }
 
 /** The models of the table above. */

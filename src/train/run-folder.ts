@@ -1,5 +1,5 @@
 /**
- * The folder of a run: recipe.json, metrics.jsonl (a line a step and a line an evaluation), checkpoint.safetensors,
+ * The folder of a run: recipe.json, plan.json (which routes were chosen), metrics.jsonl (a line a step and a line an evaluation), checkpoint.safetensors,
  * and at the end weights.safetensors and result.json. A process may be killed at any moment: files are replaced by
  * renaming, and `resume` cuts metrics.jsonl back to what the checkpoint knows.
  */
@@ -9,6 +9,7 @@ import { expected } from "../errors.ts";
 import { found, obstacle, readFile, writeFileAtomically } from "../io/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
 import type { Evaluation } from "./evaluate.ts";
+import type { PlannedLayer } from "./plan.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { Run, StepRecord } from "./run.ts";
 
@@ -80,6 +81,20 @@ export class RunFolder {
 
   #file(name: string): string {
     return join(this.path, name);
+  }
+
+  /** The plan that this run began with; undefined before its beginning. */
+  get plan(): readonly PlannedLayer[] | undefined {
+    const file = this.#file("plan.json");
+    if (!existsSync(file)) return undefined;
+    const plan = readJson("plan", file);
+    const isPlan = Array.isArray(plan) && plan.every((layer) => typeof layer?.routes?.forward === "string");
+    if (isPlan) return plan as readonly PlannedLayer[];
+    throw expected(file, "a plan as train wrote it", "something else", "Copy it back, or begin the run anew");
+  }
+
+  set plan(layers: readonly PlannedLayer[]) {
+    writeJson(this.#file("plan.json"), layers);
   }
 
   recordStep(record: StepRecord): void {

@@ -9,6 +9,8 @@ import { Batches, flipAndCrop } from "../data/batches.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { trainingBatch } from "../data/tensors.ts";
 import { expected } from "../errors.ts";
+import { inputGradMethods } from "../methods/input-grad/methods.ts";
+import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { lenet } from "../nn/models/lenet.ts";
@@ -22,11 +24,14 @@ import { phased, type Schedule, stepwise, warmupCosine } from "../optim/schedule
 import { sgd } from "../optim/sgd.ts";
 import { chain, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
-import { parsePattern } from "../sparse/pattern.ts";
+import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
+import { multiplyingWeights, traceProducts } from "./layers.ts";
+import { type Operands, type PlannedLayer, planLayers, type Routing } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
-import { type PlannedLayer, planLayers, Sparsity } from "./sparsity.ts";
+import { requireSparse, Sparsity } from "./sparsity.ts";
 
 /** What one step did; milliseconds. */
 export interface StepRecord {
@@ -40,6 +45,16 @@ export interface StepRecord {
   readonly flips: number;
 }
 
+/** How a run's products are computed. */
+export interface RunOptions {
+  /** Default "sparse". "auto" needs a dispatcher. */
+  readonly routing?: Routing | undefined;
+  /** Where times come from. */
+  readonly dispatcher?: Dispatcher | undefined;
+  /** A plan made before, in place of a new one: routes decide the last bits of results. */
+  readonly plan?: readonly PlannedLayer[] | undefined;
+}
+
 /** Arrays by name: what a checkpoint holds. */
 export type RunState = Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array | Float64Array }>;
 
@@ -50,7 +65,9 @@ export class Run {
   readonly recipe: Recipe;
   readonly device: Device;
   readonly model: Module;
+  /** Null where all products are dense. */
   readonly sparsity: Sparsity | null;
+  readonly plan: readonly PlannedLayer[];
   readonly batches: Batches;
   /** Steps of the whole run. */
   readonly steps: number;
@@ -59,7 +76,7 @@ export class Run {
   readonly #data: Dataset;
   readonly #optimizer: Optimizer;
 
-  constructor(recipe: Recipe, data: Dataset, device: Device) {
+  constructor(recipe: Recipe, data: Dataset, device: Device, options: RunOptions = {}) {
     this.recipe = recipe;
     this.device = device;
     this.#data = data;
@@ -68,10 +85,15 @@ export class Run {
     this.steps = recipe.epochs * this.batches.stepsPerEpoch;
     this.model = buildModel(recipe.model, data, { device, random: new Random(seed, INIT_STREAM) });
 
-    const { name, pattern, ...numbers } = recipe.method;
+    const { name, pattern: _, ...numbers } = recipe.method;
     const entry = weightMethods.find((method) => method.name === name)!;
     const method = entry.make(numbers as Record<string, number>);
-    this.sparsity = entry.sparse ? new Sparsity(this.model, method, parsePattern(pattern ?? "2:4"), this.steps) : null;
+    const operands = operandsOf(recipe);
+    this.plan = options.plan ?? planRun(recipe, this.model, data.shape, options);
+    const asked = Object.values(operands).some((operand) => operand !== null);
+    this.sparsity = asked
+      ? new Sparsity(this.model, entry.sparse ? method : null, operands, this.plan, { steps: this.steps, seed })
+      : null;
     const rate = phased(this.steps, method.restarts?.(this.steps) ?? [], (length) =>
       scheduleOf(recipe.optimiser, length),
     );
@@ -83,19 +105,6 @@ export class Run {
 
   get done(): boolean {
     return this.step >= this.steps;
-  }
-
-  /** The plan in words, for reports; of the dense run too. */
-  get plan(): readonly PlannedLayer[] {
-    return (
-      this.sparsity?.layers ??
-      planLayers(this.model, { n: 1, m: 1, v: 1 }).map((layer) => ({
-        ...layer,
-        pattern: null,
-        routes: { forward: "dense", inputGrad: "dense", weightGrad: "dense" },
-        reason: "method dense",
-      }))
-    );
   }
 
   /** Takes one step. Throws on a loss that is not finite; the weights then are what made it. */
@@ -174,6 +183,40 @@ export class Run {
     this.#optimizer.steps = step;
     this.step = step;
   }
+}
+
+/** The plan of a recipe for its model and images of this shape. Throws where what it asks for fits no layer. */
+export function planRun(
+  recipe: Recipe,
+  model: Module,
+  shape: Dataset["shape"],
+  { routing = "sparse", dispatcher }: RunOptions,
+): PlannedLayer[] {
+  const operands = operandsOf(recipe);
+  const weights = multiplyingWeights(model);
+  if (Object.values(operands).every((operand) => operand === null)) return planLayers(weights, operands);
+  const products = traceProducts(model, shape, recipe.batch);
+  const plan = planLayers(weights, operands, {
+    routing,
+    products,
+    ...(dispatcher === undefined ? {} : { dispatcher }),
+  });
+  const { name, pattern } = recipe.method;
+  requireSparse(plan, pattern === undefined ? `method ${name}` : `pattern ${pattern}`);
+  return plan;
+}
+
+/** What a recipe asks to be sparse. */
+function operandsOf({ method, inputGrad, weightGrad }: Recipe): Operands {
+  const { sparse } = weightMethods.find(({ name }) => name === method.name)!;
+  const pattern = (own: string | undefined): Pattern => parsePattern(own ?? method.pattern ?? "2:4");
+  const ofInputGrad = inputGradMethods.find(({ name }) => name === inputGrad.name);
+  const ofWeightGrad = weightGradMethods.find(({ name }) => name === weightGrad.name);
+  return {
+    forward: sparse ? { method: method.name, pattern: pattern(method.pattern) } : null,
+    inputGrad: ofInputGrad === undefined ? null : { method: ofInputGrad, pattern: pattern(inputGrad.pattern) },
+    weightGrad: ofWeightGrad === undefined ? null : { method: ofWeightGrad, pattern: pattern(weightGrad.pattern) },
+  };
 }
 
 /** The model of a recipe for images of a data set. */

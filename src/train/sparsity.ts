@@ -1,147 +1,18 @@
 /**
- * Where layers and methods meet: which weights of a model become N:M, and the state of each while it is trained.
- * Layers know "a weight that multiplies", methods know sites; neither knows the other.
+ * Where layers and methods meet: the state of a model's sparse products while it is trained. Layers know "a weight that
+ * multiplies" and its operand plan, methods know sites; neither knows the other.
  */
 import { expected } from "../errors.ts";
-import type { Clock, WeightMethod, WeightSite } from "../methods/method.ts";
-import { MaskHistory } from "../metrics/mask-history.ts";
-import { Conv2d } from "../nn/conv2d.ts";
-import { Linear } from "../nn/linear.ts";
+import type { InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
 import type { Module } from "../nn/module.ts";
 import type { Slot, Transform } from "../optim/transform.ts";
 import { compactBytes, encodeCompact } from "../sparse/compact.ts";
 import { type Verification, verifyValues } from "../sparse/mask.ts";
-import { PackedMatrix } from "../sparse/packed-matrix.ts";
-import { misfit, type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
-import type { Packing, Parameter } from "../tensor/tensor.ts";
-
-/** How a product is computed; "masked": dense arithmetic on zeros, never reported as a speed-up of its own. */
-export type Route = "dense" | "sparse" | "masked";
-
-/** What was decided for one layer. */
-export interface PlannedLayer {
-  /** Path of the weight, e.g. "fc1.weight". */
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** Null: the layer stays dense. */
-  readonly pattern: string | null;
-  /** What the groups run along: "inputs" or "channels". */
-  readonly axis: string;
-  readonly routes: { readonly forward: Route; readonly inputGrad: Route; readonly weightGrad: Route };
-  readonly reason: string;
-}
-
-/** A weight with its rows, contraction dimension and the axis that groups run along. */
-interface MultiplyingWeight {
-  readonly name: string;
-  readonly weight: Parameter;
-  readonly rows: number;
-  readonly k: number;
-  readonly axis: string;
-  readonly axisLength: number;
-}
-
-function multiplyingWeights(model: Module): MultiplyingWeight[] {
-  const found: MultiplyingWeight[] = [];
-  for (const [path, module] of model.modules()) {
-    if (!(module instanceof Linear || module instanceof Conv2d)) continue;
-    const { weight } = module;
-    const [rows] = weight.shape;
-    const axisLength = weight.shape[weight.shape.length - 1];
-    const axis = module instanceof Linear ? "inputs" : "channels";
-    const name = path === "" ? "weight" : `${path}.weight`;
-    found.push({ name, weight, rows, k: weight.size / rows, axis, axisLength });
-  }
-  return found;
-}
-
-const DENSE_ROUTES = { forward: "dense", inputGrad: "dense", weightGrad: "dense" } as const;
-const SPARSE_ROUTES = { forward: "sparse", inputGrad: "masked", weightGrad: "dense" } as const;
-
-/** Decides for every weight that multiplies; the last one, the classifier, stays dense, as in the papers. */
-export function planLayers(model: Module, pattern: Pattern): PlannedLayer[] {
-  const weights = multiplyingWeights(model);
-  return weights.map(({ name, weight, axis, axisLength }, i) => {
-    const why = i === weights.length - 1 ? "the last layer stays dense" : misfit(pattern, axisLength);
-    const base = { name, shape: weight.shape, axis };
-    if (why !== undefined) return { ...base, pattern: null, routes: DENSE_ROUTES, reason: why };
-    const groups = `groups of ${pattern.m} along ${axis}`;
-    return { ...base, pattern: patternName(pattern), routes: SPARSE_ROUTES, reason: groups };
-  });
-}
-
-/** One sparse weight. */
-class Site implements WeightSite, Packing {
-  readonly name: string;
-  readonly weight: Parameter;
-  readonly packed: PackedMatrix;
-  readonly history: MaskHistory;
-  pruned = false;
-  weightIsMasked = false;
-  readonly #method: WeightMethod;
-  readonly #clock: Clock;
-  #version = -1;
-  #evaluated = false;
-
-  constructor(source: MultiplyingWeight, pattern: Pattern, method: WeightMethod, clock: Clock) {
-    this.name = source.name;
-    this.weight = source.weight;
-    this.packed = new PackedMatrix(source.weight.device.kernels, source.rows, source.k, pattern);
-    this.history = new MaskHistory(source.weight.size);
-    this.#method = method;
-    this.#clock = clock;
-    source.weight.packing = this;
-  }
-
-  current(): PackedMatrix | null {
-    const { device, version } = this.weight;
-    // An evaluation shows the model of the step before: it must not begin a phase. The next training step packs anew,
-    // although nothing has changed, so that its time is whole.
-    const training = device.recording;
-    if (this.#version !== version || (training && this.#evaluated)) {
-      this.#version = version;
-      this.#evaluated = !training;
-      const { step, steps } = this.#clock;
-      const clock = { step: training ? step : step - 1, steps };
-      device.timed("pack", () => this.#method.beforeForward(this, clock));
-    }
-    return this.pruned ? this.packed : null;
-  }
-
-  prune(): void {
-    this.packed.prune(this.weight.data);
-    this.pruned = true;
-    this.weightIsMasked = false;
-  }
-
-  repack(): void {
-    this.packed.repack(this.weight.data);
-  }
-
-  /** A copy of what the products multiply by: unpacked from the pack itself where the weight is sparse. */
-  effective(): Float32Array {
-    if (this.current() === null) return this.weight.data.slice();
-    const w = new Float32Array(this.weight.size);
-    this.packed.unpackInto(w);
-    return w;
-  }
-
-  decayPruned(lambda: number): void {
-    const { rows, k, mask } = this.packed;
-    this.weight.device.kernels.maskedDecay(this.weight.grad, this.weight.data, mask, rows, k, lambda);
-  }
-
-  maskGradient(): void {
-    const { rows, k, mask } = this.packed;
-    this.weight.device.kernels.applyMask(this.weight.grad, mask, rows, k);
-  }
-
-  maskWeight(): void {
-    const { rows, k, mask } = this.packed;
-    this.weight.device.kernels.applyMask(this.weight.data, mask, rows, k);
-    this.weightIsMasked = true;
-  }
-}
+import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
+import { LayerOperands } from "./layer-operands.ts";
+import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
+import { type Operands, type PlannedLayer, PRODUCTS, planLayers } from "./plan.ts";
+import { Site } from "./site.ts";
 
 /** What was found in the weights that a layer multiplies by. */
 export interface VerifiedLayer {
@@ -174,34 +45,49 @@ export interface SparsifyOptions {
   readonly pattern: string;
   /** Steps of the whole run: methods with phases count in shares of it. */
   readonly steps: number;
+  /** Makes inputGrad sparse too; its pattern is the weight's unless another is given. */
+  readonly inputGrad?: InputGradMethod | undefined;
+  readonly inputGradPattern?: string | undefined;
+  /** The same for weightGrad. */
+  readonly weightGrad?: WeightGradMethod | undefined;
+  readonly weightGradPattern?: string | undefined;
+  /** Of samples of gradients. Default 1. */
+  readonly seed?: number | undefined;
 }
 
-/** A model's weights under one method. Made by `sparsify`. */
+/** The sparse products of a model in training. Made by `sparsify`, or by a run. */
 export class Sparsity {
-  readonly method: WeightMethod;
+  readonly method: WeightMethod | null;
   readonly layers: readonly PlannedLayer[];
   readonly #sites: readonly Site[];
   readonly #clock: { step: number; readonly steps: number };
   readonly #weights: readonly MultiplyingWeight[];
 
-  constructor(model: Module, method: WeightMethod, pattern: Pattern, steps: number) {
+  /** method: of the weights, null where they stay dense; layers: the plan for this model and these operands. */
+  constructor(
+    model: Module,
+    method: WeightMethod | null,
+    operands: Operands,
+    layers: readonly PlannedLayer[],
+    { steps, seed }: { readonly steps: number; readonly seed: number },
+  ) {
     this.method = method;
-    this.layers = planLayers(model, pattern);
-    this.#clock = { step: 0, steps };
+    this.layers = layers;
+    const clock = { step: 0, steps };
+    this.#clock = clock;
     this.#weights = multiplyingWeights(model);
-    const sparse = new Set(this.layers.filter((layer) => layer.pattern !== null).map(({ name }) => name));
-    if (sparse.size === 0) {
-      const reasons = this.layers.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-      throw expected(
-        `pattern ${patternName(pattern)}`,
-        "at least one layer that it fits",
-        reasons === "" ? "a model without products" : reasons,
-        "Choose another pattern, or layer widths that are multiples of its M",
-      );
-    }
-    this.#sites = this.#weights
-      .filter(({ name }) => sparse.has(name))
-      .map((weight) => new Site(weight, pattern, method, this.#clock));
+    const sites: Site[] = [];
+    this.#weights.forEach((source, layer) => {
+      const { pattern, routes } = layers[layer];
+      const site =
+        pattern === null || operands.forward === null || method === null
+          ? null
+          : new Site(source, operands.forward.pattern, method, clock);
+      if (site !== null) sites.push(site);
+      if (site === null && routes.weightGrad !== "sparse") return;
+      source.weight.plan = new LayerOperands(source, routes, operands, site, clock, { seed, layer });
+    });
+    this.#sites = sites;
   }
 
   /** Wraps the transform that applies the step, so that the method acts right before and after it. */
@@ -212,9 +98,9 @@ export class Sparsity {
         this.#clock.step = step;
         const trained = new Set(slots.map(({ parameter }) => parameter));
         const sites = this.#sites.filter(({ weight }) => trained.has(weight));
-        for (const site of sites) this.method.onGradient?.(site, this.#clock);
+        for (const site of sites) this.method?.onGradient?.(site, this.#clock);
         optimiser.update(slots, step);
-        for (const site of sites) this.method.afterStep?.(site, this.#clock);
+        for (const site of sites) this.method?.afterStep?.(site, this.#clock);
         this.#clock.step = step + 1;
       },
     };
@@ -322,7 +208,33 @@ export class Sparsity {
   }
 }
 
-/** Puts a model's weights under a method. Call once a model, before training. */
-export function sparsify(model: Module, method: WeightMethod, { pattern, steps }: SparsifyOptions): Sparsity {
-  return new Sparsity(model, method, parsePattern(pattern), steps);
+/** Throws unless the plan makes some product sparse, naming each layer's reason. */
+export function requireSparse(layers: readonly PlannedLayer[], what: string): void {
+  const asked = layers.some(({ products }) => PRODUCTS.some((product) => products[product].operand !== null));
+  if (asked) return;
+  const reasons = layers.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
+  throw expected(
+    what,
+    "at least one layer that it fits",
+    reasons === "" ? "a model without products" : reasons,
+    "Choose another pattern, or layer widths that are multiples of its M",
+  );
+}
+
+/**
+ * Puts a model's products under methods, by the sparse routes. Call once a model, before training.
+ * method: of the weights, null where they stay dense.
+ */
+export function sparsify(model: Module, method: WeightMethod | null, options: SparsifyOptions): Sparsity {
+  const { steps, seed = 1, inputGrad, weightGrad } = options;
+  const pattern = parsePattern(options.pattern);
+  const patternOr = (text: string | undefined): Pattern => (text === undefined ? pattern : parsePattern(text));
+  const operands: Operands = {
+    forward: method === null ? null : { method: method.name, pattern },
+    inputGrad: inputGrad === undefined ? null : { method: inputGrad, pattern: patternOr(options.inputGradPattern) },
+    weightGrad: weightGrad === undefined ? null : { method: weightGrad, pattern: patternOr(options.weightGradPattern) },
+  };
+  const layers = planLayers(multiplyingWeights(model), operands);
+  requireSparse(layers, `pattern ${patternName(pattern)}`);
+  return new Sparsity(model, method, operands, layers, { steps, seed });
 }

@@ -6,16 +6,17 @@ import { cpus, loadavg } from "node:os";
 import type { Dataset } from "../data/dataset.ts";
 import { type Quartiles, quartiles } from "../metrics/quartiles.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
-import { Run, type StepRecord } from "./run.ts";
+import type { PlannedLayer, PRODUCTS, Route } from "./plan.ts";
+import { Run, type RunOptions, type StepRecord } from "./run.ts";
 import type { EpochRecord, RunFolder } from "./run-folder.ts";
-import type { PlannedLayer, VerifiedLayer } from "./sparsity.ts";
+import type { VerifiedLayer } from "./sparsity.ts";
 
 /** What one run came to; times in milliseconds unless they say seconds. */
 export interface RunResult {
   readonly method: string;
   readonly pattern: string | null;
   readonly layers: readonly PlannedLayer[];
-  /** The products of the sparse layers. */
+  /** By product: sparse where any layer's is, else masked where any is. */
   readonly plan: PlannedLayer["routes"];
   readonly accuracy: number;
   readonly loss: number;
@@ -66,6 +67,9 @@ export interface Observer {
   onEpoch?(run: number, record: EpochRecord): void;
 }
 
+/** How runs are trained that have not begun yet, and who is told. */
+export interface TrainOptions extends Observer, Pick<RunOptions, "routing" | "dispatcher"> {}
+
 /** Seconds of training between two checkpoints within an epoch. */
 const CHECKPOINT_SECONDS = 30;
 
@@ -74,15 +78,17 @@ export async function trainTogether(
   folders: readonly RunFolder[],
   data: Dataset,
   device: Device,
-  observer: Observer = {},
+  options: TrainOptions = {},
 ): Promise<RunResult[]> {
   const runs = folders.map((folder) => {
-    const run = new Run(folder.recipe, data, device);
+    const run = new Run(folder.recipe, data, device, { ...options, plan: folder.plan });
     folder.resume(run);
     return run;
   });
   runs.forEach((run, i) => {
-    if (run.step === 0) folders[i].checkpoint(run);
+    if (run.step > 0) return;
+    folders[i].plan = run.plan;
+    folders[i].checkpoint(run);
   });
   let saved = performance.now();
   while (runs.some((run) => !run.done)) {
@@ -92,7 +98,7 @@ export async function trainTogether(
       if (run.step !== step || run.done) return;
       const record = run.advance();
       folders[i].recordStep(record);
-      observer.onStep?.(i, record, run.steps);
+      options.onStep?.(i, record, run.steps);
     });
     const late = performance.now() - saved > CHECKPOINT_SECONDS * 1000;
     runs.forEach((run, i) => {
@@ -101,7 +107,7 @@ export async function trainTogether(
       if (run.step % stepsPerEpoch === 0) {
         const epoch = { epoch: run.step / stepsPerEpoch, step: run.step, test: run.evaluate() };
         folders[i].recordEpoch(epoch);
-        observer.onEpoch?.(i, epoch);
+        options.onEpoch?.(i, epoch);
       } else if (!late) return;
       folders[i].checkpoint(run);
     });
@@ -117,9 +123,17 @@ export async function trainTogether(
   return results;
 }
 
+function summaryOf(layers: readonly PlannedLayer[]): PlannedLayer["routes"] {
+  const route = (product: (typeof PRODUCTS)[number]): Route =>
+    (["sparse", "masked"] as const).find((one) => layers.some(({ routes }) => routes[product] === one)) ?? "dense";
+  return { forward: route("forward"), inputGrad: route("inputGrad"), weightGrad: route("weightGrad") };
+}
+
 function summarise(run: Run, folder: RunFolder, dense: RunFolder | undefined): RunResult {
   const { recipe, sparsity } = run;
-  const counted = sparsity === null ? folder.steps : folder.steps.filter(({ pruned }) => pruned);
+  const sparseSteps = folder.steps.filter(({ pruned }) => pruned);
+  // none where no weight is sparse: dense, or a plan that left all of them dense
+  const counted = sparseSteps.length === 0 ? folder.steps : sparseSteps;
   const median = (of: (record: StepRecord) => number): number => quartiles(counted.map(of)).median;
   const { test } = folder.epochs[folder.epochs.length - 1];
   const report = sparsity?.report();
@@ -128,7 +142,7 @@ function summarise(run: Run, folder: RunFolder, dense: RunFolder | undefined): R
     method: recipe.method.name,
     pattern: recipe.method.pattern ?? null,
     layers: run.plan,
-    plan: (run.plan.find(({ pattern }) => pattern !== null) ?? run.plan[0]).routes,
+    plan: summaryOf(run.plan),
     accuracy: test.accuracy,
     loss: test.loss,
     seconds: folder.steps.reduce((sum, { ms }) => sum + ms, 0) / 1000,

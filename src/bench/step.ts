@@ -1,0 +1,111 @@
+/** Whole training steps, dense and sparse, with everything in them: batch, forward, loss, backward, pruning, update. */
+import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
+import { backward } from "../autograd/tape.ts";
+import type { Kernels } from "../kernels/kernels.ts";
+import { doublePruned } from "../methods/input-grad/double-pruned.ts";
+import { mvue } from "../methods/weight-grad/mvue.ts";
+import { srSte } from "../methods/weights/sr-ste.ts";
+import { cnn } from "../nn/models/cnn.ts";
+import { mlp } from "../nn/models/mlp.ts";
+import type { Birth, Module } from "../nn/module.ts";
+import { adamW } from "../optim/adamw.ts";
+import { Optimizer } from "../optim/optimizer.ts";
+import { Random } from "../random.ts";
+import { type Pattern, patternName } from "../sparse/pattern.ts";
+import { Device } from "../tensor/device.ts";
+import { type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
+import { sparsify } from "../train/sparsity.ts";
+import { interleave } from "./interleave.ts";
+
+/** A model with the batch it is timed at. */
+export interface StepModel {
+  readonly batch: number;
+  readonly shape: Shape;
+  build(birth: Birth): Module;
+}
+
+export const STEP_MODELS: Readonly<Record<string, StepModel>> = {
+  mlp: { batch: 256, shape: [28, 28, 1], build: (birth) => mlp([784, 1024, 1024, 10], birth) },
+  cnn: { batch: 64, shape: [32, 32, 3], build: (birth) => cnn(3, [32, 64, 128], 10, birth) },
+};
+
+/** What is sparse: SR-STE weights in forward; with "all" double-pruned weights in inputGrad and MVUE samples in weightGrad. */
+export const STEP_PLANS = ["weights", "all"] as const;
+export type StepPlan = (typeof STEP_PLANS)[number];
+
+/** A line of `bench step --json`; milliseconds are medians. */
+export interface StepCase {
+  readonly model: string;
+  readonly batch: number;
+  readonly plan: StepPlan;
+  readonly pattern: string;
+  readonly threads: number;
+  readonly backend: string;
+  readonly denseMs: number;
+  readonly sparseMs: number;
+  /** Dense / sparse, median of the rounds, with its quartiles. */
+  readonly ratio: number;
+  readonly ratioQuartiles: readonly [number, number];
+}
+
+export interface StepOptions {
+  readonly plans: readonly StepPlan[];
+  readonly patterns: readonly Pattern[];
+  /** In place of the model's own. */
+  readonly batch?: number | undefined;
+  /** Default 20. */
+  readonly rounds?: number | undefined;
+  /** At most this long. Default 20. */
+  readonly seconds?: number | undefined;
+}
+
+/** Times one model's steps with AdamW, dense and under each plan and pattern in turn. */
+export function benchStep(kernels: Kernels, name: string, options: StepOptions): StepCase[] {
+  const model = STEP_MODELS[name];
+  const { plans, patterns, batch = model.batch, rounds = 20, seconds = 20 } = options;
+  const cases = plans.flatMap((plan) => patterns.map((pattern) => ({ plan, pattern })));
+  const variants = Object.fromEntries([
+    ["dense", stepOf(kernels, model, batch, null)],
+    ...cases.map((one, i) => [String(i), stepOf(kernels, model, batch, one)] as const),
+  ]);
+  const [dense, ...sparse] = interleave(variants, rounds, seconds);
+  const { threads, backend } = kernels;
+  return sparse.map(({ ms, ratio }, i) => ({
+    ...{ model: name, batch, plan: cases[i].plan, pattern: patternName(cases[i].pattern), threads, backend },
+    ...{ denseMs: dense.ms.median, sparseMs: ms.median },
+    ...{ ratio: ratio.median, ratioQuartiles: [ratio.q1, ratio.q3] as const },
+  }));
+}
+
+/** A function that takes one step of a fresh model, on one batch of random images. */
+export function stepOf(
+  kernels: Kernels,
+  { shape, build }: StepModel,
+  batch: number,
+  sparse: { readonly plan: StepPlan; readonly pattern: Pattern } | null,
+): () => void {
+  const device = new Device(kernels);
+  const random = new Random(1);
+  const model = build({ device, random });
+  const optimiser = adamW({ rate: 1e-3 });
+  const all = sparse?.plan === "all" ? { inputGrad: doublePruned, weightGrad: mvue } : {};
+  const applied =
+    sparse === null
+      ? optimiser
+      : sparsify(model, srSte.make(), { pattern: patternName(sparse.pattern), steps: 1e9, ...all }).around(optimiser);
+  const optimizer = new Optimizer(model, applied);
+  const images = Float32Array.from({ length: batch * sizeOf(shape) }, () => random.normal());
+  const labels = kernels.int32(batch);
+  labels.forEach((_, i) => {
+    labels[i] = i % 10;
+  });
+  return () =>
+    device.step(() => {
+      const x = device.buffer(images.length);
+      x.set(images);
+      const loss = crossEntropy(model.forward(new Tensor(device, [batch, ...shape], x)), labels);
+      optimizer.zeroGrad();
+      backward(loss);
+      optimizer.step();
+    });
+}

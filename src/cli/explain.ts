@@ -1,0 +1,53 @@
+/** `trisparse explain RECIPE`: what would be sparse, by which route, and why. */
+import { loadavg } from "node:os";
+import type { Command } from "commander";
+import { sources } from "../data/sources.ts";
+import { Random } from "../random.ts";
+import { planText } from "../report/plan-table.ts";
+import { Dispatcher } from "../train/dispatcher.ts";
+import { parseRecipe } from "../train/recipe.ts";
+import { buildModel, planRun } from "../train/run.ts";
+import { readJson } from "../train/run-folder.ts";
+import { machineOf } from "../train/together.ts";
+import {
+  backendOption,
+  checkJson,
+  jsonOption,
+  type MachineOptions,
+  openDevice,
+  type RouteOptions,
+  routeOption,
+  threadsOption,
+} from "./options.ts";
+import { writeOutput } from "./output.ts";
+import { asUsage } from "./usage.ts";
+
+export function addExplain(program: Command): void {
+  program
+    .command("explain <recipe>")
+    .summary("what a recipe makes sparse in each layer, by which route, and why")
+    .description(
+      "Times each product of each layer, dense and sparse, at the recipe's shapes on this machine, and shows what " +
+        "training would choose. Needs no data. Times are kept in the cache folder (TRISPARSE_CACHE).",
+    )
+    .addOption(routeOption)
+    .addOption(threadsOption)
+    .addOption(backendOption)
+    .addOption(jsonOption)
+    .action(explain);
+}
+
+function explain(file: string, options: MachineOptions & RouteOptions): void {
+  const recipe = asUsage(() => parseRecipe(readJson("recipe", file), file));
+  checkJson(options);
+  const load = loadavg()[0];
+  const device = openDevice(options);
+  const source = sources[recipe.data.name];
+  const model = buildModel(recipe.model, source, { device, random: new Random(recipe.seed) });
+  const { route: routing = "auto" } = options;
+  const layers = asUsage(() =>
+    planRun(recipe, model, source.shape, { routing, dispatcher: new Dispatcher(device.kernels) }),
+  );
+  const machine = machineOf(device, load);
+  writeOutput(options.json, { machine, recipe, layers }, planText(layers, machine));
+}

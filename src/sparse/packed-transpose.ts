@@ -1,0 +1,44 @@
+/** The pack of a transpose, made from the matrix as it lies: what inputGradSparse and weightGradSparse take. */
+import type { F32, Kernels } from "../kernels/kernels.ts";
+import { type PackedOperand, slotsOf } from "./packed-matrix.ts";
+import type { Pattern } from "./pattern.ts";
+
+/** Names a draw: the same numbers give the same sample on every backend. */
+export interface Draw {
+  readonly seed: number;
+  readonly layer: number;
+  readonly step: number;
+}
+
+/** The transpose, [rows, k], of a matrix with k rows; groups along k. The arrays are written in place. */
+export class PackedTranspose implements PackedOperand {
+  readonly pattern: Pattern;
+  readonly rows: number;
+  readonly k: number;
+  readonly values: F32;
+  readonly index: Uint8Array;
+  readonly #kernels: Kernels;
+
+  /** Throws where k is no multiple of m. */
+  constructor(kernels: Kernels, rows: number, k: number, pattern: Pattern) {
+    const slots = slotsOf(pattern, rows, k);
+    this.pattern = pattern;
+    this.rows = rows;
+    this.k = k;
+    this.values = kernels.float32(slots * pattern.v);
+    this.index = kernels.uint8(slots);
+    this.#kernels = kernels;
+  }
+
+  /** Keeps the largest by magnitude of w [k / taps, taps, rows] (ties keep the lower index). */
+  prune(w: F32, taps: number): void {
+    const { n, m, v } = this.pattern;
+    this.#kernels.pruneColumns(this.values, this.index, w, this.rows, this.k, taps, n, m, v);
+  }
+
+  /** Keeps an unbiased sample of minimum variance of g [k, rows]. */
+  sample(g: F32, { seed, layer, step }: Draw): void {
+    const { n, m, v } = this.pattern;
+    this.#kernels.sampleColumns(this.values, this.index, g, this.rows, this.k, n, m, v, seed, layer, step);
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * Times the products of a layer on this machine, dense and sparse, at the layer's real shapes, and remembers the times
+ * on disk: what the choice of routes rests on.
+ */
+import { statSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { cacheFolder } from "../data/download.ts";
+import { readFile, writeFileAtomically } from "../io/files.ts";
+import { type F32, type Geometry, type Kernels, nativeName } from "../kernels/kernels.ts";
+import { addonPath } from "../kernels/native.ts";
+import { quartiles } from "../metrics/quartiles.ts";
+import { PackedMatrix } from "../sparse/packed-matrix.ts";
+import { PackedTranspose } from "../sparse/packed-transpose.ts";
+import { type Pattern, patternName } from "../sparse/pattern.ts";
+import { version } from "../version.ts";
+
+export type Product = "forward" | "inputGrad" | "weightGrad";
+
+/** Milliseconds of one product, medians of calls in turn. */
+export interface ProductTimes {
+  readonly dense: number;
+  /** Pruning or sampling and packing in it. */
+  readonly sparse: number;
+  /** Dense arithmetic on the weight with zeros, the pruning in it; equals dense where the operand is no weight. */
+  readonly masked: number;
+}
+
+const ROUNDS = 5;
+/** Enough for a stable median of what takes longer: then fewer rounds. */
+const BUDGET_MS = 60;
+const FORMAT = 1;
+
+export class Dispatcher {
+  readonly #kernels: Kernels;
+  readonly #path: string | null;
+  readonly #place: string;
+  #known: Map<string, ProductTimes> | null = null;
+
+  /** path: the file that keeps times between processes; null: none does. Default: in the cache folder. */
+  constructor(kernels: Kernels, path: string | null = join(cacheFolder(), "times.json")) {
+    this.#kernels = kernels;
+    this.#path = path;
+    const { backend, instructionSet, threads } = kernels;
+    const processors = cpus();
+    const cpu = `${processors[0]?.model.trim() ?? "unknown"} x${processors.length}`;
+    // an addon that was built anew may be faster or slower
+    const build = backend === "native" ? statSync(addonPath()).mtimeMs : 0;
+    this.#place = [version, build, cpu, backend, instructionSet, `${threads} threads`].join(" | ");
+  }
+
+  /** The times of a product at this geometry with this pattern: remembered, or measured now and kept. */
+  times(product: Product, geometry: Geometry, pattern: Pattern): ProductTimes {
+    const key = `${this.#place} | ${nativeName(product)} ${patternName(pattern)} ${geometry.join(" ")}`;
+    this.#known ??= this.#load();
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const measured = measure(this.#kernels, product, geometry, pattern);
+    this.#known.set(key, measured);
+    this.#save();
+    return measured;
+  }
+
+  #load(): Map<string, ProductTimes> {
+    if (this.#path === null) return new Map();
+    try {
+      const file = JSON.parse(new TextDecoder().decode(readFile("times", this.#path))) as Record<string, unknown>;
+      if (file.format !== FORMAT || typeof file.times !== "object" || file.times === null) return new Map();
+      return new Map(Object.entries(file.times as Record<string, ProductTimes>).filter(([, times]) => areTimes(times)));
+    } catch {
+      // none yet, or one that was damaged: measured anew
+      return new Map();
+    }
+  }
+
+  #save(): void {
+    if (this.#path === null || this.#known === null) return;
+    // what another process has measured meanwhile is kept
+    const all = new Map([...this.#load(), ...this.#known]);
+    try {
+      writeFileAtomically(
+        this.#path,
+        `${JSON.stringify({ format: FORMAT, times: Object.fromEntries(all) }, null, 1)}\n`,
+      );
+    } catch {
+      // a folder that cannot be written to costs a second at each start, and nothing else
+    }
+  }
+}
+
+function areTimes(times: unknown): boolean {
+  const { dense, sparse, masked } = (times ?? {}) as Partial<ProductTimes>;
+  return [dense, sparse, masked].every((ms) => typeof ms === "number" && ms > 0);
+}
+
+function measure(kernels: Kernels, product: Product, geometry: Geometry, pattern: Pattern): ProductTimes {
+  const [batch, height, width, channels, kernelHeight, kernelWidth, , , outHeight, outWidth, out] = geometry;
+  const taps = kernelHeight * kernelWidth;
+  const [t, i] = [batch * outHeight * outWidth, taps * channels];
+  const { n, m, v } = pattern;
+  const filled = (length: number): F32 => {
+    const array = kernels.float32(length);
+    // any numbers but zeros, which some machines add faster
+    for (let at = 0; at < Math.min(length, 4096); at++) array[at] = ((at * 2654435761) % 4096) / 2048 - 1;
+    for (let at = 4096; at < length; at *= 2) array.copyWithin(at, 0, Math.min(at, length - at));
+    return array;
+  };
+  const x = filled(batch * height * width * channels);
+  const y = filled(t * out);
+  const w = filled(out * i);
+  const variants: (() => void)[] = [];
+  switch (product) {
+    case "forward": {
+      const packed = new PackedMatrix(kernels, out, i, pattern);
+      const withCopy = new PackedMatrix(kernels, out, i, pattern);
+      const { masked } = withCopy;
+      variants.push(
+        () => kernels.forward(y, x, w, null, geometry, 0),
+        () => {
+          packed.prune(w);
+          kernels.forwardSparse(y, x, packed.values, packed.index, null, geometry, 0, n, m, v);
+        },
+        () => {
+          withCopy.prune(w);
+          kernels.forward(y, x, masked, null, geometry, 0);
+        },
+      );
+      break;
+    }
+    case "inputGrad": {
+      const packed = new PackedTranspose(kernels, channels, taps * out, pattern);
+      variants.push(
+        () => kernels.inputGrad(x, y, w, geometry),
+        () => {
+          packed.prune(w, taps);
+          kernels.inputGradSparse(x, y, packed.values, packed.index, geometry, n, m, v);
+        },
+      );
+      break;
+    }
+    case "weightGrad": {
+      const packed = new PackedTranspose(kernels, out, t, pattern);
+      variants.push(
+        () => kernels.weightGrad(w, y, x, geometry),
+        () => {
+          packed.sample(y, { seed: 1, layer: 0, step: 0 });
+          kernels.weightGradSparse(w, packed.values, packed.index, x, geometry, n, m, v);
+        },
+      );
+      break;
+    }
+  }
+  const times: number[][] = variants.map(() => []);
+  let spent = 0;
+  for (let round = 0; round <= ROUNDS && (round < 3 || spent < BUDGET_MS); round++) {
+    variants.forEach((run, variant) => {
+      const begin = performance.now();
+      run();
+      const ms = performance.now() - begin;
+      // the first round meets cold memory
+      if (round === 0) return;
+      spent += ms;
+      times[variant].push(ms);
+    });
+  }
+  const [dense, sparse, masked] = times.map((list) => quartiles(list).median);
+  return { dense, sparse, masked: masked ?? dense };
+}

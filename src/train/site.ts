@@ -1,0 +1,86 @@
+/** A sparse weight while it is trained: its pack, its mask over time, and what a method may do to it. */
+import type { F32 } from "../kernels/kernels.ts";
+import type { Clock, WeightMethod, WeightSite } from "../methods/method.ts";
+import { MaskHistory } from "../metrics/mask-history.ts";
+import { PackedMatrix } from "../sparse/packed-matrix.ts";
+import type { Pattern } from "../sparse/pattern.ts";
+import type { Parameter } from "../tensor/tensor.ts";
+import type { MultiplyingWeight } from "./layers.ts";
+
+export class Site implements WeightSite {
+  readonly name: string;
+  readonly weight: Parameter;
+  readonly packed: PackedMatrix;
+  readonly history: MaskHistory;
+  pruned = false;
+  /** Whether the weight itself holds zeros where it is pruned: then it is its own masked copy. */
+  #weightIsMasked = false;
+  readonly #method: WeightMethod;
+  readonly #clock: Clock;
+  #version = -1;
+  #evaluated = false;
+
+  constructor(source: MultiplyingWeight, pattern: Pattern, method: WeightMethod, clock: Clock) {
+    this.name = source.name;
+    this.weight = source.weight;
+    this.packed = new PackedMatrix(source.weight.device.kernels, source.rows, source.k, pattern);
+    this.history = new MaskHistory(source.weight.size);
+    this.#method = method;
+    this.#clock = clock;
+  }
+
+  /** The pack of the weight as it is now, made anew when it has changed; null while the method keeps it dense. */
+  current(): PackedMatrix | null {
+    const { device, version } = this.weight;
+    // An evaluation shows the model of the step before: it must not begin a phase. The next training step packs anew,
+    // although nothing has changed, so that its time is whole.
+    const training = device.recording;
+    if (this.#version !== version || (training && this.#evaluated)) {
+      this.#version = version;
+      this.#evaluated = !training;
+      const { step, steps } = this.#clock;
+      const clock = { step: training ? step : step - 1, steps };
+      device.timed("pack", () => this.#method.beforeForward(this, clock));
+    }
+    return this.pruned ? this.packed : null;
+  }
+
+  prune(): void {
+    this.packed.prune(this.weight.data);
+    this.pruned = true;
+    this.#weightIsMasked = false;
+  }
+
+  repack(): void {
+    this.packed.repack(this.weight.data);
+  }
+
+  /** What dense products multiply by. */
+  denseWeight(): F32 {
+    return this.pruned && !this.#weightIsMasked ? this.packed.masked : this.weight.data;
+  }
+
+  /** A copy of what the products multiply by: unpacked from the pack itself where the weight is sparse. */
+  effective(): Float32Array {
+    if (this.current() === null) return this.weight.data.slice();
+    const w = new Float32Array(this.weight.size);
+    this.packed.unpackInto(w);
+    return w;
+  }
+
+  decayPruned(lambda: number): void {
+    const { rows, k, mask } = this.packed;
+    this.weight.device.kernels.maskedDecay(this.weight.grad, this.weight.data, mask, rows, k, lambda);
+  }
+
+  maskGradient(): void {
+    const { rows, k, mask } = this.packed;
+    this.weight.device.kernels.applyMask(this.weight.grad, mask, rows, k);
+  }
+
+  maskWeight(): void {
+    const { rows, k, mask } = this.packed;
+    this.weight.device.kernels.applyMask(this.weight.data, mask, rows, k);
+    this.#weightIsMasked = true;
+  }
+}
