@@ -1,9 +1,11 @@
-/** `trisparse bench gemm`: the products on this machine, dense and sparse. */
+/** `trisparse bench`: products and whole training steps on this machine, dense and sparse. */
 import { loadavg } from "node:os";
 import type { Command } from "commander";
-import { benchGemm, GEMMS, type Gemm, type GemmCase, type Size } from "../bench/gemm.ts";
+import { benchGemm, GEMMS, type GemmCase, type Size } from "../bench/gemm.ts";
+import { benchStep, STEP_MODELS, STEP_PLANS, type StepCase } from "../bench/step.ts";
 import { gemmText } from "../report/gemm-table.ts";
-import { parsePattern } from "../sparse/pattern.ts";
+import { stepText } from "../report/step-table.ts";
+import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import { machineOf } from "../train/together.ts";
 import {
   backendOption,
@@ -19,24 +21,36 @@ import { asUsage, notAmong, usageError } from "./usage.ts";
 
 interface BenchOptions extends MachineOptions {
   readonly sizes: string;
-  readonly patterns: string;
+  readonly patterns?: string;
   readonly gemm: string;
   readonly packing: boolean;
+  readonly models: string;
+  readonly batch?: number;
+  readonly plans: string;
   readonly rounds: number;
 }
 
 export function addBench(program: Command): void {
   program
     .command("bench")
-    .summary("time the products of training, dense and sparse, on this machine")
-    .description(
-      "Times one product after the other, dense and sparse in turn. Pruning and packing are in each sparse call.",
+    .summary("time the products of training and whole steps, dense and sparse, on this machine")
+    .description("Times dense and sparse in turn. Pruning and packing are in each sparse call and step.")
+    .argument("<what>", "gemm: the three products of linear layers; step: whole training steps")
+    .option("--sizes <list>", "of gemm: N for N x N x N, or TxIxO: rows, inputs, outputs", "1024,256x1024x1024")
+    .option("--patterns <list>", "patterns, separated by commas (default: 2:4,2:4v2, for gemm 1:4,1:4v2 too)")
+    .option("--gemm <list>", `of gemm: some of ${GEMMS.join(", ")}`, GEMMS.join(","))
+    .option("--no-packing", "of gemm: multiply only, from packs that are ready")
+    .option(
+      "--models <list>",
+      `of step: some of ${Object.keys(STEP_MODELS).join(", ")}`,
+      Object.keys(STEP_MODELS).join(","),
     )
-    .argument("<what>", "gemm: the three products of linear layers")
-    .option("--sizes <list>", "N for N x N x N, or TxIxO: rows, inputs, outputs", "1024,256x1024x1024")
-    .option("--patterns <list>", "patterns, separated by commas", "2:4,2:4v2,1:4,1:4v2")
-    .option("--gemm <list>", `some of ${GEMMS.join(", ")}`, GEMMS.join(","))
-    .option("--no-packing", "multiply only, from packs that are ready")
+    .option("--batch <count>", "of step (default: mlp 256, cnn 64)", wholeNumber("batch", 1))
+    .option(
+      "--plans <list>",
+      "of step: weights (SR-STE in forward), all (with double-pruned weights in inputGrad, MVUE in weightGrad)",
+      STEP_PLANS.join(","),
+    )
     .option("--rounds <count>", "calls of each variant", wholeNumber("rounds", 1), 20)
     .addOption(threadsOption)
     .addOption(backendOption)
@@ -45,11 +59,16 @@ export function addBench(program: Command): void {
 }
 
 function bench(what: string, options: BenchOptions): void {
-  if (what !== "gemm") throw notAmong("trisparse bench", "one of", ["gemm"], what);
-  const sizes = options.sizes.split(",").map(parseSize);
-  const patterns = asUsage(() => options.patterns.split(",").map((text) => parsePattern(text.trim())));
-  const gemms = options.gemm.split(",").map(parseGemm);
+  const job = { gemm: benchGemms, step: benchSteps }[what];
+  if (job === undefined) throw notAmong("trisparse bench", "one of", ["gemm", "step"], what);
   checkJson(options);
+  job(options);
+}
+
+function benchGemms(options: BenchOptions): void {
+  const sizes = options.sizes.split(",").map(parseSize);
+  const patterns = patternsOf(options.patterns ?? "2:4,2:4v2,1:4,1:4v2");
+  const gemms = options.gemm.split(",").map((text) => among("--gemm", GEMMS, text));
   const load = loadavg()[0];
   const device = openDevice(options);
   const cases: GemmCase[] = sizes.flatMap((size) =>
@@ -60,6 +79,25 @@ function bench(what: string, options: BenchOptions): void {
   );
   const machine = machineOf(device, load);
   writeOutput(options.json, { machine, cases }, gemmText(cases, machine));
+}
+
+function benchSteps(options: BenchOptions): void {
+  const { batch, rounds } = options;
+  const models = options.models.split(",").map((text) => among("--models", Object.keys(STEP_MODELS), text));
+  const plans = options.plans.split(",").map((text) => among("--plans", STEP_PLANS, text));
+  const patterns = patternsOf(options.patterns ?? "2:4,2:4v2");
+  const load = loadavg()[0];
+  const device = openDevice(options);
+  const cases: StepCase[] = models.flatMap((model) => {
+    process.stderr.write(`${model}\n`);
+    return benchStep(device.kernels, model, { plans, patterns, batch, rounds });
+  });
+  const machine = machineOf(device, load);
+  writeOutput(options.json, { machine, cases }, stepText(cases, machine));
+}
+
+function patternsOf(list: string): Pattern[] {
+  return asUsage(() => list.split(",").map((text) => parsePattern(text.trim())));
 }
 
 function parseSize(text: string): Size {
@@ -75,8 +113,8 @@ function parseSize(text: string): Size {
   );
 }
 
-function parseGemm(text: string): Gemm {
-  const found = GEMMS.find((gemm) => gemm === text.trim());
-  if (found === undefined) throw notAmong("--gemm", "some of", GEMMS, text.trim());
+function among<T extends string>(option: string, known: readonly T[], text: string): T {
+  const found = known.find((one) => one === text.trim());
+  if (found === undefined) throw notAmong(option, "some of", known, text.trim());
   return found;
 }

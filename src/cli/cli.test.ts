@@ -512,6 +512,41 @@ describe.concurrent("a run that fails on its way", () => {
   });
 });
 
+describe.concurrent("explain", () => {
+  test("shows each product of each layer with both times and the reason, and measures once", async () => {
+    const all = { ...recipe, inputGrad: { name: "double-pruned" }, weightGrad: { name: "mvue", pattern: "2:4v2" } };
+    const place = new Place({ "r.json": all });
+    const { stdout } = await place.succeed("explain", "r.json");
+    expect(stdout).toMatch(/│ fc1.weight │ forward {4}│ weight 2:4 {5}│ (sparse|masked|dense) +│ +\d/);
+    expect(stdout).toMatch(/weightGrad │ gradient 2:4v2/);
+    expect(stdout).toContain("the last layer stays dense");
+    expect(stdout).toMatch(/Ran on (native \w+|wasm simd\d*)/);
+    const times = place.read("cache/times.json");
+    const { stdout: json } = await place.succeed("explain", "r.json", "--route", "sparse", "--json", "-");
+    expect(place.read("cache/times.json").equals(times)).toBe(true);
+    const { layers } = JSON.parse(json);
+    expect(layers.map(({ name }: { name: string }) => name)).toEqual(["fc1.weight", "fc2.weight", "fc3.weight"]);
+    expect(layers[1].routes).toEqual({ forward: "sparse", inputGrad: "sparse", weightGrad: "sparse" });
+    expect(layers[1].products.inputGrad).toMatchObject({
+      ...{ operand: "weight", method: "double-pruned", pattern: "2:4", reason: "sparse was asked for" },
+      ...{ denseMs: expect.any(Number), sparseMs: expect.any(Number) },
+    });
+  });
+});
+
+describe.concurrent("bench", () => {
+  test("step times the dense step beside each plan and pattern", async () => {
+    const place = new Place();
+    const options = ["--models", "mlp", "--batch", "8", "--patterns", "2:4v2", "--rounds", "1"];
+    const { stdout } = await place.succeed("bench", "step", ...options, "--json", "-");
+    const { machine, cases } = JSON.parse(stdout);
+    expect(machine.load).toHaveLength(2);
+    expect(cases.map(({ plan }: { plan: string }) => plan)).toEqual(["weights", "all"]);
+    const numbers = { denseMs: expect.any(Number), sparseMs: expect.any(Number), ratio: expect.any(Number) };
+    expect(cases[1]).toMatchObject({ model: "mlp", batch: 8, pattern: "2:4v2", ...numbers });
+  });
+});
+
 describe.concurrent("help", () => {
   test("is on standard output when asked for, and explains every verb and option", async () => {
     const place = new Place();

@@ -21,7 +21,8 @@ export function gemmText(cases: readonly GemmCase[], machine: Machine): string {
   ].join("\n");
 }
 
-function ratioText({ ratio, ratioQuartiles: [q1, q3] }: GemmCase): string {
+/** "1.52 (1.50..1.54)"; one below 1 says that it is slower. */
+export function ratioText({ ratio, ratioQuartiles: [q1, q3] }: Pick<GemmCase, "ratio" | "ratioQuartiles">): string {
   const text = `${ratio.toFixed(2)} (${q1.toFixed(2)}..${q3.toFixed(2)})`;
   return Number(ratio.toFixed(2)) < 1 ? `slower: ${text}` : text;
 }

@@ -153,7 +153,7 @@ function routesText(results: readonly RunResult[]): string {
     return `${product} ${plan[product]} in ${count}`;
   });
   return [
-    `Routes of ${methodText(sparse)} in its ${layers.length} layers: ${texts.join(", ")};`,
-    `the others are dense. ${Object.values(plan).includes("masked") ? "Masked: dense arithmetic on zeros." : ""}`.trim(),
+    `Routes of ${methodText(sparse)}, in how many of its ${layers.length} layers: ${texts.slice(0, 2).join(", ")},`,
+    `${texts[2]}.${Object.values(plan).includes("masked") ? " Masked: dense arithmetic on zeros." : ""}`,
   ].join("\n");
 }

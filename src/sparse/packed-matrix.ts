@@ -6,6 +6,9 @@ import { misfit, type Pattern, patternName } from "./pattern.ts";
 /** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */
 export interface PackedOperand {
   readonly pattern: Pattern;
+  readonly rows: number;
+  /** Entries of a row before pruning. */
+  readonly k: number;
   readonly values: F32;
   readonly index: Uint8Array;
 }

@@ -1,8 +1,10 @@
 /** Plans: for each product of each layer which operand is sparse, and by which route it is computed. */
+
+import type { Geometry } from "../kernels/kernels.ts";
 import type { InputGradMethod, WeightGradMethod } from "../methods/method.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import type { Dispatcher, Product, ProductTimes } from "./dispatcher.ts";
+import type { Product, ProductTimes } from "./dispatcher.ts";
 import type { MultiplyingWeight, Products } from "./layers.ts";
 
 export const PRODUCTS: readonly Product[] = ["forward", "inputGrad", "weightGrad"];
@@ -52,7 +54,12 @@ export interface PlannedLayer {
 export interface Routes {
   readonly routing: Routing;
   readonly products?: ReadonlyMap<Parameter, Products>;
-  readonly dispatcher?: Dispatcher;
+  readonly dispatcher?: Timer;
+}
+
+/** Knows how long a product takes: a Dispatcher. */
+export interface Timer {
+  times(product: Product, geometry: Geometry, pattern: Pattern): ProductTimes;
 }
 
 /** A layer may be this much slower than dense before it stays dense: the noise of a measurement. */

@@ -26,10 +26,9 @@ import { chain, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
-import type { Dispatcher } from "./dispatcher.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
-import { type Operands, type PlannedLayer, planLayers, type Routing } from "./plan.ts";
+import { type Operands, type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 import { requireSparse, Sparsity } from "./sparsity.ts";
 
@@ -50,7 +49,7 @@ export interface RunOptions {
   /** Default "sparse". "auto" needs a dispatcher. */
   readonly routing?: Routing | undefined;
   /** Where times come from. */
-  readonly dispatcher?: Dispatcher | undefined;
+  readonly dispatcher?: Timer | undefined;
   /** A plan made before, in place of a new one: routes decide the last bits of results. */
   readonly plan?: readonly PlannedLayer[] | undefined;
 }

@@ -85,6 +85,24 @@ describe("a run that was interrupted", () => {
       expect(result("killed")[key]).toBe(result("whole")[key]);
   });
 
+  test("with samples of gradients and double-pruned weights too", async () => {
+    const one = recipe({ name: "sr-ste" }, { inputGrad: { name: "double-pruned" }, weightGrad: { name: "mvue" } });
+    const whole = await weightsAfter(at("whole"), one, []);
+    expect(Buffer.from(await weightsAfter(at("killed"), one, [2, 9])).equals(whole)).toBe(true);
+  });
+
+  test("goes on with the routes it began with", async () => {
+    const run = RunFolder.create(at("run"), recipe());
+    const options = { ...killAfter(8), routing: "dense" } as const;
+    await expect(trainTogether([run], data, device(), options)).rejects.toThrow(Killed);
+    const [result] = await trainTogether([RunFolder.open(at("run"))], data, device(), { routing: "sparse" });
+    expect(result.plan).toEqual({ forward: "masked", inputGrad: "masked", weightGrad: "dense" });
+    writeFileSync(join(at("run"), "plan.json"), "[1]");
+    await expect(trainTogether([RunFolder.open(at("run"))], data, device())).rejects.toThrow(
+      /plan.json: expected a plan as train wrote it/,
+    );
+  });
+
   test("with SGD and batch norm too", async () => {
     const one = recipe(
       { name: "sr-ste" },

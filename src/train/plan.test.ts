@@ -1,0 +1,91 @@
+import { expect, test } from "vitest";
+import { jsKernels } from "../kernels/js.ts";
+import { doublePruned } from "../methods/input-grad/double-pruned.ts";
+import { mvue } from "../methods/weight-grad/mvue.ts";
+import { cnn } from "../nn/models/cnn.ts";
+import { mlp } from "../nn/models/mlp.ts";
+import { stateOf } from "../nn/module.ts";
+import { Random } from "../random.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+import { Device } from "../tensor/device.ts";
+import type { Product, ProductTimes } from "./dispatcher.ts";
+import { multiplyingWeights, traceProducts } from "./layers.ts";
+import { type Operands, type PlannedLayer, planLayers, type Routing } from "./plan.ts";
+
+const birth = () => ({ device: new Device(jsKernels()), random: new Random(1) });
+const pattern = parsePattern("2:4");
+const everything: Operands = {
+  forward: { method: "sr-ste", pattern },
+  inputGrad: { method: doublePruned, pattern },
+  weightGrad: { method: mvue, pattern },
+};
+
+/** The plan of a small MLP where products take these times. */
+function planOf(times: Record<Product, ProductTimes>, routing: Routing = "auto", batch = 8): PlannedLayer[] {
+  const model = mlp([8, 16, 12, 4], birth());
+  const products = traceProducts(model, [8], batch);
+  const dispatcher = { times: (product: Product) => times[product] };
+  return planLayers(multiplyingWeights(model), everything, { routing, products, dispatcher });
+}
+const fast = { dense: 2, sparse: 1, masked: 2.1 };
+const slow = { dense: 2, sparse: 3, masked: 2.01 };
+
+test("auto takes the sparse route where it is faster, layer by layer and product by product", () => {
+  const [first, second, last] = planOf({ forward: fast, inputGrad: fast, weightGrad: slow });
+  expect(first.routes).toEqual({ forward: "sparse", inputGrad: "masked", weightGrad: "dense" });
+  expect(first.products.inputGrad.reason).toBe("none: the model's input");
+  expect(second.routes).toEqual({ forward: "sparse", inputGrad: "sparse", weightGrad: "dense" });
+  expect(second.products.forward).toEqual({
+    ...{ operand: "weight", method: "sr-ste", pattern: "2:4", route: "sparse" },
+    ...{ denseMs: 2, sparseMs: 1, reason: "2.00x dense" },
+  });
+  expect(second.products.weightGrad.reason).toBe("dense is 1.50x");
+  expect([last.pattern, last.reason]).toEqual([null, "the last layer stays dense"]);
+});
+
+test("auto computes a sparse weight densely where that costs no more than the noise", () => {
+  const [, layer] = planOf({ forward: slow, inputGrad: slow, weightGrad: slow });
+  expect(layer.pattern).toBe("2:4");
+  expect(layer.routes).toEqual({ forward: "masked", inputGrad: "masked", weightGrad: "dense" });
+});
+
+test("auto leaves a layer dense that would be more than 3 % slower, and keeps the times that say so", () => {
+  const costly = { ...slow, masked: 2.3 };
+  const [, layer] = planOf({ forward: costly, inputGrad: slow, weightGrad: slow });
+  expect(layer.pattern).toBeNull();
+  expect(layer.routes).toEqual({ forward: "dense", inputGrad: "dense", weightGrad: "dense" });
+  expect(layer.reason).toBe("layer: dense 6.00 ms, sparse 6.31 ms");
+  expect(layer.products.forward).toMatchObject({ denseMs: 2, sparseMs: 3, reason: layer.reason });
+});
+
+test("what was asked for is done, whatever the times", () => {
+  const times = { forward: slow, inputGrad: slow, weightGrad: slow };
+  expect(planOf(times, "sparse")[1].routes).toEqual({ forward: "sparse", inputGrad: "sparse", weightGrad: "sparse" });
+  const fastest = { forward: fast, inputGrad: fast, weightGrad: fast };
+  const routes = { forward: "masked", inputGrad: "masked", weightGrad: "dense" };
+  expect(planOf(fastest, "dense")[1].routes).toEqual(routes);
+});
+
+test("a sample of gradients needs positions that its groups tile", () => {
+  const [, layer] = planOf({ forward: fast, inputGrad: fast, weightGrad: fast }, "auto", 6);
+  expect(layer.products.weightGrad).toMatchObject({
+    ...{ operand: null, route: "dense", reason: "6 positions cannot be cut into groups of 4" },
+  });
+});
+
+test("a trace knows every product of a batch and leaves the model as it was", () => {
+  const model = cnn(3, [4, 8], 5, birth());
+  const before = [...stateOf(model)].map(([name, { data }]) => [name, [...data]]);
+  const products = traceProducts(model, [8, 8, 3], 10);
+  const found = multiplyingWeights(model).map(({ name, weight }) => {
+    const { geometry, inputGrad } = products.get(weight)!;
+    return [name, [...geometry].join(" "), inputGrad];
+  });
+  expect(found).toEqual([
+    ["conv1.weight", "10 8 8 3 3 3 1 1 8 8 4", false],
+    ["conv2.weight", "10 4 4 4 3 3 1 1 4 4 8", true],
+    ["fc.weight", "10 1 1 8 1 1 1 0 1 1 5", true],
+  ]);
+  expect([...stateOf(model)].map(([name, { data }]) => [name, [...data]])).toEqual(before);
+  expect(multiplyingWeights(model).every(({ weight }) => weight.plan === null)).toBe(true);
+});
