@@ -71,7 +71,7 @@ export {
   warmupCosine,
 } from "./optim/schedule.ts";
 export { type SgdOptions, sgd } from "./optim/sgd.ts";
-export { chain, type Memory, type Slot, type Transform } from "./optim/transform.ts";
+export { chain, type Memory, type PrunedDecay, type Slot, type Transform } from "./optim/transform.ts";
 export { Random } from "./random.ts";
 export { type CompactMatrix, compactBytes, decodeCompact, encodeCompact } from "./sparse/compact.ts";
 export { countKept, divergence, type Verification, verifyMask, verifyValues } from "./sparse/mask.ts";

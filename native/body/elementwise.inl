@@ -148,29 +148,56 @@ static void softmax_cross_entropy(float* losses, float* dlogits, const float* lo
 }
 
 // PyTorch's SGD: decay is added to the gradient; Nesterov looks one step ahead.
-static void sgd(float* w, float* velocity, const float* grad, int count, float rate, float momentum, float decay, int nesterov) {
-  parallel_chunks(count, CHUNK, [&](int from, int to) {
-    for (int i = from; i < to; i++) {
-      float g = grad[i] + decay * w[i];
-      if (velocity) {
-        velocity[i] = momentum * velocity[i] + g;
-        g = nesterov ? g + momentum * velocity[i] : velocity[i];
+// Calls update(from, gradient, count) for pieces of `count` entries. With a mask over rows of k entries the gradient is a
+// copy to which lambda * w is added where the mask is 0: a pass over memory less than masked_decay and then the update.
+template <class Update>
+static void with_decayed(const float* grad, const float* w, int count, const uint32_t* mask, int k, float lambda, const Update& update) {
+  if (!mask) return parallel_chunks(count, CHUNK, [&](int from, int to) { update(from, grad + from, to - from); });
+  constexpr int PIECE = 1024;
+  parallel_chunks(k == 0 ? 0 : count / k, max_of(1, CHUNK / max_of(1, k)), [&](int first, int last) {
+    alignas(64) float decayed[PIECE];
+    for (int row = first; row < last; row++) {
+      const uint32_t* bits = mask + (size_t)row * mask_words(k);
+      for (int k0 = 0; k0 < k; k0 += PIECE) {
+        const int length = min_of(PIECE, k - k0);
+        const float *g = grad + (size_t)row * k + k0, *x = w + (size_t)row * k + k0;
+        int i = 0;
+        for (; i + LANES <= length; i += LANES)
+          store(decayed + i, load(g + i) + (Vector)((IntVector)(load(x + i) * lambda) & ~lanes_of(bits[(k0 + i) / 32] >> (i & 31))));
+        for (; i < length; i++) decayed[i] = g[i] + (bits[(k0 + i) / 32] >> (i & 31) & 1 ? 0.0f : lambda * x[i]);
+        update(row * k + k0, decayed, length);
       }
-      w[i] -= rate * g;
+    }
+  });
+}
+
+static void sgd(float* w, float* velocity, const float* grad, int count, float rate, float momentum, float decay, int nesterov, const uint32_t* mask, int k, float lambda) {
+  with_decayed(grad, w, count, mask, k, lambda, [=](int from, const float* gradient, int length) {
+    float* x = w + from;
+    float* speed = velocity ? velocity + from : nullptr;
+#pragma GCC ivdep
+    for (int i = 0; i < length; i++) {
+      float g = gradient[i] + decay * x[i];
+      if (speed) {
+        speed[i] = momentum * speed[i] + g;
+        g = nesterov ? g + momentum * speed[i] : speed[i];
+      }
+      x[i] -= rate * g;
     }
   });
 }
 
 // AdamW: decoupled decay; correction1 = 1 - beta1^t, correction2 = 1 - beta2^t
-static void adam(float* w, float* m, float* v, const float* grad, int count, float rate, float beta1, float beta2, float epsilon, float decay, float correction1, float correction2) {
+static void adam(float* w, float* m, float* v, const float* grad, int count, float rate, float beta1, float beta2, float epsilon, float decay, float correction1, float correction2, const uint32_t* mask, int k, float lambda) {
   const float step = rate / correction1, root = 1.0f / __builtin_sqrtf(correction2);
-  parallel_chunks(count, CHUNK, [&](int from, int to) {
+  with_decayed(grad, w, count, mask, k, lambda, [=](int from, const float* gradient, int length) {
+    float *x = w + from, *first = m + from, *second = v + from;
 #pragma GCC ivdep
-    for (int i = from; i < to; i++) {
-      const float g = grad[i];
-      m[i] += (g - m[i]) * (1 - beta1);
-      v[i] = v[i] * beta2 + g * g * (1 - beta2);
-      w[i] = w[i] * (1 - rate * decay) - step * m[i] / (__builtin_sqrtf(v[i]) * root + epsilon);
+    for (int i = 0; i < length; i++) {
+      const float g = gradient[i];
+      first[i] += (g - first[i]) * (1 - beta1);
+      second[i] = second[i] * beta2 + g * g * (1 - beta2);
+      x[i] = x[i] * (1 - rate * decay) - step * first[i] / (__builtin_sqrtf(second[i]) * root + epsilon);
     }
   });
 }

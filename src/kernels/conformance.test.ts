@@ -104,10 +104,38 @@ const operations: Record<string, (golden: Golden) => Record<string, ArrayLike<nu
     for (let t = 1; t <= inputs.gradients.shape[0]; t++) {
       const grad = gradients.slice((t - 1) * w.length, t * w.length);
       if (options.type === "sgd") {
-        k.sgd(w, momentum === 0 ? null : first, grad, w.length, lr, momentum, decay, options.nesterov ? 1 : 0);
+        k.sgd(
+          w,
+          momentum === 0 ? null : first,
+          grad,
+          w.length,
+          lr,
+          momentum,
+          decay,
+          options.nesterov ? 1 : 0,
+          null,
+          0,
+          0,
+        );
       } else {
         const [beta1, beta2] = options.betas as readonly number[];
-        k.adam(w, first, second, grad, w.length, lr, beta1, beta2, eps, decay, 1 - beta1 ** t, 1 - beta2 ** t);
+        k.adam(
+          w,
+          first,
+          second,
+          grad,
+          w.length,
+          lr,
+          beta1,
+          beta2,
+          eps,
+          decay,
+          1 - beta1 ** t,
+          1 - beta2 ** t,
+          null,
+          0,
+          0,
+        );
       }
       weights.push(...w);
     }

@@ -299,6 +299,7 @@ function maskTrials(
         [5, 36],
         [17, 132],
         [9, 100],
+        [3, 2100],
       ] as const)
     : ([[500, 1200]] as const);
   return shapes.flatMap(([rows, k]) =>
@@ -567,18 +568,32 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         return trial(`[${rows}, ${classes}]`, [...outputs, read(logits), read(labels), rows, classes], 2e-6);
       }),
     ),
-  sgd: (shapes) =>
-    [null, 0, 1].flatMap((nesterov) =>
+  sgd: (shapes) => [
+    ...[null, 0, 1].flatMap((nesterov) =>
       countTrials(shapes, (count, draw) => {
         const velocity = nesterov === null ? null : written(normal(count));
-        return [written(normal(count)), velocity, read(draw(count)), count, 0.1, 0.9, 0.01, nesterov ?? 0];
+        const numbers = [count, 0.1, 0.9, 0.01, nesterov ?? 0] as const;
+        return [written(normal(count)), velocity, read(draw(count)), ...numbers, null, 0, 0];
       }),
     ),
-  adam: (shapes) =>
-    countTrials(shapes, (count, draw) => [
+    ...maskTrials(shapes, (rows, k, mask, draw) => {
+      const count = rows * k;
+      const arrays = [written(normal(count)), written(normal(count)), read(draw(count))] as const;
+      return [...arrays, count, 0.1, 0.9, 0.01, 0, read(mask), k, 0.05];
+    }),
+  ],
+  adam: (shapes) => [
+    ...countTrials(shapes, (count, draw) => [
       ...[written(normal(count)), written(normal(count)), written(positive(count)), read(draw(count)), count],
-      ...[1e-2, 0.9, 0.999, 1e-8, 0.01, 0.271, 0.003],
+      ...[1e-2, 0.9, 0.999, 1e-8, 0.01, 0.271, 0.003, null, 0, 0],
     ]),
+    ...maskTrials(shapes, (rows, k, mask, draw) => {
+      const count = rows * k;
+      const moments = [written(normal(count)), written(positive(count))] as const;
+      const numbers = [1e-2, 0.9, 0.999, 1e-8, 0.01, 0.271, 0.003] as const;
+      return [written(normal(count)), ...moments, read(draw(count)), count, ...numbers, read(mask), k, 0.05];
+    }),
+  ],
 };
 
 function trialsOf(name: KernelName, shapes: Shapes): readonly Trial[] {

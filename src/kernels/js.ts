@@ -422,9 +422,7 @@ export function jsKernels(): Kernels {
       });
     },
     maskedDecay: (grad, w, mask, rows, k, lambda) => {
-      for (let i = 0; i < rows * k; i++) {
-        if (!isKept(mask, k, Math.floor(i / k), i % k)) grad[i] += fround(fround(lambda) * w[i]);
-      }
+      grad.set(decayed(grad.subarray(0, rows * k), w, mask, k, lambda));
     },
     applyMask: (x, mask, rows, k) => {
       for (let i = 0; i < rows * k; i++) if (!isKept(mask, k, Math.floor(i / k), i % k)) x[i] = 0;
@@ -580,9 +578,10 @@ export function jsKernels(): Kernels {
       }
     },
 
-    sgd: (w, velocity, grad, count, rate, momentum, decay, nesterov) => {
+    sgd: (w, velocity, grad, count, rate, momentum, decay, nesterov, mask, k, lambda) => {
+      const gradient = decayed(grad, w, mask, k, lambda);
       for (let i = 0; i < count; i++) {
-        let step = grad[i] + decay * w[i];
+        let step = gradient[i] + decay * w[i];
         if (velocity !== null) {
           velocity[i] = momentum * velocity[i] + step;
           step = nesterov ? step + momentum * velocity[i] : velocity[i];
@@ -590,13 +589,27 @@ export function jsKernels(): Kernels {
         w[i] -= rate * step;
       }
     },
-    adam: (w, m, v, grad, count, rate, beta1, beta2, epsilon, decay, correction1, correction2) => {
+    adam: (
+      w,
+      m,
+      v,
+      grad,
+      count,
+      ...[rate, beta1, beta2, epsilon, decay, correction1, correction2, mask, k, lambda]
+    ) => {
+      const gradient = decayed(grad, w, mask, k, lambda);
       for (let i = 0; i < count; i++) {
-        m[i] = beta1 * m[i] + (1 - beta1) * grad[i];
-        v[i] = beta2 * v[i] + (1 - beta2) * grad[i] * grad[i];
+        m[i] = beta1 * m[i] + (1 - beta1) * gradient[i];
+        v[i] = beta2 * v[i] + (1 - beta2) * gradient[i] * gradient[i];
         const step = m[i] / correction1 / (Math.sqrt(v[i] / correction2) + epsilon);
         w[i] = w[i] * (1 - rate * decay) - rate * step;
       }
     },
   };
+}
+
+/** grad + lambda w where the mask is 0; grad itself without a mask. */
+function decayed(grad: F32, w: F32, mask: Uint32Array | null, k: number, lambda: number): F32 {
+  if (mask === null) return grad;
+  return grad.map((g, i) => (isKept(mask, k, Math.floor(i / k), i % k) ? g : g + fround(fround(lambda) * w[i])));
 }

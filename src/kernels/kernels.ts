@@ -203,7 +203,10 @@ export interface Kernels {
   /** losses [rows]; dlogits = (softmax - one hot) / rows, the gradient of their mean. */
   softmaxCrossEntropy(losses: F32, dlogits: F32, logits: F32, labels: Int32Array, rows: number, classes: number): void;
 
-  /** PyTorch's SGD: g = grad + decay w; velocity = momentum velocity + g; w -= rate (g + momentum velocity | velocity). */
+  /**
+   * PyTorch's SGD: g = grad + decay w; velocity = momentum velocity + g; w -= rate (g + momentum velocity | velocity).
+   * With a mask over rows of k entries, grad + lambda w where it is 0 takes the place of grad, here and in adam.
+   */
   sgd(
     w: F32,
     velocity: F32 | null,
@@ -213,6 +216,9 @@ export interface Kernels {
     momentum: number,
     decay: number,
     nesterov: number,
+    mask: Uint32Array | null,
+    k: number,
+    lambda: number,
   ): void;
   /** AdamW with decoupled decay; correction1 = 1 - beta1^t, correction2 = 1 - beta2^t. */
   adam(
@@ -228,6 +234,9 @@ export interface Kernels {
     decay: number,
     correction1: number,
     correction2: number,
+    mask: Uint32Array | null,
+    k: number,
+    lambda: number,
   ): void;
 }
 

@@ -10,7 +10,7 @@ export interface WeightSite {
   repack(): void;
   /** Whether it was pruned before. */
   readonly pruned: boolean;
-  /** gradient += lambda * weight where the mask of the last forward is 0. */
+  /** gradient += lambda * weight where the mask of the last forward is 0; done last, with or right before the update. */
   decayPruned(lambda: number): void;
   /** gradient = 0 where the mask is 0. */
   maskGradient(): void;

@@ -17,16 +17,18 @@ export function adamW({ rate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay 
   return {
     name: "adamW",
     applies: true,
+    decaysPruned: true,
     init: ({ device, size }) => ({ moment1: device.kernels.float32(size), moment2: device.kernels.float32(size) }),
     update: (slots, step) => {
       const now = rateAt(rate, step);
       const [correction1, correction2] = betas.map((beta) => 1 - beta ** (step + 1));
-      for (const { parameter, memory } of slots) {
+      for (const { parameter, memory, prunedDecay } of slots) {
         const { data, grad, size, device } = parameter;
         const { moment1, moment2 } = memory;
         device.kernels.adam(
           ...([data, moment1, moment2, grad, size, now, beta1, beta2] as const),
           ...([epsilon, weightDecay, correction1, correction2] as const),
+          ...([prunedDecay?.mask ?? null, prunedDecay?.k ?? 0, prunedDecay?.lambda ?? 0] as const),
         );
       }
     },

@@ -16,12 +16,16 @@ export function sgd({ rate, momentum = 0, nesterov = false, weightDecay = 0 }: S
   return {
     name: "sgd",
     applies: true,
+    decaysPruned: true,
     init: ({ device, size }) => (momentum === 0 ? {} : { velocity: device.kernels.float32(size) }),
     update: (slots, step) => {
       const now = rateAt(rate, step);
-      for (const { parameter, memory } of slots) {
+      for (const { parameter, memory, prunedDecay } of slots) {
         const { data, grad, size, device } = parameter;
-        device.kernels.sgd(data, memory.velocity ?? null, grad, size, now, momentum, weightDecay, Number(nesterov));
+        device.kernels.sgd(
+          ...([data, memory.velocity ?? null, grad, size, now, momentum, weightDecay, Number(nesterov)] as const),
+          ...([prunedDecay?.mask ?? null, prunedDecay?.k ?? 0, prunedDecay?.lambda ?? 0] as const),
+        );
       }
     },
   };

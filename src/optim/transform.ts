@@ -10,16 +10,27 @@ import type { Parameter } from "../tensor/tensor.ts";
 /** Arrays a transform keeps for one parameter, by name: saved with a checkpoint. */
 export type Memory = Readonly<Record<string, F32>>;
 
+/** A decay of pruned weights, [rows, k]: lambda * weight joins the gradient where the mask is 0 (SR-STE). */
+export interface PrunedDecay {
+  readonly mask: Uint32Array;
+  readonly k: number;
+  readonly lambda: number;
+}
+
 /** A parameter that has a gradient at this step, with the memory of the chain. */
 export interface Slot {
   readonly parameter: Parameter;
   readonly memory: Memory;
+  /** Given only to a transform that says `decaysPruned`. */
+  readonly prunedDecay?: PrunedDecay;
 }
 
 export interface Transform {
   readonly name: string;
   /** Whether it writes to the weights: the last of a chain. */
   readonly applies: boolean;
+  /** Whether it takes a slot's prunedDecay into account in its own pass; for others that is a pass before it. */
+  readonly decaysPruned?: boolean;
   /** Zeroed arrays for one parameter; names are unique within a chain. */
   init(parameter: Parameter): Memory;
   /** step counts from 0. Parameters without a gradient are left out of slots. */

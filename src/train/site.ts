@@ -2,6 +2,7 @@
 import type { F32 } from "../kernels/kernels.ts";
 import type { Clock, WeightMethod, WeightSite } from "../methods/method.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
+import type { PrunedDecay } from "../optim/transform.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import type { Pattern } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
@@ -19,6 +20,7 @@ export class Site implements WeightSite {
   readonly #clock: Clock;
   #version = -1;
   #evaluated = false;
+  #decay: PrunedDecay | null = null;
 
   constructor(source: MultiplyingWeight, pattern: Pattern, method: WeightMethod, clock: Clock) {
     this.name = source.name;
@@ -69,8 +71,19 @@ export class Site implements WeightSite {
   }
 
   decayPruned(lambda: number): void {
-    const { rows, k, mask } = this.packed;
-    this.weight.device.kernels.maskedDecay(this.weight.grad, this.weight.data, mask, rows, k, lambda);
+    this.#decay = { mask: this.packed.mask, k: this.packed.k, lambda };
+  }
+
+  /** The decay that the method asked for since the last call, to be done by the optimiser, or else by `decayNow`. */
+  takeDecay(): PrunedDecay | null {
+    const decay = this.#decay;
+    this.#decay = null;
+    return decay;
+  }
+
+  decayNow({ mask, k, lambda }: PrunedDecay): void {
+    const { device, grad, data } = this.weight;
+    device.kernels.maskedDecay(grad, data, mask, this.packed.rows, k, lambda);
   }
 
   maskGradient(): void {

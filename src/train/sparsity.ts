@@ -96,11 +96,22 @@ export class Sparsity {
       ...optimiser,
       update: (slots: readonly Slot[], step: number) => {
         this.#clock.step = step;
-        const trained = new Set(slots.map(({ parameter }) => parameter));
-        const sites = this.#sites.filter(({ weight }) => trained.has(weight));
-        for (const site of sites) this.method?.onGradient?.(site, this.#clock);
-        optimiser.update(slots, step);
-        for (const site of sites) this.method?.afterStep?.(site, this.#clock);
+        const sites = new Map(this.#sites.map((site) => [site.weight, site]));
+        const decaying = slots.map((slot) => {
+          const site = sites.get(slot.parameter);
+          if (site === undefined) return slot;
+          this.method?.onGradient?.(site, this.#clock);
+          const prunedDecay = site.takeDecay();
+          if (prunedDecay === null) return slot;
+          if (optimiser.decaysPruned === true) return { ...slot, prunedDecay };
+          site.decayNow(prunedDecay);
+          return slot;
+        });
+        optimiser.update(decaying, step);
+        for (const { parameter } of slots) {
+          const site = sites.get(parameter);
+          if (site !== undefined) this.method?.afterStep?.(site, this.#clock);
+        }
         this.#clock.step = step + 1;
       },
     };
