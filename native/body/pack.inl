@@ -187,43 +187,85 @@ struct BytePositions {
 };
 static constexpr BytePositions byte_positions;
 
+#ifdef __AVX512F__
+// The first `count` lanes of V vectors, lane by lane: values[lane * V + r] = rows[r][lane].
+template <int V>
+static inline void store_interleaved(float* values, const __m512* rows, int count) {
+  const auto first = [count](int from) { return (__mmask16)((1u << max_of(0, min_of(16, count * V - from))) - 1); };
+  if constexpr (V == 1) {
+    _mm512_mask_storeu_ps(values, first(0), rows[0]);
+  } else {
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+    if constexpr (V == 2) {
+      const __m512 half = _mm512_permutex2var_ps(rows[0], low, rows[1]);
+      if (count == 8) _mm512_storeu_ps(values, half);
+      else _mm512_mask_storeu_ps(values, first(0), half);
+      if (count > 8) _mm512_mask_storeu_ps(values + 16, first(16), _mm512_permutex2var_ps(rows[0], high, rows[1]));
+    } else {
+      const __m512i low_pairs = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), high_pairs = _mm512_add_epi64(low_pairs, _mm512_set1_epi64(4));
+      for (int from = 0; from < count * V; from += 32) {
+        const __m512i half = from == 0 ? low : high;
+        const __m512d a = _mm512_castps_pd(_mm512_permutex2var_ps(rows[0], half, rows[1])), b = _mm512_castps_pd(_mm512_permutex2var_ps(rows[2], half, rows[3]));
+        _mm512_mask_storeu_ps(values + from, first(from), _mm512_castpd_ps(_mm512_permutex2var_pd(a, low_pairs, b)));
+        _mm512_mask_storeu_ps(values + from + 16, first(from + 16), _mm512_castpd_ps(_mm512_permutex2var_pd(a, high_pairs, b)));
+      }
+    }
+  }
+}
+#endif
+
 // Writes a block of a row group: slots from values, index on; masked, if wanted, at w's place. spill: the eight slots
 // behind may be overwritten, because what belongs there is written later, by this task.
 template <int V>
-static inline void emit_block(float* values, uint8_t* index, float* masked, const float* w, int k, int valid, int length, int slots, [[maybe_unused]] bool spill,
+static inline void emit_block(float* values, uint8_t* index, float* masked, const float* w, int k, int valid, int length, [[maybe_unused]] int slots, [[maybe_unused]] bool spill,
                               const BlockBits& bits) {
 #ifdef __AVX512F__
-  if constexpr (V == 1) {
+  {
     // compressed in registers, then stored: a compressing store is slow on AMD
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     for (int i = 0; i < length; i += LANES) {
       const __mmask16 kept = (__mmask16)bits.at(i);
       const int count = __builtin_popcount(kept);
-      // whole vectors unmasked: a load that waits for its mask misses the cache late (0.49 against 0.30 ms a million, cold)
-      const __m512 x = length - i >= LANES ? _mm512_loadu_ps(w + i) : _mm512_maskz_loadu_ps(kept, w + i);
-      const __m512 compact = _mm512_maskz_compress_ps(kept, x);
+      __m512 compact[V];
+#pragma GCC unroll 4
+      for (int r = 0; r < V; r++) {
+        const float* row = w + (size_t)r * k + i;
+        // whole vectors unmasked: a load that waits for its mask misses the cache late (0.49 against 0.30 ms a million, cold)
+        const __m512 x = r >= valid ? _mm512_setzero_ps() : length - i >= LANES ? _mm512_loadu_ps(row) : _mm512_maskz_loadu_ps(kept, row);
+        compact[r] = _mm512_maskz_compress_ps(kept, x);
+      }
       const __m128i at = _mm512_cvtepi32_epi8(_mm512_maskz_compress_epi32(kept, _mm512_add_epi32(lanes, _mm512_set1_epi32(i))));
       if (count == 8) {
-        _mm256_storeu_ps(values, _mm512_castps512_ps256(compact));
+        if (V == 1) _mm256_storeu_ps(values, _mm512_castps512_ps256(compact[0]));
+        else store_interleaved<V>(values, compact, 8);
         _mm_storel_epi64((__m128i*)index, at);
       } else {
-        const __mmask16 first = (__mmask16)((1u << count) - 1);
-        _mm512_mask_storeu_ps(values, first, compact);
-        _mm_mask_storeu_epi8(index, first, at);
+        store_interleaved<V>(values, compact, count);
+        _mm_mask_storeu_epi8(index, (__mmask16)((1u << count) - 1), at);
       }
-      values += count;
+      values += count * V;
       index += count;
     }
-  } else
-#elif defined(__AVX2__)
-  if (V == 1 && spill && length % 8 == 0) {
+  }
+#else
+#ifdef __AVX2__
+  if (V < 4 && valid == V && spill && length % 8 == 0) {
     for (int i = 0; i < length; i += 8) {
       const uint8_t byte = (uint8_t)bits.at(i);
       const uint64_t positions = byte_positions.positions[byte], at = positions + 0x0101010101010101u * (uint64_t)i;
       const __m256i lanes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)positions));
-      _mm256_storeu_ps(values, _mm256_permutevar8x32_ps(_mm256_loadu_ps(w + i), lanes));
+      const __m256 first = _mm256_permutevar8x32_ps(_mm256_loadu_ps(w + i), lanes);
+      if (V == 1) {
+        _mm256_storeu_ps(values, first);
+      } else {
+        const __m256 second = _mm256_permutevar8x32_ps(_mm256_loadu_ps(w + k + i), lanes);
+        const __m256 low = _mm256_unpacklo_ps(first, second), high = _mm256_unpackhi_ps(first, second);
+        _mm256_storeu_ps(values, _mm256_permute2f128_ps(low, high, 0x20));
+        _mm256_storeu_ps(values + 8, _mm256_permute2f128_ps(low, high, 0x31));
+      }
       __builtin_memcpy(index, &at, 8);
-      values += byte_positions.count[byte];
+      values += byte_positions.count[byte] * V;
       index += byte_positions.count[byte];
     }
   } else
@@ -244,6 +286,7 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, cons
     // last: a copy of what was just stored in overlapping pieces would wait for these stores to retire
     __builtin_memcpy(index, at, slots);
   }
+#endif
   if (!masked) return;
   for (int r = 0; r < valid; r++) {
     const float* row = w + (size_t)r * k;
