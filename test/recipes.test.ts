@@ -20,6 +20,8 @@ test("there are recipes for every data set, model and method", () => {
   const all = (of: (recipe: (typeof recipes)[number]) => string): Set<string> => new Set(recipes.map(of));
   expect(all(({ data }) => data.name)).toEqual(new Set(["digits", "mnist", "fashion-mnist", "cifar10"]));
   expect(all(({ model }) => model.name)).toEqual(new Set(["mlp", "cnn", "lenet", "resnet"]));
+  expect(all(({ inputGrad }) => inputGrad.name)).toEqual(new Set(["dense", "double-pruned"]));
+  expect(all(({ weightGrad }) => weightGrad.name)).toEqual(new Set(["dense", "mvue"]));
   expect(all(({ method }) => method.name)).toEqual(new Set(["dense", "asp", "sr-ste", "ste"]));
 });
 
@@ -30,9 +32,10 @@ describe.each(names)("the recipe %s", (name) => {
     const { $schema, about } = read(name) as { $schema: string; about: string };
     expect($schema).toBe("./schema.json");
     expect(about).toMatch(/\.$/);
-    const { data, model, method } = recipe;
+    const { data, model, method, inputGrad, weightGrad } = recipe;
     const depth = model.name === "resnet" ? model.depth : "";
-    expect(name).toBe(`${data.name}-${model.name}${depth}-${method.name}.json`);
+    const all = inputGrad.name !== "dense" && weightGrad.name !== "dense" ? "-all-products" : "";
+    expect(name).toBe(`${data.name}-${model.name}${depth}-${method.name}${all}.json`);
   });
 
   test("has a layer that its pattern fits", () => {
