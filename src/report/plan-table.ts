@@ -28,7 +28,7 @@ export function planText(layers: readonly PlannedLayer[], machine: Machine): str
       ["why", all(({ reason }) => reason), "left"],
     ]),
     `Methods: ${methods.size === 0 ? "none" : [...methods].join(", ")}. Route masked: dense arithmetic on weights with zeros.`,
-    "Milliseconds: medians of calls in turn; pruning, sampling and packing are in the sparse ones.",
+    "Milliseconds: the least of some calls in turn; pruning, sampling and packing are in the sparse ones.",
     machineText(machine),
   ].join("\n");
 }

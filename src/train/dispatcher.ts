@@ -9,7 +9,6 @@ import { cacheFolder } from "../data/download.ts";
 import { readFile, writeFileAtomically } from "../io/files.ts";
 import { type F32, type Geometry, type Kernels, nativeName } from "../kernels/kernels.ts";
 import { addonPath } from "../kernels/native.ts";
-import { quartiles } from "../metrics/quartiles.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/packed-transpose.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
@@ -17,7 +16,7 @@ import { version } from "../version.ts";
 
 export type Product = "forward" | "inputGrad" | "weightGrad";
 
-/** Milliseconds of one product, medians of calls in turn. */
+/** Milliseconds of one product, the least of some calls in turn: what else the machine does only adds. */
 export interface ProductTimes {
   readonly dense: number;
   /** Pruning or sampling and packing in it. */
@@ -27,7 +26,7 @@ export interface ProductTimes {
 }
 
 const ROUNDS = 5;
-/** Enough for a stable median of what takes longer: then fewer rounds. */
+/** What takes long needs fewer rounds. */
 const BUDGET_MS = 60;
 const FORMAT = 1;
 
@@ -163,6 +162,6 @@ function measure(kernels: Kernels, product: Product, geometry: Geometry, pattern
       times[variant].push(ms);
     });
   }
-  const [dense, sparse, masked] = times.map((list) => quartiles(list).median);
+  const [dense, sparse, masked] = times.map((list) => Math.min(...list));
   return { dense, sparse, masked: masked ?? dense };
 }

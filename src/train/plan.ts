@@ -30,7 +30,7 @@ export interface PlannedProduct {
   readonly method: string | null;
   readonly pattern: string | null;
   readonly route: Route;
-  /** Medians on this machine, packing included; null where nothing was measured. */
+  /** On this machine, packing included; null where nothing was measured. */
   readonly denseMs: number | null;
   readonly sparseMs: number | null;
   readonly reason: string;
@@ -77,83 +77,108 @@ export function planLayers(
   });
 }
 
-function planLayer(
-  source: MultiplyingWeight,
-  operands: Operands,
-  { routing, products, dispatcher }: Routes,
-): PlannedLayer {
-  const { name, weight, rows, axis, axisLength } = source;
+function planLayer(source: MultiplyingWeight, operands: Operands, routes: Routes): PlannedLayer {
+  const { name, weight, axis } = source;
+  const { routing, products, dispatcher } = routes;
   const traced = products?.get(weight);
-  const times = (product: Product, { pattern }: { pattern: Pattern }): ProductTimes | null =>
-    traced === undefined || dispatcher === undefined ? null : dispatcher.times(product, traced.geometry, pattern);
-  const decided: Partial<Record<Product, PlannedProduct>> = {};
-  const measured: Partial<Record<Product, ProductTimes | null>> = {};
-  const wishes = { forward: wishForward(), inputGrad: wishInputGrad(), weightGrad: wishWeightGrad() };
-
-  function wishForward(): string | Operands["forward"] {
-    if (operands.forward === null) return "not asked for";
-    const why = misfit(operands.forward.pattern, axisLength, axis);
-    return why ?? operands.forward;
-  }
-  function wishInputGrad(): string | Operands["inputGrad"] {
-    if (traced?.inputGrad === false) return "none: the model's input";
-    if (operands.inputGrad === null) return "not asked for";
-    if (typeof wishForward() === "string") return "the weight is dense";
-    return misfit(operands.inputGrad.pattern, rows, "outputs") ?? operands.inputGrad;
-  }
-  function wishWeightGrad(): string | Operands["weightGrad"] {
-    if (operands.weightGrad === null) return "not asked for";
-    if (traced === undefined) return operands.weightGrad;
-    const [batch, , , , , , , , outHeight, outWidth] = traced.geometry;
-    return misfit(operands.weightGrad.pattern, batch * outHeight * outWidth, "positions") ?? operands.weightGrad;
-  }
-
+  const wishes = wishesOf(source, operands, traced);
   const sparseWeight = typeof wishes.forward !== "string";
-  for (const product of PRODUCTS) {
+  const decide = (product: Product): Decision => {
     const wish = wishes[product];
-    const instead: Route = product !== "weightGrad" && sparseWeight ? "masked" : "dense";
-    if (wish === null || typeof wish === "string") {
-      decided[product] = { ...NOTHING, route: instead, reason: wish ?? "" };
-      continue;
-    }
-    const ms = (measured[product] = times(product, wish));
-    const other = ms === null ? null : instead === "masked" ? ms.masked : ms.dense;
-    const pays = ms === null || other === null || ms.sparse < other;
-    const route = routing === "sparse" || (routing === "auto" && pays) ? "sparse" : instead;
-    decided[product] = {
-      operand: product === "weightGrad" ? "gradient" : "weight",
-      method: typeof wish.method === "string" ? wish.method : wish.method.name,
-      pattern: patternName(wish.pattern),
-      route,
-      denseMs: ms?.dense ?? null,
-      sparseMs: ms?.sparse ?? null,
-      reason:
-        routing !== "auto"
-          ? `${routing} was asked for`
-          : ms === null
-            ? "not measured"
-            : comparison(ms.dense, ms.sparse),
-    };
-  }
-  const own = decided as Record<Product, PlannedProduct>;
+    const instead = product !== "weightGrad" && sparseWeight ? "masked" : "dense";
+    if (typeof wish === "string") return { planned: { ...NOTHING, route: instead, reason: wish }, times: null };
+    const times =
+      traced === undefined || dispatcher === undefined
+        ? null
+        : dispatcher.times(product, traced.geometry, wish.pattern);
+    return { planned: planProduct(wish, instead, routing, times), times };
+  };
+  const decisions = { forward: decide("forward"), inputGrad: decide("inputGrad"), weightGrad: decide("weightGrad") };
+  const own = {
+    forward: decisions.forward.planned,
+    inputGrad: decisions.inputGrad.planned,
+    weightGrad: decisions.weightGrad.planned,
+  };
   const asked = PRODUCTS.filter((product) => own[product].operand !== null);
   if (asked.length === 0) return denseLayer(source, own.forward.reason, own);
-
-  if (routing === "auto" && asked.every((product) => measured[product])) {
-    let dense = 0;
-    let best = 0;
-    for (const product of asked) {
-      const ms = measured[product]!;
-      dense += ms.dense;
-      best += own[product].route === "sparse" ? ms.sparse : own[product].route === "masked" ? ms.masked : ms.dense;
-    }
-    if (best > SLACK * dense) {
-      return denseLayer(source, `layer: dense ${dense.toFixed(2)} ms, sparse ${best.toFixed(2)} ms`, own);
-    }
-  }
-  const pattern = sparseWeight ? own.forward.pattern : null;
+  const slower = routing === "auto" ? slowerThanDense(asked.map((product) => decisions[product])) : undefined;
+  if (slower !== undefined) return denseLayer(source, slower, own);
+  const { pattern } = own.forward;
   const reason = pattern === null ? own.forward.reason : `groups of ${operands.forward!.pattern.m} along ${axis}`;
   return { name, shape: weight.shape, axis, pattern, routes: routesOf(own), reason, products: own };
+}
+
+/** What shall be sparse in one product. */
+interface Wish {
+  readonly operand: "weight" | "gradient";
+  readonly method: string;
+  readonly pattern: Pattern;
+}
+
+interface Decision {
+  readonly planned: PlannedProduct;
+  readonly times: ProductTimes | null;
+}
+
+/** What can be sparse in each product of a layer, or why nothing can. */
+function wishesOf(
+  { rows, axis, axisLength }: MultiplyingWeight,
+  { forward, inputGrad, weightGrad }: Operands,
+  traced: Products | undefined,
+): Record<Product, Wish | string> {
+  const wish = (
+    operand: Wish["operand"],
+    asked: { readonly method: string | { readonly name: string }; readonly pattern: Pattern } | null,
+    length: number,
+    along: string,
+  ): Wish | string => {
+    if (asked === null) return "not asked for";
+    const { method, pattern } = asked;
+    const name = typeof method === "string" ? method : method.name;
+    return misfit(pattern, length, along) ?? { operand, method: name, pattern };
+  };
+  const ofForward = wish("weight", forward, axisLength, axis);
+  const ofInputGrad = wish("weight", inputGrad, rows, "outputs");
+  // unknown positions fit
+  const positions = traced === undefined ? 0 : traced.geometry[0] * traced.geometry[8] * traced.geometry[9];
+  return {
+    forward: ofForward,
+    inputGrad:
+      traced?.inputGrad === false
+        ? "none: the model's input"
+        : typeof ofForward === "string" && inputGrad !== null
+          ? "the weight is dense"
+          : ofInputGrad,
+    weightGrad: wish("gradient", weightGrad, positions, "positions"),
+  };
+}
+
+function planProduct(
+  { operand, method, pattern }: Wish,
+  instead: Route,
+  routing: Routing,
+  times: ProductTimes | null,
+): PlannedProduct {
+  const pays = times === null || times.sparse < times[instead];
+  return {
+    ...{ operand, method, pattern: patternName(pattern) },
+    route: routing === "sparse" || (routing === "auto" && pays) ? "sparse" : instead,
+    denseMs: times?.dense ?? null,
+    sparseMs: times?.sparse ?? null,
+    reason: routing !== "auto" ? `${routing} was asked for` : times === null ? "not measured" : comparison(times),
+  };
+}
+
+/** The reason why a layer stays dense as a whole, if it does. */
+function slowerThanDense(decisions: readonly Decision[]): string | undefined {
+  let dense = 0;
+  let best = 0;
+  for (const { planned, times } of decisions) {
+    if (times === null) return undefined;
+    dense += times.dense;
+    best += times[planned.route];
+  }
+  return best > SLACK * dense ? `layer: dense ${dense.toFixed(2)} ms, sparse ${best.toFixed(2)} ms` : undefined;
 }
 
 const NOTHING = { operand: null, method: null, pattern: null, denseMs: null, sparseMs: null };
@@ -181,7 +206,7 @@ function denseLayer(
   return { name, shape: weight.shape, axis, pattern: null, routes: routesOf(products), reason, products };
 }
 
-function comparison(dense: number, sparse: number): string {
+function comparison({ dense, sparse }: ProductTimes): string {
   const ratio = dense / sparse;
   return ratio > 1 ? `${ratio.toFixed(2)}x dense` : `dense is ${(1 / ratio).toFixed(2)}x`;
 }
