@@ -107,6 +107,11 @@ struct Scratch {
 thread_local Scratch scratch;
 
 void* scratch_memory(int slot, size_t bytes) {
+#ifdef __SANITIZE_ADDRESS__
+  // exactly what was asked for, so that a step beyond it is found
+  free(scratch.memory[slot]);
+  return scratch.memory[slot] = aligned_alloc(64, (bytes + 63) / 64 * 64);
+#endif
   if (scratch.size[slot] < bytes) {
     free(scratch.memory[slot]);
     scratch.size[slot] = (bytes + bytes / 4 + 4095) / 4096 * 4096;

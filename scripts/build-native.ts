@@ -1,14 +1,16 @@
 /**
  * Compiles the N-API addon to prebuilds/<platform>-<arch>.node with the machine's C++ compiler. Downloads nothing: the
  * N-API headers come from the node-api-headers package. With --optional a missing compiler is not an error: trisparse
- * then runs on WASM and says so.
+ * then runs on WASM and says so. With --sanitize the sanitizers watch over it (scripts/test-sanitized.ts).
+ * TRISPARSE_ADDON: another place for it.
  */
 import { execFile, spawnSync } from "node:child_process";
 import { mkdirSync, renameSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { addonPath } from "../src/kernels/native.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const optional = process.argv.includes("--optional");
@@ -21,7 +23,20 @@ if (compiler === undefined || spawnSync(compiler, ["--version"]).status !== 0) {
 }
 
 const headers = createRequire(import.meta.url)("node-api-headers") as { include_dir: string };
-const flags = ["-std=c++17", "-O3", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-math-errno", "-fno-trapping-math"];
+const sanitize = process.argv.includes("--sanitize")
+  ? ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g"]
+  : [];
+const optimise = sanitize.length > 0 ? "-O1" : "-O3";
+const flags = [
+  ...sanitize,
+  "-std=c++17",
+  optimise,
+  "-fPIC",
+  "-fno-exceptions",
+  "-fno-rtti",
+  "-fno-math-errno",
+  "-fno-trapping-math",
+];
 const warnings = [
   "-Wall",
   "-Wextra",
@@ -41,9 +56,11 @@ const instructionSets: Record<string, string[]> =
     : { "isa-baseline": [] };
 const units: Record<string, string[]> = { ...instructionSets, pool: ["-fexceptions"], napi: [] };
 
-const build = join(root, "native", "build");
+const target = addonPath();
+// objects with sanitizers must not take the place of others
+const build = sanitize.length > 0 ? dirname(target) : join(root, "native", "build");
 mkdirSync(build, { recursive: true });
-mkdirSync(join(root, "prebuilds"), { recursive: true });
+mkdirSync(dirname(target), { recursive: true });
 const run = promisify(execFile);
 const objects = await Promise.all(
   Object.entries(units).map(async ([unit, extra]) => {
@@ -65,8 +82,7 @@ const objects = await Promise.all(
     return object;
   }),
 );
-const target = join(root, "prebuilds", `${process.platform}-${process.arch}.node`);
 const link = process.platform === "darwin" ? ["-undefined", "dynamic_lookup"] : ["-static-libstdc++", "-static-libgcc"];
-await run(compiler, ["-shared", ...objects, "-o", `${target}.new`, "-pthread", ...link]);
+await run(compiler, ["-shared", ...sanitize, ...objects, "-o", `${target}.new`, "-pthread", ...link]);
 renameSync(`${target}.new`, target);
-console.log(`built prebuilds/${process.platform}-${process.arch}.node with ${compiler}`);
+console.log(`built ${relative(root, target)} with ${compiler}`);

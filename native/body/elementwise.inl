@@ -67,7 +67,7 @@ static inline float exponential(float x) {
   const int32_t power = (int32_t)(scaled + (scaled >= 0 ? 0.5f : -0.5f));
   const float r = (x - power * 0.693359375f) + power * 2.12194440e-4f;
   const float p = ((((((1.0f / 720) * r + 1.0f / 120) * r + 1.0f / 24) * r + 1.0f / 6) * r + 0.5f) * r + 1.0f) * r + 1.0f;
-  union { int32_t bits; float value; } two = {(power + 127) << 23};
+  union { uint32_t bits; float value; } two = {((uint32_t)power + 127) << 23};
   return p * two.value;
 }
 

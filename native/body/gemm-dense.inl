@@ -121,6 +121,7 @@ static inline Block block_at(const Blocks& blocks, int index) {
 template <class RunOf, class OutputOf, class PackPanel>
 static void rows_by_panels(int rows, int columns, Blocks blocks, const float* bias, bool relu, const RunOf& run_of,
                            const OutputOf& output_of, const PackPanel& pack_panel) {
+  if (rows == 0 || columns == 0) return;
   const int k_count = blocks.run * blocks.runs, panels = ceil_div(columns, DENSE_COLUMNS);
   float* packed = scratch<float>(SCRATCH_PANELS, (size_t)panels * k_count * DENSE_COLUMNS);
   parallel(panels, [&](int panel) {

@@ -12,8 +12,9 @@ type Addon = {
   instructionSets: Record<string, Record<string, (...args: never[]) => void>>;
 };
 
-/** Where the addon for this platform lies, built or shipped. */
+/** Where the addon for this platform lies, built or shipped; TRISPARSE_ADDON names another. */
 export function addonPath(): string {
+  if (process.env.TRISPARSE_ADDON) return process.env.TRISPARSE_ADDON;
   return join(
     dirname(fileURLToPath(import.meta.url)),
     "..",
