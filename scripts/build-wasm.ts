@@ -1,28 +1,21 @@
 /**
- * Compiles native/wasm.cc to src/kernels/trisparse.wasm with the clang that npm provides: no compiler on the machine is
- * needed and the result is the same everywhere. With --check nothing is written; exit code 1 if the file in the tree is
- * not what the sources give.
+ * Compiles native/wasm.cc to the two modules in src/kernels, without and with relaxed SIMD, with the clang that npm
+ * provides: no compiler on the machine is needed and the result is the same everywhere. With --check nothing is written;
+ * exit code 1 if a file in the tree is not what the sources give.
  */
-import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runLLVM, type Tree } from "@yowasp/clang";
+import { WASM_FILES, WASM_INSTRUCTION_SETS, type WasmInstructionSet } from "../src/kernels/wasm.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const native = join(root, "native");
-const target = join(root, "src", "kernels", "trisparse.wasm");
 
+const machine = ["--target=wasm32-unknown-unknown", "-msimd128", "-mbulk-memory", "-matomics", "-mnontrapping-fptoint"];
 // Without the two limits the module is a sixth larger and no faster: V8 wants small bodies.
 const flags = [
-  ...[
-    "-std=c++17",
-    "-O3",
-    "--target=wasm32-unknown-unknown",
-    "-msimd128",
-    "-mbulk-memory",
-    "-matomics",
-    "-mnontrapping-fptoint",
-  ],
+  ...["-std=c++17", "-O3", ...machine],
   ...[
     "-fno-exceptions",
     "-fno-rtti",
@@ -55,16 +48,26 @@ function sources(folder: string): Tree {
 }
 
 /** The module's bytes. */
-export async function buildWasm(): Promise<Uint8Array> {
-  const messages: string[] = [];
-  const note = (bytes: Uint8Array | null): void => {
-    if (bytes !== null) messages.push(new TextDecoder().decode(bytes));
+export async function buildWasm(instructionSet: WasmInstructionSet): Promise<Uint8Array> {
+  const [printed, messages]: string[][] = [[], []];
+  const decoder = new TextDecoder();
+  const into = (list: string[]) => (bytes: Uint8Array | null) => {
+    if (bytes !== null) list.push(decoder.decode(bytes));
   };
-  const options = { stdout: note, stderr: note, fetchProgress: () => {} };
+  const options = { stdout: into(printed), stderr: into(messages), fetchProgress: () => {} };
+  const run = async (command: string[], files: Tree): Promise<Tree> => (await runLLVM(command, files, options)) as Tree;
+  const compile = async (): Promise<Tree> => {
+    const compiler = ["clang++", ...flags];
+    if (instructionSet === "simd128") return run([...compiler, "-c", "wasm.cc", "-o", "wasm.o"], sources(native));
+    // Only the assembler hears of relaxed SIMD: the compiler would use it on its own, see multiply_add. Assembly is
+    // printed: a file grows by a copy for each of its words, which takes a minute.
+    await run([...compiler, "-DRELAXED_SIMD", "-fno-integrated-as", "-S", "wasm.cc", "-o", "-"], sources(native));
+    const assembler = ["clang++", ...machine, "-mrelaxed-simd"];
+    return run([...assembler, "-c", "wasm.s", "-o", "wasm.o"], { "wasm.s": printed.join("") });
+  };
   try {
-    const compiled = await runLLVM(["clang++", ...flags, "-c", "wasm.cc", "-o", "wasm.o"], sources(native), options);
-    const linked = await runLLVM(["wasm-ld", ...linking, "wasm.o", "-o", "trisparse.wasm"], compiled, options);
-    return linked?.["trisparse.wasm"] as Uint8Array;
+    const linked = await run(["wasm-ld", ...linking, "wasm.o", "-o", "linked.wasm"], await compile());
+    return linked["linked.wasm"] as Uint8Array;
   } catch (error) {
     throw new Error(`build:wasm: the compiler failed\n${messages.join("")}`, {
       cause: (error as { code?: number }).code,
@@ -73,19 +76,22 @@ export async function buildWasm(): Promise<Uint8Array> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const bytes = await buildWasm();
-  const size = `${(bytes.length / 1024).toFixed(1)} KiB`;
-  if (process.argv.includes("--check")) {
-    const same = Buffer.from(bytes).equals(readFileSync(target));
-    console.log(
-      same
-        ? `build:wasm: src/kernels/trisparse.wasm is what the sources give (${size})`
-        : 'build:wasm: expected src/kernels/trisparse.wasm to be what the sources give, got another file. Run "npm run build:wasm" and commit it.',
-    );
-    process.exitCode = same ? 0 : 1;
-  } else {
-    writeFileSync(`${target}.new`, bytes);
-    renameSync(`${target}.new`, target);
-    console.log(`built src/kernels/trisparse.wasm (${size})`);
+  for (const instructionSet of WASM_INSTRUCTION_SETS) {
+    const bytes = await buildWasm(instructionSet);
+    const file = `src/kernels/${WASM_FILES[instructionSet]}`;
+    const target = join(root, file);
+    const size = `${(bytes.length / 1024).toFixed(1)} KiB`;
+    if (!process.argv.includes("--check")) {
+      writeFileSync(`${target}.new`, bytes);
+      renameSync(`${target}.new`, target);
+      console.log(`built ${file} (${size})`);
+    } else if (existsSync(target) && Buffer.from(bytes).equals(readFileSync(target))) {
+      console.log(`build:wasm: ${file} is what the sources give (${size})`);
+    } else {
+      console.log(
+        `build:wasm: expected ${file} to be what the sources give, got another file. Run "npm run build:wasm" and commit it.`,
+      );
+      process.exitCode = 1;
+    }
   }
 }

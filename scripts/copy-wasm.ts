@@ -1,5 +1,8 @@
-/** Puts the WASM binary beside the compiled adapter that loads it: tsc copies only what it compiles. */
+/** Puts the WASM binaries beside the compiled adapter that loads them: tsc copies only what it compiles. */
 import { copyFileSync } from "node:fs";
+import { WASM_FILES } from "../src/kernels/wasm.ts";
 
-const inTree = (path: string): URL => new URL(`../${path}/kernels/trisparse.wasm`, import.meta.url);
-copyFileSync(inTree("src"), inTree("dist"));
+for (const file of Object.values(WASM_FILES)) {
+  const inTree = (path: string): URL => new URL(`../${path}/kernels/${file}`, import.meta.url);
+  copyFileSync(inTree("src"), inTree("dist"));
+}

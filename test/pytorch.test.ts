@@ -7,7 +7,7 @@ import { backward, record } from "../src/autograd/tape.ts";
 import { jsKernels } from "../src/kernels/js.ts";
 import type { Kernels } from "../src/kernels/kernels.ts";
 import { nativeInstructionSets, nativeKernels } from "../src/kernels/native.ts";
-import { wasmKernels } from "../src/kernels/wasm.ts";
+import { wasmInstructionSets, wasmKernels } from "../src/kernels/wasm.ts";
 import { cnn } from "../src/nn/models/cnn.ts";
 import { mlp } from "../src/nn/models/mlp.ts";
 import { resnet } from "../src/nn/models/resnet.ts";
@@ -94,7 +94,7 @@ const models: Record<string, (birth: Birth) => Module> = {
 
 const backends: [string, () => Kernels][] = [
   ...nativeInstructionSets().map((set): [string, () => Kernels] => [`native ${set}`, () => nativeKernels(2, set)]),
-  ["wasm", wasmKernels],
+  ...wasmInstructionSets().map((set): [string, () => Kernels] => [`wasm ${set}`, () => wasmKernels(set)]),
   ["js", jsKernels],
 ];
 

@@ -40,7 +40,7 @@ static void dense_tile(float* const* c, int columns, const float* const* a, int 
       for (int m = 0; m < ROWS; m++) {
         const Vector x = broadcast(row[m][at]);
 #pragma GCC unroll 8
-        for (int j = 0; j < VECTORS; j++) sum[m][j] += x * b[j];
+        for (int j = 0; j < VECTORS; j++) sum[m][j] = multiply_add(sum[m][j], x, b[j]);
       }
     }
   }

@@ -1,7 +1,8 @@
 // Sparse x dense GEMM: a packed N:M operand [rows, K] times dense panels [K][columns], skipping what was pruned.
 // A row group's slot broadcasts its v values and reads one panel row, chosen by the index: that load is the limit of
 // v = 1 and is shared by the rows of v = 2 and 4 (docs/design/0001).
-// Set by the including file for v = 1, 2, 4: SPARSE_VECTORS_v, vectors of columns, and SPARSE_AT_ONCE_v, row groups.
+// Set by the including file for v = 1, 2, 4: SPARSE_VECTORS_v, vectors of columns, and SPARSE_AT_ONCE_v, row groups;
+// TILE_APART(v), if at all: whether a tile of one row group must be a function of its own.
 
 // strip[row][..] (+)= values x panel rows, for AT_ONCE row groups of one block: independent sums hide the latency of FMA.
 template <int V, int VECTORS, int AT_ONCE>
@@ -28,7 +29,7 @@ static inline void sparse_tile(float* strip, const float* values, const uint8_t*
   _Pragma("GCC unroll 8") for (int group = 0; group < AT_ONCE; group++) {                  \
     const float* row = panel + (size_t)(at[group] >> 8 * i & 0xff) * COLUMNS;              \
     const Vector x = (Vector)_mm512_permute_ps((__m512)four[group], i * 0x55);             \
-    _Pragma("GCC unroll 8") for (int j = 0; j < VECTORS; j++) sum[group][j] += x * load(row + j * LANES); \
+    _Pragma("GCC unroll 8") for (int j = 0; j < VECTORS; j++) sum[group][j] = multiply_add(sum[group][j], x, load(row + j * LANES)); \
   }
       STEP(0) STEP(1) STEP(2) STEP(3)
 #undef STEP
@@ -43,7 +44,7 @@ static inline void sparse_tile(float* strip, const float* values, const uint8_t*
       for (int r = 0; r < V; r++) {
         const Vector x = broadcast(value[r]);
 #pragma GCC unroll 8
-        for (int j = 0; j < VECTORS; j++) sum[group * V + r][j] += x * load(row + j * LANES);
+        for (int j = 0; j < VECTORS; j++) sum[group * V + r][j] = multiply_add(sum[group * V + r][j], x, load(row + j * LANES));
       }
     }
   }
@@ -53,14 +54,28 @@ static inline void sparse_tile(float* strip, const float* values, const uint8_t*
     for (int j = 0; j < VECTORS; j++) store(strip + (r * VECTORS + j) * LANES, sum[r][j]);
 }
 
+#ifdef TILE_APART
+template <int V, int VECTORS, class... Arguments>
+static __attribute__((noinline)) void sparse_tile_apart(Arguments... arguments) { sparse_tile<V, VECTORS, 1>(arguments...); }
+#endif
+
+template <int V, int VECTORS, class... Arguments>
+static inline void sparse_tile_alone(Arguments... arguments) {
+#ifdef TILE_APART
+  if constexpr (TILE_APART(V)) return sparse_tile_apart<V, VECTORS>(arguments...);
+#endif
+  sparse_tile<V, VECTORS, 1>(arguments...);
+}
+
 template <int V, int VECTORS, int AT_ONCE>
 static void sparse_tiles(float* strip, const float* values, const uint8_t* index, int slots, int groups, const float* panel, bool accumulate) {
   constexpr int COLUMNS = VECTORS * LANES;
   int group = 0;
-  for (; group + AT_ONCE <= groups; group += AT_ONCE)
-    sparse_tile<V, VECTORS, AT_ONCE>(strip + (size_t)group * V * COLUMNS, values + (size_t)group * slots * V, index + (size_t)group * slots, slots, panel, accumulate);
+  if constexpr (AT_ONCE > 1)
+    for (; group + AT_ONCE <= groups; group += AT_ONCE)
+      sparse_tile<V, VECTORS, AT_ONCE>(strip + (size_t)group * V * COLUMNS, values + (size_t)group * slots * V, index + (size_t)group * slots, slots, panel, accumulate);
   for (; group < groups; group++)
-    sparse_tile<V, VECTORS, 1>(strip + (size_t)group * V * COLUMNS, values + (size_t)group * slots * V, index + (size_t)group * slots, slots, panel, accumulate);
+    sparse_tile_alone<V, VECTORS>(strip + (size_t)group * V * COLUMNS, values + (size_t)group * slots * V, index + (size_t)group * slots, slots, panel, accumulate);
 }
 
 // panel[k][j] = rows[j][k] for k < length; rows beyond `valid` give zero

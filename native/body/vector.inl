@@ -14,6 +14,17 @@ static inline Vector broadcast(float x) { return x - Vector{}; }
 // max(0, x) that lets NaN through: a NaN must show in the loss. x > 0 ? x : 0 would hide it.
 static inline Vector rectified(Vector x) { return x < 0 ? Vector{} : x; }
 static inline float rectified(float x) { return x < 0 ? 0 : x; }
+// sum + x * b in products of matrices, where rounding once or twice is the instruction set's choice. Nowhere else.
+static inline Vector multiply_add(Vector sum, Vector x, Vector b) {
+#ifdef RELAXED_SIMD
+  // Not the builtin: where clang may use relaxed SIMD it makes min and max relaxed too, and these may lose a NaN
+  // (llvm/llvm-project#177968).
+  asm("local.get %1\nlocal.get %2\nlocal.get %0\nf32x4.relaxed_madd\nlocal.set %0" : "+r"(sum) : "r"(x), "r"(b));
+  return sum;
+#else
+  return sum + x * b;
+#endif
+}
 static inline int min_of(int a, int b) { return a < b ? a : b; }
 static inline int max_of(int a, int b) { return a > b ? a : b; }
 static inline int ceil_div(int a, int b) { return (a + b - 1) / b; }

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { jsKernels } from "./js.ts";
 import * as native from "./native.ts";
 import { type Backend, pick } from "./pick.ts";
+import { wasmInstructionSets } from "./wasm.ts";
 
 vi.mock("./native.ts", { spy: true });
 afterEach(() => {
@@ -45,7 +46,7 @@ describe("pick", () => {
     const { kernels, why } = pick();
     expect(kernels.backend).toBe("wasm");
     expect(why).toBe(
-      'WASM on one thread: no native addon was found for this platform; for native, run "npm run build:native" (needs g++ or clang++).',
+      `WASM ${kernels.instructionSet} on one thread: no native addon was found for this platform; for native, run "npm run build:native" (needs g++ or clang++).`,
     );
   });
 
@@ -70,10 +71,34 @@ describe("pick", () => {
     expect(pick({ backend: "wasm" }).kernels.backend).toBe("wasm");
   });
 
+  test("runs the WASM module that was asked for by option or environment, else the best of this engine", () => {
+    addonWith(["avx2"]);
+    const best = wasmInstructionSets()[0];
+    for (const instructionSet of wasmInstructionSets()) {
+      const { kernels, why } = pick({ instructionSet });
+      expect(kernels).toMatchObject({ backend: "wasm", instructionSet, threads: 1 });
+      expect(why).toBe(`WASM ${instructionSet} on one thread: the caller asked for it.`);
+    }
+    expect(pick({ backend: "wasm" }).kernels.instructionSet).toBe(best);
+    vi.stubEnv("TRISPARSE_WASM", "simd128");
+    expect(pick({ backend: "wasm" }).kernels.instructionSet).toBe("simd128");
+    expect(pick({ instructionSet: best }).kernels.instructionSet).toBe(best);
+    // it chooses a module, not a backend
+    expect(pick().kernels.backend).toBe("native");
+    vi.stubEnv("TRISPARSE_WASM", "relaxed");
+    expect(() => pick({ backend: "wasm" })).toThrow(
+      /^TRISPARSE_WASM: expected an instruction set \(relaxed-simd, simd128\), got "relaxed"\./,
+    );
+    expect(() => pick({ backend: "wasm", instructionSet: "avx2" })).toThrow(
+      /^wasm kernels: expected an instruction set of this engine \(.*simd128\), got avx2\./,
+    );
+  });
+
   test("treats empty variables as unset", () => {
     addonWith(["avx2"]);
     vi.stubEnv("TRISPARSE_BACKEND", "");
     vi.stubEnv("TRISPARSE_THREADS", "");
+    vi.stubEnv("TRISPARSE_WASM", "");
     expect(pick().kernels).toMatchObject({ backend: "native", threads: Math.min(4, availableParallelism()) });
   });
 
@@ -99,7 +124,7 @@ describe("pick", () => {
 
   test("refuses an instruction set beside a backend that has none", () => {
     expect(() => pick({ backend: "js", instructionSet: "avx2" })).toThrow(
-      'pick: expected the backend "native" beside an instruction set, got "js" beside "avx2". Leave one of them out.',
+      'pick: expected a backend that has instruction sets (native, wasm), got "js" beside "avx2". Leave one of them out.',
     );
   });
 });

@@ -4,7 +4,7 @@ import { expected, nearest } from "../errors.ts";
 import { jsKernels } from "./js.ts";
 import type { Kernels } from "./kernels.ts";
 import { nativeInstructionSets, nativeKernels } from "./native.ts";
-import { wasmKernels } from "./wasm.ts";
+import { WASM_INSTRUCTION_SETS, wasmKernels } from "./wasm.ts";
 
 export const BACKENDS = ["native", "wasm", "js"] as const;
 export type Backend = (typeof BACKENDS)[number];
@@ -14,7 +14,10 @@ export interface PickOptions {
   readonly backend?: Backend | undefined;
   /** Default: TRISPARSE_THREADS, else the cores of this machine, at most 4. Only native uses more than one. */
   readonly threads?: number | undefined;
-  /** Of native: "avx512", "avx2", "neon" or "sse2"; asking for one asks for native. Default: the widest. */
+  /**
+   * Of native: "avx512", "avx2", "neon" or "sse2", by default the widest. Of WASM: "relaxed-simd" or "simd128", by default
+   * TRISPARSE_WASM, else the first where the engine has it. Asking for one asks for its backend.
+   */
   readonly instructionSet?: string | undefined;
 }
 
@@ -35,10 +38,10 @@ export function pick(options: PickOptions = {}): Picked {
   const { backend, by } = wantedBackend(options);
   const { instructionSet } = options;
   const threads = wantedThreads(options);
-  if (instructionSet !== undefined && backend !== "native") {
+  if (instructionSet !== undefined && backend === "js") {
     throw expected(
       "pick",
-      'the backend "native" beside an instruction set',
+      "a backend that has instruction sets (native, wasm)",
       `"${backend}" beside "${instructionSet}"`,
       "Leave one of them out",
     );
@@ -47,7 +50,7 @@ export function pick(options: PickOptions = {}): Picked {
     case "native":
       return native(threads, instructionSet, by);
     case "wasm":
-      return { kernels: wasmKernels(), why: `WASM on one thread: ${by}.` };
+      return wasm(instructionSet, by);
     case "js":
       return { kernels: jsKernels(), why: `Plain JavaScript on one thread: ${by}.` };
     default:
@@ -65,7 +68,12 @@ function fastest(threads: number): Picked {
     // The file is there but was built for another system, say another C library: slower beats not at all.
     missing = `the native addon does not load (${(error as Error).message})`;
   }
-  return { kernels: wasmKernels(), why: `WASM on one thread: ${missing}; for native, ${HOW_TO_GET_NATIVE}.` };
+  return wasm(undefined, `${missing}; for native, ${HOW_TO_GET_NATIVE}`);
+}
+
+function wasm(instructionSet: string | undefined, by: string): Picked {
+  const kernels = wasmKernels(instructionSet ?? wantedWasm());
+  return { kernels, why: `WASM ${kernels.instructionSet} on one thread: ${by}.` };
 }
 
 function native(threads: number, instructionSet: string | undefined, by: string): Picked {
@@ -77,19 +85,34 @@ function native(threads: number, instructionSet: string | undefined, by: string)
 /** The backend that was asked for and by what; undefined: whatever is the fastest. */
 function wantedBackend(options: PickOptions): { backend: Backend | undefined; by: string } {
   const variable = environment("TRISPARSE_BACKEND");
-  const byCaller = options.backend ?? (options.instructionSet === undefined ? undefined : "native");
+  const byCaller = options.backend ?? backendOf(options.instructionSet);
+  const by = byCaller === undefined ? "TRISPARSE_BACKEND asks for it" : "the caller asked for it";
   const given = byCaller ?? variable;
-  const backend = BACKENDS.find((name) => name === given);
-  if (given !== undefined && backend === undefined) {
-    const close = nearest(given, BACKENDS);
-    throw expected(
-      byCaller === undefined ? "TRISPARSE_BACKEND" : "pick",
-      `a backend (${BACKENDS.join(", ")})`,
-      `"${given}"`,
-      close === undefined ? "Choose one of these" : `The nearest is "${close}"`,
-    );
-  }
-  return { backend, by: byCaller === undefined ? "TRISPARSE_BACKEND asks for it" : "the caller asked for it" };
+  if (given === undefined) return { backend: undefined, by };
+  return { backend: among(byCaller === undefined ? "TRISPARSE_BACKEND" : "pick", "a backend", BACKENDS, given), by };
+}
+
+function backendOf(instructionSet: string | undefined): Backend | undefined {
+  if (instructionSet === undefined) return undefined;
+  return WASM_INSTRUCTION_SETS.some((name) => name === instructionSet) ? "wasm" : "native";
+}
+
+/** Which of the two modules the environment asks for. */
+function wantedWasm(): string | undefined {
+  const given = environment("TRISPARSE_WASM");
+  return given === undefined ? undefined : among("TRISPARSE_WASM", "an instruction set", WASM_INSTRUCTION_SETS, given);
+}
+
+function among<T extends string>(where: string, what: string, names: readonly T[], given: string): T {
+  const found = names.find((name) => name === given);
+  if (found !== undefined) return found;
+  const close = nearest(given, names);
+  throw expected(
+    where,
+    `${what} (${names.join(", ")})`,
+    `"${given}"`,
+    close === undefined ? "Choose one of these" : `The nearest is "${close}"`,
+  );
 }
 
 function wantedThreads(options: PickOptions): number {

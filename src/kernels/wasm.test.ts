@@ -6,15 +6,57 @@ import { expect, test } from "vitest";
 import { buildWasm } from "../../scripts/build-wasm.ts";
 import { kernelConformance } from "./conformance.ts";
 import { KERNEL_NAMES, matrixGeometry, nativeName } from "./kernels.ts";
-import { wasmKernels } from "./wasm.ts";
+import {
+  WASM_FILES,
+  WASM_INSTRUCTION_SETS,
+  type WasmInstructionSet,
+  wasmInstructionSets,
+  wasmKernels,
+} from "./wasm.ts";
 
-kernelConformance("wasm", wasmKernels);
+const available = wasmInstructionSets();
+for (const set of WASM_INSTRUCTION_SETS) {
+  if (available.includes(set)) kernelConformance(`wasm ${set}`, () => wasmKernels(set));
+  else test.skip(`wasm ${set}: this engine has no relaxed SIMD`, () => {});
+}
 
-test("the binary in the tree is what the sources give", async () => {
-  const kept = readFileSync(new URL("./trisparse.wasm", import.meta.url));
-  expect(kept.equals(await buildWasm())).toBe(true);
-  expect(kept.length).toBeLessThan(200_000);
-}, 300_000);
+const kept = (set: WasmInstructionSet): Buffer<ArrayBuffer> =>
+  readFileSync(new URL(`./${WASM_FILES[set]}`, import.meta.url));
+
+test.each(WASM_INSTRUCTION_SETS)(
+  "the %s binary in the tree is what the sources give",
+  async (set) => {
+    expect(kept(set).equals(await buildWasm(set))).toBe(true);
+    expect(kept(set).length).toBeLessThan(200_000);
+  },
+  300_000,
+);
+
+/** How often the opcode 0xfd `opcode` stands in a binary, or bytes that look like it. */
+const count = (bytes: Buffer, opcode: number): number =>
+  bytes.toString("latin1").split(String.fromCharCode(0xfd, (opcode & 0x7f) | 0x80, opcode >> 7)).length - 1;
+
+test("of relaxed SIMD there is multiply-add in one module, and nothing else in either", () => {
+  const found = (set: WasmInstructionSet): number[] =>
+    Array.from({ length: 20 }, (_, i) => 0x100 + i).filter((opcode) => count(kept(set), opcode) > 0);
+  expect(found("relaxed-simd")).toEqual([0x105]);
+  expect(found("simd128")).toEqual([]);
+  expect(count(kept("relaxed-simd"), 0x105)).toBeGreaterThan(40);
+});
+
+test("a product of matrices rounds its products with simd128; with relaxed SIMD it need not; no flag stays set", () => {
+  const before = WebAssembly.validate(kept("relaxed-simd"));
+  for (const set of available) {
+    const kernels = wasmKernels(set);
+    const [y, x, w] = [kernels.float32(1), kernels.float32(2), kernels.float32(2)];
+    // the square is 1 + 2^-11 + 2^-24, of which f32 keeps all but the last
+    x.set([1, 1 + 2 ** -12]);
+    w.set([-1 - 2 ** -11, 1 + 2 ** -12]);
+    kernels.forward(y, x, w, null, matrixGeometry(1, 2, 1), 0);
+    expect(set === "simd128" ? [0] : [0, 2 ** -24]).toContain(y[0]);
+  }
+  expect(WebAssembly.validate(kept("relaxed-simd"))).toBe(before);
+});
 
 test("the kernels stand in the order of kernels.def, by which the module is asked for them", () => {
   const text = readFileSync(new URL("../../native/kernels.def", import.meta.url), "utf8");

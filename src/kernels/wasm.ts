@@ -1,9 +1,11 @@
 /**
  * The WASM backend: the bodies of the native kernels in 16-byte SIMD vectors, one thread, no compiler needed.
+ * Two modules: with relaxed SIMD the sums of GEMMs round once a product where the processor can fuse; all else is the same.
  * Arrays live in the module's memory; it is a shared memory only because views of one stay valid when it grows.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
 import { expected } from "../errors.ts";
 import { KERNEL_NAMES, type Kernels } from "./kernels.ts";
 
@@ -18,7 +20,56 @@ const GEOMETRY_BYTES = 64;
 /** The bytes of arrays that one weight stands for, at least. */
 const WEIGHED_BYTES = 2 ** 20;
 
-let compiled: WebAssembly.Module | undefined;
+/** Best first. */
+export const WASM_INSTRUCTION_SETS = ["relaxed-simd", "simd128"] as const;
+export type WasmInstructionSet = (typeof WASM_INSTRUCTION_SETS)[number];
+
+/** Where the modules lie, beside this file. */
+export const WASM_FILES: Readonly<Record<WasmInstructionSet, string>> = {
+  "relaxed-simd": "trisparse-relaxed.wasm",
+  simd128: "trisparse.wasm",
+};
+
+/** A module with one function, (a, b, c) => f32x4.relaxed_madd(a, b, c): invalid where there is no relaxed SIMD. */
+const PROBE = Uint8Array.of(
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
+  ...[1, 8, 1, 0x60, 3, 0x7b, 0x7b, 0x7b, 1, 0x7b], // types, 8 bytes: one function of three v128 to one
+  ...[3, 2, 1, 0], // functions, 2 bytes: one of type 0
+  ...[10, 13, 1, 11, 0, 0x20, 0, 0x20, 1, 0x20, 2, 0xfd, 0x85, 2, 0x0b], // code, 13 bytes: local.get 0, 1, 2; the opcode; end
+);
+
+const modules = new Map<WasmInstructionSet, WebAssembly.Module>();
+
+/**
+ * Runs `compile` with relaxed SIMD, if the engine has it. The V8 of Node 20 has it behind a flag of the process, which
+ * it reads while it compiles: so it is set for that long and no longer. Later ones have it anyway.
+ */
+function withRelaxedSimd<T>(compile: () => T): T {
+  if (WebAssembly.validate(PROBE) || !process.versions.v8.startsWith("11.3.")) return compile();
+  setFlagsFromString("--experimental-wasm-relaxed-simd");
+  try {
+    return compile();
+  } finally {
+    setFlagsFromString("--no-experimental-wasm-relaxed-simd");
+  }
+}
+
+/** What this engine can run, best first. */
+export function wasmInstructionSets(): WasmInstructionSet[] {
+  const relaxed = withRelaxedSimd(() => WebAssembly.validate(PROBE));
+  return WASM_INSTRUCTION_SETS.filter((name) => relaxed || name === "simd128");
+}
+
+function moduleFor(instructionSet: WasmInstructionSet): WebAssembly.Module {
+  let compiled = modules.get(instructionSet);
+  if (compiled === undefined) {
+    const bytes = readFileSync(fileURLToPath(new URL(`./${WASM_FILES[instructionSet]}`, import.meta.url)));
+    const compile = (): WebAssembly.Module => new WebAssembly.Module(bytes);
+    compiled = instructionSet === "relaxed-simd" ? withRelaxedSimd(compile) : compile();
+    modules.set(instructionSet, compiled);
+  }
+  return compiled;
+}
 
 /** A part of the memory, in whole lines of ALIGNMENT bytes. */
 interface Block {
@@ -167,11 +218,21 @@ function holding<T extends Numbers>(view: T, held: object): T {
   });
 }
 
-/** Makes an instance with a memory of its own. */
-export function wasmKernels(): Kernels {
-  compiled ??= new WebAssembly.Module(readFileSync(fileURLToPath(new URL("./trisparse.wasm", import.meta.url))));
+/** Makes an instance with a memory of its own. instructionSet: one of WASM_INSTRUCTION_SETS, by default the best there is. */
+export function wasmKernels(instructionSet?: string): Kernels {
+  // who names simd128 has no flag touched
+  const available = instructionSet === "simd128" ? WASM_INSTRUCTION_SETS : wasmInstructionSets();
+  const chosen = instructionSet === undefined ? available[0] : available.find((name) => name === instructionSet);
+  if (chosen === undefined) {
+    throw expected(
+      "wasm kernels",
+      `an instruction set of this engine (${available.join(", ")})`,
+      `${instructionSet}`,
+      "Choose one of these",
+    );
+  }
   const heap = new Heap();
-  const { exports } = new WebAssembly.Instance(compiled, {
+  const { exports } = new WebAssembly.Instance(moduleFor(chosen), {
     env: { memory: heap.memory },
     memory: { allocate: (bytes: number) => heap.allocate(bytes >>> 0) },
   });
@@ -214,7 +275,7 @@ export function wasmKernels(): Kernels {
   };
   const kernels = {
     backend: "wasm",
-    instructionSet: "simd128",
+    instructionSet: chosen,
     threads: 1,
     multiplies: module.multiplies,
     float32: (length: number) => heap.array(Float32Array, length),
