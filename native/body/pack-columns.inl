@@ -3,6 +3,13 @@
 // vectors. So nothing is transposed before the choice, and no lane repeats another's work. Layout of packs: pack.inl.
 // Two choices: the largest, and a sample that is right on average (MVUE).
 
+// Loops of constant length; where only those of any length are compiled, for WASM, unrolling would add a sixth to it.
+#if VECTOR_BYTES > 16
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED
+#endif
+
 // Row kk of the source. A convolution's weights [O, taps, C] are taken as k = taps x O rows of C.
 struct Columns {
   const float* source;
@@ -87,19 +94,17 @@ static inline void load_groups(Vector* a, const float* p) {
 }
 
 // The rank of an entry: |a|, or the sum of |a| over its vector, as an integer of the same order. All NaN are one.
-template <int V>
-static inline IntVector score_of(const Vector* a) {
+static inline IntVector score_of(const Vector* a, int v) {
   Vector sum = magnitude(a[0]);
-  for (int r = 1; r < V; r++) sum += magnitude(a[r]);
+  for (int r = 1; r < v; r++) sum += magnitude(a[r]);
   return smaller_of((IntVector)magnitude(sum), IntVector{} + 0x7f800001);
 }
 
 // The size of an entry: |a|, or the norm of its vector. magnitude() keeps compilers from fusing products and sums.
-template <int V>
-static inline Vector size_of(const Vector* a) {
-  if constexpr (V == 1) return magnitude(a[0]);
+static inline Vector size_of(const Vector* a, int v) {
+  if (v == 1) return magnitude(a[0]);
   Vector sum = magnitude(a[0] * a[0]);
-  for (int r = 1; r < V; r++) sum += magnitude(a[r] * a[r]);
+  for (int r = 1; r < v; r++) sum += magnitude(a[r] * a[r]);
   return square_roots(sum);
 }
 
@@ -111,10 +116,10 @@ template <int M, int N>
 static inline __attribute__((always_inline)) void choose_largest(Flags (*past)[M - N], const IntVector* score) {
   // the largest N of the entries up to j, and of those from j on
   IntVector up_to[M][N], from[M][N];
-#pragma GCC unroll 16
+UNROLLED
   for (int j = 0; j < M; j++) {
     IntVector x = score[j], y = score[M - 1 - j];
-#pragma GCC unroll 16
+UNROLLED
     for (int t = 0; t < N; t++) {
       if (t > j) break;
       up_to[j][t] = t == j ? x : larger_of(up_to[j - 1][t], x);
@@ -124,9 +129,9 @@ static inline __attribute__((always_inline)) void choose_largest(Flags (*past)[M
       y = smaller_of(from[M - j][t], y);
     }
   }
-#pragma GCC unroll 16
+UNROLLED
   for (int s = 0; s < N; s++)
-#pragma GCC unroll 16
+UNROLLED
     for (int k = 0; k < M - N; k++) past[s][k] = above(from[s + k + 1][N - s - 1], up_to[s + k][s]);
 }
 
@@ -134,20 +139,14 @@ static inline __attribute__((always_inline)) void choose_largest(Flags (*past)[M
 // has the size max(size, tau); tau makes the probabilities sum to n. One systematic draw u, in (0, 1): kept are the
 // entries that hold a point (u + q) tau of the running sum of min(size, tau).
 
-// What a kept entry is multiplied by; a size of 0 is never drawn but by rounding.
-static inline Vector factor(Vector size, Vector tau) {
-  const Vector ratio = tau / size;
-  return pick(at_least(size, tau), Vector{} + 1.0f, pick(at_least(ratio, Vector{} + __builtin_inff()), Vector{} + 1.0f, ratio));
-}
-
-// a at its new size; V = 1 needs no division
-template <int V>
-static inline void resize(Vector* a, Vector size, Vector tau) {
-  if constexpr (V == 1) {
+// a, an entry of this size, as it is kept. Scaled where it is a vector; a size of 0 is drawn only by rounding.
+static inline void resize(Vector* a, int v, Vector size, Vector tau) {
+  if (v == 1) {
     a[0] = (Vector)((IntVector)larger_of(size, tau) | ((IntVector)a[0] & (int32_t)0x80000000));
   } else {
-    const Vector by = factor(size, tau);
-    for (int r = 0; r < V; r++) a[r] *= by;
+    const Vector ratio = tau / size, one = Vector{} + 1.0f;
+    const Vector by = pick(at_least(size, tau), one, pick(at_least(ratio, Vector{} + __builtin_inff()), one, ratio));
+    for (int r = 0; r < v; r++) a[r] *= by;
   }
 }
 
@@ -156,10 +155,10 @@ template <int M>
 static inline __attribute__((always_inline)) Vector sample_one(Flags* past, const Vector* size, Vector u) {
   Vector sum[M];
   sum[0] = size[0];
-#pragma GCC unroll 16
+UNROLLED
   for (int j = 1; j < M; j++) sum[j] = sum[j - 1] + size[j];
   const Vector point = u * sum[M - 1];
-#pragma GCC unroll 16
+UNROLLED
   for (int k = 0; k < M - 1; k++) past[k] = not_below(point, sum[k]);
   return sum[M - 1];
 }
@@ -173,7 +172,7 @@ static inline __attribute__((always_inline)) Vector sample_two(Flags (*past)[M -
   // as integers: a maximum of floats may lose NaN
   IntVector most = (IntVector)size[0];
   Vector rest = {};
-#pragma GCC unroll 16
+UNROLLED
   for (int j = 1; j < m; j++) {
     const Vector less = (Vector)smaller_of(most, (IntVector)size[j]);
     rest = j == 1 ? less : rest + less;
@@ -183,12 +182,12 @@ static inline __attribute__((always_inline)) Vector sample_two(Flags (*past)[M -
   // magnitude() keeps compilers from fusing the product with a sum
   const Vector point = magnitude(u * tau);
   Vector length[M], behind[M];
-#pragma GCC unroll 16
+UNROLLED
   for (int j = 0; j < m; j++) length[j] = smaller_of(size[j], tau);
-#pragma GCC unroll 16
+UNROLLED
   for (int j = m - 1; j >= 2; j--) behind[j] = j == m - 1 ? length[j] : behind[j + 1] + length[j];
   Vector before = length[0];
-#pragma GCC unroll 16
+UNROLLED
   for (int k = 0; k < m - 2; k++) {
     past[0][k] = above(point, before);
     before += length[k + 1];
@@ -199,31 +198,29 @@ static inline __attribute__((always_inline)) Vector sample_two(Flags (*past)[M -
   return tau;
 }
 
-// ---- choices of any n of m, up to 16: which are kept, as -1 and 0. Not inlined: there is one for all V ----
-struct Kept { IntVector flag[16]; };
-
-static __attribute__((noinline)) void choose_largest_any(Kept& kept, const IntVector* score, int n, int m) {
+// ---- choices of any n of m, up to 16: which are kept, as -1 and 0 ----
+static __attribute__((noinline)) void choose_largest_any(IntVector* kept, const IntVector* score, int n, int m) {
   for (int j = 0; j < m; j++) {
     IntVector larger = {};
     for (int i = 0; i < m; i++)
       if (i != j) larger -= i < j ? score[i] >= score[j] : score[i] > score[j];
-    kept.flag[j] = larger < n;
+    kept[j] = larger < n;
   }
 }
 
 // As sample_two where n is 2. Else the largest that exceed their share of what is left are certain, and the others are
 // drawn; where rounding leaves a point without an entry, or all are zero, places fill up from the end. Returns tau.
-static __attribute__((noinline)) Vector choose_sample_any(Kept& kept, const Vector* size, Vector u, int n, int m) {
+static __attribute__((noinline)) Vector choose_sample_any(IntVector* kept, const Vector* size, Vector u, int n, int m) {
   if (n == 2) {
     Flags past[2][14];
     const Vector tau = sample_two<16>(past, size, u, m);
     IntVector first = {}, second = IntVector{} + 1;
     for (int k = 0; k < m - 2; k++) first = plus(first, past[0][k], 1), second = plus(second, past[1][k], 1);
-    for (int j = 0; j < m; j++) kept.flag[j] = (first == j) | (second == j);
+    for (int j = 0; j < m; j++) kept[j] = (first == j) | (second == j);
     return tau;
   }
   Vector left[16];
-  for (int j = 0; j < m; j++) left[j] = size[j], kept.flag[j] = IntVector{};
+  for (int j = 0; j < m; j++) left[j] = size[j], kept[j] = IntVector{};
   IntVector searching = IntVector{} - 1, draws = IntVector{} + n;
   for (int remaining = n; remaining > 1; remaining--) {
     Vector most = left[0];
@@ -240,7 +237,7 @@ static __attribute__((noinline)) Vector choose_sample_any(Kept& kept, const Vect
     searching &= most * (float)(remaining - 1) > rest;
     for (int j = 0; j < m; j++) {
       const IntVector certain = searching & is_first[j];
-      kept.flag[j] |= certain;
+      kept[j] |= certain;
       left[j] = (Vector)((IntVector)left[j] & ~certain);
     }
     draws += searching;
@@ -257,13 +254,13 @@ static __attribute__((noinline)) Vector choose_sample_any(Kept& kept, const Vect
       const Vector point = (u + (float)q) * tau;
       hit |= (draws > q) & (point >= from) & (point < to);
     }
-    kept.flag[j] |= hit;
-    missing += kept.flag[j];
+    kept[j] |= hit;
+    missing += kept[j];
     from = to;
   }
   for (int j = m - 1; j >= 0; j--) {
-    const IntVector fill = ~kept.flag[j] & (missing > 0);
-    kept.flag[j] |= fill;
+    const IntVector fill = ~kept[j] & (missing > 0);
+    kept[j] |= fill;
     missing += fill;
   }
   return tau;
@@ -293,9 +290,9 @@ static __attribute__((noinline)) void philox_lanes(WordVector* out, uint32_t key
     x[odd][0] = WideVector{} + c0, x[odd][1] = WideVector{} + c1, x[odd][3] = WideVector{};
     x[odd][2] = odd ? (WideVector)c2 >> 32 : (WideVector)c2;
   }
-#pragma GCC unroll 10
+UNROLLED
   for (int round = 0; round < 10; round++) {
-#pragma GCC unroll 2
+UNROLLED
     for (int odd = 0; odd < 2; odd++) {
       WideVector* w = x[odd];
       const WideVector product0 = multiply_low(w[0], 0xd2511f53u), product1 = multiply_low(w[2], 0xcd9e8d57u);
@@ -313,199 +310,226 @@ static __attribute__((noinline)) void philox_lanes(WordVector* out, uint32_t key
 template <int... J>
 static inline WordVector lane_numbers(Indices<J...>) { return WordVector{J...}; }
 
-// ---- the two packs ----
-template <int N_> struct Number { static constexpr int N = N_; };
-
-// N: n, where n and m = M are constants; else 0, and M is room for any m.
-template <int V, int M, int N>
-struct LargestOfColumns {
-  int n, m;
-  void choose(Flags (*past)[M - N], const Vector (*a)[V], Vector*, Vector&, int, int, int) {
-    IntVector score[M];
-    for (int j = 0; j < M; j++) score[j] = score_of<V>(a[j]);
-    choose_largest<M, N>(past, score);
-  }
-  void choose(Kept& kept, const Vector (*a)[V], Vector*, Vector&, int, int, int) {
-    IntVector score[M];
-    for (int j = 0; j < m; j++) score[j] = score_of<V>(a[j]);
-    choose_largest_any(kept, score, n, m);
-  }
-  static void resized(Vector*, Vector, Vector) {}
-  static constexpr bool RESIZES = false;
-};
-
-template <int V, int M, int N>
-struct SampleOfColumns {
-  int n, m, seed, layer, step, drawn[4];
+// Uniform numbers for a strip: a counter serves a row group and four groups of m, its words one each.
+struct Draws {
+  int seed, layer, step, drawn[4];
   WordVector words[4][4];
-  // a counter a row group and four groups of m: its four words serve one group each
-  Vector draw(int unit, int first, int group) {
+  Draws(int seed, int layer, int step) : seed(seed), layer(layer), step(step), drawn{-1, -1, -1, -1} {}
+  Vector draw(int unit, int row_group, int group) {
     if (group / 4 != drawn[unit]) {
       drawn[unit] = group / 4;
-      philox_lanes(words[unit], (uint32_t)seed, (uint32_t)layer, (uint32_t)group / 4, (uint32_t)step, lane_numbers(typename Count<LANES>::type{}) + (uint32_t)first);
+      philox_lanes(words[unit], (uint32_t)seed, (uint32_t)layer, (uint32_t)drawn[unit], (uint32_t)step,
+                   lane_numbers(typename Count<LANES>::type{}) + (uint32_t)row_group);
     }
-    // 23 bits, the last set: between 1 and 2 without either
+    // 23 bits, the last set: neither 0 nor 1
     return (Vector)((words[unit][group % 4] & 0x7fffffu) | 0x3f800001u) - 1.0f;
   }
-  void choose(Flags (*past)[M - N], const Vector (*a)[V], Vector* size, Vector& tau, int unit, int first, int group) {
-    for (int j = 0; j < M; j++) size[j] = size_of<V>(a[j]);
-    if constexpr (N == 1) tau = sample_one<M>(past[0], size, draw(unit, first, group));
-    else tau = sample_two<M>(past, size, draw(unit, first, group), M);
+};
+struct NoDraws {};
+
+// ---- a task: a block of K by up to four units of LANES row groups, whole cache lines of the source ----
+struct Strip {
+  int v, k0, length, valid, units, whole;
+  const float* row[128];
+  // the unit that is not whole, filled up with zeros
+  alignas(64) float edge[128 * 4 * LANES];
+  // what is kept: value[unit][slot * v + r][lane], place[unit][slot / 4][lane][slot % 4]
+  alignas(64) float value[128 * 4 * LANES];
+  alignas(64) uint8_t place[4 * 128 * LANES];
+
+  inline void open(const Columns& from, int task, int block, int v_) {
+    v = v_;
+    const int width = 4 * LANES, strips = ceil_div(from.rows, width), column = task % strips * width;
+    k0 = task / strips * block;
+    length = min_of(block, from.k - k0);
+    valid = min_of(width, from.rows - column);
+    const int unit = LANES * v;
+    units = ceil_div(valid, unit);
+    whole = valid / unit;
+    for (int i = 0; i < length; i++) row[i] = from.row(k0 + i) + column;
+    if (whole == units) return;
+    for (int i = 0; i < length; i++)
+      for (int c = 0; c < unit; c++) edge[i * unit + c] = whole * unit + c < valid ? row[i][whole * unit + c] : 0;
   }
-  void choose(Kept& kept, const Vector (*a)[V], Vector* size, Vector& tau, int unit, int first, int group) {
-    for (int j = 0; j < m; j++) size[j] = size_of<V>(a[j]);
-    tau = choose_sample_any(kept, size, draw(unit, first, group), n, m);
-  }
-  static void resized(Vector* a, Vector size, Vector tau) { resize<V>(a, size, tau); }
-  static constexpr bool RESIZES = true;
+  const float* source(int unit, int i) const { return unit < whole ? row[i] + unit * LANES * v : edge + i * LANES * v; }
+  float* values(int unit, int slot) { return value + (unit * 128 + slot) * v * LANES; }
+  uint8_t* places(int unit, int slot) { return place + (unit * 128 + slot / 4 * 4) * LANES; }
 };
 
-// Writes what a unit of LANES row groups keeps of a block: `width` floats and `slots` indices a group, lane by lane. They
-// come as vectors: value[slot * V + r], and place[slot / 4] with a slot a byte. Columns from `valid` on do not exist.
-static __attribute__((noinline)) void emit_unit(float* values, uint8_t* index, const float* value, const uint8_t* place, int slots, int v, int valid) {
-  const int width = slots * v, groups = min_of(LANES, ceil_div(valid, v));
-  int done = 0, word = 0;
-  if (valid >= LANES * v) {
-    for (; done + LANES <= width; done += LANES) {
-      const float* rows[LANES];
-      for (int i = 0; i < LANES; i++) rows[i] = value + (done + i) * LANES;
-      transpose_block(values + done, width, rows);
-    }
-    if (slots % 4 == 0)
-      for (; (word + LANES) * 4 <= slots; word += LANES) {
-        const float* rows[LANES];
-        for (int i = 0; i < LANES; i++) rows[i] = (const float*)place + (word + i) * LANES;
-        transpose_block((float*)(index + word * 4), slots / 4, rows);
-      }
+// out[lane][word] = words[word][lane], COUNT words at a time from `done` on; returns how many are written.
+template <int COUNT>
+static inline int transpose_words(uint8_t* out, size_t stride, const float* words, int count, int done) {
+  for (; done + COUNT <= count; done += COUNT) {
+    Vector r[LANES] = {};
+UNROLLED
+    for (int i = 0; i < COUNT; i++) r[i] = load(words + (done + i) * LANES);
+    transpose_round<1>(r);
+UNROLLED
+    for (int i = 0; i < LANES; i++) __builtin_memcpy(out + i * stride + done * 4, &r[i], COUNT * 4);
   }
+  return done;
+}
+static __attribute__((noinline)) int transpose_words(uint8_t* out, size_t stride, const float* words, int count) {
+  return transpose_words<LANES / 4>(out, stride, words, count, transpose_words<LANES / 2>(out, stride, words, count, transpose_words<LANES>(out, stride, words, count, 0)));
+}
+
+// Writes what a unit keeps of a block: `slots` vectors and indices a row group. Columns from `valid` on do not exist.
+static inline void emit_unit(float* values, uint8_t* index, const float* value, const uint8_t* place, int slots, int v, int valid) {
+  const int width = slots * v, groups = min_of(LANES, ceil_div(valid, v));
+  const bool whole = valid >= LANES * v;
+  const int values_done = whole ? transpose_words((uint8_t*)values, sizeof(float) * width, value, width) : 0;
+  const int index_done = whole ? 4 * transpose_words(index, slots, (const float*)place, slots / 4) : 0;
+  if (values_done == width && index_done == slots) return;
   for (int lane = 0; lane < groups; lane++) {
-    for (int i = done; i < width; i++) values[lane * width + i] = lane * v + i % v < valid ? value[i * LANES + lane] : 0;
-    for (int slot = word * 4; slot < slots; slot++) index[lane * slots + slot] = place[slot / 4 * LANES * 4 + lane * 4 + slot % 4];
+    for (int i = values_done; i < width; i++) values[lane * width + i] = lane * v + i % v < valid ? value[i * LANES + lane] : 0;
+    for (int slot = index_done; slot < slots; slot++) index[lane * slots + slot] = place[(slot / 4 * LANES + lane) * 4 + slot % 4];
   }
 }
 
-template <int V, int M, int N, class Choose>
-static void pack_columns_of(float* values, uint8_t* index, const Columns& from, int any_n, int any_m, const Choose& prototype) {
-  // a task's rows are whole cache lines
-  constexpr int UNITS = 4 / V, WIDTH = LANES * V;
-  const int n = N ? N : any_n, m = N ? M : any_m;
-  const int block = pack_block(m), strips = ceil_div(from.rows, UNITS * WIDTH), blocks = ceil_div(from.k, block);
-  parallel(strips * blocks, [&](int task) {
-    Choose chosen_by = prototype;
-    const int k0 = task / strips * block, column = task % strips * UNITS * WIDTH;
-    const int length = min_of(block, from.k - k0), slots = length / m * n, valid = min_of(UNITS * WIDTH, from.rows - column);
-    const float* row[128];
-    for (int i = 0; i < length; i++) row[i] = from.row(k0 + i) + column;
-    alignas(64) float value[UNITS][128 * WIDTH];
-    alignas(64) uint8_t place[UNITS][128 * LANES];
-    // the last columns, filled up with zeros
-    alignas(64) float edge[128][WIDTH];
-    const int units = ceil_div(valid, WIDTH), whole = valid / WIDTH;
-    if (whole < units)
-      for (int i = 0; i < length; i++) {
-        const float* p = row[i] + whole * WIDTH;
-        for (int c = 0; c < WIDTH; c++) edge[i][c] = c < valid - whole * WIDTH ? p[c] : 0;
-      }
-    const auto load_group = [&](Vector (*a)[V], int unit, int i) {
-#pragma GCC unroll 16
-      for (int j = 0; j < m; j++) load_groups<V>(a[j], unit < whole ? row[i + j] + unit * WIDTH : edge[i + j]);
-    };
-    const int first = column / V;
-    if constexpr (N > 0) {
-      // as many groups at once as fill a word of places
-      constexpr int GROUPS = 4 / N;
-      IntVector base = {};
-      for (int b = 0; b < GROUPS; b++)
-        for (int s = 0; s < N; s++) base |= IntVector{} + ((b * M + s) << 8 * (b * N + s));
-      for (int i = 0; i < length; i += GROUPS * M)
-        for (int unit = 0; unit < units; unit++) {
-          IntVector word = base + i * 0x01010101;
-          float* out = value[unit] + i / M * N * WIDTH;
-#pragma GCC unroll 4
-          for (int b = 0; b < GROUPS; b++) {
-            if (i + b * M >= length) break;
-            Vector a[M][V], size[M], tau;
-            load_group(a, unit, i + b * M);
-            Flags past[N][M - N];
-            chosen_by.choose(past, a, size, tau, unit, first + unit * LANES, (k0 + i) / M + b);
-#pragma GCC unroll 4
-            for (int s = 0; s < N; s++) {
-              Vector kept[V];
-              for (int r = 0; r < V; r++) kept[r] = a[s][r];
-              Vector kept_size = Choose::RESIZES ? size[s] : Vector{};
-#pragma GCC unroll 16
-              for (int k = 0; k < M - N; k++) {
-                word = plus(word, past[s][k], 1 << 8 * (b * N + s));
-                for (int r = 0; r < V; r++) kept[r] = pick(past[s][k], a[s + k + 1][r], kept[r]);
-                if (Choose::RESIZES) kept_size = pick(past[s][k], size[s + k + 1], kept_size);
-              }
-              Choose::resized(kept, kept_size, tau);
-              for (int r = 0; r < V; r++) store(out + ((b * N + s) * V + r) * LANES, kept[r]);
-            }
-          }
-          store((float*)place[unit] + i / M * N / 4 * LANES, (Vector)word);
-        }
-    } else {
-      for (int unit = 0; unit < units; unit++)
-        for (int i = 0, slot = 0; i < length; i += m) {
-          Vector a[M][V], size[M], tau;
-          load_group(a, unit, i);
-          Kept kept;
-          chosen_by.choose(kept, a, size, tau, unit, first + unit * LANES, (k0 + i) / m);
-          for (int s = 0; s < n; s++, slot++) {
-            // the first that is kept and not written
-            IntVector at = {}, searching = IntVector{} - 1;
-            Vector x[V] = {}, x_size = {};
-            for (int j = s; j < m; j++) {
-              const IntVector here = searching & kept.flag[j];
-              searching &= ~here;
-              kept.flag[j] &= ~here;
-              at |= here & (i + j);
-              for (int r = 0; r < V; r++) x[r] = (Vector)((IntVector)x[r] | (here & (IntVector)a[j][r]));
-              if (Choose::RESIZES) x_size = (Vector)((IntVector)x_size | (here & (IntVector)size[j]));
-            }
-            Choose::resized(x, x_size, tau);
-            for (int r = 0; r < V; r++) store(value[unit] + (slot * V + r) * LANES, x[r]);
-            for (int lane = 0; lane < LANES; lane++) place[unit][(slot / 4 * LANES + lane) * 4 + slot % 4] = (uint8_t)at[lane];
-          }
-        }
-    }
-    const size_t at = slots_before(k0, from.rows, n, m, V) + (size_t)first * slots;
-    for (int unit = 0; unit < units; unit++) {
-      const size_t to = at + (size_t)unit * LANES * slots;
-      emit_unit(values + to * V, index + to, value[unit], place[unit], slots, V, valid - unit * WIDTH);
+// choose(strip, first row group) fills the strip's values and places.
+template <class Choose>
+static inline void by_strips(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const Choose& choose) {
+  const int block = pack_block(m), strips = ceil_div(from.rows, 4 * LANES);
+  parallel(strips * ceil_div(from.k, block), [&](int task) {
+    Strip strip;
+    strip.open(from, task, block, v);
+    const int row_group = task % strips * 4 * LANES / v, slots = strip.length / m * n;
+    choose(strip, row_group);
+    for (int unit = 0; unit < strip.units; unit++) {
+      const size_t to = slots_before(strip.k0, from.rows, n, m, v) + (size_t)(row_group + unit * LANES) * slots;
+      emit_unit(values + to * v, index + to, strip.values(unit, 0), strip.places(unit, 0), slots, v, strip.valid - unit * LANES * v);
     }
   });
 }
 
-// Calls body with V, M and N as constants. The usual patterns are whole: their loops unroll into registers.
+// n, m and v constant. Draws: Draws for a sample, NoDraws for the largest.
+template <int V, int M, int N, class Draws>
+static void choose_columns(Strip& strip, int row_group, Draws& draws) {
+  constexpr bool SAMPLE = sizeof(Draws) > 1;
+  // as many groups at once as fill a word of places
+  constexpr int GROUPS = 4 / N;
+  IntVector base = {};
+  for (int b = 0; b < GROUPS; b++)
+    for (int s = 0; s < N; s++) base |= (b * M + s) << 8 * (b * N + s);
+  for (int i = 0; i < strip.length; i += GROUPS * M) {
+    for (int unit = 0; unit < strip.units; unit++) {
+      IntVector word = base + i * 0x01010101;
+      float* out = strip.value + (unit * 128 + i / M * N) * V * LANES;
+UNROLLED
+      for (int b = 0; b < GROUPS; b++) {
+        const int begin = i + b * M;
+        if (begin >= strip.length) break;
+        Vector a[M][V], size[M], tau = {};
+        IntVector score[M];
+        Flags past[N][M - N];
+UNROLLED
+        for (int j = 0; j < M; j++) {
+          load_groups<V>(a[j], unit < strip.whole ? strip.row[begin + j] + unit * V * LANES : strip.edge + (begin + j) * V * LANES);
+          if (SAMPLE) size[j] = size_of(a[j], V);
+          else score[j] = score_of(a[j], V);
+        }
+        if constexpr (SAMPLE) {
+          const Vector u = draws.draw(unit, row_group + unit * LANES, (strip.k0 + begin) / M);
+          if constexpr (N == 1) tau = sample_one<M>(past[0], size, u);
+          else tau = sample_two<M>(past, size, u, M);
+        } else {
+          choose_largest<M, N>(past, score);
+        }
+UNROLLED
+        for (int s = 0; s < N; s++) {
+          Vector kept[V], kept_size = SAMPLE ? size[s] : Vector{};
+          for (int r = 0; r < V; r++) kept[r] = a[s][r];
+UNROLLED
+          for (int k = 0; k < M - N; k++) {
+            word = plus(word, past[s][k], 1 << 8 * (b * N + s));
+            for (int r = 0; r < V; r++) kept[r] = pick(past[s][k], a[s + k + 1][r], kept[r]);
+            if (SAMPLE) kept_size = pick(past[s][k], size[s + k + 1], kept_size);
+          }
+          if (SAMPLE) resize(kept, V, kept_size, tau);
+          for (int r = 0; r < V; r++) store(out + ((b * N + s) * V + r) * LANES, kept[r]);
+        }
+      }
+      store((float*)(strip.place + (unit * 128 + i / M * N) * LANES), (Vector)word);
+    }
+  }
+}
+
+// The same for any n, m up to 16 and v; draws: null for the largest.
+static __attribute__((noinline)) void choose_any_columns(Strip& strip, int row_group, Draws* draws, int n, int m) {
+  const int v = strip.v;
+  for (int unit = 0; unit < strip.units; unit++)
+    for (int i = 0, slot = 0; i < strip.length; i += m) {
+      Vector a[16][4], size[16], tau = {};
+      IntVector score[16], kept[16];
+      for (int j = 0; j < m; j++) {
+        const float* p = strip.source(unit, i + j);
+        if (v == 1) load_groups<1>(a[j], p);
+        else if (v == 2) load_groups<2>(a[j], p);
+        else load_groups<4>(a[j], p);
+        if (draws) size[j] = size_of(a[j], v);
+        else score[j] = score_of(a[j], v);
+      }
+      if (draws) tau = choose_sample_any(kept, size, draws->draw(unit, row_group + unit * LANES, (strip.k0 + i) / m), n, m);
+      else choose_largest_any(kept, score, n, m);
+      for (int s = 0; s < n; s++, slot++) {
+        // the first that is kept and not written
+        IntVector at = {}, searching = IntVector{} - 1;
+        Vector x[4] = {}, x_size = {};
+        for (int j = s; j < m; j++) {
+          const IntVector here = searching & kept[j];
+          searching &= ~here;
+          kept[j] &= ~here;
+          at |= here & (i + j);
+          for (int r = 0; r < v; r++) x[r] = (Vector)((IntVector)x[r] | (here & (IntVector)a[j][r]));
+          if (draws) x_size = (Vector)((IntVector)x_size | (here & (IntVector)size[j]));
+        }
+        if (draws) resize(x, v, x_size, tau);
+        for (int r = 0; r < v; r++) store(strip.values(unit, slot) + r * LANES, x[r]);
+        for (int lane = 0; lane < LANES; lane++) strip.places(unit, slot)[lane * 4 + slot % 4] = (uint8_t)at[lane];
+      }
+    }
+}
+
+template <int N_> struct Number { static constexpr int N = N_; };
+
+// Calls body with V, M and N as constants if it is a usual pattern; false if it is not.
 template <class Body>
-static void with_group(int v, [[maybe_unused]] int n, [[maybe_unused]] int m, const Body& body) {
-  const auto of = [&](auto vector) {
+static bool with_group([[maybe_unused]] int v, [[maybe_unused]] int n, [[maybe_unused]] int m, [[maybe_unused]] const Body& body) {
 #if VECTOR_BYTES > 16
-    // too much for WASM
-    if (n == 1 && m == 2) return body(vector, Number<2>{}, Number<1>{});
-    if (n == 1 && m == 4) return body(vector, Number<4>{}, Number<1>{});
-    if (n == 2 && m == 4) return body(vector, Number<4>{}, Number<2>{});
-    if (n == 2 && m == 8) return body(vector, Number<8>{}, Number<2>{});
-#endif
-    body(vector, Number<16>{}, Number<0>{});
+  const auto of = [&](auto vector) {
+    if (n == 1 && m == 2) body(vector, Number<2>{}, Number<1>{});
+    else if (n == 1 && m == 4) body(vector, Number<4>{}, Number<1>{});
+    else if (n == 2 && m == 4) body(vector, Number<4>{}, Number<2>{});
+    else if (n == 2 && m == 8) body(vector, Number<8>{}, Number<2>{});
+    else return false;
+    return true;
   };
-  if (v == 1) of(Number<1>{});
-  else if (v == 2) of(Number<2>{});
-  else of(Number<4>{});
+  return v == 1 ? of(Number<1>{}) : v == 2 ? of(Number<2>{}) : of(Number<4>{});
+#else
+  return false;
+#endif
+}
+
+template <class MakeDraws>
+static inline void pack_columns(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const MakeDraws& make) {
+  const bool usual = with_group(v, n, m, [&](auto vector, auto group, auto kept) {
+    constexpr int V = decltype(vector)::N, M = decltype(group)::N, N = decltype(kept)::N;
+    by_strips(values, index, from, N, M, V, [&](Strip& strip, int row_group) {
+      auto draws = make();
+      choose_columns<V, M, N>(strip, row_group, draws);
+    });
+  });
+  if (!usual) by_strips(values, index, from, n, m, v, [&](Strip& strip, int row_group) {
+    auto draws = make();
+    if constexpr (sizeof draws > 1) choose_any_columns(strip, row_group, &draws, n, m);
+    else choose_any_columns(strip, row_group, nullptr, n, m);
+  });
 }
 
 static void prune_columns(float* values, uint8_t* index, const float* w, int rows, int k, int taps, int n, int m, int v) {
-  with_group(v, n, m, [&](auto vector, auto group, auto kept) {
-    constexpr int V = decltype(vector)::N, M = decltype(group)::N, N = decltype(kept)::N;
-    pack_columns_of<V, M, N>(values, index, {w, rows, k, taps}, n, m, LargestOfColumns<V, M, N>{n, m});
-  });
+  pack_columns(values, index, {w, rows, k, taps}, n, m, v, [] { return NoDraws{}; });
 }
 
 static void sample_columns(float* values, uint8_t* index, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
-  with_group(v, n, m, [&](auto vector, auto group, auto kept) {
-    constexpr int V = decltype(vector)::N, M = decltype(group)::N, N = decltype(kept)::N;
-    pack_columns_of<V, M, N>(values, index, {g, rows, k, 1}, n, m, SampleOfColumns<V, M, N>{n, m, seed, layer, step, {-1, -1, -1, -1}, {}});
-  });
+  pack_columns(values, index, {g, rows, k, 1}, n, m, v, [&] { return Draws(seed, layer, step); });
 }
