@@ -3,7 +3,7 @@
 // vectors. So nothing is transposed before the choice, and no lane repeats another's work. Layout of packs: pack.inl.
 // Two choices: the largest, and a sample that is right on average (MVUE).
 
-// Loops of constant length; where only those of any length are compiled, for WASM, unrolling would add a sixth to it.
+// Loops of constant length. Not in WASM: the pragma would add a tenth to the module.
 #if VECTOR_BYTES > 16
 #define UNROLLED _Pragma("GCC unroll 16")
 #else
@@ -163,7 +163,7 @@ UNROLLED
   return sum[M - 1];
 }
 
-// Two of m. The first point is compared with running sums from the front, the second with sums from the end. What holds
+// Two of m, at most M. The first point is compared with running sums from the front, the second with sums from the end. What holds
 // without rounding is enforced: points tau apart lie in two entries, none of which is longer; and an entry that exceeds
 // the sum of the others is certain, so beyond it lie both points or none. That sum is taken without the entry: a
 // difference would cancel.
@@ -325,7 +325,6 @@ struct Draws {
     return (Vector)((words[unit][group % 4] & 0x7fffffu) | 0x3f800001u) - 1.0f;
   }
 };
-struct NoDraws {};
 
 // ---- a task: a block of K by up to four units of LANES row groups, whole cache lines of the source ----
 struct Strip {
@@ -337,12 +336,11 @@ struct Strip {
   alignas(64) float value[128 * 4 * LANES];
   alignas(64) uint8_t place[4 * 128 * LANES];
 
-  inline void open(const Columns& from, int task, int block, int v_) {
+  __attribute__((noinline)) void open(const Columns& from, int begin, int block, int column, int v_) {
     v = v_;
-    const int width = 4 * LANES, strips = ceil_div(from.rows, width), column = task % strips * width;
-    k0 = task / strips * block;
+    k0 = begin;
     length = min_of(block, from.k - k0);
-    valid = min_of(width, from.rows - column);
+    valid = min_of(4 * LANES, from.rows - column);
     const int unit = LANES * v;
     units = ceil_div(valid, unit);
     whole = valid / unit;
@@ -351,6 +349,7 @@ struct Strip {
     for (int i = 0; i < length; i++)
       for (int c = 0; c < unit; c++) edge[i * unit + c] = whole * unit + c < valid ? row[i][whole * unit + c] : 0;
   }
+  __attribute__((noinline)) void emit(float* values, uint8_t* index, const Columns& from, int n, int m, int row_group);
   const float* source(int unit, int i) const { return unit < whole ? row[i] + unit * LANES * v : edge + i * LANES * v; }
   float* values(int unit, int slot) { return value + (unit * 128 + slot) * v * LANES; }
   uint8_t* places(int unit, int slot) { return place + (unit * 128 + slot / 4 * 4) * LANES; }
@@ -370,7 +369,10 @@ UNROLLED
   return done;
 }
 static __attribute__((noinline)) int transpose_words(uint8_t* out, size_t stride, const float* words, int count) {
-  return transpose_words<LANES / 4>(out, stride, words, count, transpose_words<LANES / 2>(out, stride, words, count, transpose_words<LANES>(out, stride, words, count, 0)));
+  int done = transpose_words<LANES>(out, stride, words, count, 0);
+  if constexpr (LANES > 4) done = transpose_words<LANES / 2>(out, stride, words, count, done);
+  if constexpr (LANES > 4) done = transpose_words<LANES / 4>(out, stride, words, count, done);
+  return done;
 }
 
 // Writes what a unit keeps of a block: `slots` vectors and indices a row group. Columns from `valid` on do not exist.
@@ -386,26 +388,29 @@ static inline void emit_unit(float* values, uint8_t* index, const float* value, 
   }
 }
 
+void Strip::emit(float* to_values, uint8_t* to_index, const Columns& from, int n, int m, int row_group) {
+  const int slots = length / m * n;
+  for (int unit = 0; unit < units; unit++) {
+    const size_t at = slots_before(k0, from.rows, n, m, v) + (size_t)(row_group + unit * LANES) * slots;
+    emit_unit(to_values + at * v, to_index + at, values(unit, 0), places(unit, 0), slots, v, valid - unit * LANES * v);
+  }
+}
+
 // choose(strip, first row group) fills the strip's values and places.
 template <class Choose>
 static inline void by_strips(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const Choose& choose) {
   const int block = pack_block(m), strips = ceil_div(from.rows, 4 * LANES);
   parallel(strips * ceil_div(from.k, block), [&](int task) {
     Strip strip;
-    strip.open(from, task, block, v);
-    const int row_group = task % strips * 4 * LANES / v, slots = strip.length / m * n;
-    choose(strip, row_group);
-    for (int unit = 0; unit < strip.units; unit++) {
-      const size_t to = slots_before(strip.k0, from.rows, n, m, v) + (size_t)(row_group + unit * LANES) * slots;
-      emit_unit(values + to * v, index + to, strip.values(unit, 0), strip.places(unit, 0), slots, v, strip.valid - unit * LANES * v);
-    }
+    strip.open(from, task / strips * block, block, task % strips * 4 * LANES, v);
+    choose(strip, task % strips * 4 * LANES / v);
+    strip.emit(values, index, from, n, m, task % strips * 4 * LANES / v);
   });
 }
 
-// n, m and v constant. Draws: Draws for a sample, NoDraws for the largest.
-template <int V, int M, int N, class Draws>
-static void choose_columns(Strip& strip, int row_group, Draws& draws) {
-  constexpr bool SAMPLE = sizeof(Draws) > 1;
+// n, m and v constant.
+template <bool SAMPLE, int V, int M, int N>
+static void choose_columns(Strip& strip, int row_group, Draws draws) {
   // as many groups at once as fill a word of places
   constexpr int GROUPS = 4 / N;
   IntVector base = {};
@@ -431,7 +436,7 @@ UNROLLED
         if constexpr (SAMPLE) {
           const Vector u = draws.draw(unit, row_group + unit * LANES, (strip.k0 + begin) / M);
           if constexpr (N == 1) tau = sample_one<M>(past[0], size, u);
-          else tau = sample_two<M>(past, size, u, M);
+          else if constexpr (N == 2) tau = sample_two<M>(past, size, u, M);
         } else {
           choose_largest<M, N>(past, score);
         }
@@ -454,8 +459,9 @@ UNROLLED
   }
 }
 
-// The same for any n, m up to 16 and v; draws: null for the largest.
-static __attribute__((noinline)) void choose_any_columns(Strip& strip, int row_group, Draws* draws, int n, int m) {
+// The same for any n, any m up to 16 and any v.
+template <bool SAMPLE>
+static void choose_any_columns(Strip& strip, int row_group, Draws draws, int n, int m) {
   const int v = strip.v;
   for (int unit = 0; unit < strip.units; unit++)
     for (int i = 0, slot = 0; i < strip.length; i += m) {
@@ -466,10 +472,10 @@ static __attribute__((noinline)) void choose_any_columns(Strip& strip, int row_g
         if (v == 1) load_groups<1>(a[j], p);
         else if (v == 2) load_groups<2>(a[j], p);
         else load_groups<4>(a[j], p);
-        if (draws) size[j] = size_of(a[j], v);
+        if (SAMPLE) size[j] = size_of(a[j], v);
         else score[j] = score_of(a[j], v);
       }
-      if (draws) tau = choose_sample_any(kept, size, draws->draw(unit, row_group + unit * LANES, (strip.k0 + i) / m), n, m);
+      if (SAMPLE) tau = choose_sample_any(kept, size, draws.draw(unit, row_group + unit * LANES, (strip.k0 + i) / m), n, m);
       else choose_largest_any(kept, score, n, m);
       for (int s = 0; s < n; s++, slot++) {
         // the first that is kept and not written
@@ -481,9 +487,9 @@ static __attribute__((noinline)) void choose_any_columns(Strip& strip, int row_g
           kept[j] &= ~here;
           at |= here & (i + j);
           for (int r = 0; r < v; r++) x[r] = (Vector)((IntVector)x[r] | (here & (IntVector)a[j][r]));
-          if (draws) x_size = (Vector)((IntVector)x_size | (here & (IntVector)size[j]));
+          if (SAMPLE) x_size = (Vector)((IntVector)x_size | (here & (IntVector)size[j]));
         }
-        if (draws) resize(x, v, x_size, tau);
+        if (SAMPLE) resize(x, v, x_size, tau);
         for (int r = 0; r < v; r++) store(strip.values(unit, slot) + r * LANES, x[r]);
         for (int lane = 0; lane < LANES; lane++) strip.places(unit, slot)[lane * 4 + slot % 4] = (uint8_t)at[lane];
       }
@@ -492,44 +498,40 @@ static __attribute__((noinline)) void choose_any_columns(Strip& strip, int row_g
 
 template <int N_> struct Number { static constexpr int N = N_; };
 
-// Calls body with V, M and N as constants if it is a usual pattern; false if it is not.
+// Calls body with V, M and N as constants if it is a usual pattern; false if it is not. For WASM two: each is 2 KiB of it.
 template <class Body>
-static bool with_group([[maybe_unused]] int v, [[maybe_unused]] int n, [[maybe_unused]] int m, [[maybe_unused]] const Body& body) {
-#if VECTOR_BYTES > 16
+static bool with_group(int v, int n, int m, const Body& body) {
   const auto of = [&](auto vector) {
-    if (n == 1 && m == 2) body(vector, Number<2>{}, Number<1>{});
-    else if (n == 1 && m == 4) body(vector, Number<4>{}, Number<1>{});
-    else if (n == 2 && m == 4) body(vector, Number<4>{}, Number<2>{});
-    else if (n == 2 && m == 8) body(vector, Number<8>{}, Number<2>{});
-    else return false;
-    return true;
-  };
-  return v == 1 ? of(Number<1>{}) : v == 2 ? of(Number<2>{}) : of(Number<4>{});
-#else
-  return false;
+    if (n == 2 && m == 4) return body(vector, Number<4>{}, Number<2>{});
+#if VECTOR_BYTES > 16
+    if (n == 1 && m == 2) return body(vector, Number<2>{}, Number<1>{});
+    if (n == 1 && m == 4) return body(vector, Number<4>{}, Number<1>{});
+    if (n == 2 && m == 8) return body(vector, Number<8>{}, Number<2>{});
+    if (n == 4 && m == 8) return body(vector, Number<8>{}, Number<4>{});
 #endif
+    return false;
+  };
+#if VECTOR_BYTES > 16
+  if (v == 4) return of(Number<4>{});
+#endif
+  return v == 1 ? of(Number<1>{}) : v == 2 && of(Number<2>{});
 }
 
-template <class MakeDraws>
-static inline void pack_columns(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const MakeDraws& make) {
+template <bool SAMPLE>
+static inline void pack_columns(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const Draws& seeded) {
   const bool usual = with_group(v, n, m, [&](auto vector, auto group, auto kept) {
     constexpr int V = decltype(vector)::N, M = decltype(group)::N, N = decltype(kept)::N;
-    by_strips(values, index, from, N, M, V, [&](Strip& strip, int row_group) {
-      auto draws = make();
-      choose_columns<V, M, N>(strip, row_group, draws);
-    });
+    if constexpr (SAMPLE && N > 2) return false;
+    else by_strips(values, index, from, N, M, V, [&](Strip& strip, int row_group) { choose_columns<SAMPLE, V, M, N>(strip, row_group, seeded); });
+    return true;
   });
-  if (!usual) by_strips(values, index, from, n, m, v, [&](Strip& strip, int row_group) {
-    auto draws = make();
-    if constexpr (sizeof draws > 1) choose_any_columns(strip, row_group, &draws, n, m);
-    else choose_any_columns(strip, row_group, nullptr, n, m);
-  });
+  if (!usual) by_strips(values, index, from, n, m, v, [&](Strip& strip, int row_group) { choose_any_columns<SAMPLE>(strip, row_group, seeded, n, m); });
 }
 
 static void prune_columns(float* values, uint8_t* index, const float* w, int rows, int k, int taps, int n, int m, int v) {
-  pack_columns(values, index, {w, rows, k, taps}, n, m, v, [] { return NoDraws{}; });
+  pack_columns<false>(values, index, {w, rows, k, taps}, n, m, v, Draws(0, 0, 0));
 }
 
 static void sample_columns(float* values, uint8_t* index, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
-  pack_columns(values, index, {g, rows, k, 1}, n, m, v, [&] { return Draws(seed, layer, step); });
+  pack_columns<true>(values, index, {g, rows, k, 1}, n, m, v, Draws(seed, layer, step));
 }
