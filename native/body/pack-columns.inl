@@ -1,6 +1,14 @@
 // Packs of a transpose, made straight from the matrix as it lies: its columns become the pack's rows. The source holds k
-// rows of `rows` neighbouring floats; LANES columns are treated at once, one a lane, so nothing is transposed before the
-// choice. Layout of packs: pack.inl. Two choices: the largest, and a sample that is right on average (MVUE).
+// rows of `rows` neighbouring floats. A lane is a row group: V neighbouring columns, which share a choice, lie in V
+// vectors. So nothing is transposed before the choice, and no lane repeats another's work. Layout of packs: pack.inl.
+// Two choices: the largest, and a sample that is right on average (MVUE).
+
+// Loops of constant length. Not in WASM: the pragma would add a tenth to the module.
+#if VECTOR_BYTES > 16
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED
+#endif
 
 // Row kk of the source. A convolution's weights [O, taps, C] are taken as k = taps x O rows of C.
 struct Columns {
@@ -12,106 +20,207 @@ struct Columns {
   }
 };
 
-// What was chosen from m entries in each lane: n places in rising order, and the values kept there.
-struct Chosen { IntVector place[16]; Vector value[16]; };
-
-// From one flag (0 or -1) and one value an entry, the first n that are flagged, in each lane. Exactly n must be.
-static inline __attribute__((always_inline)) void gather_kept(Chosen& chosen, const IntVector* kept, const Vector* value, int n, int m) {
-  for (int slot = 0; slot < n; slot++) chosen.place[slot] = IntVector{}, chosen.value[slot] = Vector{};
-  IntVector before = {};
-  for (int j = 0; j < m; j++) {
-    for (int slot = 0; slot < n; slot++) {
-      const IntVector here = kept[j] & (before == slot);
-      chosen.place[slot] |= here & j;
-      chosen.value[slot] = (Vector)((IntVector)chosen.value[slot] | (here & (IntVector)value[j]));
-    }
-    before -= kept[j];
-  }
-}
-
-// Lane i of the group of V lanes that a lane belongs to.
-template <int V, int I, int... J>
-static inline Vector lane_of_group(Vector a, Indices<J...>) { return __builtin_shufflevector(a, a, ((J / V) * V + I)...); }
-
-// In every lane the sum over its group of V lanes, added in order: the same bits in all of them.
-template <int V, int I = 1>
-static inline Vector sum_over_group(Vector a, Vector sum) {
-  if constexpr (V == 1) return a;
-  else if constexpr (I == V) return sum;
-  else return sum_over_group<V, I + 1>(a, sum + lane_of_group<V, I>(a, typename Count<LANES>::type{}));
-}
-template <int V>
-static inline Vector group_sum(Vector a) {
-  if constexpr (V == 1) return a;
-  else return sum_over_group<V>(a, lane_of_group<V, 0>(a, typename Count<LANES>::type{}));
-}
+// ---- a yes or no in every lane: a mask register, or -1 and 0 ----
+#ifdef __AVX512F__
+typedef __mmask16 Flags;
+static inline Flags above(Vector a, Vector b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ); }
+static inline Flags above(IntVector a, IntVector b) { return _mm512_cmpgt_epi32_mask((__m512i)a, (__m512i)b); }
+static inline Flags not_below(Vector a, Vector b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLT_UQ); }
+static inline Flags at_least(Vector a, Vector b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ); }
+static inline Flags at_least(Vector a, Vector b, Flags among) { return _mm512_mask_cmp_ps_mask(among, (__m512)a, (__m512)b, _CMP_GE_OQ); }
+static inline Vector pick(Flags which, Vector yes, Vector no) { return (Vector)_mm512_mask_blend_ps(which, (__m512)no, (__m512)yes); }
+static inline IntVector plus(IntVector a, Flags which, int b) { return (IntVector)_mm512_mask_add_epi32((__m512i)a, which, (__m512i)a, _mm512_set1_epi32(b)); }
+static inline IntVector larger_of(IntVector a, IntVector b) { return (IntVector)_mm512_maskz_max_epi32((__mmask16)-1, (__m512i)a, (__m512i)b); }
+static inline IntVector smaller_of(IntVector a, IntVector b) { return (IntVector)_mm512_maskz_min_epi32((__mmask16)-1, (__m512i)a, (__m512i)b); }
+static inline Vector larger_of(Vector a, Vector b) { return (Vector)_mm512_maskz_max_ps((__mmask16)-1, (__m512)a, (__m512)b); }
+static inline Vector smaller_of(Vector a, Vector b) { return (Vector)_mm512_maskz_min_ps((__mmask16)-1, (__m512)a, (__m512)b); }
+#else
+typedef IntVector Flags;
+static inline Flags above(Vector a, Vector b) { return a > b; }
+static inline Flags above(IntVector a, IntVector b) { return a > b; }
+static inline Flags not_below(Vector a, Vector b) { return ~(a < b); }
+static inline Flags at_least(Vector a, Vector b) { return a >= b; }
+static inline Flags at_least(Vector a, Vector b, Flags among) { return (a >= b) & among; }
+static inline IntVector plus(IntVector a, Flags which, int b) { return a + (which & b); }
+#ifdef __AVX2__
+static inline Vector pick(Flags which, Vector yes, Vector no) { return (Vector)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)which); }
+static inline IntVector larger_of(IntVector a, IntVector b) { return (IntVector)_mm256_max_epi32((__m256i)a, (__m256i)b); }
+static inline IntVector smaller_of(IntVector a, IntVector b) { return (IntVector)_mm256_min_epi32((__m256i)a, (__m256i)b); }
+static inline Vector larger_of(Vector a, Vector b) { return (Vector)_mm256_max_ps((__m256)a, (__m256)b); }
+static inline Vector smaller_of(Vector a, Vector b) { return (Vector)_mm256_min_ps((__m256)a, (__m256)b); }
+#else
+static inline Vector pick(Flags which, Vector yes, Vector no) { return which ? yes : no; }
+static inline IntVector larger_of(IntVector a, IntVector b) { return a > b ? a : b; }
+static inline IntVector smaller_of(IntVector a, IntVector b) { return a < b ? a : b; }
+// the second where they are not ordered: NaN in b comes through
+static inline Vector larger_of(Vector a, Vector b) { return a > b ? a : b; }
+static inline Vector smaller_of(Vector a, Vector b) { return a < b ? a : b; }
+#endif
+#endif
 
 static inline Vector magnitude(Vector a) { return (Vector)((IntVector)a & 0x7fffffff); }
 
-// The n largest |a| of m in each lane; ties keep the lower index, NaN is above infinity.
-template <int V, int M>
-static inline __attribute__((always_inline)) void choose_largest(Chosen& chosen, const Vector* a, int n, int m) {
-  IntVector score[M], kept[M];
-  for (int j = 0; j < m; j++) {
-    const IntVector bits = (IntVector)magnitude(group_sum<V>(magnitude(a[j])));
-    score[j] = bits > 0x7f800000 ? IntVector{} + 0x7f800001 : bits;
+static inline Vector square_roots(Vector a) {
+#if defined(__AVX512F__)
+  return (Vector)_mm512_maskz_sqrt_ps((__mmask16)-1, (__m512)a);
+#elif defined(__AVX2__)
+  return (Vector)_mm256_sqrt_ps((__m256)a);
+#else
+  Vector root;
+  for (int i = 0; i < LANES; i++) root[i] = __builtin_sqrtf(a[i]);
+  return root;
+#endif
+}
+
+template <int... J>
+static inline void split(Vector& even, Vector& odd, Vector a, Vector b, Indices<J...>) {
+  even = __builtin_shufflevector(a, b, (2 * J)...);
+  odd = __builtin_shufflevector(a, b, (2 * J + 1)...);
+}
+
+// V * LANES columns: a[r] holds column r of each row group.
+template <int V>
+static inline void load_groups(Vector* a, const float* p) {
+  typename Count<LANES>::type all;
+  if constexpr (V == 1) a[0] = load(p);
+  else if constexpr (V == 2) split(a[0], a[1], load(p), load(p + LANES), all);
+  else {
+    Vector even[2], odd[2];
+    split(even[0], odd[0], load(p), load(p + LANES), all);
+    split(even[1], odd[1], load(p + 2 * LANES), load(p + 3 * LANES), all);
+    split(a[0], a[2], even[0], even[1], all);
+    split(a[1], a[3], odd[0], odd[1], all);
   }
+}
+
+// The rank of an entry: |a|, or the sum of |a| over its vector, as an integer of the same order. All NaN are one.
+static inline IntVector score_of(const Vector* a, int v) {
+  Vector sum = magnitude(a[0]);
+  for (int r = 1; r < v; r++) sum += magnitude(a[r]);
+  return smaller_of((IntVector)magnitude(sum), IntVector{} + 0x7f800001);
+}
+
+// The size of an entry: |a|, or the norm of its vector. magnitude() keeps compilers from fusing products and sums.
+static inline Vector size_of(const Vector* a, int v) {
+  if (v == 1) return magnitude(a[0]);
+  Vector sum = magnitude(a[0] * a[0]);
+  for (int r = 1; r < v; r++) sum += magnitude(a[r] * a[r]);
+  return square_roots(sum);
+}
+
+// ---- choices of N of M, both constant. Slot s is at s + how many past[s][k] are set, k < M - N; these fall with k ----
+
+// The n largest, of equals the lower index. Slot s lies beyond the first c entries if fewer than s + 1 of them are kept,
+// that is if the (N - s)-th largest of the others is larger than the (s + 1)-th largest of these.
+template <int M, int N>
+static inline __attribute__((always_inline)) void choose_largest(Flags (*past)[M - N], const IntVector* score) {
+  // the largest N of the entries up to j, and of those from j on
+  IntVector up_to[M][N], from[M][N];
+UNROLLED
+  for (int j = 0; j < M; j++) {
+    IntVector x = score[j], y = score[M - 1 - j];
+UNROLLED
+    for (int t = 0; t < N; t++) {
+      if (t > j) break;
+      up_to[j][t] = t == j ? x : larger_of(up_to[j - 1][t], x);
+      from[M - 1 - j][t] = t == j ? y : larger_of(from[M - j][t], y);
+      if (t == j) break;
+      x = smaller_of(up_to[j - 1][t], x);
+      y = smaller_of(from[M - j][t], y);
+    }
+  }
+UNROLLED
+  for (int s = 0; s < N; s++)
+UNROLLED
+    for (int k = 0; k < M - N; k++) past[s][k] = above(from[s + k + 1][N - s - 1], up_to[s + k][s]);
+}
+
+// Minimum-variance unbiased sampling (Chmiel et al. 2023): an entry is kept with probability min(1, size / tau) and then
+// has the size max(size, tau); tau makes the probabilities sum to n. One systematic draw u, in (0, 1): kept are the
+// entries that hold a point (u + q) tau of the running sum of min(size, tau).
+
+// a, an entry of this size, as it is kept. Scaled where it is a vector; a size of 0 is drawn only by rounding.
+static inline void resize(Vector* a, int v, Vector size, Vector tau) {
+  if (v == 1) {
+    a[0] = (Vector)((IntVector)larger_of(size, tau) | ((IntVector)a[0] & (int32_t)0x80000000));
+  } else {
+    const Vector ratio = tau / size, one = Vector{} + 1.0f;
+    const Vector by = pick(at_least(size, tau), one, pick(at_least(ratio, Vector{} + __builtin_inff()), one, ratio));
+    for (int r = 0; r < v; r++) a[r] *= by;
+  }
+}
+
+// One of m. Running sums grow, so its place is how many of them the point u tau has reached; NaN reaches all.
+template <int M>
+static inline __attribute__((always_inline)) Vector sample_one(Flags* past, const Vector* size, Vector u) {
+  Vector sum[M];
+  sum[0] = size[0];
+UNROLLED
+  for (int j = 1; j < M; j++) sum[j] = sum[j - 1] + size[j];
+  const Vector point = u * sum[M - 1];
+UNROLLED
+  for (int k = 0; k < M - 1; k++) past[k] = not_below(point, sum[k]);
+  return sum[M - 1];
+}
+
+// Two of m, at most M. The first point is compared with running sums from the front, the second with sums from the end. What holds
+// without rounding is enforced: points tau apart lie in two entries, none of which is longer; and an entry that exceeds
+// the sum of the others is certain, so beyond it lie both points or none. That sum is taken without the entry: a
+// difference would cancel.
+template <int M>
+static inline __attribute__((always_inline)) Vector sample_two(Flags (*past)[M - 2], const Vector* size, Vector u, int m) {
+  // as integers: a maximum of floats may lose NaN
+  IntVector most = (IntVector)size[0];
+  Vector rest = {};
+UNROLLED
+  for (int j = 1; j < m; j++) {
+    const Vector less = (Vector)smaller_of(most, (IntVector)size[j]);
+    rest = j == 1 ? less : rest + less;
+    most = larger_of(most, (IntVector)size[j]);
+  }
+  const Vector tau = pick(above((Vector)most, rest), rest, ((Vector)most + rest) * 0.5f);
+  // magnitude() keeps compilers from fusing the product with a sum
+  const Vector point = magnitude(u * tau);
+  Vector length[M], behind[M];
+UNROLLED
+  for (int j = 0; j < m; j++) length[j] = smaller_of(size[j], tau);
+UNROLLED
+  for (int j = m - 1; j >= 2; j--) behind[j] = j == m - 1 ? length[j] : behind[j + 1] + length[j];
+  Vector before = length[0];
+UNROLLED
+  for (int k = 0; k < m - 2; k++) {
+    past[0][k] = above(point, before);
+    before += length[k + 1];
+    Flags uncertain = at_least(rest, size[k + 1]);
+    if (k > 0) uncertain &= past[1][k - 1];
+    past[1][k] = past[0][k] | at_least(point + behind[k + 2], tau, uncertain);
+  }
+  return tau;
+}
+
+// ---- choices of any n of m, up to 16: which are kept, as -1 and 0 ----
+static __attribute__((noinline)) void choose_largest_any(IntVector* kept, const IntVector* score, int n, int m) {
   for (int j = 0; j < m; j++) {
     IntVector larger = {};
     for (int i = 0; i < m; i++)
       if (i != j) larger -= i < j ? score[i] >= score[j] : score[i] > score[j];
     kept[j] = larger < n;
   }
-  gather_kept(chosen, kept, a, n, m);
 }
 
-// ---- Philox 4x32-10 in every lane: counters that differ in one word ----
-typedef uint32_t WordVector __attribute__((vector_size(VECTOR_BYTES)));
-typedef uint64_t WideVector __attribute__((vector_size(2 * VECTOR_BYTES)));
-
-static inline void multiply_wide(WordVector x, uint32_t by, WordVector& high, WordVector& low) {
-  const WideVector product = __builtin_convertvector(x, WideVector) * by;
-  high = __builtin_convertvector(product >> 32, WordVector);
-  low = __builtin_convertvector(product, WordVector);
-}
-static __attribute__((noinline)) void philox_lanes(WordVector* out, uint32_t key0, uint32_t key1, uint32_t c0, uint32_t c1, WordVector c2) {
-  WordVector x0 = WordVector{} + c0, x1 = WordVector{} + c1, x2 = c2, x3 = {};
-  for (int round = 0; round < 10; round++) {
-    WordVector high0, low0, high1, low1;
-    multiply_wide(x0, 0xd2511f53u, high0, low0);
-    multiply_wide(x2, 0xcd9e8d57u, high1, low1);
-    x0 = high1 ^ x1 ^ key0;
-    x2 = high0 ^ x3 ^ key1;
-    x1 = low1;
-    x3 = low0;
-    key0 += 0x9e3779b9u;
-    key1 += 0xbb67ae85u;
+// As sample_two where n is 2. Else the largest that exceed their share of what is left are certain, and the others are
+// drawn; where rounding leaves a point without an entry, or all are zero, places fill up from the end. Returns tau.
+static __attribute__((noinline)) Vector choose_sample_any(IntVector* kept, const Vector* size, Vector u, int n, int m) {
+  if (n == 2) {
+    Flags past[2][14];
+    const Vector tau = sample_two<16>(past, size, u, m);
+    IntVector first = {}, second = IntVector{} + 1;
+    for (int k = 0; k < m - 2; k++) first = plus(first, past[0][k], 1), second = plus(second, past[1][k], 1);
+    for (int j = 0; j < m; j++) kept[j] = (first == j) | (second == j);
+    return tau;
   }
-  out[0] = x0, out[1] = x1, out[2] = x2, out[3] = x3;
-}
-
-static inline Vector square_roots(Vector a) {
-  Vector root;
-  for (int i = 0; i < LANES; i++) root[i] = __builtin_sqrtf(a[i]);
-  return root;
-}
-
-// Minimum-variance unbiased sampling of n of m (Chmiel et al. 2023): entry i is kept with probability min(1, |a_i| / tau)
-// and then has the size max(|a_i|, tau); tau makes the probabilities sum to n. Largest entries that exceed their share
-// are certain; from the others one systematic draw u keeps those that hold a point (u + q) tau of their running sum.
-// With V > 1 sizes are norms over the vector, and all of it is scaled. Every lane of a group of V has the same u.
-// Sums and products alternate so that no compiler can fuse them: samples are the same bits everywhere.
-template <int V, int M>
-static inline __attribute__((always_inline)) void choose_sample(Chosen& chosen, const Vector* a, int n, int m, Vector u) {
-  Vector size[M], left[M], value[M];
-  IntVector kept[M];
-  for (int j = 0; j < m; j++) {
-    if constexpr (V == 1) size[j] = magnitude(a[j]);
-    else size[j] = square_roots(group_sum<V>(a[j] * a[j]));
-    left[j] = size[j];
-    kept[j] = IntVector{};
-    value[j] = Vector{};
-  }
+  Vector left[16];
+  for (int j = 0; j < m; j++) left[j] = size[j], kept[j] = IntVector{};
   IntVector searching = IntVector{} - 1, draws = IntVector{} + n;
   for (int remaining = n; remaining > 1; remaining--) {
     Vector most = left[0];
@@ -119,7 +228,7 @@ static inline __attribute__((always_inline)) void choose_sample(Chosen& chosen, 
     // the sum without the first of the largest: exact where a difference of sums would cancel
     IntVector first = searching;
     Vector rest = {};
-    IntVector is_first[M];
+    IntVector is_first[16];
     for (int j = 0; j < m; j++) {
       is_first[j] = first & (left[j] == most);
       first &= ~is_first[j];
@@ -129,148 +238,300 @@ static inline __attribute__((always_inline)) void choose_sample(Chosen& chosen, 
     for (int j = 0; j < m; j++) {
       const IntVector certain = searching & is_first[j];
       kept[j] |= certain;
-      value[j] = certain ? a[j] : value[j];
-      left[j] = certain ? Vector{} : left[j];
+      left[j] = (Vector)((IntVector)left[j] & ~certain);
     }
     draws += searching;
   }
   Vector total = {};
   for (int j = 0; j < m; j++) total += left[j];
   const Vector tau = total / __builtin_convertvector(draws, Vector);
-  Vector point[16];
-  for (int q = 0; q < n; q++) point[q] = (u + (float)q) * tau;
+  IntVector missing = IntVector{} + n;
   Vector from = {};
   for (int j = 0; j < m; j++) {
     const Vector to = from + left[j];
     IntVector hit = {};
-    for (int q = 0; q < n; q++) hit |= (draws > q) & (point[q] >= from) & (point[q] < to);
-    hit &= ~kept[j];
-    Vector sampled;
-    if constexpr (V == 1) sampled = (Vector)((IntVector)tau | ((IntVector)a[j] & (int32_t)0x80000000));
-    else sampled = a[j] * (tau / size[j]);
+    for (int q = 0; q < n; q++) {
+      const Vector point = (u + (float)q) * tau;
+      hit |= (draws > q) & (point >= from) & (point < to);
+    }
     kept[j] |= hit;
-    value[j] = hit ? sampled : value[j];
+    missing += kept[j];
     from = to;
   }
-  // Rounding at the end of the sum, or zeros only: places without a value fill up, so that n are kept; NaN stays NaN.
-  IntVector missing = IntVector{} + n;
-  for (int j = 0; j < m; j++) missing += kept[j];
-  const Vector filling = total * 0.0f;
-  for (int j = 0; j < m; j++) {
+  for (int j = m - 1; j >= 0; j--) {
     const IntVector fill = ~kept[j] & (missing > 0);
     kept[j] |= fill;
-    value[j] = fill ? filling : value[j];
     missing += fill;
   }
-  gather_kept(chosen, kept, value, n, m);
+  return tau;
 }
 
-// Writes one block of LANES columns: its slots lie [slot][lane] in value and place.
-template <int V>
-static __attribute__((noinline)) void emit_columns(float* values, uint8_t* index, const float* value, const int32_t* place, int slots, int valid) {
-  for (int group = 0; group * V < valid; group++) {
-    float* out = values + (size_t)group * slots * V;
-    uint8_t* at = index + (size_t)group * slots;
-    for (int slot = 0; slot < slots; slot++) {
-      __builtin_memcpy(out + slot * V, value + slot * LANES + group * V, sizeof(float) * V);
-      at[slot] = (uint8_t)place[slot * LANES + group * V];
-    }
+// ---- Philox 4x32-10 in every lane: counters that differ in one word ----
+typedef uint32_t WordVector __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint64_t WideVector __attribute__((vector_size(VECTOR_BYTES)));
+
+// The products of the low halves.
+static inline WideVector multiply_low(WideVector x, uint32_t by) {
+#if defined(__AVX512F__)
+  return (WideVector)_mm512_maskz_mul_epu32((__mmask8)-1, (__m512i)x, _mm512_set1_epi64(by));
+#elif defined(__AVX2__)
+  return (WideVector)_mm256_mul_epu32((__m256i)x, _mm256_set1_epi64x(by));
+#elif defined(__SSE2__)
+  return (WideVector)_mm_mul_epu32((__m128i)x, _mm_set1_epi64x(by));
+#else
+  return (x & 0xffffffff) * by;
+#endif
+}
+
+// Even and odd lanes apart, each in the low half of a wider lane; what products leave in the high halves does no harm.
+static __attribute__((noinline)) void philox_lanes(WordVector* out, uint32_t key0, uint32_t key1, uint32_t c0, uint32_t c1, WordVector c2) {
+  WideVector x[2][4];
+  for (int odd = 0; odd < 2; odd++) {
+    x[odd][0] = WideVector{} + c0, x[odd][1] = WideVector{} + c1, x[odd][3] = WideVector{};
+    x[odd][2] = odd ? (WideVector)c2 >> 32 : (WideVector)c2;
   }
-}
-
-// The first `count` floats at p, zero in the other lanes.
-static inline Vector load_some(const float* p, int count) {
-  float some[LANES] = {};
-  for (int i = 0; i < LANES; i++) some[i] = i < count ? p[i] : 0;
-  return load(some);
-}
-
-template <int N_> struct Number { static constexpr int N = N_; };
-
-// M: room for m entries. choose(chosen, a, first column, first entry) picks n of m
-// in every lane; each task has a copy of its own.
-template <int V, int M, int N, class Choose>
-static void pack_columns_of(float* values, uint8_t* index, const Columns& from, int any_n, int any_m, const Choose& prototype) {
-  const int n = N ? N : any_n, m = N ? M : any_m;
-  const int block = pack_block(m), strips = ceil_div(from.rows, LANES), blocks = ceil_div(from.k, block);
-  parallel(strips * blocks, [&](int task) {
-    Choose choose = prototype;
-    const int k0 = task / strips * block, column = task % strips * LANES;
-    const int length = min_of(block, from.k - k0), valid = min_of(LANES, from.rows - column);
-    alignas(64) float value[128 * LANES];
-    alignas(64) int32_t place[128 * LANES];
-    // rows of a vector beyond the last are zero, also where a NaN was shared out
-    const IntVector alive = valid == LANES ? IntVector{} - 1 : lanes_of((1u << valid) - 1);
-    int slots = 0;
-    for (int i = 0; i < length; i += m) {
-      Vector a[M];
-      for (int j = 0; j < m; j++) {
-        const float* row = from.row(k0 + i + j) + column;
-        a[j] = valid == LANES ? load(row) : load_some(row, valid);
-      }
-      Chosen chosen;
-      choose(chosen, a, column, k0 + i);
-      for (int slot = 0; slot < n; slot++, slots++) {
-        store(value + slots * LANES, (Vector)((IntVector)chosen.value[slot] & alive));
-        store((float*)place + slots * LANES, (Vector)(chosen.place[slot] + i));
-      }
+UNROLLED
+  for (int round = 0; round < 10; round++) {
+UNROLLED
+    for (int odd = 0; odd < 2; odd++) {
+      WideVector* w = x[odd];
+      const WideVector product0 = multiply_low(w[0], 0xd2511f53u), product1 = multiply_low(w[2], 0xcd9e8d57u);
+      w[0] = (product1 >> 32) ^ w[1] ^ key0;
+      w[2] = (product0 >> 32) ^ w[3] ^ key1;
+      w[1] = product1;
+      w[3] = product0;
     }
-    const size_t at = slots_before(k0, from.rows, n, m, V) + (size_t)(column / V) * slots;
-    emit_columns<V>(values + at * V, index + at, value, place, slots, valid);
-  });
+    key0 += 0x9e3779b9u;
+    key1 += 0xbb67ae85u;
+  }
+  for (int i = 0; i < 4; i++) out[i] = (WordVector)((x[0][i] & 0xffffffff) | x[1][i] << 32);
 }
 
 template <int... J>
 static inline WordVector lane_numbers(Indices<J...>) { return WordVector{J...}; }
 
-// N: n, where n and m = M are constants; else 0, and M is room for any m.
-template <int V, int M, int N>
-struct LargestOfColumns {
-  int n, m;
-  void operator()(Chosen& chosen, const Vector* a, int, int) { choose_largest<V, M>(chosen, a, N ? N : n, N ? M : m); }
-};
-
-template <int V, int M, int N>
-struct SampleOfColumns {
-  int n, m, seed, layer, step, drawn;
-  WordVector words[4];
-  void operator()(Chosen& chosen, const Vector* a, int column, int entry) {
-    // a counter a row group and four groups of m: its four words serve one group each
-    const int group = entry / m;
-    if (group / 4 != drawn) {
-      drawn = group / 4;
-      philox_lanes(words, (uint32_t)seed, (uint32_t)layer, (uint32_t)drawn, (uint32_t)step, (lane_numbers(typename Count<LANES>::type{}) + (uint32_t)column) / V);
+// Uniform numbers for a strip: a counter serves a row group and four groups of m, its words one each.
+struct Draws {
+  int seed, layer, step, drawn[4];
+  WordVector words[4][4];
+  Draws(int seed, int layer, int step) : seed(seed), layer(layer), step(step), drawn{-1, -1, -1, -1} {}
+  Vector draw(int unit, int row_group, int group) {
+    if (group / 4 != drawn[unit]) {
+      drawn[unit] = group / 4;
+      philox_lanes(words[unit], (uint32_t)seed, (uint32_t)layer, (uint32_t)drawn[unit], (uint32_t)step,
+                   lane_numbers(typename Count<LANES>::type{}) + (uint32_t)row_group);
     }
-    const Vector u = __builtin_convertvector((IntVector)(words[group % 4] >> 8), Vector) * (1.0f / 16777216);
-    choose_sample<V, M>(chosen, a, N ? N : n, N ? M : m, u);
+    // 23 bits, the last set: neither 0 nor 1
+    return (Vector)((words[unit][group % 4] & 0x7fffffu) | 0x3f800001u) - 1.0f;
   }
 };
 
-// Calls body with V, M and N as constants. The usual patterns are whole: their loops unroll into registers.
+// ---- a task: a block of K by up to four units of LANES row groups, whole cache lines of the source ----
+struct Strip {
+  int v, k0, length, valid, units, whole;
+  const float* row[128];
+  // the unit that is not whole, filled up with zeros
+  alignas(64) float edge[128 * 4 * LANES];
+  // what is kept: value[unit][slot * v + r][lane], place[unit][slot / 4][lane][slot % 4]
+  alignas(64) float value[128 * 4 * LANES];
+  alignas(64) uint8_t place[4 * 128 * LANES];
+
+  __attribute__((noinline)) void open(const Columns& from, int begin, int block, int column, int v_) {
+    v = v_;
+    k0 = begin;
+    length = min_of(block, from.k - k0);
+    valid = min_of(4 * LANES, from.rows - column);
+    const int unit = LANES * v;
+    units = ceil_div(valid, unit);
+    whole = valid / unit;
+    for (int i = 0; i < length; i++) row[i] = from.row(k0 + i) + column;
+    if (whole == units) return;
+    for (int i = 0; i < length; i++)
+      for (int c = 0; c < unit; c++) edge[i * unit + c] = whole * unit + c < valid ? row[i][whole * unit + c] : 0;
+  }
+  __attribute__((noinline)) void emit(float* values, uint8_t* index, const Columns& from, int n, int m, int row_group);
+  const float* source(int unit, int i) const { return unit < whole ? row[i] + unit * LANES * v : edge + i * LANES * v; }
+  float* values(int unit, int slot) { return value + (unit * 128 + slot) * v * LANES; }
+  uint8_t* places(int unit, int slot) { return place + (unit * 128 + slot / 4 * 4) * LANES; }
+};
+
+// out[lane][word] = words[word][lane], COUNT words at a time from `done` on; returns how many are written.
+template <int COUNT>
+static inline int transpose_words(uint8_t* out, size_t stride, const float* words, int count, int done) {
+  for (; done + COUNT <= count; done += COUNT) {
+    Vector r[LANES] = {};
+UNROLLED
+    for (int i = 0; i < COUNT; i++) r[i] = load(words + (done + i) * LANES);
+    transpose_round<1>(r);
+UNROLLED
+    for (int i = 0; i < LANES; i++) __builtin_memcpy(out + i * stride + done * 4, &r[i], COUNT * 4);
+  }
+  return done;
+}
+static __attribute__((noinline)) int transpose_words(uint8_t* out, size_t stride, const float* words, int count) {
+  int done = transpose_words<LANES>(out, stride, words, count, 0);
+  if constexpr (LANES > 4) done = transpose_words<LANES / 2>(out, stride, words, count, done);
+  if constexpr (LANES > 4) done = transpose_words<LANES / 4>(out, stride, words, count, done);
+  return done;
+}
+
+// Writes what a unit keeps of a block: `slots` vectors and indices a row group. Columns from `valid` on do not exist.
+static inline void emit_unit(float* values, uint8_t* index, const float* value, const uint8_t* place, int slots, int v, int valid) {
+  const int width = slots * v, groups = min_of(LANES, ceil_div(valid, v));
+  const bool whole = valid >= LANES * v;
+  const int values_done = whole ? transpose_words((uint8_t*)values, sizeof(float) * width, value, width) : 0;
+  const int index_done = whole ? 4 * transpose_words(index, slots, (const float*)place, slots / 4) : 0;
+  if (values_done == width && index_done == slots) return;
+  for (int lane = 0; lane < groups; lane++) {
+    for (int i = values_done; i < width; i++) values[lane * width + i] = lane * v + i % v < valid ? value[i * LANES + lane] : 0;
+    for (int slot = index_done; slot < slots; slot++) index[lane * slots + slot] = place[(slot / 4 * LANES + lane) * 4 + slot % 4];
+  }
+}
+
+void Strip::emit(float* to_values, uint8_t* to_index, const Columns& from, int n, int m, int row_group) {
+  const int slots = length / m * n;
+  for (int unit = 0; unit < units; unit++) {
+    const size_t at = slots_before(k0, from.rows, n, m, v) + (size_t)(row_group + unit * LANES) * slots;
+    emit_unit(to_values + at * v, to_index + at, values(unit, 0), places(unit, 0), slots, v, valid - unit * LANES * v);
+  }
+}
+
+// choose(strip, first row group) fills the strip's values and places.
+template <class Choose>
+static inline void by_strips(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const Choose& choose) {
+  const int block = pack_block(m), strips = ceil_div(from.rows, 4 * LANES);
+  parallel(strips * ceil_div(from.k, block), [&](int task) {
+    Strip strip;
+    strip.open(from, task / strips * block, block, task % strips * 4 * LANES, v);
+    choose(strip, task % strips * 4 * LANES / v);
+    strip.emit(values, index, from, n, m, task % strips * 4 * LANES / v);
+  });
+}
+
+// n, m and v constant.
+template <bool SAMPLE, int V, int M, int N>
+static void choose_columns(Strip& strip, int row_group, Draws draws) {
+  // as many groups at once as fill a word of places
+  constexpr int GROUPS = 4 / N;
+  IntVector base = {};
+  for (int b = 0; b < GROUPS; b++)
+    for (int s = 0; s < N; s++) base |= (b * M + s) << 8 * (b * N + s);
+  for (int i = 0; i < strip.length; i += GROUPS * M) {
+    for (int unit = 0; unit < strip.units; unit++) {
+      IntVector word = base + i * 0x01010101;
+      float* out = strip.value + (unit * 128 + i / M * N) * V * LANES;
+UNROLLED
+      for (int b = 0; b < GROUPS; b++) {
+        const int begin = i + b * M;
+        if (begin >= strip.length) break;
+        Vector a[M][V], size[M], tau = {};
+        IntVector score[M];
+        Flags past[N][M - N];
+UNROLLED
+        for (int j = 0; j < M; j++) {
+          load_groups<V>(a[j], unit < strip.whole ? strip.row[begin + j] + unit * V * LANES : strip.edge + (begin + j) * V * LANES);
+          if (SAMPLE) size[j] = size_of(a[j], V);
+          else score[j] = score_of(a[j], V);
+        }
+        if constexpr (SAMPLE) {
+          const Vector u = draws.draw(unit, row_group + unit * LANES, (strip.k0 + begin) / M);
+          if constexpr (N == 1) tau = sample_one<M>(past[0], size, u);
+          else if constexpr (N == 2) tau = sample_two<M>(past, size, u, M);
+        } else {
+          choose_largest<M, N>(past, score);
+        }
+UNROLLED
+        for (int s = 0; s < N; s++) {
+          Vector kept[V], kept_size = SAMPLE ? size[s] : Vector{};
+          for (int r = 0; r < V; r++) kept[r] = a[s][r];
+UNROLLED
+          for (int k = 0; k < M - N; k++) {
+            word = plus(word, past[s][k], 1 << 8 * (b * N + s));
+            for (int r = 0; r < V; r++) kept[r] = pick(past[s][k], a[s + k + 1][r], kept[r]);
+            if (SAMPLE) kept_size = pick(past[s][k], size[s + k + 1], kept_size);
+          }
+          if (SAMPLE) resize(kept, V, kept_size, tau);
+          for (int r = 0; r < V; r++) store(out + ((b * N + s) * V + r) * LANES, kept[r]);
+        }
+      }
+      store((float*)(strip.place + (unit * 128 + i / M * N) * LANES), (Vector)word);
+    }
+  }
+}
+
+// The same for any n, any m up to 16 and any v.
+template <bool SAMPLE>
+static void choose_any_columns(Strip& strip, int row_group, Draws draws, int n, int m) {
+  const int v = strip.v;
+  for (int unit = 0; unit < strip.units; unit++)
+    for (int i = 0, slot = 0; i < strip.length; i += m) {
+      Vector a[16][4], size[16], tau = {};
+      IntVector score[16], kept[16];
+      for (int j = 0; j < m; j++) {
+        const float* p = strip.source(unit, i + j);
+        if (v == 1) load_groups<1>(a[j], p);
+        else if (v == 2) load_groups<2>(a[j], p);
+        else load_groups<4>(a[j], p);
+        if (SAMPLE) size[j] = size_of(a[j], v);
+        else score[j] = score_of(a[j], v);
+      }
+      if (SAMPLE) tau = choose_sample_any(kept, size, draws.draw(unit, row_group + unit * LANES, (strip.k0 + i) / m), n, m);
+      else choose_largest_any(kept, score, n, m);
+      for (int s = 0; s < n; s++, slot++) {
+        // the first that is kept and not written
+        IntVector at = {}, searching = IntVector{} - 1;
+        Vector x[4] = {}, x_size = {};
+        for (int j = s; j < m; j++) {
+          const IntVector here = searching & kept[j];
+          searching &= ~here;
+          kept[j] &= ~here;
+          at |= here & (i + j);
+          for (int r = 0; r < v; r++) x[r] = (Vector)((IntVector)x[r] | (here & (IntVector)a[j][r]));
+          if (SAMPLE) x_size = (Vector)((IntVector)x_size | (here & (IntVector)size[j]));
+        }
+        if (SAMPLE) resize(x, v, x_size, tau);
+        for (int r = 0; r < v; r++) store(strip.values(unit, slot) + r * LANES, x[r]);
+        for (int lane = 0; lane < LANES; lane++) strip.places(unit, slot)[lane * 4 + slot % 4] = (uint8_t)at[lane];
+      }
+    }
+}
+
+template <int N_> struct Number { static constexpr int N = N_; };
+
+// Calls body with V, M and N as constants if it is a usual pattern; false if it is not. For WASM two: each is 2 KiB of it.
 template <class Body>
-static void with_group(int v, int n, int m, const Body& body) {
+static bool with_group(int v, int n, int m, const Body& body) {
   const auto of = [&](auto vector) {
-    // each is 10 KiB of WASM, too much there
-    constexpr bool UNROLLED = LANES > 4;
-    if (UNROLLED && n == 1 && m == 2) body(vector, Number<UNROLLED ? 2 : 16>{}, Number<UNROLLED ? 1 : 0>{});
-    else if (UNROLLED && n == 2 && m == 4) body(vector, Number<UNROLLED ? 4 : 16>{}, Number<UNROLLED ? 2 : 0>{});
-    else body(vector, Number<16>{}, Number<0>{});
+    if (n == 2 && m == 4) return body(vector, Number<4>{}, Number<2>{});
+#if VECTOR_BYTES > 16
+    if (n == 1 && m == 2) return body(vector, Number<2>{}, Number<1>{});
+    if (n == 1 && m == 4) return body(vector, Number<4>{}, Number<1>{});
+    if (n == 2 && m == 8) return body(vector, Number<8>{}, Number<2>{});
+    if (n == 4 && m == 8) return body(vector, Number<8>{}, Number<4>{});
+#endif
+    return false;
   };
-  if (v == 1) of(Number<1>{});
-  else if (v == 2) of(Number<2>{});
-  else of(Number<4>{});
+#if VECTOR_BYTES > 16
+  if (v == 4) return of(Number<4>{});
+#endif
+  return v == 1 ? of(Number<1>{}) : v == 2 && of(Number<2>{});
+}
+
+template <bool SAMPLE>
+static inline void pack_columns(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const Draws& seeded) {
+  const bool usual = with_group(v, n, m, [&](auto vector, auto group, auto kept) {
+    constexpr int V = decltype(vector)::N, M = decltype(group)::N, N = decltype(kept)::N;
+    if constexpr (SAMPLE && N > 2) return false;
+    else by_strips(values, index, from, N, M, V, [&](Strip& strip, int row_group) { choose_columns<SAMPLE, V, M, N>(strip, row_group, seeded); });
+    return true;
+  });
+  if (!usual) by_strips(values, index, from, n, m, v, [&](Strip& strip, int row_group) { choose_any_columns<SAMPLE>(strip, row_group, seeded, n, m); });
 }
 
 static void prune_columns(float* values, uint8_t* index, const float* w, int rows, int k, int taps, int n, int m, int v) {
-  with_group(v, n, m, [&](auto vector, auto group, auto kept) {
-    constexpr int V = decltype(vector)::N, M = decltype(group)::N, N = decltype(kept)::N;
-    pack_columns_of<V, M, N>(values, index, {w, rows, k, taps}, n, m, LargestOfColumns<V, M, N>{n, m});
-  });
+  pack_columns<false>(values, index, {w, rows, k, taps}, n, m, v, Draws(0, 0, 0));
 }
 
 static void sample_columns(float* values, uint8_t* index, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
-  with_group(v, n, m, [&](auto vector, auto group, auto kept) {
-    constexpr int V = decltype(vector)::N, M = decltype(group)::N, N = decltype(kept)::N;
-    pack_columns_of<V, M, N>(values, index, {g, rows, k, 1}, n, m, SampleOfColumns<V, M, N>{n, m, seed, layer, step, -1, {}});
-  });
+  pack_columns<true>(values, index, {g, rows, k, 1}, n, m, v, Draws(seed, layer, step));
 }

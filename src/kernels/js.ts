@@ -182,43 +182,62 @@ function packColumns(
   }
 }
 
+const sum = (list: readonly number[]): number => list.reduce((total, x) => fround(total + x), 0);
+
 /**
- * Minimum-variance unbiased sampling of n of the sizes, in single precision throughout: the kept places in order, and how
- * large each becomes. tau: the size of those that were drawn, or what fills places that nothing was drawn for.
+ * Minimum-variance unbiased sampling of n of the sizes, in single precision throughout: the kept places in order, and
+ * tau: what is kept has the size max(size, tau). Kept are those that hold a point (u + q) tau, u in (0, 1).
  */
-function sample(
-  sizes: readonly number[],
-  n: number,
-  u: number,
-): { j: number; scale: "certain" | "drawn" | "filling"; tau: number }[] {
+function sample(sizes: readonly number[], n: number, u: number): { places: number[]; tau: number } {
+  return n === 2 ? sampleTwo(sizes, u) : sampleMany(sizes, n, u);
+}
+
+function sampleMany(sizes: readonly number[], n: number, u: number): { places: number[]; tau: number } {
   const left = [...sizes];
-  const kept = new Map<number, "certain" | "drawn" | "filling">();
-  const sum = (list: readonly number[]): number => list.reduce((total, x) => fround(total + x), 0);
+  const kept = new Set<number>();
   let draws = n;
   for (let remaining = n; remaining > 1; remaining--) {
     const first = left.indexOf(Math.max(...left));
     if (first < 0) break;
     const rest = sum(left.map((x, j) => (j === first ? 0 : x)));
     if (!(fround(left[first] * (remaining - 1)) > rest)) break;
-    kept.set(first, "certain");
+    kept.add(first);
     left[first] = 0;
     draws--;
   }
-  const total = sum(left);
-  const tau = fround(total / draws);
+  const tau = fround(sum(left) / draws);
   let from = 0;
   left.forEach((size, j) => {
     const to = fround(from + size);
     for (let q = 0; q < draws; q++) {
       const point = fround(fround(u + q) * tau);
-      if (point >= from && point < to && !kept.has(j)) kept.set(j, "drawn");
+      if (point >= from && point < to) kept.add(j);
     }
     from = to;
   });
-  for (let j = 0; kept.size < n; j++) if (!kept.has(j)) kept.set(j, "filling");
-  return [...kept]
-    .sort(([a], [b]) => a - b)
-    .map(([j, scale]) => ({ j, scale, tau: scale === "filling" ? fround(total * 0) : tau }));
+  // rounding at the end of the sum, or zeros only: exactly n are kept
+  for (let j = sizes.length - 1; kept.size < n; j--) kept.add(j);
+  return { places: [...kept].sort((a, b) => a - b), tau };
+}
+
+/** The first point counts from the front, the second from the end; what rounding could break is said outright. */
+function sampleTwo(sizes: readonly number[], u: number): { places: number[]; tau: number } {
+  const m = sizes.length;
+  // the sum without the largest, never as a difference
+  let [most, rest] = [sizes[0], 0];
+  for (const size of sizes.slice(1)) [most, rest] = [Math.max(most, size), fround(rest + Math.min(most, size))];
+  const tau = most > rest ? rest : fround(fround(most + rest) * 0.5);
+  const lengths = sizes.map((size) => Math.min(size, tau));
+  const point = fround(u * tau);
+  let [first, second] = [0, 1];
+  for (let before = lengths[0]; first < m - 2 && point > before; ) before = fround(before + lengths[++first]);
+  // beyond `second` if the first point is (none is longer than tau); if `second` exceeds the others, only then
+  const beyond = (): boolean => {
+    const behind = sum(lengths.slice(second + 1).reverse());
+    return first >= second || (sizes[second] <= rest && fround(point + behind) >= tau);
+  };
+  while (second < m - 1 && beyond()) second++;
+  return { places: [first, second], tau };
 }
 
 const isKept = (mask: Uint32Array, k: number, row: number, column: number): boolean =>
@@ -402,21 +421,22 @@ export function jsKernels(): Kernels {
       packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
         const group = begin / m;
         philox(words, seed, layer, Math.floor(group / 4), step, Math.floor(first / v), 0);
-        const u = fround((words[group % 4] >>> 8) / 16777216);
+        // 23 bits, the last set: neither 0 nor 1
+        const u = ((words[group % 4] & 0x7fffff) | 1) / 2 ** 23;
         const entry = (row: number, j: number): number => g[(begin + j) * rows + row];
         const sizes = Array.from({ length: m }, (_, j) => {
           if (v === 1) return Math.abs(entry(first, j));
-          let sum = 0;
-          for (let row = first; row < last; row++) sum = fround(sum + fround(entry(row, j) * entry(row, j)));
-          return fround(Math.sqrt(sum));
+          const squares = Array.from({ length: last - first }, (_, r) => fround(entry(first + r, j) ** 2));
+          return fround(Math.sqrt(sum(squares)));
         });
-        return sample(sizes, n, u).map(({ j, scale, tau }) => ({
+        const { places, tau } = sample(sizes, n, u);
+        return places.map((j) => ({
           j,
           keptAs: (row: number) => {
             const x = entry(row, j);
-            if (scale === "certain") return x;
-            if (scale === "filling") return tau;
-            return v === 1 ? (Object.is(Math.sign(x), -0) || x < 0 ? -tau : tau) : fround(x * fround(tau / sizes[j]));
+            if (v === 1) return x < 0 || Object.is(x, -0) ? -Math.max(sizes[j], tau) : Math.max(sizes[j], tau);
+            const ratio = fround(tau / sizes[j]);
+            return sizes[j] >= tau || ratio === Number.POSITIVE_INFINITY ? x : fround(x * ratio);
           },
         }));
       });

@@ -115,6 +115,7 @@ export interface Kernels {
   /**
    * The pack of an unbiased n:m sample of the transpose of g [k, rows], along k: what weightGradSparse takes. Minimum
    * variance (Chmiel et al. 2023, MVUE); draws are Philox(seed, layer; group of m / 4, step, row group)[group of m % 4].
+   * Exactly n are kept, also of zeros and NaN; a NaN shows in what is kept of its group.
    */
   sampleColumns(
     values: F32,

@@ -1,0 +1,77 @@
+/** sampleColumns keeps what it promises: exactly n of m, right on average, with the least variance there can be. */
+import { expect, test } from "vitest";
+import { Random } from "../random.ts";
+import { jsKernels } from "./js.ts";
+
+/** The size of what is drawn: the largest that exceed their share of the rest are certain. */
+function tauOf(sizes: readonly number[], n: number): number {
+  const left = [...sizes].sort((a, b) => b - a);
+  const total = (): number => left.reduce((sum, size) => sum + size, 0);
+  let draws = n;
+  while (draws > 1 && left[0] * draws > total()) {
+    left.shift();
+    draws--;
+  }
+  return total() / draws;
+}
+
+test.each([
+  [1, 2, 1],
+  [2, 4, 1],
+  [2, 4, 2],
+  [2, 4, 4],
+  [1, 4, 2],
+  [2, 8, 1],
+  [4, 8, 1],
+  [3, 4, 2],
+])("%d:%dv%d samples are unbiased, of minimum variance, and certain where they must be", (n, m, v) => {
+  const kernels = jsKernels();
+  const random = new Random(5);
+  const [groups, draws] = [16, 4000];
+  const k = groups * m;
+  // ordinary groups, of very different sizes, with many zeros, of ties
+  const kinds = [
+    () => random.normal(),
+    () => random.normal() * 10 ** (4 * random.normal()),
+    () => (random.integer(3) > 0 ? 0 : random.normal()),
+    () => random.integer(3) - 1,
+  ];
+  const entries = Array.from({ length: k }, (_, i) =>
+    Array.from({ length: v }, () => Math.fround(kinds[Math.floor(i / m) % 4]())),
+  );
+  const rows = draws * v;
+  const g = Float32Array.from({ length: k * rows }, (_, i) => entries[Math.floor(i / rows)][i % v]);
+  const [values, index] = [new Float32Array(draws * groups * n * v), new Uint8Array(draws * groups * n)];
+  kernels.sampleColumns(values, index, g, rows, k, n, m, v, 1, 2, 3);
+
+  const [sums, squares] = [new Float64Array(k * v), new Float64Array(k * v)];
+  // 128 entries a block
+  for (let begin = 0, slot = 0; begin < k; begin += 128) {
+    const slots = (Math.min(128, k - begin) / m) * n;
+    for (let last = -1, i = 0; i < draws * slots; i++, slot++) {
+      if (i % n === 0) last = Math.floor((i % slots) / n) * m - 1;
+      const end = (Math.floor((i % slots) / n) + 1) * m;
+      if (!(index[slot] > last && index[slot] < end)) throw new Error(`slot ${slot}: ${index[slot]} after ${last}`);
+      last = index[slot];
+      for (let r = 0; r < v; r++) {
+        sums[(begin + last) * v + r] += values[slot * v + r];
+        squares[(begin + last) * v + r] += values[slot * v + r] ** 2;
+      }
+    }
+  }
+  let [variance, least] = [0, 0];
+  for (let i = 0; i < k; i++) {
+    const sizes = entries.slice(i - (i % m), i - (i % m) + m).map((entry) => Math.hypot(...entry));
+    const tau = tauOf(sizes, n);
+    const probability = sizes[i % m] === 0 ? 1 : Math.min(1, sizes[i % m] / tau);
+    entries[i].forEach((x, r) => {
+      const [mean, expected] = [sums[i * v + r] / draws, x * x * (1 / probability - 1)];
+      // five standard errors, and the rounding of certain ones; what is drawn less than ten times shows in the variance
+      if (probability * draws > 10)
+        expect(Math.abs(mean - x)).toBeLessThanOrEqual(5 * Math.sqrt(expected / draws) + 1e-6 * Math.abs(x));
+      variance += tau > 0 ? (squares[i * v + r] / draws - x * x) / tau ** 2 : 0;
+      least += tau > 0 ? expected / tau ** 2 : 0;
+    });
+  }
+  expect(Math.abs(variance / least - 1)).toBeLessThan(0.02);
+});
