@@ -13,10 +13,21 @@
 // Row kk of the source. A convolution's weights [O, taps, C] are taken as k = taps x O rows of C.
 struct Columns {
   const float* source;
+  // of source as [k / taps, taps * rows], or null: what is 0 there counts as zero
+  const uint32_t* mask;
   int rows, k, taps;
   const float* row(int kk) const {
     const int out = k / taps;
     return source + (taps == 1 ? (size_t)kk : (size_t)(kk % out) * taps + kk / out) * rows;
+  }
+  // The mask's bits for LANES columns of row kk.
+  uint32_t bits(int kk, int column) const {
+    const int out = k / taps, at = kk / out * rows + column;
+    const uint32_t* word = mask + (size_t)(kk % out) * mask_words(taps * rows) + at / 32;
+    const int shift = at & 31;
+    // the second word only where the lanes reach into it: the row may end before
+    const uint64_t next = shift + LANES > 32 && at / 32 + 1 < mask_words(taps * rows) ? word[1] : 0;
+    return (uint32_t)((next << 32 | word[0]) >> shift);
   }
 };
 
@@ -328,9 +339,9 @@ struct Draws {
 
 // ---- a task: a block of K by up to four units of LANES row groups, whole cache lines of the source ----
 struct Strip {
+  // units from `whole` on are read from a copy: the one that is not whole, or with a mask all of them
   int v, k0, length, valid, units, whole;
   const float* row[128];
-  // the unit that is not whole, filled up with zeros
   alignas(64) float edge[128 * 4 * LANES];
   // what is kept: value[unit][slot * v + r][lane], place[unit][slot / 4][lane][slot % 4]
   alignas(64) float value[128 * 4 * LANES];
@@ -345,12 +356,22 @@ struct Strip {
     units = ceil_div(valid, unit);
     whole = valid / unit;
     for (int i = 0; i < length; i++) row[i] = from.row(k0 + i) + column;
-    if (whole == units) return;
-    for (int i = 0; i < length; i++)
-      for (int c = 0; c < unit; c++) edge[i * unit + c] = whole * unit + c < valid ? row[i][whole * unit + c] : 0;
+    if (from.mask) {
+      for (int i = 0; i < length; i++)
+        for (int c = 0; c + LANES <= valid; c += LANES)
+          store(edge + (c / unit * 128 + i) * unit + c % unit, (Vector)((IntVector)load(row[i] + c) & lanes_of(from.bits(k0 + i, column + c))));
+    }
+    if (whole < units)
+      for (int i = 0; i < length; i++)
+        for (int c = 0; c < unit; c++) {
+          const int at = whole * unit + c;
+          const bool kept = at < valid && (!from.mask || (from.bits(k0 + i, column + at / LANES * LANES) >> at % LANES & 1));
+          edge[((from.mask ? whole : 0) * 128 + i) * unit + c] = kept ? row[i][at] : 0;
+        }
+    if (from.mask) whole = 0;
   }
   __attribute__((noinline)) void emit(float* values, uint8_t* index, const Columns& from, int n, int m, int row_group);
-  const float* source(int unit, int i) const { return unit < whole ? row[i] + unit * LANES * v : edge + i * LANES * v; }
+  const float* source(int unit, int i) const { return unit < whole ? row[i] + unit * LANES * v : edge + ((unit - whole) * 128 + i) * LANES * v; }
   float* values(int unit, int slot) { return value + (unit * 128 + slot) * v * LANES; }
   uint8_t* places(int unit, int slot) { return place + (unit * 128 + slot / 4 * 4) * LANES; }
 };
@@ -429,7 +450,7 @@ UNROLLED
         Flags past[N][M - N];
 UNROLLED
         for (int j = 0; j < M; j++) {
-          load_groups<V>(a[j], unit < strip.whole ? strip.row[begin + j] + unit * V * LANES : strip.edge + (begin + j) * V * LANES);
+          load_groups<V>(a[j], unit < strip.whole ? strip.row[begin + j] + unit * V * LANES : strip.edge + ((unit - strip.whole) * 128 + begin + j) * V * LANES);
           if (SAMPLE) size[j] = size_of(a[j], V);
           else score[j] = score_of(a[j], V);
         }
@@ -528,10 +549,10 @@ static inline void pack_columns(float* values, uint8_t* index, const Columns& fr
   if (!usual) by_strips(values, index, from, n, m, v, [&](Strip& strip, int row_group) { choose_any_columns<SAMPLE>(strip, row_group, seeded, n, m); });
 }
 
-static void prune_columns(float* values, uint8_t* index, const float* w, int rows, int k, int taps, int n, int m, int v) {
-  pack_columns<false>(values, index, {w, rows, k, taps}, n, m, v, Draws(0, 0, 0));
+static void prune_columns(float* values, uint8_t* index, const float* w, const uint32_t* mask, int rows, int k, int taps, int n, int m, int v) {
+  pack_columns<false>(values, index, {w, mask, rows, k, taps}, n, m, v, Draws(0, 0, 0));
 }
 
 static void sample_columns(float* values, uint8_t* index, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
-  pack_columns<true>(values, index, {g, rows, k, 1}, n, m, v, Draws(seed, layer, step));
+  pack_columns<true>(values, index, {g, nullptr, rows, k, 1}, n, m, v, Draws(seed, layer, step));
 }

@@ -67,7 +67,7 @@ export function benchGemm(kernels: Kernels, gemm: Gemm, size: Size, options: Gem
     const { values, index, mask } = new PackedMatrix(kernels, rows, k, pattern);
     const pack: Record<Gemm, () => void> = {
       forward: () => kernels.pruneRows(values, index, mask, null, w, o, i, n, m, v),
-      inputGrad: () => kernels.pruneColumns(values, index, w, i, o, 1, n, m, v),
+      inputGrad: () => kernels.pruneColumns(values, index, w, null, i, o, 1, n, m, v),
       weightGrad: () => kernels.sampleColumns(values, index, g, o, t, n, m, v, 1, 0, 0),
     };
     const multiply: Record<Gemm, () => void> = {

@@ -293,6 +293,15 @@ function pruneTrials(
   return list;
 }
 
+/** Bits without a pattern; those behind k are 0. */
+function anyMask(rows: number, k: number): Uint32Array {
+  const words = maskWords(k);
+  return Uint32Array.from({ length: rows * words }, (_, i) => {
+    const left = k - (i % words) * 32;
+    return left >= 32 ? random.bits() : random.bits() & (2 ** left - 1);
+  });
+}
+
 /** A mask of [rows, k] for each pattern that divides k. */
 function maskTrials(
   { odd }: Shapes,
@@ -431,7 +440,8 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         const slots = Math.ceil(rows / v) * ((k * taps) / m) * n;
         const source = taps === 1 ? w : normal(rows * k * taps);
         const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
-        return [...outputs, read(source), rows, k * taps, taps, n, m, v];
+        const mask = random.bits() & 1 ? read(anyMask(k, taps * rows)) : null;
+        return [...outputs, read(source), mask, rows, k * taps, taps, n, m, v];
       }),
     ),
   sampleColumns: (shapes) =>

@@ -402,18 +402,19 @@ export function jsKernels(): Kernels {
       packUnder(values, index, masked, w, mask, rows, k, n, m, v);
     },
     packRows: packUnder,
-    pruneColumns: (values, index, w, rows, k, taps, n, m, v) => {
-      const at = (row: number, entry: number): number => {
-        const out = k / taps;
-        return ((entry % out) * taps + Math.floor(entry / out)) * rows + row;
+    pruneColumns: (values, index, w, mask, rows, k, taps, n, m, v) => {
+      const out = k / taps;
+      const weight = (row: number, entry: number): number => {
+        const [o, column] = [entry % out, Math.floor(entry / out) * rows + row];
+        return mask === null || isKept(mask, taps * rows, o, column) ? w[o * taps * rows + column] : 0;
       };
       packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
         const scores = new Float32Array(m);
         for (let row = first; row < last; row++) {
-          for (let j = 0; j < m; j++) scores[j] += Math.abs(w[at(row, begin + j)]);
+          for (let j = 0; j < m; j++) scores[j] += Math.abs(weight(row, begin + j));
         }
         const places = [...ranked(scores)].slice(0, n).sort((a, b) => a - b);
-        return places.map((j) => ({ j, keptAs: (row: number) => w[at(row, begin + j)] }));
+        return places.map((j) => ({ j, keptAs: (row: number) => weight(row, begin + j) }));
       });
     },
     sampleColumns: (values, index, g, rows, k, n, m, v, seed, layer, step) => {

@@ -99,12 +99,13 @@ export interface Kernels {
   /**
    * The pack of the transpose of w [k / taps, taps, rows], pruned n:m by magnitude along k (v neighbouring rows share a
    * choice; ties keep the lower index): what inputGradSparse takes, with rows the channels and k = taps * out.
-   * k / taps is a multiple of m.
+   * k / taps is a multiple of m. mask: of w as [k / taps, taps * rows]; what it does not keep counts as zero.
    */
   pruneColumns(
     values: F32,
     index: Uint8Array,
     w: F32,
+    mask: Uint32Array | null,
     rows: number,
     k: number,
     taps: number,

@@ -69,8 +69,8 @@ export interface InputGradMethod {
   readonly title: string;
   readonly about: string;
   readonly source: string;
-  /** weight [outputs, taps, channels] as the forward product uses it, zeros included. */
-  pack(transpose: PackedTranspose, weight: F32, taps: number): void;
+  /** weight [outputs, taps, channels], dense; mask: what the forward product keeps of it, rows of taps * channels. */
+  pack(transpose: PackedTranspose, weight: F32, mask: Uint32Array, taps: number): void;
 }
 
 /** A line of the table of methods for weightGrad: packs the transpose of the gradient, N:M along its positions. */

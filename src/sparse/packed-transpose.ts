@@ -30,10 +30,13 @@ export class PackedTranspose implements PackedOperand {
     this.#kernels = kernels;
   }
 
-  /** Keeps the largest by magnitude of w [k / taps, taps, rows] (ties keep the lower index). */
-  prune(w: F32, taps: number): void {
+  /**
+   * Keeps the largest by magnitude of w [k / taps, taps, rows] (ties keep the lower index). mask: of w as
+   * [k / taps, taps * rows]; what it does not keep counts as zero.
+   */
+  prune(w: F32, mask: Uint32Array | null, taps: number): void {
     const { n, m, v } = this.pattern;
-    this.#kernels.pruneColumns(this.values, this.index, w, this.rows, this.k, taps, n, m, v);
+    this.#kernels.pruneColumns(this.values, this.index, w, mask, this.rows, this.k, taps, n, m, v);
   }
 
   /** Keeps an unbiased sample of minimum variance of g [k, rows]. */

@@ -7,7 +7,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "../data/download.ts";
 import { readFile, writeFileAtomically } from "../io/files.ts";
-import { type F32, type Geometry, type Kernels, nativeName } from "../kernels/kernels.ts";
+import { type F32, type Geometry, type Kernels, maskWords, nativeName } from "../kernels/kernels.ts";
 import { addonPath } from "../kernels/native.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/packed-transpose.ts";
@@ -128,10 +128,11 @@ function measure(kernels: Kernels, product: Product, geometry: Geometry, pattern
     }
     case "inputGrad": {
       const packed = new PackedTranspose(kernels, channels, taps * out, pattern);
+      const mask = kernels.uint32(out * maskWords(i)).fill(0x55555555);
       variants.push(
         () => kernels.inputGrad(x, y, w, geometry),
         () => {
-          packed.prune(w, taps);
+          packed.prune(w, mask, taps);
           kernels.inputGradSparse(x, y, packed.values, packed.index, geometry, n, m, v);
         },
       );

@@ -56,7 +56,8 @@ export class LayerOperands implements OperandPlan {
 
   inputGrad(): PackedTranspose | null {
     const { inputGrad } = this.#operands;
-    if (this.#routes.inputGrad !== "sparse" || inputGrad === null || this.#site?.pruned !== true) return null;
+    const site = this.#site;
+    if (this.#routes.inputGrad !== "sparse" || inputGrad === null || site === null || !site.pruned) return null;
     const { rows, k, axisLength } = this.#source;
     const { device, version } = this.#weight;
     const taps = k / axisLength;
@@ -64,7 +65,7 @@ export class LayerOperands implements OperandPlan {
     if (this.#version !== version) {
       this.#version = version;
       const transpose = this.#transpose;
-      device.timed("pack", () => inputGrad.method.pack(transpose, this.denseWeight(), taps));
+      device.timed("pack", () => inputGrad.method.pack(transpose, this.#weight.data, site.packed.mask, taps));
     }
     return this.#transpose;
   }

@@ -10,5 +10,5 @@ export const doublePruned: InputGradMethod = {
   title: "double-pruned",
   about: "prunes the pruned weight once more, along its outputs",
   source: "Mozaffari et al. 2025 (SLoPe)",
-  pack: (transpose, weight, taps) => transpose.prune(weight, taps),
+  pack: (transpose, weight, mask, taps) => transpose.prune(weight, mask, taps),
 };
