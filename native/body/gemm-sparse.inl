@@ -126,23 +126,23 @@ static void store_transposed(float* const* out, int columns, const float* strip,
 struct Packed { const float* values; const uint8_t* index; int n, m; };
 
 // C[rows, columns] = pack x D, in strips of COLUMNS. fill(panel, k, length, column, valid): rows k.. of D.
-// emit(strip, first row, rows, column, valid): takes finished sums. The K range is begin..end, multiples of the block.
+// emit(strip, first row, rows, column, valid): takes finished sums.
 template <int V, int VECTORS, int AT_ONCE, class Fill, class Emit>
-static void strips(const Packed& pack, int rows, int k_count, int begin, int end, int first_group, int groups, int column, int columns, const Fill& fill, const Emit& emit) {
+static void strips(const Packed& pack, int rows, int k_count, int first_group, int groups, int column, int columns, const Fill& fill, const Emit& emit) {
   constexpr int COLUMNS = VECTORS * LANES;
   const int block = pack_block(pack.m);
   // a vector behind the panel: copies of its last row may run over
   float* panel = scratch<float>(SCRATCH_STRIP, (size_t)128 * COLUMNS + LANES + (size_t)groups * V * COLUMNS);
   float* strip = panel + (size_t)128 * COLUMNS + LANES;
-  for (int k = begin; k < end; k += block) {
+  for (int k = 0; k < k_count; k += block) {
     const int length = min_of(block, k_count - k), slots = length / pack.m * pack.n;
     fill(panel, k, length, column, columns);
     const size_t at = slots_before(k, rows, pack.n, pack.m, V) + (size_t)first_group * slots;
-    sparse_tiles<V, VECTORS, AT_ONCE>(strip, pack.values + at * V, pack.index + at, slots, groups, panel, k > begin);
+    sparse_tiles<V, VECTORS, AT_ONCE>(strip, pack.values + at * V, pack.index + at, slots, groups, panel, k > 0);
   }
   const int first = first_group * V;
   emit(strip, first, min_of(groups * V, rows - first), column, columns);
-  runtime->count_multiplies((int64_t)groups * V * ((end - begin) / pack.m * pack.n) * columns);
+  runtime->count_multiplies((int64_t)groups * V * (k_count / pack.m * pack.n) * columns);
 }
 
 // All strips of a product, in bands of at most `band` neighbours, in parallel over bands and, where strips are few, over
@@ -164,9 +164,12 @@ static void all_strips(const Packed& pack, int rows, int k_count, int columns, i
     if (first >= last) return;
     const auto fill = fill_for(begin, end - begin);
     for (int column = begin; column < end; column += COLUMNS)
-      strips<V, VECTORS, AT_ONCE>(pack, rows, k_count, 0, k_count, first, last - first, column, min_of(COLUMNS, end - column), fill, emit);
+      strips<V, VECTORS, AT_ONCE>(pack, rows, k_count, first, last - first, column, min_of(COLUMNS, end - column), fill, emit);
   });
 }
+
+// Sums of a group of strips, in floats: 384 KiB.
+constexpr int WEIGHT_GRAD_SUMS = 96 * 1024;
 
 template <int V_, int VECTORS_, int AT_ONCE_> struct TileSize { static constexpr int V = V_, VECTORS = VECTORS_, AT_ONCE = AT_ONCE_; };
 
@@ -344,41 +347,99 @@ static void input_grad_sparse(float* dx, const float* dy, const float* values, c
   images_by_pack(dx, images, {values, index, n, m}, v, g.channels, nullptr, false, g.is_matrix());
 }
 
+// dst[i] = source[i * step], rows of `width` floats, COLUMNS apart; null: zeros
+template <int COLUMNS>
+static inline void copy_rows(float* dst, const float* source, size_t step, int count, int width) {
+  if (width == COLUMNS) {
+    for (int i = 0; i < count; i++, dst += COLUMNS, source += step)
+#pragma GCC unroll 8
+      for (int j = 0; j < COLUMNS; j += LANES) store(dst + j, load(source + j));
+  } else {
+    for (int i = 0; i < count; i++, dst += COLUMNS, source += step) {
+      int j = 0;
+      for (; j + LANES <= width; j += LANES) store(dst + j, load(source + j));
+      for (; j < width; j++) dst[j] = source[j];
+    }
+  }
+}
+
+// panel[k][j] = im2col(x)[t + k][column + j]
+template <int COLUMNS>
+static void fill_from_rows(float* panel, const Geometry& g, const float* x, int t, int length, int column, int columns) {
+  if (g.is_matrix()) return copy_rows<COLUMNS>(panel, x + (size_t)t * g.channels + column, g.channels, length, columns);
+  if (g.channels % LANES) {
+    Position p = position_of(t, g.out_height, g.out_width);
+    for (int k = 0; k < length; k++, advance(p, g.out_height, g.out_width)) copy_row(panel + (size_t)k * COLUMNS, g, x, p, column, column + columns);
+    return;
+  }
+  // tap by tap, because along a line of positions a tap's runs are one step apart
+  for (int j = 0; j < columns;) {
+    const int tap = (column + j) / g.channels, channel = (column + j) % g.channels, width = min_of(columns - j, g.channels - channel);
+    const int kh = tap / g.kernel_width - g.padding, kw = tap % g.kernel_width - g.padding;
+    Position p = position_of(t, g.out_height, g.out_width);
+    float* dst = panel + j;
+    for (int k = 0, run; k < length; k += run) {
+      run = min_of(length - k, g.out_width - p.column);
+      const int h = p.row * g.stride + kh, w = p.column * g.stride + kw;
+      const bool inside = (unsigned)h < (unsigned)g.height;
+      // positions before, within and after the image
+      const int before = !inside ? run : w >= 0 ? 0 : min_of(run, ceil_div(-w, g.stride));
+      const int end = w + (run - 1) * g.stride < g.width ? run : max_of(before, ceil_div(max_of(0, g.width - w), g.stride));
+      const auto clear = [&](int from, int to) {
+        for (int i = from; i < to; i++) for (int l = 0; l < width; l += LANES) store(dst + (size_t)i * COLUMNS + l, Vector{});
+      };
+      clear(0, before);
+      copy_rows<COLUMNS>(dst + (size_t)before * COLUMNS, x + (((ptrdiff_t)p.image * g.height + h) * g.width + w + before * g.stride) * g.channels + channel,
+                         (size_t)g.stride * g.channels, end - before, width);
+      clear(end, run);
+      dst += (size_t)run * COLUMNS;
+      p.column += run - 1;
+      advance(p, g.out_height, g.out_width);
+    }
+    j += width;
+  }
+}
+
+// The sum over T goes block by block, each for a group of strips: their sums, the block of the pack and the positions'
+// part of x then stay in L2, and none of it is read from further away once a strip.
 static void weight_grad_sparse(float* dw, const float* values, const uint8_t* index, const float* x, const int32_t* geometry, int n, int m, int v) {
   const Geometry g(geometry);
-  const Packed pack = {values, index, n, m};
-  const int positions = g.positions(), columns_all = g.inputs(), block = pack_block(m);
+  const int positions = g.positions(), columns_all = g.inputs(), block = pack_block(m), threads = runtime->threads();
   const int splits = weight_grad_splits(positions, g.out, columns_all);
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * g.out * columns_all) : dw;
   with_vector(v, [&](auto size) {
-    constexpr int V = decltype(size)::V, COLUMNS = decltype(size)::VECTORS * LANES;
-    const auto fill = [&](float* panel, int t, int length, int column, int columns) {
-      Position p = position_of(t, g.out_height, g.out_width);
-      for (int k = 0; k < length; k++, advance(p, g.out_height, g.out_width)) {
-        float* row = panel + (size_t)k * COLUMNS;
-        if (g.is_matrix()) {
-          const float* source = x + (size_t)(t + k) * g.channels + column;
-          if (columns == COLUMNS) for (int j = 0; j < COLUMNS; j += LANES) store(row + j, load(source + j));
-          else for (int j = 0; j < columns; j++) row[j] = source[j];
-        } else {
-          copy_row(row, g, x, p, column, column + columns);
-        }
-        for (int j = columns; j < COLUMNS; j++) row[j] = 0;
-      }
-    };
-    const auto emit_to = [&](float* out) {
-      return [&, out](const float* strip, int first, int count, int column, int columns) {
-        for (int r = 0; r < count; r++)
-          for (int j = 0; j < columns; j++) out[(size_t)(first + r) * columns_all + column + j] = strip[(size_t)r * COLUMNS + j];
-      };
-    };
-    if (splits == 1) return all_strips<V, decltype(size)::VECTORS, decltype(size)::AT_ONCE>(pack, g.out, positions, columns_all, 1, [&](int, int) { return fill; }, emit_to(dw));
-    const int strip_count = ceil_div(columns_all, COLUMNS), blocks = ceil_div(positions, block);
-    parallel(splits * strip_count, [&](int task) {
-      const int split = task / strip_count, column = task % strip_count * COLUMNS;
+    constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE, COLUMNS = VECTORS * LANES;
+    const int strip_count = ceil_div(columns_all, COLUMNS), blocks = ceil_div(positions, block), groups = row_groups(g.out, V);
+    const int wanted = threads == 1 ? 1 : ceil_div(3 * threads, splits);
+    const int chunks = max_of(ceil_div(groups * V, 2048), min_of(ceil_div(wanted, strip_count), ceil_div(groups * V, 64)));
+    const int chunk = ceil_div(groups, chunks);
+    const int at_once = max_of(1, min_of(WEIGHT_GRAD_SUMS / (chunk * V * COLUMNS), ceil_div(strip_count, wanted)));
+    const int bands = ceil_div(strip_count, at_once);
+    parallel(splits * bands * chunks, [&](int task) {
+      const int split = task / (bands * chunks), first = task % chunks * chunk, rows = min_of(groups, first + chunk) - first;
+      const int strip_begin = (int)((int64_t)strip_count * (task / chunks % bands) / bands), strip_end = (int)((int64_t)strip_count * (task / chunks % bands + 1) / bands);
       const int begin = (int)((int64_t)blocks * split / splits) * block, end = min_of(positions, (int)((int64_t)blocks * (split + 1) / splits) * block);
-      strips<V, decltype(size)::VECTORS, decltype(size)::AT_ONCE>(pack, g.out, positions, begin, end, 0, row_groups(g.out, V), column, min_of(COLUMNS, columns_all - column),
-                                         fill, emit_to(partial + (size_t)split * g.out * columns_all));
+      if (rows <= 0) return;
+      const size_t strip_size = (size_t)rows * V * COLUMNS;
+      float* panel = scratch<float>(SCRATCH_STRIP, (size_t)128 * COLUMNS + (strip_end - strip_begin) * strip_size);
+      float* sums = panel + (size_t)128 * COLUMNS;
+      for (int t = begin; t < end; t += block) {
+        const int length = min_of(block, end - t), slots = length / m * n;
+        const size_t at = slots_before(t, g.out, n, m, V) + (size_t)first * slots;
+        for (int strip = strip_begin; strip < strip_end; strip++) {
+          const int column = strip * COLUMNS;
+          fill_from_rows<COLUMNS>(panel, g, x, t, length, column, min_of(COLUMNS, columns_all - column));
+          sparse_tiles<V, VECTORS, AT_ONCE>(sums + (strip - strip_begin) * strip_size, values + at * V, index + at, slots, rows, panel, t > begin);
+        }
+      }
+      float* out = partial + (splits > 1 ? (size_t)split * g.out * columns_all : 0);
+      for (int strip = strip_begin; strip < strip_end; strip++) {
+        const int column = strip * COLUMNS, width = min_of(COLUMNS, columns_all - column);
+        const float* sum = sums + (strip - strip_begin) * strip_size;
+        for (int r = 0; r < min_of(rows * V, g.out - first * V); r++)
+          for (int j = 0; j < width; j++) out[(size_t)(first * V + r) * columns_all + column + j] = sum[(size_t)r * COLUMNS + j];
+        runtime->count_multiplies((int64_t)rows * V * ((end - begin) / m * n) * width);
+      }
     });
   });
   if (splits > 1) sum_splits(dw, partial, splits, g.out * columns_all);
