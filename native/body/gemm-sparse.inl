@@ -290,13 +290,19 @@ template <int COLUMNS>
 static void fill_from_planes(float* panel, const Planes& planes, int k, int length, int column, int columns) {
   const Pieces<COLUMNS> pieces(planes, column, columns);
   const int channels = planes.images.channels;
+  const size_t planes_size = planes.size;
   for (const int end = k + length; k < end;) {
     const int tap = k / channels, channel = k % channels, run = min_of(end - k, channels - channel);
     const float* from = planes.plane + channel * planes.size + planes.tap_slot(tap);
     if (pieces.whole()) {
-      for (int i = 0; i < run; i++, panel += COLUMNS, from += planes.size)
+      constexpr int VECTORS = COLUMNS / LANES;
+      // copies in registers: what is stored might be what `pieces` holds, to a compiler
+      const float* vector[VECTORS];
 #pragma GCC unroll 8
-        for (int j = 0; j < COLUMNS / LANES; j++) store(panel + j * LANES, load(from + pieces.from[j]));
+      for (int j = 0; j < VECTORS; j++) vector[j] = from + pieces.from[j];
+      for (size_t i = 0; i < (size_t)run * planes_size; i += planes_size, panel += COLUMNS)
+#pragma GCC unroll 8
+        for (int j = 0; j < VECTORS; j++) store(panel + j * LANES, load(vector[j] + i));
     } else {
       for (int i = 0; i < run; i++, panel += COLUMNS, from += planes.size)
         for (int j = 0; j < pieces.count; j++) store(panel + pieces.to[j], load(from + pieces.from[j]));
