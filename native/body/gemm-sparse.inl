@@ -236,8 +236,9 @@ struct Planes {
     // room for a load that begins at the last slot; an odd number of vectors, or planes would share cache sets
     size = (size_t)(ceil_div(slots + LANES, 16) | 1) * 16;
     plane = scratch<float>(SCRATCH_ROWS, size * images.channels);
+    // beyond them LANES more, to be asked for ahead of time
     const int whole = ceil_div(slots, LANES) * LANES;
-    const float** at = scratch<const float*>(SCRATCH_POINTERS, (size_t)whole);
+    const float** at = scratch<const float*>(SCRATCH_POINTERS, (size_t)whole + LANES);
     int slot = 0;
     for (int line = first.row; line < first.row + lines; line++)
       for (int i = 0; i < line_phases; i++) {
@@ -249,13 +250,16 @@ struct Planes {
             at[slot++] = w < 0 ? zeros : row + (size_t)w * images.channels;
           }
       }
-    while (slot < whole) at[slot++] = zeros;
+    while (slot < whole + LANES) at[slot++] = zeros;
     for (slot = 0; slot < whole; slot += LANES) {
       const float* from[LANES];
       int c = 0;
       for (; c + LANES <= images.channels; c += LANES) {
 #pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++) from[i] = at[slot + i] == zeros ? zeros : at[slot + i] + c;
+        for (int i = 0; i < LANES; i++) {
+          from[i] = at[slot + i] == zeros ? zeros : at[slot + i] + c;
+          __builtin_prefetch(at[slot + LANES + i] + c);
+        }
         transpose_block(plane + c * size + slot, size, from);
       }
       for (; c < images.channels; c++)
@@ -331,7 +335,10 @@ static void images_by_pack(float* y, const Images& images, const Packed& pack, i
     all_strips<V, VECTORS, AT_ONCE>(pack, rows, images.inputs(), images.positions(), Planes(images).band(COLUMNS), [&](int begin, int count) {
       Planes planes(images);
       planes.transpose(begin, count);
-      return [planes](float* panel, int k, int length, int column, int columns) {
+      return [planes, y, rows](float* panel, int k, int length, int column, int columns) {
+        // lines of the output, asked for while the last block is multiplied
+        if (k + length == planes.images.inputs())
+          for (int i = 0; i < columns * rows; i += 16) __builtin_prefetch(y + (size_t)column * rows + i, 1);
         fill_from_planes<COLUMNS>(panel, planes, k, length, column, columns);
       };
     }, emit);
