@@ -376,9 +376,9 @@ static inline void copy_rows(float* dst, const float* source, size_t step, int c
   }
 }
 
-// panel[k][j] = im2col(x)[t + k][column + j]
+// panel[k][j] = im2col(x)[t + k][column + j]; an image has `lines` lines of positions
 template <int COLUMNS>
-static void fill_from_rows(float* panel, const Geometry& g, const float* x, int t, int length, int column, int columns) {
+static void fill_from_rows(float* panel, const Geometry& g, const float* x, int t, int length, int column, int columns, int lines) {
   if (g.is_matrix()) return copy_rows<COLUMNS>(panel, x + (size_t)t * g.channels + column, g.channels, length, columns);
   if (g.channels % LANES) {
     Position p = position_of(t, g.out_height, g.out_width);
@@ -407,13 +407,32 @@ static void fill_from_rows(float* panel, const Geometry& g, const float* x, int 
       clear(end, run);
       dst += (size_t)run * COLUMNS;
       p.column += run - 1;
-      advance(p, g.out_height, g.out_width);
+      advance(p, lines, g.out_width);
     }
     j += width;
   }
 }
 
-// The sum over T goes block by block, each for a group of strips: their sums, the block of the pack and the positions'
+// The order in which a weight gradient takes the strips of its columns. Taps one above the other read the same rows,
+// a line apart: where strips lie within a tap, and blocks of T are whole lines of one image, one panel with a few lines
+// more serves a column of taps.
+struct Strips {
+  int count, together, lines_more;  // strips with a panel in common are neighbours
+  int kernel_width, width, per_tap;
+  Strips(const Geometry& g, int block, int columns) : count(ceil_div(g.inputs(), columns)), together(1), lines_more(0),
+      kernel_width(g.kernel_width), width(columns), per_tap(g.channels / columns) {
+    if (g.stride > 1 || g.channels % columns || block % g.out_width || g.out_height * g.out_width % block || (g.kernel_height - 1) * g.out_width > 64) return;
+    together = g.kernel_height;
+    lines_more = g.kernel_height - 1;
+  }
+  int line(int strip) const { return strip % together; }
+  int column(int strip) const {
+    const int top = strip / together;
+    return together == 1 ? strip * width : ((line(strip) * kernel_width + top / per_tap) * per_tap + top % per_tap) * width;
+  }
+};
+
+// The sum over T goes block by block, each for a band of strips: their sums, the block of the pack and the positions'
 // part of x then stay in L2, and none of it is read from further away once a strip.
 static void weight_grad_sparse(float* dw, const float* values, const uint8_t* index, const float* x, const int32_t* geometry, int n, int m, int v) {
   const Geometry g(geometry);
@@ -422,32 +441,35 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * g.out * columns_all) : dw;
   with_vector(v, [&](auto size) {
     constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE, COLUMNS = VECTORS * LANES;
-    const int strip_count = ceil_div(columns_all, COLUMNS), blocks = ceil_div(positions, block), groups = row_groups(g.out, V);
+    const Strips strips(g, block, COLUMNS);
+    const int blocks = ceil_div(positions, block), groups = row_groups(g.out, V), panel_rows = 128 + strips.lines_more * g.out_width;
     const int wanted = threads == 1 ? 1 : ceil_div(3 * threads, splits);
-    const int chunks = max_of(ceil_div(groups * V, 2048), min_of(ceil_div(wanted, strip_count), ceil_div(groups * V, 64)));
-    const int chunk = ceil_div(groups, chunks);
-    const int at_once = max_of(1, min_of(WEIGHT_GRAD_SUMS / (chunk * V * COLUMNS), ceil_div(strip_count, wanted)));
-    const int bands = ceil_div(strip_count, at_once);
+    const int chunks = max_of(ceil_div(groups * V, 2048), min_of(ceil_div(wanted, strips.count), ceil_div(groups * V, 64)));
+    const int chunk = ceil_div(groups, chunks), units = strips.count / strips.together;
+    const int most = max_of(1, WEIGHT_GRAD_SUMS / (chunk * V * COLUMNS * strips.together));
+    const int bands = min_of(units, max_of(ceil_div(units, most), wanted));
     parallel(splits * bands * chunks, [&](int task) {
-      const int split = task / (bands * chunks), first = task % chunks * chunk, rows = min_of(groups, first + chunk) - first;
-      const int strip_begin = (int)((int64_t)strip_count * (task / chunks % bands) / bands), strip_end = (int)((int64_t)strip_count * (task / chunks % bands + 1) / bands);
+      const int split = task / (bands * chunks), band = task / chunks % bands, first = task % chunks * chunk, rows = min_of(groups, first + chunk) - first;
+      const int strip_begin = (int)((int64_t)units * band / bands) * strips.together, strip_end = (int)((int64_t)units * (band + 1) / bands) * strips.together;
       const int begin = (int)((int64_t)blocks * split / splits) * block, end = min_of(positions, (int)((int64_t)blocks * (split + 1) / splits) * block);
       if (rows <= 0) return;
       const size_t strip_size = (size_t)rows * V * COLUMNS;
-      float* panel = scratch<float>(SCRATCH_STRIP, (size_t)128 * COLUMNS + (strip_end - strip_begin) * strip_size);
-      float* sums = panel + (size_t)128 * COLUMNS;
+      float* panel = scratch<float>(SCRATCH_STRIP, (size_t)panel_rows * COLUMNS + (strip_end - strip_begin) * strip_size);
+      float* sums = panel + (size_t)panel_rows * COLUMNS;
       for (int t = begin; t < end; t += block) {
         const int length = min_of(block, end - t), slots = length / m * n;
         const size_t at = slots_before(t, g.out, n, m, V) + (size_t)first * slots;
         for (int strip = strip_begin; strip < strip_end; strip++) {
-          const int column = strip * COLUMNS;
-          fill_from_rows<COLUMNS>(panel, g, x, t, length, column, min_of(COLUMNS, columns_all - column));
-          sparse_tiles<V, VECTORS, AT_ONCE>(sums + (strip - strip_begin) * strip_size, values + at * V, index + at, slots, rows, panel, t > begin);
+          const int column = strips.column(strip);
+          if (strips.line(strip) == 0)
+            fill_from_rows<COLUMNS>(panel, g, x, t, length + strips.lines_more * g.out_width, column, min_of(COLUMNS, columns_all - column), g.out_height + strips.lines_more);
+          sparse_tiles<V, VECTORS, AT_ONCE>(sums + (strip - strip_begin) * strip_size, values + at * V, index + at, slots, rows,
+                                            panel + (size_t)strips.line(strip) * g.out_width * COLUMNS, t > begin);
         }
       }
       float* out = partial + (splits > 1 ? (size_t)split * g.out * columns_all : 0);
       for (int strip = strip_begin; strip < strip_end; strip++) {
-        const int column = strip * COLUMNS, width = min_of(COLUMNS, columns_all - column);
+        const int column = strips.column(strip), width = min_of(COLUMNS, columns_all - column);
         const float* sum = sums + (strip - strip_begin) * strip_size;
         for (int r = 0; r < min_of(rows * V, g.out - first * V); r++)
           for (int j = 0; j < width; j++) out[(size_t)(first * V + r) * columns_all + column + j] = sum[(size_t)r * COLUMNS + j];
