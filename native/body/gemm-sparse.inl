@@ -268,49 +268,62 @@ struct Planes {
   }
 };
 
-// What a strip copies for each row of its panel: vectors that begin at slot `from` of a plane, to column `to`. The part
-// of a vector beyond its line is garbage that the next one overwrites, in the last column too: rows come in order.
+// What a strip copies for each row of its panel: `width` floats from slot `from` of a plane to column `to`. Where lines
+// are no multiple of it, the part of a copy beyond its line is garbage that the next one overwrites, in the last column
+// too: rows come in order.
 template <int COLUMNS>
 struct Pieces {
-  int count = 0;
+  int width, count = 0;
   int from[COLUMNS], to[COLUMNS];
   Pieces(const Planes& planes, int column, int columns) {
     const Images& images = planes.images;
+    width = LANES;
+    if (LANES > 8 && images.columns == LANES / 4) width = LANES / 4;
+    if (LANES > 4 && images.columns == LANES / 2) width = LANES / 2;
     Position p = position_of(column, images.rows, images.columns);
     for (int j = 0; j < columns;) {
       from[count] = planes.slot_of(p);
       to[count++] = j;
-      const int length = min_of(LANES, images.columns - p.column);
+      const int length = min_of(width, images.columns - p.column);
       j += length;
       p.column += length - 1;
       advance(p, images.rows, images.columns);
     }
+    // columns beyond the last position hold anything
+    if (images.columns % width == 0)
+      for (; count < COLUMNS / width; count++) from[count] = 0;
+    else width = 0;
   }
-  bool whole() const { return count == COLUMNS / LANES && to[count - 1] == COLUMNS - LANES; }
 };
+
+template <int COLUMNS, int WIDTH>
+static inline float* copy_pieces(float* panel, const float* plane, size_t size, int run, const Pieces<COLUMNS>& pieces) {
+  constexpr int COUNT = COLUMNS / WIDTH;
+  // copies in registers: to a compiler what is stored may change `pieces`
+  const float* from[COUNT];
+#pragma GCC unroll 16
+  for (int j = 0; j < COUNT; j++) from[j] = plane + pieces.from[j];
+  for (size_t i = 0; i < run * size; i += size, panel += COLUMNS)
+#pragma GCC unroll 16
+    for (int j = 0; j < COUNT; j++) __builtin_memcpy(panel + j * WIDTH, from[j] + i, sizeof(float) * WIDTH);
+  return panel;
+}
 
 // panel[k][j]: k runs over taps x channels of positions column + j
 template <int COLUMNS>
 static void fill_from_planes(float* panel, const Planes& planes, int k, int length, int column, int columns) {
   const Pieces<COLUMNS> pieces(planes, column, columns);
   const int channels = planes.images.channels;
-  const size_t planes_size = planes.size;
+  const size_t size = planes.size;
   for (const int end = k + length; k < end;) {
     const int tap = k / channels, channel = k % channels, run = min_of(end - k, channels - channel);
-    const float* from = planes.plane + channel * planes.size + planes.tap_slot(tap);
-    if (pieces.whole()) {
-      constexpr int VECTORS = COLUMNS / LANES;
-      // copies in registers: what is stored might be what `pieces` holds, to a compiler
-      const float* vector[VECTORS];
-#pragma GCC unroll 8
-      for (int j = 0; j < VECTORS; j++) vector[j] = from + pieces.from[j];
-      for (size_t i = 0; i < (size_t)run * planes_size; i += planes_size, panel += COLUMNS)
-#pragma GCC unroll 8
-        for (int j = 0; j < VECTORS; j++) store(panel + j * LANES, load(vector[j] + i));
-    } else {
-      for (int i = 0; i < run; i++, panel += COLUMNS, from += planes.size)
-        for (int j = 0; j < pieces.count; j++) store(panel + pieces.to[j], load(from + pieces.from[j]));
-    }
+    const float* plane = planes.plane + channel * size + planes.tap_slot(tap);
+    if (pieces.width == LANES) panel = copy_pieces<COLUMNS, LANES>(panel, plane, size, run, pieces);
+    else if (LANES > 4 && pieces.width == LANES / 2) panel = copy_pieces<COLUMNS, LANES / 2>(panel, plane, size, run, pieces);
+    else if (LANES > 8 && pieces.width == LANES / 4) panel = copy_pieces<COLUMNS, LANES / 4>(panel, plane, size, run, pieces);
+    else
+      for (int i = 0; i < run; i++, panel += COLUMNS, plane += size)
+        for (int j = 0; j < pieces.count; j++) store(panel + pieces.to[j], load(plane + pieces.from[j]));
     k += run;
   }
 }
