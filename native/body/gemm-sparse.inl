@@ -373,59 +373,6 @@ static void input_grad_sparse(float* dx, const float* dy, const float* values, c
   images_by_pack(dx, images, {values, index, n, m}, v, g.channels, nullptr, false, g.is_matrix());
 }
 
-// dst[i] = source[i * step], rows of `width` floats, COLUMNS apart; null: zeros
-template <int COLUMNS>
-static inline void copy_rows(float* dst, const float* source, size_t step, int count, int width) {
-  if (width == COLUMNS) {
-    for (int i = 0; i < count; i++, dst += COLUMNS, source += step)
-#pragma GCC unroll 8
-      for (int j = 0; j < COLUMNS; j += LANES) store(dst + j, load(source + j));
-  } else {
-    for (int i = 0; i < count; i++, dst += COLUMNS, source += step) {
-      int j = 0;
-      for (; j + LANES <= width; j += LANES) store(dst + j, load(source + j));
-      for (; j < width; j++) dst[j] = source[j];
-    }
-  }
-}
-
-// panel[k][j] = im2col(x)[t + k][column + j]; an image has `lines` lines of positions
-template <int COLUMNS>
-static void fill_from_rows(float* panel, const Geometry& g, const float* x, int t, int length, int column, int columns, int lines) {
-  if (g.is_matrix()) return copy_rows<COLUMNS>(panel, x + (size_t)t * g.channels + column, g.channels, length, columns);
-  if (g.channels % LANES) {
-    Position p = position_of(t, g.out_height, g.out_width);
-    for (int k = 0; k < length; k++, advance(p, g.out_height, g.out_width)) copy_row(panel + (size_t)k * COLUMNS, g, x, p, column, column + columns);
-    return;
-  }
-  // tap by tap, because along a line of positions a tap's runs are one step apart
-  for (int j = 0; j < columns;) {
-    const int tap = (column + j) / g.channels, channel = (column + j) % g.channels, width = min_of(columns - j, g.channels - channel);
-    const int kh = tap / g.kernel_width - g.padding, kw = tap % g.kernel_width - g.padding;
-    Position p = position_of(t, g.out_height, g.out_width);
-    float* dst = panel + j;
-    for (int k = 0, run; k < length; k += run) {
-      run = min_of(length - k, g.out_width - p.column);
-      const int h = p.row * g.stride + kh, w = p.column * g.stride + kw;
-      const bool inside = (unsigned)h < (unsigned)g.height;
-      // positions before, within and after the image
-      const int before = !inside ? run : w >= 0 ? 0 : min_of(run, ceil_div(-w, g.stride));
-      const int end = w + (run - 1) * g.stride < g.width ? run : max_of(before, ceil_div(max_of(0, g.width - w), g.stride));
-      const auto clear = [&](int from, int to) {
-        for (int i = from; i < to; i++) for (int l = 0; l < width; l += LANES) store(dst + (size_t)i * COLUMNS + l, Vector{});
-      };
-      clear(0, before);
-      copy_rows<COLUMNS>(dst + (size_t)before * COLUMNS, x + (((ptrdiff_t)p.image * g.height + h) * g.width + w + before * g.stride) * g.channels + channel,
-                         (size_t)g.stride * g.channels, end - before, width);
-      clear(end, run);
-      dst += (size_t)run * COLUMNS;
-      p.column += run - 1;
-      advance(p, lines, g.out_width);
-    }
-    j += width;
-  }
-}
-
 // The order in which a weight gradient takes the strips of its columns. Taps one above the other read the same rows,
 // a line apart: where strips lie within a tap, and blocks of T are whole lines of one image, one panel with a few lines
 // more serves a column of taps.
