@@ -300,7 +300,7 @@ static void weight_grad(float* dw, const float* dy, const float* x, const int32_
       }
       for (int p = panel_begin; p < panel_end; p++) {
         const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);
-        fill_from_rows<DENSE_COLUMNS>(panel, g, x, t, length, column, width, g.out_height);
+        fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel, DENSE_COLUMNS, g, x, t, length, column, width, g.out_height);
         for (int r = 0; r < count; r += DENSE_ROWS) {
           const int tile_rows = min_of(DENSE_ROWS, count - r);
           const float* a[DENSE_ROWS];

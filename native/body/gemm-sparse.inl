@@ -229,7 +229,7 @@ struct Planes {
     return most;
   }
 
-  void transpose(int begin, int count) {
+  __attribute__((noinline)) void transpose(int begin, int count) {
     first = position_of(begin, images.rows, images.columns);
     const int lines = row_of(position_of(begin + count - 1, images.rows, images.columns)) + 1 + rows - images.rows;
     const int slots = lines * pitch;
@@ -271,11 +271,10 @@ struct Planes {
 // What a strip copies for each row of its panel: `width` floats from slot `from` of a plane to column `to`. Where lines
 // are no multiple of it, the part of a copy beyond its line is garbage that the next one overwrites, in the last column
 // too: rows come in order.
-template <int COLUMNS>
 struct Pieces {
   int width, count = 0;
-  int from[COLUMNS], to[COLUMNS];
-  Pieces(const Planes& planes, int column, int columns) {
+  int from[64], to[64];
+  Pieces(const Planes& planes, int column, int columns, int panel_columns) {
     const Images& images = planes.images;
     width = LANES;
     if (LANES > 8 && images.columns == LANES / 4) width = LANES / 4;
@@ -291,13 +290,13 @@ struct Pieces {
     }
     // columns beyond the last position hold anything
     if (images.columns % width == 0)
-      for (; count < COLUMNS / width; count++) from[count] = 0;
+      for (; count < panel_columns / width; count++) from[count] = 0, to[count] = count * width;
     else width = 0;
   }
 };
 
 template <int COLUMNS, int WIDTH>
-static inline float* copy_pieces(float* panel, const float* plane, size_t size, int run, const Pieces<COLUMNS>& pieces) {
+static inline float* copy_pieces(float* panel, const float* plane, size_t size, int run, const Pieces& pieces) {
   constexpr int COUNT = COLUMNS / WIDTH;
   // copies in registers: to a compiler what is stored may change `pieces`
   const float* from[COUNT];
@@ -310,51 +309,49 @@ static inline float* copy_pieces(float* panel, const float* plane, size_t size, 
 }
 
 // panel[k][j]: k runs over taps x channels of positions column + j
-template <int COLUMNS>
-static void fill_from_planes(float* panel, const Planes& planes, int k, int length, int column, int columns) {
-  const Pieces<COLUMNS> pieces(planes, column, columns);
+template <int FIXED>
+static __attribute__((noinline)) void fill_from_planes(float* panel, int panel_columns, const Planes& planes, int k, int length, int column, int columns) {
+  const Pieces pieces(planes, column, columns, panel_columns);
   const int channels = planes.images.channels;
   const size_t size = planes.size;
   for (const int end = k + length; k < end;) {
     const int tap = k / channels, channel = k % channels, run = min_of(end - k, channels - channel);
     const float* plane = planes.plane + channel * size + planes.tap_slot(tap);
-    if (pieces.width == LANES) panel = copy_pieces<COLUMNS, LANES>(panel, plane, size, run, pieces);
-    else if (LANES > 4 && pieces.width == LANES / 2) panel = copy_pieces<COLUMNS, LANES / 2>(panel, plane, size, run, pieces);
-    else if (LANES > 8 && pieces.width == LANES / 4) panel = copy_pieces<COLUMNS, LANES / 4>(panel, plane, size, run, pieces);
-    else
-      for (int i = 0; i < run; i++, panel += COLUMNS, plane += size)
-        for (int j = 0; j < pieces.count; j++) store(panel + pieces.to[j], load(plane + pieces.from[j]));
     k += run;
+    if constexpr (FIXED) {
+      if (pieces.width == LANES) { panel = copy_pieces<FIXED, LANES>(panel, plane, size, run, pieces); continue; }
+      if (pieces.width == LANES / 2) { panel = copy_pieces<FIXED, LANES / 2>(panel, plane, size, run, pieces); continue; }
+      if (LANES > 8 && pieces.width == LANES / 4) { panel = copy_pieces<FIXED, LANES / 4>(panel, plane, size, run, pieces); continue; }
+    }
+    for (int i = 0; i < run; i++, panel += panel_columns, plane += size)
+      for (int j = 0; j < pieces.count; j++) store(panel + pieces.to[j], load(plane + pieces.from[j]));
   }
 }
 
 // y = epilogue(pack x taps of the images), both channels-last
-static void images_by_pack(float* y, const Images& images, const Packed& pack, int v, int rows, const float* bias, bool relu, bool is_matrix) {
+static __attribute__((noinline)) void images_by_pack(float* y, const Images& images, const Packed& pack, int v, int rows, const float* bias, bool relu, bool is_matrix) {
   with_vector(v, [&](auto size) {
     constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE, COLUMNS = VECTORS * LANES;
-    const auto emit = [&](const float* strip, int first, int count, int column, int columns) {
+    const int band = is_matrix ? 1 : Planes(images).band(COLUMNS);
+    all_strips<V, VECTORS, AT_ONCE>(pack, rows, images.inputs(), images.positions(), band, [&](int begin, int count) {
+      Planes planes(images);
+      if (!is_matrix) planes.transpose(begin, count);
+      return [&, planes](float* panel, int k, int length, int column, int columns) {
+        if (is_matrix) {
+          const float* from[COLUMNS];
+          for (int j = 0; j < columns; j++) from[j] = images.pixels + (size_t)(column + j) * images.channels + k;
+          return pack_columns<COLUMNS>(panel, from, columns, length);
+        }
+        fill_from_planes<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, planes, k, length, column, columns);
+        // lines of the output, asked for while the last block is multiplied
+        if (k + length == images.inputs())
+          for (int i = 0; i < columns * rows; i += 16) __builtin_prefetch(y + (size_t)column * rows + i, 1);
+      };
+    }, [&](const float* strip, int first, int count, int column, int columns) {
       float* out[COLUMNS];
       for (int j = 0; j < columns; j++) out[j] = y + (size_t)(column + j) * rows;
       store_transposed<COLUMNS>(out, columns, strip, first, count, bias, relu);
-    };
-    if (is_matrix) {
-      const auto fill = [&](float* panel, int k, int length, int column, int columns) {
-        const float* from[COLUMNS];
-        for (int j = 0; j < columns; j++) from[j] = images.pixels + (size_t)(column + j) * images.channels + k;
-        pack_columns<COLUMNS>(panel, from, columns, length);
-      };
-      return all_strips<V, VECTORS, AT_ONCE>(pack, rows, images.inputs(), images.positions(), 1, [&](int, int) { return fill; }, emit);
-    }
-    all_strips<V, VECTORS, AT_ONCE>(pack, rows, images.inputs(), images.positions(), Planes(images).band(COLUMNS), [&](int begin, int count) {
-      Planes planes(images);
-      planes.transpose(begin, count);
-      return [planes, y, rows](float* panel, int k, int length, int column, int columns) {
-        // lines of the output, asked for while the last block is multiplied
-        if (k + length == planes.images.inputs())
-          for (int i = 0; i < columns * rows; i += 16) __builtin_prefetch(y + (size_t)column * rows + i, 1);
-        fill_from_planes<COLUMNS>(panel, planes, k, length, column, columns);
-      };
-    }, emit);
+    });
   });
 }
 
@@ -422,7 +419,7 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
         for (int strip = strip_begin; strip < strip_end; strip++) {
           const int column = strips.column(strip);
           if (strips.line(strip) == 0)
-            fill_from_rows<COLUMNS>(panel, g, x, t, length + strips.lines_more * g.out_width, column, min_of(COLUMNS, columns_all - column), g.out_height + strips.lines_more);
+            fill_from_rows<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, g, x, t, length + strips.lines_more * g.out_width, column, min_of(COLUMNS, columns_all - column), g.out_height + strips.lines_more);
           sparse_tiles<V, VECTORS, AT_ONCE>(sums + (strip - strip_begin) * strip_size, values + at * V, index + at, slots, rows,
                                             panel + (size_t)strips.line(strip) * g.out_width * COLUMNS, t > begin);
         }
