@@ -372,13 +372,14 @@ static void input_grad_sparse(float* dx, const float* dy, const float* values, c
 
 // The order in which a weight gradient takes the strips of its columns. Taps one above the other read the same rows,
 // a line apart: where strips lie within a tap, and blocks of T are whole lines of one image, one panel with a few lines
-// more serves a column of taps.
+// more serves a column of taps. Not where that would leave fewer than `least` tasks.
 struct Strips {
   int count, together, lines_more;  // strips with a panel in common are neighbours
   int kernel_width, width, per_tap;
-  Strips(const Geometry& g, int block, int columns) : count(ceil_div(g.inputs(), columns)), together(1), lines_more(0),
+  Strips(const Geometry& g, int block, int columns, int least) : count(ceil_div(g.inputs(), columns)), together(1), lines_more(0),
       kernel_width(g.kernel_width), width(columns), per_tap(g.channels / columns) {
     if (g.stride > 1 || g.channels % columns || block % g.out_width || g.out_height * g.out_width % block || (g.kernel_height - 1) * g.out_width > 64) return;
+    if (count / g.kernel_height < least) return;
     together = g.kernel_height;
     lines_more = g.kernel_height - 1;
   }
@@ -398,9 +399,9 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * g.out * columns_all) : dw;
   with_vector(v, [&](auto size) {
     constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE, COLUMNS = VECTORS * LANES;
-    const Strips strips(g, block, COLUMNS);
-    const int blocks = ceil_div(positions, block), groups = row_groups(g.out, V), panel_rows = 128 + strips.lines_more * g.out_width;
     const int wanted = threads == 1 ? 1 : ceil_div(3 * threads, splits);
+    const Strips strips(g, block, COLUMNS, wanted);
+    const int blocks = ceil_div(positions, block), groups = row_groups(g.out, V), panel_rows = 128 + strips.lines_more * g.out_width;
     const int chunks = max_of(ceil_div(groups * V, 2048), min_of(ceil_div(wanted, strips.count), ceil_div(groups * V, 64)));
     const int chunk = ceil_div(groups, chunks), units = strips.count / strips.together;
     const int most = max_of(1, WEIGHT_GRAD_SUMS / (chunk * V * COLUMNS * strips.together));
