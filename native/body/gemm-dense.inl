@@ -248,29 +248,6 @@ static void input_grad(float* dx, const float* dy, const float* w, const int32_t
     }
 }
 
-// panel[t][j] = im2col(x)[position + t][column + j], zero beyond `columns`
-static void pack_positions(float* panel, const Geometry& g, const float* x, int position, int count, int column, int columns) {
-  if (g.is_matrix()) {
-    for (int t = 0; t < count; t++) {
-      const float* source = x + (size_t)(position + t) * g.channels + column;
-      float* row = panel + (size_t)t * DENSE_COLUMNS;
-      if (columns == DENSE_COLUMNS) {
-        for (int j = 0; j < DENSE_COLUMNS; j += LANES) store(row + j, load(source + j));
-      } else {
-        for (int j = 0; j < columns; j++) row[j] = source[j];
-        for (int j = columns; j < DENSE_COLUMNS; j++) row[j] = 0;
-      }
-    }
-    return;
-  }
-  Position p = position_of(position, g.out_height, g.out_width);
-  for (int t = 0; t < count; t++, advance(p, g.out_height, g.out_width)) {
-    float* row = panel + (size_t)t * DENSE_COLUMNS;
-    copy_row(row, g, x, p, column, column + columns);
-    for (int j = columns; j < DENSE_COLUMNS; j++) row[j] = 0;
-  }
-}
-
 // How often the sum over T is cut: fixed by the shape alone, so that the order of additions is.
 static int weight_grad_splits(int positions, int rows, int columns) {
   const int tiles = ceil_div(rows, 64) * ceil_div(columns, 64);
@@ -323,7 +300,7 @@ static void weight_grad(float* dw, const float* dy, const float* x, const int32_
       }
       for (int p = panel_begin; p < panel_end; p++) {
         const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);
-        pack_positions(panel, g, x, t, length, column, width);
+        fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel, DENSE_COLUMNS, g, x, t, length, column, width, g.out_height);
         for (int r = 0; r < count; r += DENSE_ROWS) {
           const int tile_rows = min_of(DENSE_ROWS, count - r);
           const float* a[DENSE_ROWS];

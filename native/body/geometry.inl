@@ -56,3 +56,62 @@ static void copy_row(float* dst, const Geometry& g, const float* x, const Positi
     for (; k < end; k++) *dst++ = 0;
   }
 }
+
+// The columns of a panel as a constant, or 0 where they are read at run time: a copy of the loops for each is worth its
+// size only where vectors are wide.
+template <int COLUMNS> constexpr int FIXED_COLUMNS = LANES > 4 ? COLUMNS : 0;
+
+// dst[i] = source[i * step]: rows of `width` floats, `columns` apart
+template <int FIXED>
+static inline void copy_rows(float* dst, int columns, const float* source, size_t step, int count, int width) {
+  if (FIXED && width == FIXED) {
+    for (int i = 0; i < count; i++, dst += FIXED, source += step)
+#pragma GCC unroll 8
+      for (int j = 0; j < FIXED; j += LANES) store(dst + j, load(source + j));
+  } else {
+    for (int i = 0; i < count; i++, dst += columns, source += step) {
+      int j = 0;
+      for (; j + LANES <= width; j += LANES) store(dst + j, load(source + j));
+      for (; j < width; j++) dst[j] = source[j];
+    }
+  }
+}
+
+// panel[k][j] = im2col(x)[t + k][first + j] for j < width; an image has `lines` lines of positions
+template <int FIXED>
+static __attribute__((noinline)) void fill_from_rows(float* panel, int panel_columns, const Geometry& g, const float* x, int t, int length, int first, int width, int lines) {
+  const int columns = FIXED ? FIXED : panel_columns;
+  if (g.is_matrix()) return copy_rows<FIXED>(panel, columns, x + (size_t)t * g.channels + first, g.channels, length, width);
+  const Position start = position_of(t, g.out_height, g.out_width);
+  if (g.channels % LANES) {
+    Position p = start;
+    for (int k = 0; k < length; k++, advance(p, lines, g.out_width)) copy_row(panel + (size_t)k * columns, g, x, p, first, first + width);
+    return;
+  }
+  // tap by tap, because along a line of positions a tap's runs are one step apart
+  for (int j = 0, floats; j < width; j += floats) {
+    const int tap = (first + j) / g.channels, channel = (first + j) % g.channels;
+    floats = min_of(width - j, g.channels - channel);
+    const int kh = tap / g.kernel_width - g.padding, kw = tap % g.kernel_width - g.padding;
+    Position p = start;
+    float* dst = panel + j;
+    const auto clear = [&](int count) {
+      for (; count > 0; count--, dst += columns)
+        for (int l = 0; l < floats; l += LANES) store(dst + l, Vector{});
+    };
+    for (int k = 0, run; k < length; k += run) {
+      run = min_of(length - k, g.out_width - p.column);
+      const int h = p.row * g.stride + kh, w = p.column * g.stride + kw;
+      // positions before and up to the end of the image's line
+      const int before = (unsigned)h >= (unsigned)g.height ? run : w >= 0 ? 0 : min_of(run, ceil_div(-w, g.stride));
+      const int end = w + (run - 1) * g.stride < g.width ? run : max_of(before, ceil_div(max_of(0, g.width - w), g.stride));
+      clear(before);
+      copy_rows<FIXED>(dst, columns, x + (((ptrdiff_t)p.image * g.height + h) * g.width + w + before * g.stride) * g.channels + channel,
+                       (size_t)g.stride * g.channels, end - before, floats);
+      dst += (ptrdiff_t)(end - before) * columns;
+      clear(run - end);
+      p.column += run - 1;
+      advance(p, lines, g.out_width);
+    }
+  }
+}

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { jsKernels } from "../kernels/js.ts";
 import { parsePattern } from "../sparse/pattern.ts";
-import { benchGemm, GEMMS } from "./gemm.ts";
+import { benchGemm, convSize, GEMMS } from "./gemm.ts";
 import { interleave } from "./interleave.ts";
 
 test("every product is timed under each pattern that fits its contraction, and runs the sparse kernel", () => {
@@ -18,6 +18,20 @@ test("every product is timed under each pattern that fits its contraction, and r
       expect(one).toMatchObject({ gemm, t: 4, i: 12, o: 20, threads: 1, backend: "js", packing: true });
       expect(one.ratio).toBeGreaterThan(0);
     }
+  }
+});
+
+test("a convolution is timed under each pattern that fits its channels, its outputs and its positions", () => {
+  const patterns = ["2:4", "2:8", "1:3"].map(parsePattern);
+  const conv = { batch: 2, height: 5, width: 3, channels: 8, kernel: 3, stride: 2, out: 4 };
+  const size = convSize(conv);
+  expect(size).toEqual({ t: 2 * 3 * 2, i: 9 * 8, o: 4, conv });
+  // 9 taps are a multiple of 3, but groups lie within one
+  const fitting = { forward: ["2:4", "2:8"], inputGrad: ["2:4"], weightGrad: ["2:4", "1:3"] };
+  for (const product of GEMMS) {
+    const cases = benchGemm(jsKernels(), product, size, { patterns, rounds: 1 });
+    expect(cases.map(({ pattern }) => pattern)).toEqual(fitting[product]);
+    for (const one of cases) expect(one).toMatchObject({ gemm: "conv", product, ...size, threads: 1 });
   }
 });
 

@@ -1,8 +1,9 @@
 /**
- * The three products, dense and sparse, at given sizes. Pruning and packing are in every sparse call unless `packing` is
- * false. The sparse operand: forward W along I, inputGrad W along O, weightGrad an unbiased sample of G along T.
+ * The three products, dense and sparse, of linear layers and convolutions of given sizes. Pruning and packing are in
+ * every sparse call unless `packing` is false. The sparse operand: forward W along I (a convolution's: its channels),
+ * inputGrad W along O, weightGrad an unbiased sample of G along T.
  */
-import { type Kernels, matrixGeometry } from "../kernels/kernels.ts";
+import { type Geometry, type Kernels, matrixGeometry } from "../kernels/kernels.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
@@ -11,16 +12,30 @@ import { interleave } from "./interleave.ts";
 export type Gemm = "forward" | "inputGrad" | "weightGrad";
 export const GEMMS: readonly Gemm[] = ["forward", "inputGrad", "weightGrad"];
 
-/** Sizes of a product: T rows of activations, I inputs, O outputs. */
+/** A convolution with a square kernel, padded by half of it. */
+export interface Conv {
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly out: number;
+}
+
+/** Sizes of a product: T rows of activations, I inputs, O outputs; of a convolution's they follow from `conv`. */
 export interface Size {
   readonly t: number;
   readonly i: number;
   readonly o: number;
+  readonly conv?: Conv;
 }
 
 /** A line of `bench gemm --json`; milliseconds are medians. */
 export interface GemmCase extends Size {
-  readonly gemm: Gemm;
+  readonly gemm: Gemm | "conv";
+  /** Which of the three; of a linear layer the same as `gemm`. */
+  readonly product: Gemm;
   readonly pattern: string;
   readonly threads: number;
   readonly backend: string;
@@ -41,9 +56,21 @@ export interface GemmOptions {
   readonly seconds?: number | undefined;
 }
 
+const geometryOf = ({ batch, height, width, channels, kernel, stride, out }: Conv): Geometry => {
+  const padding = Math.floor(kernel / 2);
+  const side = (length: number): number => Math.floor((length + 2 * padding - kernel) / stride) + 1;
+  const image = [batch, height, width, channels, kernel, kernel, stride, padding, side(height), side(width)];
+  return Int32Array.of(...image, out);
+};
+
+export function convSize(conv: Conv): Size {
+  const g = geometryOf(conv);
+  return { t: g[0] * g[8] * g[9], i: g[4] * g[5] * g[3], o: g[10], conv };
+}
+
 /** Times one product at one size under each pattern that fits; patterns that do not are left out. */
-export function benchGemm(kernels: Kernels, gemm: Gemm, size: Size, options: GemmOptions): GemmCase[] {
-  const { t, i, o } = size;
+export function benchGemm(kernels: Kernels, product: Gemm, size: Size, options: GemmOptions): GemmCase[] {
+  const { t, i, o, conv } = size;
   const { packing = true, rounds = 20, seconds = 3 } = options;
   const random = new Random(1);
   const filled = (length: number): Float32Array => {
@@ -51,23 +78,28 @@ export function benchGemm(kernels: Kernels, gemm: Gemm, size: Size, options: Gem
     for (let at = 0; at < length; at++) array[at] = random.uniform() - 0.5;
     return array;
   };
-  const [x, w, g] = [filled(t * i), filled(o * i), filled(t * o)];
-  const [y, dx, dw] = [filled(t * o), filled(t * i), filled(o * i)];
-  const geometry = matrixGeometry(t, i, o);
+  const geometry = conv === undefined ? matrixGeometry(t, i, o) : geometryOf(conv);
+  const [batch, height, width, channels] = geometry;
+  const taps = i / channels;
+  const inputs = batch * height * width * channels;
+  const [x, w, g] = [filled(inputs), filled(o * i), filled(t * o)];
+  const [y, dx, dw] = [filled(t * o), filled(inputs), filled(o * i)];
   const dense: Record<Gemm, () => void> = {
     forward: () => kernels.forward(y, x, w, null, geometry, 0),
     inputGrad: () => kernels.inputGrad(dx, g, w, geometry),
     weightGrad: () => kernels.weightGrad(dw, g, x, geometry),
   };
-  const [rows, k] = { forward: [o, i], inputGrad: [i, o], weightGrad: [o, t] }[gemm];
-  const fitting = options.patterns.filter((pattern) => misfit(pattern, k) === undefined);
-  const variants: Record<string, () => void> = { dense: dense[gemm] };
+  const [rows, k] = { forward: [o, i], inputGrad: [channels, taps * o], weightGrad: [o, t] }[product];
+  // groups lie within one tap
+  const run = { forward: channels, inputGrad: o, weightGrad: t }[product];
+  const fitting = options.patterns.filter((pattern) => misfit(pattern, run) === undefined);
+  const variants: Record<string, () => void> = { dense: dense[product] };
   for (const pattern of fitting) {
     const { n, m, v } = pattern;
     const { values, index, mask } = new PackedMatrix(kernels, rows, k, pattern);
     const pack: Record<Gemm, () => void> = {
       forward: () => kernels.pruneRows(values, index, mask, null, w, o, i, n, m, v),
-      inputGrad: () => kernels.pruneColumns(values, index, w, null, i, o, 1, n, m, v),
+      inputGrad: () => kernels.pruneColumns(values, index, w, null, channels, taps * o, taps, n, m, v),
       weightGrad: () => kernels.sampleColumns(values, index, g, o, t, n, m, v, 1, 0, 0),
     };
     const multiply: Record<Gemm, () => void> = {
@@ -75,16 +107,17 @@ export function benchGemm(kernels: Kernels, gemm: Gemm, size: Size, options: Gem
       inputGrad: () => kernels.inputGradSparse(dx, g, values, index, geometry, n, m, v),
       weightGrad: () => kernels.weightGradSparse(dw, values, index, x, geometry, n, m, v),
     };
-    pack[gemm]();
+    pack[product]();
     variants[patternName(pattern)] = () => {
-      if (packing) pack[gemm]();
-      multiply[gemm]();
+      if (packing) pack[product]();
+      multiply[product]();
     };
   }
   const [first, ...rest] = interleave(variants, rounds, seconds);
   const { backend, threads } = kernels;
   return rest.map(({ name, ms, ratio }) => ({
-    ...{ gemm, t, i, o, pattern: name, threads, backend, packing },
+    ...{ gemm: conv === undefined ? product : ("conv" as const), product, ...size },
+    ...{ pattern: name, threads, backend, packing },
     ...{
       denseMs: first.ms.median,
       sparseMs: ms.median,

@@ -1,9 +1,9 @@
 /** `trisparse bench`: products and whole training steps on this machine, dense and sparse. */
 import { loadavg } from "node:os";
 import type { Command } from "commander";
-import { benchGemm, GEMMS, type GemmCase, type Size } from "../bench/gemm.ts";
+import { benchGemm, convSize, GEMMS, type GemmCase, type Size } from "../bench/gemm.ts";
 import { benchStep, STEP_MODELS, STEP_PLANS, type StepCase } from "../bench/step.ts";
-import { gemmText } from "../report/gemm-table.ts";
+import { gemmText, sizeText } from "../report/gemm-table.ts";
 import { stepText } from "../report/step-table.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import { machineOf } from "../train/together.ts";
@@ -35,8 +35,12 @@ export function addBench(program: Command): void {
     .command("bench")
     .summary("time the products of training and whole steps, dense and sparse, on this machine")
     .description("Times dense and sparse in turn. Pruning and packing are in each sparse call and step.")
-    .argument("<what>", "gemm: the three products of linear layers; step: whole training steps")
-    .option("--sizes <list>", "of gemm: N for N x N x N, or TxIxO: rows, inputs, outputs", "1024,256x1024x1024")
+    .argument("<what>", "gemm: the three products of linear layers and convolutions; step: whole training steps")
+    .option(
+      "--sizes <list>",
+      "of gemm: N for N x N x N; TxIxO: rows, inputs, outputs; conv:BATCHxHEIGHTxWIDTHxCHANNELS:KERNEL[:STRIDE[:OUT]]",
+      "1024,256x1024x1024",
+    )
     .option("--patterns <list>", "patterns, separated by commas (default: 2:4,2:4v2, for gemm 1:4,1:4v2 too)")
     .option("--gemm <list>", `of gemm: some of ${GEMMS.join(", ")}`, GEMMS.join(","))
     .option("--no-packing", "of gemm: multiply only, from packs that are ready")
@@ -73,7 +77,7 @@ function benchGemms(options: BenchOptions): void {
   const device = openDevice(options);
   const cases: GemmCase[] = sizes.flatMap((size) =>
     gemms.flatMap((gemm) => {
-      process.stderr.write(`${gemm} ${size.t} x ${size.i} x ${size.o}\n`);
+      process.stderr.write(`${gemm} ${sizeText(size)}\n`);
       return benchGemm(device.kernels, gemm, size, { patterns, packing: options.packing, rounds: options.rounds });
     }),
   );
@@ -105,11 +109,24 @@ function parseSize(text: string): Size {
   const [t, i, o] =
     numbers === null ? [0, 0, 0] : [numbers[1], numbers[2] ?? numbers[1], numbers[3] ?? numbers[1]].map(Number);
   if (Math.min(t, i, o) >= 1 && Math.max(t, i, o) <= 65_536) return { t, i, o };
+  return parseConv(text);
+}
+
+function parseConv(text: string): Size {
+  const found = /^conv:(\d+)x(\d+)x(\d+)x(\d+):(\d+)(?::(\d+)(?::(\d+))?)?$/.exec(text.trim());
+  const [batch, height, width, channels, kernel, stride, out] = (found ?? [])
+    .slice(1)
+    .map((number, at) => Number(number ?? [1, found![4]][at - 5]));
+  const numbers = [batch, height, width, channels, kernel, stride, out];
+  const fits = Math.min(...numbers) >= 1 && Math.max(...numbers) <= 65_536 && kernel <= Math.min(height, width) + 2;
+  // activations of more than 2 GiB are a slip of the hand
+  if (fits && batch * height * width * Math.max(channels, out) <= 2 ** 29)
+    return convSize({ batch, height, width, channels, kernel, stride, out });
   throw usageError(
     "--sizes",
-    "N or TxIxO with numbers in 1..65536",
+    "N, TxIxO or conv:BATCHxHEIGHTxWIDTHxCHANNELS:KERNEL[:STRIDE[:OUT]] with numbers in 1..65536",
     JSON.stringify(text),
-    "For example: --sizes 1024,64x784x512",
+    "For example: --sizes 1024,64x784x512,conv:64x16x16x128:3",
   );
 }
 

@@ -182,6 +182,8 @@ const awkward: Shapes = {
       ...[matrixGeometry(9 * m, 37, 21), matrixGeometry(320 * m, 10, 5), conv(m, 4, 4, 5, 3, 1, 1, 7)],
       ...[conv(1, 5, 6, 2 * m, 3, 1, 1, 19), conv(1, 6, 5, m, 3, 2, 1, 6), conv(1, 5, 6, 19, 3, 1, 1, 2 * m)],
       ...[conv(1, 6, 5, 6, 3, 2, 1, m), conv(1, 2, 2, 1104, 3, 1, 1, 3), conv(1, 2, 2, 3, 3, 1, 1, 1104)],
+      // lines of half a vector, strides over whole vectors of channels, and panels that a column of taps shares
+      ...[conv(1, 8, 8, 16, 3, 1, 1, 16), conv(1, 7, 9, 16, 3, 2, 1, 16), conv(1, 16, 16, 64, 3, 1, 1, 3)],
     ].filter(fits),
     ...Array.from({ length: 3 }, () => randomGeometry(fits)),
   ],

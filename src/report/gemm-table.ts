@@ -1,7 +1,16 @@
 /** The table of `bench gemm`, as text. */
-import type { GemmCase } from "../bench/gemm.ts";
+import type { GemmCase, Size } from "../bench/gemm.ts";
 import type { Machine } from "../train/together.ts";
 import { box, machineText } from "./table.ts";
+
+/** T x I x O, and the images behind them. */
+export function sizeText({ t, i, o, conv }: Size): string {
+  const matrices = `${t} x ${i} x ${o}`;
+  if (conv === undefined) return matrices;
+  const { height, width, channels, kernel, stride } = conv;
+  const images = `${height} x ${width} x ${channels}, ${kernel} x ${kernel}${stride === 1 ? "" : ` / ${stride}`}`;
+  return `${matrices} (${images})`;
+}
 
 /** A line a case; a sparse product that is not faster says so. */
 export function gemmText(cases: readonly GemmCase[], machine: Machine): string {
@@ -9,8 +18,8 @@ export function gemmText(cases: readonly GemmCase[], machine: Machine): string {
   const packing = cases.every((one) => one.packing) ? "pruning and packing in every call" : "packs ready";
   return [
     box([
-      ["product", all(({ gemm }) => gemm), "left"],
-      ["T x I x O", all(({ t, i, o }) => `${t} x ${i} x ${o}`)],
+      ["product", all(({ product }) => product), "left"],
+      ["T x I x O", all(sizeText)],
       ["pattern", all(({ pattern }) => pattern), "left"],
       ["dense ms", all(({ denseMs }) => denseMs.toFixed(3))],
       ["sparse ms", all(({ sparseMs }) => sparseMs.toFixed(3))],
