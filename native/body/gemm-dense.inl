@@ -248,11 +248,11 @@ static void input_grad(float* dx, const float* dy, const float* w, const int32_t
     }
 }
 
-// panel[t][j] = im2col(x)[position + t][column + j], zero beyond `columns`
-static void pack_positions(float* panel, const Geometry& g, const float* x, int position, int count, int column, int columns) {
+// panel[t][j] = im2col(x)[position + t * step][column + j], zero beyond `columns`
+static void pack_positions(float* panel, const Geometry& g, const float* x, int position, int step, int count, int column, int columns) {
   if (g.is_matrix()) {
     for (int t = 0; t < count; t++) {
-      const float* source = x + (size_t)(position + t) * g.channels + column;
+      const float* source = x + (size_t)(position + t * step) * g.channels + column;
       float* row = panel + (size_t)t * DENSE_COLUMNS;
       if (columns == DENSE_COLUMNS) {
         for (int j = 0; j < DENSE_COLUMNS; j += LANES) store(row + j, load(source + j));
@@ -264,10 +264,11 @@ static void pack_positions(float* panel, const Geometry& g, const float* x, int 
     return;
   }
   Position p = position_of(position, g.out_height, g.out_width);
-  for (int t = 0; t < count; t++, advance(p, g.out_height, g.out_width)) {
+  for (int t = 0; t < count; t++) {
     float* row = panel + (size_t)t * DENSE_COLUMNS;
     copy_row(row, g, x, p, column, column + columns);
     for (int j = columns; j < DENSE_COLUMNS; j++) row[j] = 0;
+    for (int i = 0; i < step; i++) advance(p, g.out_height, g.out_width);
   }
 }
 
@@ -287,9 +288,10 @@ static void sum_splits(float* out, const float* partial, int splits, int count) 
   });
 }
 
-static void weight_grad(float* dw, const float* dy, const float* x, const int32_t* geometry) {
-  const Geometry g(geometry);
-  const int rows = g.out, columns = g.inputs(), positions = g.positions(), panels = ceil_div(columns, DENSE_COLUMNS);
+// scale times the sum over the positions phase, phase + step, ...; below, t counts these.
+static void weight_grad_of(float* dw, const float* dy, const float* x, const Geometry& g, int phase, int step, float scale) {
+  const int rows = g.out, columns = g.inputs(), positions = ceil_div(g.positions() - phase, step), panels = ceil_div(columns, DENSE_COLUMNS);
+  const size_t stride = (size_t)rows * step;
   const int splits = weight_grad_splits(positions, rows, columns);
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
   // Enough tasks for the threads, and rows * DENSE_BLOCK floats of packed G within L2.
@@ -312,18 +314,22 @@ static void weight_grad(float* dw, const float* dy, const float* x, const int32_
       const int length = min_of(DENSE_BLOCK, end - t);
       // packed: [tile of rows][t][DENSE_ROWS]
       for (int r = 0; r < count; r += DENSE_ROWS) {
-        const float* source = dy + (size_t)t * rows + first + r;
+        const float* source = dy + (size_t)phase * rows + t * stride + first + r;
         float* out_row = packed + (size_t)r * length;
         const int tile_rows = min_of(DENSE_ROWS, count - r);
-        if (tile_rows == DENSE_ROWS)
-          for (int k = 0; k < length; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + (size_t)k * rows, sizeof(float) * DENSE_ROWS);
+        // scaled here, where it costs nothing: a pass over dw would be a tenth of a small product
+        if (tile_rows == DENSE_ROWS && scale == 1)
+          for (int k = 0; k < length; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + k * stride, sizeof(float) * DENSE_ROWS);
+        else if (tile_rows == DENSE_ROWS)
+          for (int k = 0; k < length; k++)
+            for (int m = 0; m < DENSE_ROWS; m++) out_row[k * DENSE_ROWS + m] = source[k * stride + m] * scale;
         else
           for (int k = 0; k < length; k++)
-            for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[(size_t)k * rows + m];
+            for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[k * stride + m] * scale;
       }
       for (int p = panel_begin; p < panel_end; p++) {
         const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);
-        pack_positions(panel, g, x, t, length, column, width);
+        pack_positions(panel, g, x, phase + t * step, step, length, column, width);
         for (int r = 0; r < count; r += DENSE_ROWS) {
           const int tile_rows = min_of(DENSE_ROWS, count - r);
           const float* a[DENSE_ROWS];
@@ -339,4 +345,12 @@ static void weight_grad(float* dw, const float* dy, const float* x, const int32_
     runtime->count_multiplies((int64_t)count * (end - begin) * (min_of(columns, panel_end * DENSE_COLUMNS) - panel_begin * DENSE_COLUMNS));
   });
   if (splits > 1) sum_splits(dw, partial, splits, rows * columns);
+}
+
+static void weight_grad(float* dw, const float* dy, const float* x, const int32_t* geometry) {
+  weight_grad_of(dw, dy, x, Geometry(geometry), 0, 1, 1);
+}
+
+static void weight_grad_alternate(float* dw, const float* dy, const float* x, const int32_t* geometry, int phase, float scale) {
+  weight_grad_of(dw, dy, x, Geometry(geometry), phase, 2, scale);
 }
