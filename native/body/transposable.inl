@@ -141,34 +141,59 @@ static void prune_transposable(uint32_t* mask, const float* w, int rows, int k) 
 
 // ---- the pack of a transpose under a mask of w [k / taps, taps, rows] ----
 
-// LANES bits of a mask's row from `at` on; those beyond the row are any.
-static inline uint32_t lane_bits(const uint32_t* row, int words, int at) {
+// Up to 64 bits of a mask's row from `at` on; those beyond the row are any.
+static inline uint64_t bits_from(const uint32_t* row, int words, int at) {
   const int word = at / 32, shift = at & 31;
-  uint32_t bits = row[word] >> shift;
-  if (shift + LANES > 32 && word + 1 < words) bits |= row[word + 1] << (32 - shift);
+  uint64_t bits = row[word];
+  if (word + 1 < words) bits |= (uint64_t)row[word + 1] << 32;
+  bits >>= shift;
+  if (shift && word + 2 < words) bits |= (uint64_t)row[word + 2] << (64 - shift);
   return bits;
 }
 
-// A task copies LANES columns of a block to where they are neighbours; then a slot is a copy of V floats from there.
+// A task takes four vectors of columns of a block: with one the rows are on too many pages for what is read of each. With
+// V > 1 it copies them to where they are neighbours, and a slot is V of these; with V = 1 it transposes them there, and a
+// column is packed like a row.
 template <int V>
 static void pack_columns_by(float* values, uint8_t* index, const float* w, const uint32_t* mask, int rows, int k, int taps, int n, int m) {
-  constexpr int EIGHTS = LANES > 8 ? 2 : 1;
-  const int block = pack_block(m), strips = ceil_div(rows, LANES), blocks = ceil_div(k, block), out = k / taps, words = mask_words(taps * rows);
+  constexpr int STRIP = 4 * LANES;
+  constexpr bool TRANSPOSED = V == 1 && LANES > 4;
+  const int block = pack_block(m), strips = ceil_div(rows, STRIP), blocks = ceil_div(k, block), out = k / taps, words = mask_words(taps * rows);
   parallel(strips * blocks, [&](int task) {
-    const int k0 = task / strips * block, column = task % strips * LANES;
-    const int length = min_of(block, k - k0), valid = min_of(LANES, rows - column), slots = length / m * n;
-    alignas(64) float copy[128][LANES];
+    const int k0 = task / strips * block, column = task % strips * STRIP;
+    const int length = min_of(block, k - k0), valid = min_of(STRIP, rows - column), slots = length / m * n;
+    alignas(64) float copy[128 * STRIP];
     // eight columns a byte, one byte an entry
-    alignas(64) uint8_t kept[EIGHTS][128] = {};
+    alignas(64) uint8_t kept[STRIP / 8][128];
+    const float* source[LANES];
+    float tail[LANES][STRIP];
+    // rows of a vector beyond the last are zero
+    if (valid < STRIP) __builtin_memset(tail, 0, sizeof tail);
     int tap = k0 / out, o = k0 % out;
-    for (int i = 0; i < length; i++) {
-      const int at = tap * rows + column;
-      const float* source = w + (size_t)o * taps * rows + at;
-      if (valid == LANES) store(copy[i], load(source));
-      else for (int j = 0; j < LANES; j++) copy[i][j] = j < valid ? source[j] : 0;
-      const uint32_t bits = lane_bits(mask + (size_t)o * words, words, at);
-      for (int eight = 0; eight < EIGHTS; eight++) kept[eight][i] = (uint8_t)(bits >> 8 * eight);
-      if (++o == out) o = 0, tap++;
+    for (int i = 0; i < 128; i += LANES) {
+      const int count = max_of(0, min_of(LANES, length - i));
+      for (int e = 0; e < LANES; e++) {
+        uint64_t bits = 0;
+        source[e] = zeros;
+        if (e < count) {
+          const int at = tap * rows + column;
+          source[e] = w + (size_t)o * taps * rows + at;
+          if (valid < STRIP) source[e] = (float*)__builtin_memcpy(tail[e], source[e], sizeof(float) * valid);
+          bits = bits_from(mask + (size_t)o * words, words, at);
+          if (++o == out) o = 0, tap++;
+        }
+        for (int eight = 0; eight < STRIP / 8; eight++) kept[eight][i + e] = (uint8_t)(bits >> 8 * eight);
+      }
+      if (i >= length) continue;
+      if constexpr (TRANSPOSED) {
+        for (int j = 0; j < STRIP; j += LANES) {
+          transpose_block(copy + j * 128 + i, 128, source);
+          for (int e = 0; e < LANES; e++) source[e] += LANES;
+        }
+      } else {
+        for (int e = 0; e < LANES; e++)
+          for (int j = 0; j < STRIP; j += LANES) store(copy + (i + e) * STRIP + j, load(source[e] + j));
+      }
     }
     const size_t first = slots_before(k0, rows, n, m, V) + (size_t)(column / V) * slots;
     for (int group = 0; group * V < valid; group++) {
@@ -178,16 +203,21 @@ static void pack_columns_by(float* values, uint8_t* index, const float* w, const
         const uint64_t here = bytes_with(*(const ByteVectorInMemory*)(kept[lane / 8] + i), ByteVector{} + (uint8_t)(1 << (lane & 7))) << (i & 63);
         (i < 64 ? bits.low : bits.high) |= here;
       }
-      uint8_t at[128 + 8];
-      for (int i = 0, slot = 0; i < length; i += 8) {
-        const uint8_t byte = (uint8_t)bits.at(i);
-        const uint64_t positions = byte_positions.positions[byte] + 0x0101010101010101u * (uint64_t)i;
-        __builtin_memcpy(at + slot, &positions, 8);
-        slot += byte_positions.count[byte];
-      }
       float* value = values + (first + (size_t)group * slots) * V;
-      for (int slot = 0; slot < slots; slot++) __builtin_memcpy(value + slot * V, &copy[at[slot]][lane], sizeof(float) * V);
-      __builtin_memcpy(index + first + (size_t)group * slots, at, slots);
+      uint8_t* position = index + first + (size_t)group * slots;
+      if constexpr (TRANSPOSED) {
+        emit_block<1>(value, position, nullptr, copy + lane * 128, 128, 1, length, slots, lane + 1 < valid && slots >= 8, bits);
+      } else {
+        uint8_t at[128 + 8];
+        for (int i = 0, slot = 0; i < length; i += 8) {
+          const uint8_t byte = (uint8_t)bits.at(i);
+          const uint64_t positions = byte_positions.positions[byte] + 0x0101010101010101u * (uint64_t)i;
+          __builtin_memcpy(at + slot, &positions, 8);
+          slot += byte_positions.count[byte];
+        }
+        for (int slot = 0; slot < slots; slot++) __builtin_memcpy(value + slot * V, copy + at[slot] * STRIP + lane, sizeof(float) * V);
+        __builtin_memcpy(position, at, slots);
+      }
     }
   });
 }
