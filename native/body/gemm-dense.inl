@@ -249,7 +249,7 @@ static void input_grad(float* dx, const float* dy, const float* w, const int32_t
 }
 
 // panel[t][j] = im2col(x)[position + t * step][column + j], zero beyond `columns`
-static void pack_positions(float* panel, const Geometry& g, const float* x, int position, int step, int count, int column, int columns) {
+static __attribute__((noinline)) void pack_positions(float* panel, const Geometry& g, const float* x, int position, int step, int count, int column, int columns) {
   if (g.is_matrix()) {
     for (int t = 0; t < count; t++) {
       const float* source = x + (size_t)(position + t * step) * g.channels + column;
@@ -317,15 +317,14 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
         const float* source = dy + (size_t)phase * rows + t * stride + first + r;
         float* out_row = packed + (size_t)r * length;
         const int tile_rows = min_of(DENSE_ROWS, count - r);
-        // scaled here, where it costs nothing: a pass over dw would be a tenth of a small product
-        if (tile_rows == DENSE_ROWS && scale == 1)
+        if (tile_rows == DENSE_ROWS)
           for (int k = 0; k < length; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + k * stride, sizeof(float) * DENSE_ROWS);
-        else if (tile_rows == DENSE_ROWS)
-          for (int k = 0; k < length; k++)
-            for (int m = 0; m < DENSE_ROWS; m++) out_row[k * DENSE_ROWS + m] = source[k * stride + m] * scale;
         else
           for (int k = 0; k < length; k++)
-            for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[k * stride + m] * scale;
+            for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[k * stride + m];
+        // here it costs nothing; a pass over dw would be a tenth of a small product. What lies behind is written later.
+        if (scale != 1)
+          for (int i = 0; i < length * DENSE_ROWS; i += LANES) store(out_row + i, load(out_row + i) * scale);
       }
       for (int p = panel_begin; p < panel_end; p++) {
         const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);

@@ -80,7 +80,7 @@ static void sparse_tiles(float* strip, const float* values, const uint8_t* index
 
 // panel[k][j] = rows[j][k] for k < length; rows beyond `valid` give zero
 template <int COLUMNS>
-static void pack_columns(float* panel, const float* const* rows, int valid, int length) {
+static void transpose_rows(float* panel, const float* const* rows, int valid, int length) {
   for (int j = 0; j < COLUMNS; j += LANES) {
     int k = 0;
     if (j + LANES <= valid) {
@@ -183,7 +183,7 @@ static void fill_from_runs(float* panel, int k, int length, int column, int colu
       const float* p = run_of(column + j, tap);
       rows[j] = p == zeros ? p : p + offset;
     }
-    pack_columns<COLUMNS>(panel + (size_t)done * COLUMNS, rows, columns, run);
+    transpose_rows<COLUMNS>(panel + (size_t)done * COLUMNS, rows, columns, run);
     done += run;
   }
 }

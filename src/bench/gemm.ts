@@ -1,11 +1,12 @@
 /**
  * The three products, dense and sparse, at given sizes. Pruning and packing are in every sparse call unless `packing` is
- * false. The sparse operand: forward W along I, inputGrad W along O, weightGrad an unbiased sample of G along T.
+ * false. The sparse operand: forward W along I, inputGrad W along O, weightGrad an unbiased sample of G along T. Beside
+ * these the fixed masks: inputGrad under a transposable mask of W, weightGrad under an alternate one of G.
  */
-import { type Kernels, matrixGeometry } from "../kernels/kernels.ts";
+import { type Geometry, type Kernels, matrixGeometry } from "../kernels/kernels.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
-import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
+import { misfit, type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
 import { interleave } from "./interleave.ts";
 
 export type Gemm = "forward" | "inputGrad" | "weightGrad";
@@ -81,6 +82,7 @@ export function benchGemm(kernels: Kernels, gemm: Gemm, size: Size, options: Gem
       multiply[gemm]();
     };
   }
+  Object.assign(variants, oneMask(kernels, gemm, size, geometry, { x, w, g, dx, dw }, packing));
   const [first, ...rest] = interleave(variants, rounds, seconds);
   const { backend, threads } = kernels;
   return rest.map(({ name, ms, ratio }) => ({
@@ -92,4 +94,34 @@ export function benchGemm(kernels: Kernels, gemm: Gemm, size: Size, options: Gem
       ratioQuartiles: [ratio.q1, ratio.q3] as const,
     },
   }));
+}
+
+/**
+ * Masks that are not chosen anew for this product alone. Transposable: one mask of W serves forward and inputGrad; a call
+ * finds the mask and packs the transpose. Alternate: every second position, so nothing is packed.
+ */
+function oneMask(
+  kernels: Kernels,
+  gemm: Gemm,
+  { i, o, t }: Size,
+  geometry: Geometry,
+  { x, w, g, dx, dw }: Readonly<Record<"x" | "w" | "g" | "dx" | "dw", Float32Array>>,
+  packing: boolean,
+): Record<string, () => void> {
+  if (gemm === "weightGrad" && t > 1)
+    return { "alternate 1:2": () => kernels.weightGradAlternate(dw, g, x, geometry, 0, 2) };
+  if (gemm !== "inputGrad" || i % 4 !== 0 || o % 4 !== 0) return {};
+  const { mask } = new PackedMatrix(kernels, o, i, parsePattern("2:4"));
+  const { values, index } = new PackedMatrix(kernels, i, o, parsePattern("2:4"));
+  const pack = (): void => {
+    kernels.pruneTransposable(mask, w, o, i);
+    kernels.packColumns(values, index, w, mask, i, o, 1, 2, 4, 1);
+  };
+  pack();
+  return {
+    "transposable 2:4": () => {
+      if (packing) pack();
+      kernels.inputGradSparse(dx, g, values, index, geometry, 2, 4, 1);
+    },
+  };
 }

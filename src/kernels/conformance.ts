@@ -889,7 +889,9 @@ export function kernelConformance(backend: string, make: () => Kernels): void {
             }
             return total;
           };
-          const got = [0, 1, 2, 3].map((r) => [0, 1, 2, 3].reduce((bits, c) => bits | (bit(row + r, column + c) << c), 0));
+          const got = [0, 1, 2, 3].map((r) =>
+            [0, 1, 2, 3].reduce((bits, c) => bits | (bit(row + r, column + c) << c), 0),
+          );
           expect(patterns).toContainEqual(got);
           const most = Math.max(...patterns.map((pattern) => sum((r, c) => (pattern[r] >> c) & 1)));
           expect(sum((r, c) => bit(row + r, column + c))).toBeGreaterThan(most * (1 - 1e-6));
