@@ -3,10 +3,10 @@
 // Unrolled, these loops would be 10 KiB of WASM.
 #ifdef __wasm__
 #define ROLLED _Pragma("clang loop unroll(disable) vectorize(disable)")
-#define UNROLLED ROLLED
+#define UNROLLED_NATIVE ROLLED
 #else
 #define ROLLED
-#define UNROLLED _Pragma("GCC unroll 8")
+#define UNROLLED_NATIVE _Pragma("GCC unroll 8")
 #endif
 
 typedef uint8_t ByteVector __attribute__((vector_size(VECTOR_BYTES)));
@@ -79,15 +79,15 @@ static inline IntVector best_patterns(const Vector (*sum)[6]) {
   };
   const auto whole = [](Kept upper, Kept lower) -> Kept { return {upper.sum + lower.sum, upper.bits | lower.bits}; };
   Kept best = {Vector{} - 1, IntVector{}};
-  UNROLLED for (int p = 0; p < 6; p++)
-    UNROLLED for (int q = p; q < 6; q++) {
+  UNROLLED_NATIVE for (int p = 0; p < 6; p++)
+    UNROLLED_NATIVE for (int q = p; q < 6; q++) {
       if (p + q == 5) continue;
       Kept upper = half(0, p, q), lower = half(2, 5 - q, 5 - p);
       if (p < q) upper = better(upper, half(0, q, p)), lower = better(lower, half(2, 5 - p, 5 - q));
       best = better(best, whole(upper, lower));
     }
   Kept upper = half(0, 0, 5), lower = half(2, 0, 5);
-  UNROLLED for (int p = 1; p < 6; p++) upper = better(upper, half(0, p, 5 - p)), lower = better(lower, half(2, p, 5 - p));
+  UNROLLED_NATIVE for (int p = 1; p < 6; p++) upper = better(upper, half(0, p, 5 - p)), lower = better(lower, half(2, p, 5 - p));
   return better(best, whole(upper, lower)).bits;
 }
 
@@ -104,7 +104,7 @@ static inline ByteVector bit_of_byte(Indices<B...>) { return ByteVector{(uint8_t
 static __attribute__((noinline)) void best_blocks(uint64_t* bits, const float* w, size_t k) {
   typedef typename Count<VECTOR_BYTES>::type Bytes;
   Vector sum[4][6];
-  UNROLLED for (int row = 0; row < 4; row++) pair_sums(sum[row], w + row * k);
+  UNROLLED_NATIVE for (int row = 0; row < 4; row++) pair_sums(sum[row], w + row * k);
   const IntVector pattern = blocks_in_order(best_patterns(sum), typename Count<LANES>::type{});
   const ByteVector upper = byte_in_all<0>(pattern, Bytes{}), lower = byte_in_all<1>(pattern, Bytes{});
   const ByteVector even = bit_of_byte<0>(Bytes{}), odd = bit_of_byte<4>(Bytes{});
@@ -226,3 +226,5 @@ static void pack_columns(float* values, uint8_t* index, const float* w, const ui
     }
   });
 }
+#undef ROLLED
+#undef UNROLLED_NATIVE
