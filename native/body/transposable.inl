@@ -201,9 +201,10 @@ static void pack_columns(float* values, uint8_t* index, const float* w, const ui
     const size_t first = slots_before(k0, rows, n, m, v) + (size_t)(column / v) * slots;
     for (int group = 0; group * v < valid; group++) {
       const int lane = group * v;
+      const uint8_t lane_bit = (uint8_t)(1 << (lane & 7));
       BlockBits bits;
       ROLLED for (int i = 0; i < 128; i += VECTOR_BYTES) {
-        const uint64_t here = bytes_with(*(const ByteVectorInMemory*)(kept[lane / 8] + i), ByteVector{} + (uint8_t)(1 << (lane & 7))) << (i & 63);
+        const uint64_t here = bytes_with(*(const ByteVectorInMemory*)(kept[lane / 8] + i), ByteVector{} + lane_bit) << (i & 63);
         (i < 64 ? bits.low : bits.high) |= here;
       }
       float* value = values + (first + (size_t)group * slots) * v;
