@@ -6,6 +6,7 @@
 #include "pack.inl"
 #include "gemm-sparse.inl"
 #include "pack-columns.inl"
+#include "transposable.inl"
 #include "elementwise.inl"
 #include "norm-and-pool.inl"
 

@@ -264,9 +264,10 @@ static void sum_splits(float* out, const float* partial, int splits, int count) 
   });
 }
 
-static void weight_grad(float* dw, const float* dy, const float* x, const int32_t* geometry) {
-  const Geometry g(geometry);
-  const int rows = g.out, columns = g.inputs(), positions = g.positions(), panels = ceil_div(columns, DENSE_COLUMNS);
+// scale times the sum over the positions phase, phase + step, ...; below, t counts these.
+static void weight_grad_of(float* dw, const float* dy, const float* x, const Geometry& g, int phase, int step, float scale) {
+  const int rows = g.out, columns = g.inputs(), positions = ceil_div(g.positions() - phase, step), panels = ceil_div(columns, DENSE_COLUMNS);
+  const size_t stride = (size_t)rows * step;
   const int splits = weight_grad_splits(positions, rows, columns);
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
   // Enough tasks for the threads, and rows * DENSE_BLOCK floats of packed G within L2.
@@ -289,18 +290,21 @@ static void weight_grad(float* dw, const float* dy, const float* x, const int32_
       const int length = min_of(DENSE_BLOCK, end - t);
       // packed: [tile of rows][t][DENSE_ROWS]
       for (int r = 0; r < count; r += DENSE_ROWS) {
-        const float* source = dy + (size_t)t * rows + first + r;
+        const float* source = dy + (size_t)phase * rows + t * stride + first + r;
         float* out_row = packed + (size_t)r * length;
         const int tile_rows = min_of(DENSE_ROWS, count - r);
         if (tile_rows == DENSE_ROWS)
-          for (int k = 0; k < length; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + (size_t)k * rows, sizeof(float) * DENSE_ROWS);
+          for (int k = 0; k < length; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + k * stride, sizeof(float) * DENSE_ROWS);
         else
           for (int k = 0; k < length; k++)
-            for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[(size_t)k * rows + m];
+            for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[k * stride + m];
+        // here it costs nothing; a pass over dw would be a tenth of a small product. What lies behind is written later.
+        if (scale != 1)
+          for (int i = 0; i < length * DENSE_ROWS; i += LANES) store(out_row + i, load(out_row + i) * scale);
       }
       for (int p = panel_begin; p < panel_end; p++) {
         const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);
-        fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel, DENSE_COLUMNS, g, x, t, length, column, width, g.out_height);
+        fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel, DENSE_COLUMNS, g, x, phase + t * step, step, length, column, width, g.out_height);
         for (int r = 0; r < count; r += DENSE_ROWS) {
           const int tile_rows = min_of(DENSE_ROWS, count - r);
           const float* a[DENSE_ROWS];
@@ -316,4 +320,12 @@ static void weight_grad(float* dw, const float* dy, const float* x, const int32_
     runtime->count_multiplies((int64_t)count * (end - begin) * (min_of(columns, panel_end * DENSE_COLUMNS) - panel_begin * DENSE_COLUMNS));
   });
   if (splits > 1) sum_splits(dw, partial, splits, rows * columns);
+}
+
+static void weight_grad(float* dw, const float* dy, const float* x, const int32_t* geometry) {
+  weight_grad_of(dw, dy, x, Geometry(geometry), 0, 1, 1);
+}
+
+static void weight_grad_alternate(float* dw, const float* dy, const float* x, const int32_t* geometry, int phase, float scale) {
+  weight_grad_of(dw, dy, x, Geometry(geometry), phase, 2, scale);
 }

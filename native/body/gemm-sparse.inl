@@ -80,7 +80,7 @@ static void sparse_tiles(float* strip, const float* values, const uint8_t* index
 
 // panel[k][j] = rows[j][k] for k < length; rows beyond `valid` give zero
 template <int COLUMNS>
-static void pack_columns(float* panel, const float* const* rows, int valid, int length) {
+static void transpose_rows(float* panel, const float* const* rows, int valid, int length) {
   for (int j = 0; j < COLUMNS; j += LANES) {
     int k = 0;
     if (j + LANES <= valid) {
@@ -340,7 +340,7 @@ static __attribute__((noinline)) void images_by_pack(float* y, const Images& ima
         if (is_matrix) {
           const float* from[COLUMNS];
           for (int j = 0; j < columns; j++) from[j] = images.pixels + (size_t)(column + j) * images.channels + k;
-          return pack_columns<COLUMNS>(panel, from, columns, length);
+          return transpose_rows<COLUMNS>(panel, from, columns, length);
         }
         fill_from_planes<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, planes, k, length, column, columns);
         // lines of the output, asked for while the last block is multiplied
@@ -420,7 +420,7 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
         for (int strip = strip_begin; strip < strip_end; strip++) {
           const int column = strips.column(strip);
           if (strips.line(strip) == 0)
-            fill_from_rows<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, g, x, t, length + strips.lines_more * g.out_width, column, min_of(COLUMNS, columns_all - column), g.out_height + strips.lines_more);
+            fill_from_rows<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, g, x, t, 1, length + strips.lines_more * g.out_width, column, min_of(COLUMNS, columns_all - column), g.out_height + strips.lines_more);
           sparse_tiles<V, VECTORS, AT_ONCE>(sums + (strip - strip_begin) * strip_size, values + at * V, index + at, slots, rows,
                                             panel + (size_t)strips.line(strip) * g.out_width * COLUMNS, t > begin);
         }

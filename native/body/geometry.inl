@@ -77,15 +77,18 @@ static inline void copy_rows(float* dst, int columns, const float* source, size_
   }
 }
 
-// panel[k][j] = im2col(x)[t + k][first + j] for j < width; an image has `lines` lines of positions
+// panel[k][j] = im2col(x)[t + k * step][first + j] for j < width; an image has `lines` lines of positions
 template <int FIXED>
-static __attribute__((noinline)) void fill_from_rows(float* panel, int panel_columns, const Geometry& g, const float* x, int t, int length, int first, int width, int lines) {
+static __attribute__((noinline)) void fill_from_rows(float* panel, int panel_columns, const Geometry& g, const float* x, int t, int step, int length, int first, int width, int lines) {
   const int columns = FIXED ? FIXED : panel_columns;
-  if (g.is_matrix()) return copy_rows<FIXED>(panel, columns, x + (size_t)t * g.channels + first, g.channels, length, width);
+  if (g.is_matrix()) return copy_rows<FIXED>(panel, columns, x + (size_t)t * g.channels + first, (size_t)step * g.channels, length, width);
   const Position start = position_of(t, g.out_height, g.out_width);
   if (g.channels % LANES) {
     Position p = start;
-    for (int k = 0; k < length; k++, advance(p, lines, g.out_width)) copy_row(panel + (size_t)k * columns, g, x, p, first, first + width);
+    for (int k = 0; k < length; k++) {
+      copy_row(panel + (size_t)k * columns, g, x, p, first, first + width);
+      for (int i = 0; i < step; i++) advance(p, lines, g.out_width);
+    }
     return;
   }
   // tap by tap, because along a line of positions a tap's runs are one step apart
@@ -100,18 +103,18 @@ static __attribute__((noinline)) void fill_from_rows(float* panel, int panel_col
         for (int l = 0; l < floats; l += LANES) store(dst + l, Vector{});
     };
     for (int k = 0, run; k < length; k += run) {
-      run = min_of(length - k, g.out_width - p.column);
-      const int h = p.row * g.stride + kh, w = p.column * g.stride + kw;
+      run = min_of(length - k, ceil_div(g.out_width - p.column, step));
+      const int pixels = g.stride * step, h = p.row * g.stride + kh, w = p.column * g.stride + kw;
       // positions before and up to the end of the image's line
-      const int before = (unsigned)h >= (unsigned)g.height ? run : w >= 0 ? 0 : min_of(run, ceil_div(-w, g.stride));
-      const int end = w + (run - 1) * g.stride < g.width ? run : max_of(before, ceil_div(max_of(0, g.width - w), g.stride));
+      const int before = (unsigned)h >= (unsigned)g.height ? run : w >= 0 ? 0 : min_of(run, ceil_div(-w, pixels));
+      const int end = w + (run - 1) * pixels < g.width ? run : max_of(before, ceil_div(max_of(0, g.width - w), pixels));
       clear(before);
-      copy_rows<FIXED>(dst, columns, x + (((ptrdiff_t)p.image * g.height + h) * g.width + w + before * g.stride) * g.channels + channel,
-                       (size_t)g.stride * g.channels, end - before, floats);
+      copy_rows<FIXED>(dst, columns, x + (((ptrdiff_t)p.image * g.height + h) * g.width + w + before * pixels) * g.channels + channel,
+                       (size_t)pixels * g.channels, end - before, floats);
       dst += (ptrdiff_t)(end - before) * columns;
       clear(run - end);
-      p.column += run - 1;
-      advance(p, lines, g.out_width);
+      for (p.column += run * step; p.column >= g.out_width; p.column -= g.out_width)
+        if (++p.row == lines) p.row = 0, p.image++;
     }
   }
 }

@@ -539,7 +539,7 @@ static bool with_group(int v, int n, int m, const Body& body) {
 }
 
 template <bool SAMPLE>
-static inline void pack_columns(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const Draws& seeded) {
+static inline void pack_transpose(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const Draws& seeded) {
   const bool usual = with_group(v, n, m, [&](auto vector, auto group, auto kept) {
     constexpr int V = decltype(vector)::N, M = decltype(group)::N, N = decltype(kept)::N;
     if constexpr (SAMPLE && N > 2) return false;
@@ -550,9 +550,9 @@ static inline void pack_columns(float* values, uint8_t* index, const Columns& fr
 }
 
 static void prune_columns(float* values, uint8_t* index, const float* w, const uint32_t* mask, int rows, int k, int taps, int n, int m, int v) {
-  pack_columns<false>(values, index, {w, mask, rows, k, taps}, n, m, v, Draws(0, 0, 0));
+  pack_transpose<false>(values, index, {w, mask, rows, k, taps}, n, m, v, Draws(0, 0, 0));
 }
 
 static void sample_columns(float* values, uint8_t* index, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
-  pack_columns<true>(values, index, {g, nullptr, rows, k, 1}, n, m, v, Draws(seed, layer, step));
+  pack_transpose<true>(values, index, {g, nullptr, rows, k, 1}, n, m, v, Draws(seed, layer, step));
 }

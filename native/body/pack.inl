@@ -136,7 +136,7 @@ static inline BlockBits largest(Largest* of, const float* w, size_t k, int rows,
     // in place and with constants: a tenth less time, except where a group fills the registers
     if (m == 4) return largest_of<4, true>(w, k, V, 128, n, 4);
     if (m == 2) return largest_of<2, true>(w, k, V, 128, n, 2);
-    if (m == 8) return largest_of<8, true>(w, k, V, 128, n, 8);
+    if (LANES > 4 && m == 8) return largest_of<8, true>(w, k, V, 128, n, 8);
   }
   if (length == 128) return of(w, k, rows, length, n, m);
   float copy[4][128 + 16] = {};

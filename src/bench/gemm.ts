@@ -1,12 +1,13 @@
 /**
  * The three products, dense and sparse, of linear layers and convolutions of given sizes. Pruning and packing are in
  * every sparse call unless `packing` is false. The sparse operand: forward W along I (a convolution's: its channels),
- * inputGrad W along O, weightGrad an unbiased sample of G along T.
+ * inputGrad W along O, weightGrad an unbiased sample of G along T. Beside these the fixed masks: inputGrad under a
+ * transposable mask of W, weightGrad under an alternate one of G.
  */
 import { type Geometry, type Kernels, matrixGeometry } from "../kernels/kernels.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
-import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
+import { misfit, type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
 import { interleave } from "./interleave.ts";
 
 export type Gemm = "forward" | "inputGrad" | "weightGrad";
@@ -113,6 +114,7 @@ export function benchGemm(kernels: Kernels, product: Gemm, size: Size, options: 
       multiply[product]();
     };
   }
+  Object.assign(variants, oneMask(kernels, product, geometry, { x, w, g, dx, dw }, packing));
   const [first, ...rest] = interleave(variants, rounds, seconds);
   const { backend, threads } = kernels;
   return rest.map(({ name, ms, ratio }) => ({
@@ -125,4 +127,36 @@ export function benchGemm(kernels: Kernels, product: Gemm, size: Size, options: 
       ratioQuartiles: [ratio.q1, ratio.q3] as const,
     },
   }));
+}
+
+/**
+ * Masks that are not chosen anew for this product alone. Transposable: one mask of W serves forward and inputGrad; a call
+ * finds the mask and packs the transpose. Alternate: every second position, so nothing is packed.
+ */
+function oneMask(
+  kernels: Kernels,
+  product: Gemm,
+  geometry: Geometry,
+  { x, w, g, dx, dw }: Readonly<Record<"x" | "w" | "g" | "dx" | "dw", Float32Array>>,
+  packing: boolean,
+): Record<string, () => void> {
+  if (product === "weightGrad") {
+    return { "alternate 1:2": () => kernels.weightGradAlternate(dw, g, x, geometry, 0, 2) };
+  }
+  const [, , , channels, kernelHeight, kernelWidth] = geometry;
+  const [taps, o] = [kernelHeight * kernelWidth, geometry[10]];
+  if (product !== "inputGrad" || channels % 4 !== 0 || o % 4 !== 0) return {};
+  const { mask } = new PackedMatrix(kernels, o, taps * channels, parsePattern("2:4"));
+  const { values, index } = new PackedMatrix(kernels, channels, taps * o, parsePattern("2:4"));
+  const pack = (): void => {
+    kernels.pruneTransposable(mask, w, o, taps * channels);
+    kernels.pruneColumns(values, index, w, mask, channels, taps * o, taps, 2, 4, 1);
+  };
+  pack();
+  return {
+    "transposable 2:4": () => {
+      if (packing) pack();
+      kernels.inputGradSparse(dx, g, values, index, geometry, 2, 4, 1);
+    },
+  };
 }

@@ -419,6 +419,13 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         return [written(empty(o * i)), read(values), read(index), read(draw(x)), g, ...pattern];
       },
     ),
+  weightGradAlternate: (shapes) =>
+    [0, 1].flatMap((phase) =>
+      productTrials(shapes, (g, draw, other) => {
+        const { t, i, o, x } = sizes(g);
+        return [written(empty(o * i)), read(other(t * o)), read(draw(x)), g, phase, phase ? 2 : 0.7];
+      }),
+    ),
   pruneRows: (shapes) =>
     pruneTrials(shapes, (rows, k, n, m, v, w) => {
       const slots = Math.ceil(rows / v) * (k / m) * n;
@@ -435,6 +442,14 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       const masked = random.bits() & 1 ? written(empty(rows * k), true) : null;
       const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true), masked];
       return [...outputs, read(w), read(mask), rows, k, n, m, v];
+    }),
+  pruneTransposable: (shapes) =>
+    pruneTrials({ ...shapes, patterns: [[2, 4]] }, (rows, k, _, __, v, w) => {
+      // v: shapes are tried thrice, beyond what a vector holds too
+      const [height, width] = [4 * Math.ceil(rows / 4), v * k];
+      const source = Float32Array.from({ length: height * width }, (___, at) => w[at % w.length]);
+      const mask = written(new Uint32Array(height * maskWords(width)).fill(7), true);
+      return [mask, read(source), height, width];
     }),
   pruneColumns: (shapes) =>
     [1, 3].flatMap((taps) =>
@@ -830,6 +845,48 @@ export function kernelConformance(backend: string, make: () => Kernels): void {
           }
         }
       }
+    });
+
+    test("a transposable mask keeps two of every row and column, as large as any of the 90 patterns, and packs both ways", () => {
+      const kernels = make();
+      random = new Random(SEED, 1002);
+      const [rows, k] = [24, 60];
+      const w = normal(rows * k);
+      const mask = call(kernels, "pruneTransposable", [
+        ...[written(new Uint32Array(rows * maskWords(k))), read(w), rows, k],
+      ])[0];
+      const bit = (row: number, column: number): number =>
+        (mask[row * maskWords(k) + (column >>> 5)] >>> (column & 31)) & 1;
+      const pairs = [0b0011, 0b0101, 0b1001, 0b0110, 0b1010, 0b1100];
+      const patterns: number[][] = [];
+      for (let code = 0; code < 6 ** 4; code++) {
+        const pattern = [0, 1, 2, 3].map((row) => pairs[Math.floor(code / 6 ** row) % 6]);
+        if ([0, 1, 2, 3].every((c) => pattern.filter((bits) => (bits >> c) & 1).length === 2)) patterns.push(pattern);
+      }
+      expect(patterns.length).toBe(90);
+      for (let row = 0; row < rows; row += 4) {
+        for (let column = 0; column < k; column += 4) {
+          const sum = (kept: (r: number, c: number) => number): number => {
+            let total = 0;
+            for (let at = 0; at < 16; at++) {
+              const [r, c] = [at >> 2, at & 3];
+              if (kept(r, c)) total += Math.abs(w[(row + r) * k + column + c]);
+            }
+            return total;
+          };
+          const got = [0, 1, 2, 3].map((r) =>
+            [0, 1, 2, 3].reduce((bits, c) => bits | (bit(row + r, column + c) << c), 0),
+          );
+          expect(patterns).toContainEqual(got);
+          const most = Math.max(...patterns.map((pattern) => sum((r, c) => (pattern[r] >> c) & 1)));
+          expect(sum((r, c) => bit(row + r, column + c))).toBeGreaterThan(most * (1 - 1e-6));
+        }
+      }
+      const slots = (rows * k) / 2;
+      const outputs = [written(empty(slots)), written(new Uint8Array(slots))];
+      call(kernels, "packRows", [...outputs, null, read(w), read(mask), rows, k, 2, 4, 1]);
+      // throws in the oracle where a column does not keep two of four
+      call(kernels, "pruneColumns", [...outputs, read(w), read(mask), k / 3, 3 * rows, 3, 2, 4, 1]);
     });
 
     test("outputs may be inputs where the contract says so", () => {

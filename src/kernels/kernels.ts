@@ -68,6 +68,12 @@ export interface Kernels {
   weightGradSparse(dw: F32, values: F32, index: Uint8Array, x: F32, g: Geometry, n: number, m: number, v: number): void;
 
   /**
+   * dw = scale * sum of dy[t]^T im2col(x)[t] over the positions with t % 2 == phase (0 or 1): the weight gradient under a
+   * fixed mask that keeps every second position. t counts output positions over [batch, outHeight, outWidth].
+   */
+  weightGradAlternate(dw: F32, dy: F32, x: F32, g: Geometry, phase: number, scale: number): void;
+
+  /**
    * Keeps the n largest |w| of each m along k (v > 1: by the sum of |w| over v neighbouring rows; ties keep the lower
    * index), and writes the pack, the mask and, if wanted, the masked dense copy. w [rows, k], k % m == 0.
    */
@@ -96,6 +102,13 @@ export interface Kernels {
     m: number,
     v: number,
   ): void;
+  /**
+   * The mask of w [rows, k], both multiples of 4, that keeps in each 4 x 4 block exactly two of every row and of every
+   * column, with the largest sum of |w| of all 90 such patterns (Hubara et al. 2021): packRows and pruneColumns both take
+   * it. Sums are |a| + |b| in a row, then two rows, then both halves, in single precision; NaN is above infinity. Of
+   * equals it is the first way in which rows 0 and 1 use the columns, and in each half the first pattern: see the oracle.
+   */
+  pruneTransposable(mask: Uint32Array, w: F32, rows: number, k: number): void;
   /**
    * The pack of the transpose of w [k / taps, taps, rows], pruned n:m by magnitude along k (v neighbouring rows share a
    * choice; ties keep the lower index): what inputGradSparse takes, with rows the channels and k = taps * out.
@@ -255,8 +268,10 @@ const order: Record<KernelName, true> = {
   forwardSparse: true,
   inputGradSparse: true,
   weightGradSparse: true,
+  weightGradAlternate: true,
   pruneRows: true,
   packRows: true,
+  pruneTransposable: true,
   pruneColumns: true,
   sampleColumns: true,
   maskedDecay: true,
