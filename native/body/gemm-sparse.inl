@@ -172,6 +172,22 @@ static void with_vector(int v, const Body& body) {
   else body(TileSize<4, SPARSE_VECTORS_4, SPARSE_AT_ONCE_4>{});
 }
 
+// The same for so many columns: a strip that they do not fill would multiply by zeros.
+template <class Body>
+static void with_vector_and_columns(int v, int columns, const Body& body) {
+  constexpr int FEW = LANES > 4 ? 16 : 8, VECTORS = FEW / LANES;
+  if (columns <= FEW) {
+    if (v == 1) return body(TileSize<1, VECTORS, 4>{});
+    if (v == 2) return body(TileSize<2, VECTORS, 2>{});
+    return body(TileSize<4, VECTORS, 1>{});
+  }
+  if constexpr (LANES > 4) {
+    if (columns <= 2 * FEW && v == 1) return body(TileSize<1, 2 * VECTORS, (LANES > 8 ? 4 : 2)>{});
+    if (columns <= 2 * FEW && v == 2) return body(TileSize<2, 2 * VECTORS, (LANES > 8 ? 2 : 1)>{});
+  }
+  with_vector(v, body);
+}
+
 // D[k][j]: k runs over taps x channels of positions column + j; run_of(position, tap) points to a run of `channels`.
 template <int COLUMNS, class RunOf>
 static void fill_from_runs(float* panel, int k, int length, int column, int columns, int channels, const RunOf& run_of) {
@@ -192,7 +208,7 @@ static void forward_sparse(float* y, const float* x, const float* values, const 
                            const int32_t* geometry, int relu, int n, int m, int v) {
   const Geometry g(geometry);
   const Packed pack = {values, index, n, m};
-  with_vector(v, [&](auto size) {
+  with_vector_and_columns(v, g.positions(), [&](auto size) {
     constexpr int COLUMNS = decltype(size)::VECTORS * LANES;
     all_strips<decltype(size)::V, decltype(size)::VECTORS, decltype(size)::AT_ONCE>(pack, g.out, g.inputs(), g.positions(),
       [&](float* panel, int k, int length, int column, int columns) {

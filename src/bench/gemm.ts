@@ -1,15 +1,19 @@
 /**
  * The three products, dense and sparse, at given sizes. Pruning and packing are in every sparse call unless `packing` is
- * false. The sparse operand: forward W along I, inputGrad W along O, weightGrad an unbiased sample of G along T.
+ * false. The sparse operand: forward W along I, inputGrad W along O, weightGrad an unbiased sample of G along T. gemv is
+ * forward for inference: few rows, and slices that are always ready.
  */
 import { type Kernels, matrixGeometry } from "../kernels/kernels.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
-import { interleave } from "./interleave.ts";
+import { SlicedMatrix } from "../sparse/sliced-matrix.ts";
+import { interleave, type Timed } from "./interleave.ts";
 
 export type Gemm = "forward" | "inputGrad" | "weightGrad";
 export const GEMMS: readonly Gemm[] = ["forward", "inputGrad", "weightGrad"];
+export const PRODUCTS = [...GEMMS, "gemv"] as const;
+export type Product = (typeof PRODUCTS)[number];
 
 /** Sizes of a product: T rows of activations, I inputs, O outputs. */
 export interface Size {
@@ -20,7 +24,7 @@ export interface Size {
 
 /** A line of `bench gemm --json`; milliseconds are medians. */
 export interface GemmCase extends Size {
-  readonly gemm: Gemm;
+  readonly gemm: Product;
   readonly pattern: string;
   readonly threads: number;
   readonly backend: string;
@@ -81,8 +85,38 @@ export function benchGemm(kernels: Kernels, gemm: Gemm, size: Size, options: Gem
       multiply[gemm]();
     };
   }
-  const [first, ...rest] = interleave(variants, rounds, seconds);
-  const { backend, threads } = kernels;
+  return casesOf(kernels, gemm, size, packing, interleave(variants, rounds, seconds));
+}
+
+/** Times forward for inference: dense, and from slices that are made before. */
+export function benchGemv(kernels: Kernels, size: Size, options: GemmOptions): GemmCase[] {
+  const { t, i, o } = size;
+  const { rounds = 20, seconds = 3 } = options;
+  const random = new Random(1);
+  const filled = (length: number): Float32Array => {
+    const array = kernels.float32(length);
+    for (let at = 0; at < length; at++) array[at] = random.uniform() - 0.5;
+    return array;
+  };
+  const [x, w, y] = [filled(t * i), filled(o * i), filled(t * o)];
+  const geometry = matrixGeometry(t, i, o);
+  const variants: Record<string, () => void> = { dense: () => kernels.forward(y, x, w, null, geometry, 0) };
+  for (const pattern of options.patterns.filter((one) => misfit(one, i) === undefined)) {
+    const packed = new PackedMatrix(kernels, o, i, pattern);
+    packed.prune(w);
+    const sliced = new SlicedMatrix(kernels, packed);
+    variants[patternName(pattern)] = () => sliced.multiply(y, x, t);
+  }
+  return casesOf(kernels, "gemv", size, false, interleave(variants, rounds, seconds));
+}
+
+function casesOf(
+  { backend, threads }: Kernels,
+  gemm: Product,
+  { t, i, o }: Size,
+  packing: boolean,
+  [first, ...rest]: readonly Timed[],
+): GemmCase[] {
   return rest.map(({ name, ms, ratio }) => ({
     ...{ gemm, t, i, o, pattern: name, threads, backend, packing },
     ...{

@@ -6,7 +6,7 @@ import { box, machineText } from "./table.ts";
 /** A line a case; a sparse product that is not faster says so. */
 export function gemmText(cases: readonly GemmCase[], machine: Machine): string {
   const all = (text: (one: GemmCase) => string): string[] => cases.map(text);
-  const packing = cases.every((one) => one.packing) ? "pruning and packing in every call" : "packs ready";
+  const packing = cases.some((one) => one.packing) ? "pruning and packing in every call" : "packs ready";
   return [
     box([
       ["product", all(({ gemm }) => gemm), "left"],
