@@ -1,6 +1,8 @@
 // What every machine of the architecture has: NEON on Arm, SSE2 on x86. Registers of 4 floats.
 #ifdef __SSE2__
 #include <emmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 #include "kernels.h"
 #define VECTOR_BYTES 16

@@ -78,6 +78,7 @@ export { countKept, divergence, type Verification, verifyMask, verifyValues } fr
 export { PackedMatrix, type PackedOperand } from "./sparse/packed-matrix.ts";
 export { type Draw, PackedTranspose } from "./sparse/packed-transpose.ts";
 export { type Pattern, packedBytes, parsePattern, patternName } from "./sparse/pattern.ts";
+export { SlicedMatrix } from "./sparse/sliced-matrix.ts";
 export type { Clocks } from "./tensor/device.ts";
 export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
 export { Dispatcher } from "./train/dispatcher.ts";

@@ -2,11 +2,13 @@
 #define LANES_AT_LEAST_4 1
 #include "vector.inl"
 #include "geometry.inl"
+#include "gemm-small.inl"
 #include "gemm-dense.inl"
 #include "pack.inl"
 #include "gemm-sparse.inl"
 #include "pack-columns.inl"
 #include "transposable.inl"
+#include "slices.inl"
 #include "elementwise.inl"
 #include "norm-and-pool.inl"
 

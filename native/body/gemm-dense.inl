@@ -184,6 +184,7 @@ static void pack_transposed(float* panel, const float* w, int k_count, int colum
 static void forward(float* y, const float* x, const float* w, const float* bias, const int32_t* geometry, int relu) {
   const Geometry g(geometry);
   const int k_count = g.inputs();
+  if (g.is_matrix() && is_small(g.positions(), k_count, g.out)) return forward_small(y, x, w, bias, g.positions(), k_count, g.out, relu);
   const auto output = [&](int row) { return y + (size_t)row * g.out; };
   const auto pack = [&](float* panel, int column, int columns) { pack_transposed(panel, w, k_count, column, columns); };
   if (g.is_matrix()) {

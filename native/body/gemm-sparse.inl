@@ -171,6 +171,7 @@ static void all_strips(const Packed& pack, int rows, int k_count, int columns, i
 // Sums of a group of strips, in floats: 384 KiB.
 constexpr int WEIGHT_GRAD_SUMS = 96 * 1024;
 
+template <int VALUE> struct Integer { static constexpr int value = VALUE; };
 template <int V_, int VECTORS_, int AT_ONCE_> struct TileSize { static constexpr int V = V_, VECTORS = VECTORS_, AT_ONCE = AT_ONCE_; };
 
 // Calls body with V and the vectors of a strip as constants.
@@ -179,6 +180,22 @@ static void with_vector(int v, const Body& body) {
   if (v == 1) body(TileSize<1, SPARSE_VECTORS_1, SPARSE_AT_ONCE_1>{});
   else if (v == 2) body(TileSize<2, SPARSE_VECTORS_2, SPARSE_AT_ONCE_2>{});
   else body(TileSize<4, SPARSE_VECTORS_4, SPARSE_AT_ONCE_4>{});
+}
+
+// The same for so many columns: a strip that they do not fill would multiply by zeros.
+template <class Body>
+static void with_vector_and_columns(int v, int columns, const Body& body) {
+  constexpr int FEW = LANES > 4 ? 16 : 8, VECTORS = FEW / LANES;
+  if (columns <= FEW) {
+    if (v == 1) return body(TileSize<1, VECTORS, 4>{});
+    if (v == 2) return body(TileSize<2, VECTORS, 2>{});
+    return body(TileSize<4, VECTORS, 1>{});
+  }
+  if constexpr (LANES > 4) {
+    if (columns <= 2 * FEW && v == 1) return body(TileSize<1, 2 * VECTORS, (LANES > 8 ? 4 : 2)>{});
+    if (columns <= 2 * FEW && v == 2) return body(TileSize<2, 2 * VECTORS, (LANES > 8 ? 2 : 1)>{});
+  }
+  with_vector(v, body);
 }
 
 // Images as the positions of a product's output see them: the tap (kh, kw) of position (row, column) reads the pixel
@@ -330,28 +347,37 @@ static __attribute__((noinline)) void fill_from_planes(float* panel, int panel_c
 
 // y = epilogue(pack x taps of the images), both channels-last
 static __attribute__((noinline)) void images_by_pack(float* y, const Images& images, const Packed& pack, int v, int rows, const float* bias, bool relu, bool is_matrix) {
-  with_vector(v, [&](auto size) {
-    constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE, COLUMNS = VECTORS * LANES;
-    const int band = is_matrix ? 1 : Planes(images).band(COLUMNS);
-    all_strips<V, VECTORS, AT_ONCE>(pack, rows, images.inputs(), images.positions(), band, [&](int begin, int count) {
-      Planes planes(images);
-      if (!is_matrix) planes.transpose(begin, count);
-      return [&, planes](float* panel, int k, int length, int column, int columns) {
-        if (is_matrix) {
+  const auto emit_for = [&](auto columns_of_panel) {
+    constexpr int COLUMNS = decltype(columns_of_panel)::value;
+    return [=](const float* strip, int first, int count, int column, int columns) {
+      float* out[COLUMNS];
+      for (int j = 0; j < columns; j++) out[j] = y + (size_t)(column + j) * rows;
+      store_transposed<COLUMNS>(out, columns, strip, first, count, bias, relu);
+    };
+  };
+  if (is_matrix)
+    return with_vector_and_columns(v, images.positions(), [&](auto size) {
+      constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE, COLUMNS = VECTORS * LANES;
+      all_strips<V, VECTORS, AT_ONCE>(pack, rows, images.channels, images.positions(), 1, [&](int, int) {
+        return [&](float* panel, int k, int length, int column, int columns) {
           const float* from[COLUMNS];
           for (int j = 0; j < columns; j++) from[j] = images.pixels + (size_t)(column + j) * images.channels + k;
-          return transpose_rows<COLUMNS>(panel, from, columns, length);
-        }
+          transpose_rows<COLUMNS>(panel, from, columns, length);
+        };
+      }, emit_for(Integer<COLUMNS>{}));
+    });
+  with_vector(v, [&](auto size) {
+    constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE, COLUMNS = VECTORS * LANES;
+    all_strips<V, VECTORS, AT_ONCE>(pack, rows, images.inputs(), images.positions(), Planes(images).band(COLUMNS), [&](int begin, int count) {
+      Planes planes(images);
+      planes.transpose(begin, count);
+      return [&, planes](float* panel, int k, int length, int column, int columns) {
         fill_from_planes<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, planes, k, length, column, columns);
         // lines of the output, asked for while the last block is multiplied
         if (k + length == images.inputs())
           for (int i = 0; i < columns * rows; i += 16) __builtin_prefetch(y + (size_t)column * rows + i, 1);
       };
-    }, [&](const float* strip, int first, int count, int column, int columns) {
-      float* out[COLUMNS];
-      for (int j = 0; j < columns; j++) out[j] = y + (size_t)(column + j) * rows;
-      store_transposed<COLUMNS>(out, columns, strip, first, count, bias, relu);
-    });
+    }, emit_for(Integer<COLUMNS>{}));
   });
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { jsKernels } from "../kernels/js.ts";
 import { parsePattern } from "../sparse/pattern.ts";
-import { benchGemm, convSize, GEMMS } from "./gemm.ts";
+import { benchGemm, benchGemv, convSize, GEMMS } from "./gemm.ts";
 import { interleave } from "./interleave.ts";
 
 test("every product is timed under each pattern that fits its contraction, and runs the sparse kernel", () => {
@@ -37,6 +37,16 @@ test("a convolution is timed under each pattern that fits its channels, its outp
     const cases = benchGemm(jsKernels(), product, size, { patterns, rounds: 1 });
     expect(cases.map(({ pattern }) => pattern)).toEqual(fitting[product]);
     for (const one of cases) expect(one).toMatchObject({ gemm: "conv", product, ...size, threads: 1 });
+  }
+});
+
+test("gemv is timed from slices that are ready, few rows on them and more on the pack", () => {
+  const kernels = jsKernels();
+  for (const t of [1, 40]) {
+    const before = kernels.multiplies();
+    const cases = benchGemv(kernels, { t, i: 8, o: 16 }, { patterns: ["2:4", "3:5"].map(parsePattern), rounds: 5 });
+    expect(kernels.multiplies() - before).toBe(6 * (t * 8 * 16) * 1.5);
+    expect(cases).toMatchObject([{ gemm: "gemv", t, i: 8, o: 16, pattern: "2:4", packing: false }]);
   }
 });
 

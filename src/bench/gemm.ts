@@ -2,16 +2,20 @@
  * The three products, dense and sparse, of linear layers and convolutions of given sizes. Pruning and packing are in
  * every sparse call unless `packing` is false. The sparse operand: forward W along I (a convolution's: its channels),
  * inputGrad W along O, weightGrad an unbiased sample of G along T. Beside these the fixed masks: inputGrad under a
- * transposable mask of W, weightGrad under an alternate one of G.
+ * transposable mask of W, weightGrad under an alternate one of G. gemv is forward for inference: few rows, and slices
+ * that are always ready.
  */
 import { type Geometry, type Kernels, matrixGeometry } from "../kernels/kernels.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { misfit, type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
-import { interleave } from "./interleave.ts";
+import { SlicedMatrix } from "../sparse/sliced-matrix.ts";
+import { interleave, type Timed } from "./interleave.ts";
 
 export type Gemm = "forward" | "inputGrad" | "weightGrad";
 export const GEMMS: readonly Gemm[] = ["forward", "inputGrad", "weightGrad"];
+export const PRODUCTS = [...GEMMS, "gemv"] as const;
+export type Product = (typeof PRODUCTS)[number];
 
 /** A convolution with a square kernel, padded by half of it. */
 export interface Conv {
@@ -34,8 +38,8 @@ export interface Size {
 
 /** A line of `bench gemm --json`; milliseconds are medians. */
 export interface GemmCase extends Size {
-  readonly gemm: Gemm | "conv";
-  /** Which of the three; of a linear layer the same as `gemm`. */
+  readonly gemm: Gemm | "conv" | "gemv";
+  /** Which of the three; of a linear layer the same as `gemm`, of gemv forward. */
   readonly product: Gemm;
   readonly pattern: string;
   readonly threads: number;
@@ -115,10 +119,44 @@ export function benchGemm(kernels: Kernels, product: Gemm, size: Size, options: 
     };
   }
   Object.assign(variants, oneMask(kernels, product, geometry, { x, w, g, dx, dw }, packing));
-  const [first, ...rest] = interleave(variants, rounds, seconds);
-  const { backend, threads } = kernels;
+  return casesOf(kernels, product, size, packing, interleave(variants, rounds, seconds));
+}
+
+/** Times forward for inference: dense, and from slices that are made before. */
+export function benchGemv(kernels: Kernels, size: Size, options: GemmOptions): GemmCase[] {
+  const { t, i, o } = size;
+  const { rounds = 20, seconds = 3 } = options;
+  const random = new Random(1);
+  const filled = (length: number): Float32Array => {
+    const array = kernels.float32(length);
+    for (let at = 0; at < length; at++) array[at] = random.uniform() - 0.5;
+    return array;
+  };
+  const [x, w, y] = [filled(t * i), filled(o * i), filled(t * o)];
+  const geometry = matrixGeometry(t, i, o);
+  const variants: Record<string, () => void> = { dense: () => kernels.forward(y, x, w, null, geometry, 0) };
+  for (const pattern of options.patterns.filter((one) => misfit(one, i) === undefined)) {
+    const packed = new PackedMatrix(kernels, o, i, pattern);
+    packed.prune(w);
+    const sliced = new SlicedMatrix(kernels, packed);
+    variants[patternName(pattern)] = () => sliced.multiply(y, x, t);
+  }
+  return casesOf(kernels, "gemv", size, false, interleave(variants, rounds, seconds));
+}
+
+function casesOf(
+  { backend, threads }: Kernels,
+  product: Product,
+  size: Size,
+  packing: boolean,
+  [first, ...rest]: readonly Timed[],
+): GemmCase[] {
   return rest.map(({ name, ms, ratio }) => ({
-    ...{ gemm: conv === undefined ? product : ("conv" as const), product, ...size },
+    ...{
+      gemm: size.conv === undefined ? product : ("conv" as const),
+      product: product === "gemv" ? "forward" : product,
+    },
+    ...size,
     ...{ pattern: name, threads, backend, packing },
     ...{
       denseMs: first.ms.median,

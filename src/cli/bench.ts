@@ -1,7 +1,7 @@
 /** `trisparse bench`: products and whole training steps on this machine, dense and sparse. */
 import { loadavg } from "node:os";
 import type { Command } from "commander";
-import { benchGemm, convSize, GEMMS, type GemmCase, type Size } from "../bench/gemm.ts";
+import { benchGemm, benchGemv, convSize, GEMMS, type GemmCase, PRODUCTS, type Size } from "../bench/gemm.ts";
 import { benchStep, STEP_MODELS, STEP_PLANS, type StepCase } from "../bench/step.ts";
 import { gemmText, sizeText } from "../report/gemm-table.ts";
 import { stepText } from "../report/step-table.ts";
@@ -42,7 +42,11 @@ export function addBench(program: Command): void {
       "1024,256x1024x1024",
     )
     .option("--patterns <list>", "patterns, separated by commas (default: 2:4,2:4v2, for gemm 1:4,1:4v2 too)")
-    .option("--gemm <list>", `of gemm: some of ${GEMMS.join(", ")}`, GEMMS.join(","))
+    .option(
+      "--gemm <list>",
+      `of gemm: some of ${PRODUCTS.join(", ")}; gemv: forward for inference, packs ready`,
+      GEMMS.join(","),
+    )
     .option("--no-packing", "of gemm: multiply only, from packs that are ready")
     .option(
       "--models <list>",
@@ -72,12 +76,13 @@ function bench(what: string, options: BenchOptions): void {
 function benchGemms(options: BenchOptions): void {
   const sizes = options.sizes.split(",").map(parseSize);
   const patterns = patternsOf(options.patterns ?? "2:4,2:4v2,1:4,1:4v2");
-  const gemms = options.gemm.split(",").map((text) => among("--gemm", GEMMS, text));
+  const gemms = options.gemm.split(",").map((text) => among("--gemm", PRODUCTS, text));
   const load = loadavg()[0];
   const device = openDevice(options);
   const cases: GemmCase[] = sizes.flatMap((size) =>
     gemms.flatMap((gemm) => {
       process.stderr.write(`${gemm} ${sizeText(size)}\n`);
+      if (gemm === "gemv") return benchGemv(device.kernels, size, { patterns, rounds: options.rounds });
       return benchGemm(device.kernels, gemm, size, { patterns, packing: options.packing, rounds: options.rounds });
     }),
   );

@@ -16,6 +16,8 @@ import {
   maskWords,
   matrixGeometry,
   packBlock,
+  placeWords,
+  SLICE,
 } from "./kernels.ts";
 
 type Numbers = Float32Array | Float64Array | Uint8Array | Uint32Array | Int32Array;
@@ -167,6 +169,14 @@ const awkward: Shapes = {
       matrixGeometry(6, 784, 20),
       matrixGeometry(0, 5, 3),
     ],
+    // few rows: each size of a tile, K in one block and in two
+    ...[
+      matrixGeometry(1, 300, 130),
+      matrixGeometry(2, 33, 49),
+      matrixGeometry(4, 64, 50),
+      matrixGeometry(8, 1030, 101),
+    ],
+    ...[matrixGeometry(13, 600, 7), matrixGeometry(16, 48, 97)],
     // cut in two along T, and past 1024 outputs
     ...[matrixGeometry(5000, 20, 9), matrixGeometry(3, 7, 1100), conv(3, 40, 40, 4, 3, 1, 1, 6)],
     ...[conv(2, 5, 6, 3, 3, 1, 1, 4), conv(1, 7, 5, 8, 3, 2, 1, 20), conv(2, 6, 6, 20, 1, 1, 0, 7)],
@@ -222,7 +232,12 @@ const awkward: Shapes = {
 /** Big enough for every kernel to be split between threads; multiples of 48, which all of its patterns divide. */
 const large: Shapes = {
   geometries: () => [
-    ...[matrixGeometry(336, 528, 432), matrixGeometry(4608, 48, 96), matrixGeometry(17, 200, 400)],
+    ...[
+      matrixGeometry(336, 528, 432),
+      matrixGeometry(4608, 48, 96),
+      matrixGeometry(17, 200, 400),
+      matrixGeometry(8, 1030, 400),
+    ],
     ...[conv(2, 32, 32, 48, 3, 1, 1, 48), conv(3, 32, 32, 48, 3, 2, 1, 48), conv(3, 32, 32, 3, 3, 1, 1, 16)],
   ],
   packed: () => [matrixGeometry(336, 528, 432), matrixGeometry(4608, 48, 96), conv(3, 16, 16, 48, 3, 1, 1, 48)],
@@ -275,6 +290,38 @@ function packedTrials(
     }
   }
   return list;
+}
+
+/** A matrix pruned and put into slices by the oracle. */
+function slices(rows: number, k: number, n: number, m: number, v: number) {
+  const { values, index } = pack(rows, k, n, m, v);
+  const padded = Math.ceil(rows / SLICE) * SLICE;
+  const sliced = {
+    values: new Float32Array(padded * (k / m) * n),
+    places: new Uint32Array(padded * placeWords(k, n, m)),
+  };
+  jsKernels().packSlices(sliced.values, sliced.places, values, index, rows, k, n, m, v);
+  return { ...sliced, packed: { values, index } };
+}
+
+/** [t, k, out] of products with few rows: every size of a tile, groups that end within a word of places. */
+function fewRows({ odd }: Shapes, m: number): readonly (readonly [number, number, number])[] {
+  if (!odd) return [[3, 480, 1100]];
+  const drawn = (): readonly [number, number, number] => [
+    1 + random.integer(20),
+    m * (1 + random.integer(70)),
+    1 + random.integer(90),
+  ];
+  return [
+    [1, m, 1],
+    [1, 64 * m, 33],
+    [2, 37 * m, 16],
+    [3, 16 * m, 47],
+    [8, 9 * m, 64],
+    [13, 65 * m, 19],
+    drawn(),
+    drawn(),
+  ];
 }
 
 function pruneTrials(
@@ -426,6 +473,22 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         return [written(empty(o * i)), read(other(t * o)), read(draw(x)), g, phase, phase ? 2 : 0.7];
       }),
     ),
+  forwardSlices: (shapes) =>
+    shapes.patterns.flatMap(([n, m]) =>
+      fewRows(shapes, m).flatMap(([t, k, o], i) => {
+        const { values, places } = slices(o, k, n, m, oneOf([1, 2, 4]));
+        const draw = shapes.odd && i % 2 === 1 ? spoiled : normal;
+        const relu = i % 2;
+        const args = [
+          written(empty(t * o)),
+          read(draw(t * k)),
+          read(values),
+          read(places),
+          relu ? read(normal(o)) : null,
+        ];
+        return trial(`${n}:${m} ${t} x ${k} x ${o}`, [...args, t, k, o, relu, n, m], 1e-6, true);
+      }),
+    ),
   pruneRows: (shapes) =>
     pruneTrials(shapes, (rows, k, n, m, v, w) => {
       const slots = Math.ceil(rows / v) * (k / m) * n;
@@ -467,6 +530,26 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
       return [...outputs, read(w), rows, k, n, m, v, 7, random.integer(1000), random.integer(1000)];
     }),
+  packSlices: (shapes) =>
+    shapes.patterns.flatMap(([n, m]) =>
+      fewRows(shapes, m).flatMap(([, k, o]) =>
+        [1, 2, 4].map((v) => {
+          const { values, places, packed } = slices(o, k, n, m, v);
+          const outputs = [
+            written(
+              values.map(() => 7),
+              true,
+            ),
+            written(
+              places.map(() => 7),
+              true,
+            ),
+          ];
+          const args = [...outputs, read(packed.values), read(packed.index), o, k, n, m, v];
+          return trial(`${n}:${m}v${v} [${o}, ${k}]`, args);
+        }),
+      ),
+    ),
   maskedDecay: (shapes) =>
     maskTrials(shapes, (rows, k, mask, draw) => {
       return [written(normal(rows * k)), read(draw(rows * k)), read(mask), rows, k, 0.01];

@@ -4,7 +4,16 @@
  */
 import { expected } from "../errors.ts";
 import { philox } from "../random.ts";
-import { type F32, type Geometry, type Kernels, maskWords, packBlock } from "./kernels.ts";
+import {
+  type F32,
+  type Geometry,
+  type Kernels,
+  maskWords,
+  matrixGeometry,
+  packBlock,
+  placeWords,
+  SLICE,
+} from "./kernels.ts";
 
 const { fround } = Math;
 
@@ -148,6 +157,25 @@ function unpack(
     }
   }
   return operand;
+}
+
+/** Calls visit(row, group, slot of all values, word of its place, shift in it) for each slot of slices, rows beyond the last too. */
+function sliceSlots(
+  rows: number,
+  k: number,
+  n: number,
+  m: number,
+  visit: (row: number, group: number, at: number, word: number, shift: number) => void,
+): void {
+  const bits = m <= 4 ? 2 : 4;
+  const slots = (k / m) * n;
+  for (let row = 0; row < padded(rows, SLICE); row++) {
+    const [slice, lane] = [Math.floor(row / SLICE), row % SLICE];
+    for (let slot = 0; slot < slots; slot++) {
+      const word = slice * placeWords(k, n, m) + Math.floor((slot * bits) / 32);
+      visit(row, Math.floor(slot / n), (slice * slots + slot) * SLICE + lane, word * SLICE + lane, (slot * bits) % 32);
+    }
+  }
 }
 
 /** Rows of a packed operand are multiplied in whole groups of v. */
@@ -433,6 +461,17 @@ export function jsKernels(): Kernels {
       weightGrad(dw, { values: dy.map((value) => value * fround(scale)), kept }, x, g);
       multiplies += Math.ceil((positions - phase) / 2) * inputs * out;
     },
+    forwardSlices: (y, x, values, places, bias, t, k, out, relu, n, m) => {
+      const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
+      sliceSlots(out, k, n, m, (row, group, at, word, shift) => {
+        if (row >= out) return;
+        const entry = row * k + group * m + ((places[word] >>> shift) & (m <= 4 ? 3 : 15));
+        w.values[entry] = values[at];
+        w.kept[entry] = 1;
+      });
+      forward(y, x, w, bias, matrixGeometry(t, k, out), relu);
+      multiplies += t * padded(out, SLICE) * (k / m) * n;
+    },
 
     pruneRows: (values, index, mask, masked, w, rows, k, n, m, v) => {
       mask.fill(0, 0, rows * maskWords(k));
@@ -501,6 +540,20 @@ export function jsKernels(): Kernels {
             return sizes[j] >= tau || ratio === Number.POSITIVE_INFINITY ? x : fround(x * ratio);
           },
         }));
+      });
+    },
+    packSlices: (values, places, packed, index, rows, k, n, m, v) => {
+      const w = unpack(packed, index, rows, k, n, m, v);
+      const kept = (row: number): number[] => [...Array(k).keys()].filter((column) => w.kept?.[row * k + column] === 1);
+      const columns = Array.from({ length: rows }, (_, row) => kept(row));
+      const taken = new Uint32Array(padded(rows, SLICE));
+      places.fill(0, 0, padded(rows, SLICE) * placeWords(k, n, m));
+      sliceSlots(rows, k, n, m, (row, _, at, word, shift) => {
+        values[at] = 0;
+        if (row >= rows) return;
+        const column = columns[row][taken[row]++];
+        values[at] = w.values[row * k + column];
+        places[word] |= (column % m) << shift;
       });
     },
     maskedDecay: (grad, w, mask, rows, k, lambda) => {

@@ -23,6 +23,14 @@ export function packBlock(m: number): number {
   return 128 - (128 % m);
 }
 
+/** Rows side by side in a slice, see native/body/slices.inl. */
+export const SLICE = 16;
+
+/** 32-bit words that hold the places of one row of a slice: 2 bits each for m <= 4, else 4. */
+export function placeWords(k: number, n: number, m: number): number {
+  return Math.ceil(((k / m) * n) / (m <= 4 ? 16 : 8));
+}
+
 /** 32-bit words of one mask row: rows start on a word. */
 export function maskWords(k: number): number {
   return Math.ceil(k / 32);
@@ -66,6 +74,23 @@ export interface Kernels {
   inputGradSparse(dx: F32, dy: F32, values: F32, index: Uint8Array, g: Geometry, n: number, m: number, v: number): void;
   /** weightGrad with dy packed as its transpose [O, T], n:m along T. */
   weightGradSparse(dw: F32, values: F32, index: Uint8Array, x: F32, g: Geometry, n: number, m: number, v: number): void;
+  /**
+   * y [t, out] = x [t, k] w^T + bias, then max(0, .) if relu, with w in slices. For few rows of x, where reading the
+   * weights is the limit; right for any number.
+   */
+  forwardSlices(
+    y: F32,
+    x: F32,
+    values: F32,
+    places: Uint32Array,
+    bias: F32 | null,
+    t: number,
+    k: number,
+    out: number,
+    relu: number,
+    n: number,
+    m: number,
+  ): void;
 
   /**
    * dw = scale * sum of dy[t]^T im2col(x)[t] over the positions with t % 2 == phase (0 or 1): the weight gradient under a
@@ -143,6 +168,21 @@ export interface Kernels {
     seed: number,
     layer: number,
     step: number,
+  ): void;
+  /**
+   * The slices of a packed matrix [rows, k]: values [slice][slot][16 rows], places [slice][word][16 rows], each place in
+   * its group in 2 bits (m <= 4) or 4, the first slot lowest. Rows beyond the last are zeros.
+   */
+  packSlices(
+    values: F32,
+    places: Uint32Array,
+    packed: F32,
+    index: Uint8Array,
+    rows: number,
+    k: number,
+    n: number,
+    m: number,
+    v: number,
   ): void;
   /** grad += lambda * w where the mask is 0. */
   maskedDecay(grad: F32, w: F32, mask: Uint32Array, rows: number, k: number, lambda: number): void;
@@ -269,11 +309,13 @@ const order: Record<KernelName, true> = {
   inputGradSparse: true,
   weightGradSparse: true,
   weightGradAlternate: true,
+  forwardSlices: true,
   pruneRows: true,
   packRows: true,
   pruneTransposable: true,
   pruneColumns: true,
   sampleColumns: true,
+  packSlices: true,
   maskedDecay: true,
   applyMask: true,
   add: true,

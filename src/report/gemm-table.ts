@@ -15,7 +15,7 @@ export function sizeText({ t, i, o, conv }: Size): string {
 /** A line a case; a sparse product that is not faster says so. */
 export function gemmText(cases: readonly GemmCase[], machine: Machine): string {
   const all = (text: (one: GemmCase) => string): string[] => cases.map(text);
-  const packing = cases.every((one) => one.packing) ? "pruning and packing in every call" : "packs ready";
+  const packing = cases.some((one) => one.packing) ? "pruning and packing in every call" : "packs ready";
   return [
     box([
       ["product", all(({ product }) => product), "left"],

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { jsKernels } from "../kernels/js.ts";
+import { matrixGeometry } from "../kernels/kernels.ts";
 import { compactBytes, decodeCompact, encodeCompact } from "./compact.ts";
 import { countKept, divergence, kept, verifyMask, verifyValues } from "./mask.ts";
 import { PackedMatrix } from "./packed-matrix.ts";
 import { indexBits, misfit, type Pattern, packedBytes, parsePattern, patternName } from "./pattern.ts";
+import { SlicedMatrix } from "./sliced-matrix.ts";
 
 const patterns = ["1:2", "2:4", "1:4", "4:8", "2:8", "1:16", "3:6", "2:4v2", "2:4v4", "1:8v2"];
 const weights = fc.float({ noNaN: true, noDefaultInfinity: true, min: -8, max: 8 });
@@ -192,5 +194,43 @@ describe("the compact encoding", () => {
     expect(() => encodeCompact(new Float32Array(4), Uint32Array.of(0b0111), 1, 4, parsePattern("2:4"))).toThrow(
       "expected 2 kept in each group of 4",
     );
+  });
+});
+
+describe("slices", () => {
+  test("a product with few rows and one with many, bias and relu are those of the masked matrix", () => {
+    fc.assert(
+      fc.property(matrices, fc.constantFrom(1, 3, 20), fc.boolean(), ({ pattern, rows, k, w }, t, relu) => {
+        const kernels = jsKernels();
+        const matrix = packed(w, rows, k, pattern);
+        const sliced = new SlicedMatrix(kernels, matrix);
+        const x = Float32Array.from({ length: t * k }, (_, i) => (i % 7) - 3);
+        const bias = Float32Array.from({ length: rows }, (_, i) => i - 2);
+        const [got, wanted] = [new Float32Array(t * rows), new Float32Array(t * rows)];
+        sliced.multiply(got, x, t, bias, relu);
+        kernels.forward(wanted, x, matrix.masked, bias, matrixGeometry(t, k, rows), relu ? 1 : 0);
+        expect(got.map((y) => y + 0)).toEqual(wanted.map((y) => y + 0));
+      }),
+    );
+  });
+
+  test("follow the pack when asked", () => {
+    const matrix = packed(Float32Array.of(1, 2, 3, 4), 1, 4, parsePattern("2:4"));
+    const sliced = new SlicedMatrix(jsKernels(), matrix);
+    const y = new Float32Array(1);
+    matrix.repack(Float32Array.of(0, 0, 10, 20));
+    sliced.multiply(y, Float32Array.of(1, 1, 1, 1), 1);
+    expect(y[0]).toBe(7);
+    sliced.refresh();
+    sliced.multiply(y, Float32Array.of(1, 1, 1, 1), 1);
+    expect(y[0]).toBe(30);
+  });
+
+  test("2:4 takes 4.25 bytes a kept entry, 17 of the dense 32", () => {
+    const { values, places } = new SlicedMatrix(
+      jsKernels(),
+      packed(new Float32Array(32 * 64), 32, 64, parsePattern("2:4")),
+    );
+    expect((values.byteLength + places.byteLength) / (4 * 32 * 64)).toBe(17 / 32);
   });
 });
