@@ -64,7 +64,10 @@ export function tableText({ machine, skipped, rows }: Report): string {
     ...patterns.map((pattern) => `ours ${pattern}`),
     ...["rounds", "load"],
   ];
-  const lines = [head, head.map(() => "---"), ...rows.map((row) => cells(row, patterns))];
+  const texts = [head, ...rows.map((row) => cells(row, patterns))];
+  const widths = head.map((_, column) => Math.max(...texts.map((text) => text[column].length)));
+  const [first, ...others] = texts.map((text) => text.map((one, column) => one.padEnd(widths[column])));
+  const lines = [first, widths.map((width) => "-".repeat(width)), ...others];
   return [
     "# trisparse beside other libraries",
     "",
