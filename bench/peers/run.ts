@@ -36,6 +36,11 @@ const WARM_UP = { calls: 5, ms: 5000 };
 const PATIENCE = { rounds: 3, ms: 20_000 };
 /** Threads of other pools spin after their work and would slow down whoever runs next. */
 const PAUSE_MS = 300;
+/**
+ * What the case before leaves in the load average. A barrier of OpenMP that waits for a thread without a core takes
+ * 50 times its time: on a busy machine rows of several threads would compare pools with neighbours, not libraries.
+ */
+const OWN_LOAD = 1.5;
 
 const cube = (n: number): Size => ({ t: n, i: n, o: n });
 const CUBES = [512, 1024, 2048].map(cube);
@@ -166,6 +171,13 @@ const before = loadavg()[0];
 const rows: Row[] = [];
 const skipped = new Set<string>();
 for (const threads of options.threads.split(",").map(Number)) {
+  const [load] = loadavg();
+  if (threads > 1 && load > cpus().length - threads + OWN_LOAD) {
+    const why = `${threads} threads: not so many cores are free under a load of ${load.toFixed(2)}`;
+    skipped.add(why);
+    console.error(`skipped: ${why}`);
+    continue;
+  }
   for (const runtime of ["native", "wasm"] as const) {
     // WASM runs on one thread, ours and, in Node, two of the three others
     if (runtime === "wasm" && threads > 1) continue;
