@@ -6,11 +6,7 @@
  * Needs PyTorch in the python3 of the path (bench/peers/README.md); without it only trisparse's rows are measured.
  * A step is batch in memory, forward, loss, backward and AdamW, for both. Ratios are peer time / trisparse time.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { cpus, loadavg } from "node:os";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { crossEntropy } from "../src/autograd/ops/cross-entropy.ts";
 import { backward } from "../src/autograd/tape.ts";
@@ -26,6 +22,8 @@ import { Random } from "../src/random.ts";
 import { Device } from "../src/tensor/device.ts";
 import { Tensor } from "../src/tensor/tensor.ts";
 import { sparsify } from "../src/train/sparsity.ts";
+import type { Variant } from "./peers/peer.ts";
+import { openPyTorch } from "./peers/pytorch.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -51,13 +49,6 @@ const cases = {
   },
 } as const;
 
-/** One variant of a case: step() takes one step and returns its milliseconds. */
-interface Variant {
-  readonly name: string;
-  step(): Promise<number>;
-  stop(): void;
-}
-
 function ours(name: string, which: keyof typeof cases, method: string, pattern: string): Variant {
   const { batch, shape, build } = cases[which];
   const device = new Device(pick({ threads }).kernels);
@@ -76,7 +67,7 @@ function ours(name: string, which: keyof typeof cases, method: string, pattern: 
   });
   return {
     name,
-    step: async () => {
+    run: async () => {
       const begin = performance.now();
       device.step(() => {
         const x = device.buffer(images.length);
@@ -88,71 +79,44 @@ function ours(name: string, which: keyof typeof cases, method: string, pattern: 
       });
       return performance.now() - begin;
     },
+    result: () => null,
     stop: () => {},
   };
 }
 
-async function torch(name: string, setup: object): Promise<Variant | undefined> {
-  const script = fileURLToPath(new URL("peers/torch_steps.py", import.meta.url));
-  const keep = {
-    MALLOC_MMAP_THRESHOLD_: "4294967296",
-    MALLOC_TRIM_THRESHOLD_: "17179869184",
-    MALLOC_TOP_PAD_: "67108864",
-  };
-  const env = { ...process.env, ...keep, OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads) };
-  const child = spawn("python3", [script], { env, stdio: ["pipe", "pipe", "ignore"] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const ask = async (question: object): Promise<{ ms: number[] }> => {
-    child.stdin.write(`${JSON.stringify(question)}\n`);
-    return JSON.parse((await lines.next()).value as string);
-  };
-  child.stdin.on("error", () => {});
-  const [ready] = await Promise.all([
-    Promise.race([lines.next(), once(child, "error").then(() => ({ done: true as const, value: undefined }))]),
-  ]);
-  if (ready.done) return undefined;
-  await ask({ cmd: "setup", threads, ...setup });
-  return {
-    name,
-    step: async () => {
-      const [ms] = (await ask({ cmd: "step", count: 1 })).ms;
-      // OpenMP's threads spin on after their work and would slow down whoever runs next
-      if (threads > 1) await new Promise((resolve) => setTimeout(resolve, 300));
-      return ms;
-    },
-    stop: () => child.kill(),
-  };
-}
-
 const load = loadavg()[0];
+const torch = await openPyTorch(threads);
 const report: object[] = [];
 for (const which of Object.keys(cases) as (keyof typeof cases)[]) {
-  const peer = await torch("PyTorch, AdamW fused", { case: which, optimizer: "adamw-fused" });
+  const peers = typeof torch === "string" ? [] : await torch.step(which);
   const variants = [
     ours("dense", which, "dense", ""),
     ours("SR-STE 2:4", which, "sr-ste", "2:4"),
     ours("SR-STE 2:4v2", which, "sr-ste", "2:4v2"),
-    ...(peer === undefined ? [] : [peer]),
+    ...(typeof peers === "string" ? [] : peers),
   ];
   const times = variants.map((): number[] => []);
   for (let round = 0; round < WARM_UP + rounds; round++) {
     for (const [i, variant] of variants.entries()) {
-      const ms = await variant.step();
+      const ms = await variant.run();
+      // OpenMP's threads spin on after their work and would slow down whoever runs next
+      if (threads > 1) await new Promise((resolve) => setTimeout(resolve, 300));
       if (round >= WARM_UP) times[i].push(ms);
     }
   }
-  for (const variant of variants) variant.stop();
+  for (const variant of variants) await variant.stop();
   const { batch } = cases[which];
   console.log(`\n${which}, batch ${batch}, ${threads} thread${threads === 1 ? "" : "s"}`);
   variants.forEach(({ name }, i) => {
     const { median, q1, q3 } = quartiles(times[i]);
     const ratio = quartiles(times[i].map((ms, round) => times[0][round] / ms));
     console.log(
-      `${name.padEnd(22)} ${median.toFixed(2)} ms (${q1.toFixed(2)}..${q3.toFixed(2)})   dense / this ${ratio.median.toFixed(2)} (${ratio.q1.toFixed(2)}..${ratio.q3.toFixed(2)})`,
+      `${name.padEnd(38)} ${median.toFixed(2)} ms (${q1.toFixed(2)}..${q3.toFixed(2)})   dense / this ${ratio.median.toFixed(2)} (${ratio.q1.toFixed(2)}..${ratio.q3.toFixed(2)})`,
     );
     report.push({ model: which, batch, threads, variant: name, ms: { median, q1, q3 }, denseOverThis: ratio });
   });
 }
+if (typeof torch !== "string") torch.stop();
 const { kernels } = new Device(pick({ threads }).kernels);
 const machine = {
   backend: kernels.backend,

@@ -28,11 +28,12 @@ std::atomic<uint64_t> ticket{0};
 Job job;
 std::atomic<int> unfinished{0};
 std::atomic<int64_t> multiplies{0};
-std::vector<std::thread> workers;
+// never destroyed: process.exit() runs destructors while workers are parked, and that of a condition waits for them for ever
+std::vector<std::thread>& workers = *new std::vector<std::thread>;
 int thread_count = 1;
 std::atomic<bool> stopping{false};
-std::mutex parking;
-std::condition_variable wake;
+std::mutex& parking = *new std::mutex;
+std::condition_variable& wake = *new std::condition_variable;
 std::atomic<int> parked{0};
 thread_local bool inside_task = false;
 

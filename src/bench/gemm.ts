@@ -33,7 +33,7 @@ export interface Size {
   readonly t: number;
   readonly i: number;
   readonly o: number;
-  readonly conv?: Conv;
+  readonly conv?: Conv | undefined;
 }
 
 /** A line of `bench gemm --json`; milliseconds are medians. */
@@ -68,37 +68,54 @@ const geometryOf = ({ batch, height, width, channels, kernel, stride, out }: Con
   return Int32Array.of(...image, out);
 };
 
+const geometryOfSize = ({ t, i, o, conv }: Size): Geometry =>
+  conv === undefined ? matrixGeometry(t, i, o) : geometryOf(conv);
+
 export function convSize(conv: Conv): Size {
   const g = geometryOf(conv);
   return { t: g[0] * g[8] * g[9], i: g[4] * g[5] * g[3], o: g[10], conv };
 }
 
-/** Times one product at one size under each pattern that fits; patterns that do not are left out. */
-export function benchGemm(kernels: Kernels, product: Gemm, size: Size, options: GemmOptions): GemmCase[] {
-  const { t, i, o, conv } = size;
-  const { packing = true, rounds = 20, seconds = 3 } = options;
+/** One product at one size, ready to be called. */
+export interface GemmCalls {
+  /** Random operands; the caller may write others before the first call. */
+  readonly x: Float32Array;
+  readonly w: Float32Array;
+  readonly g: Float32Array;
+  readonly output: Float32Array;
+  /** By name: "dense", then each pattern that fits; patterns that do not are left out. */
+  readonly calls: Readonly<Record<string, () => void>>;
+}
+
+export function gemmCalls(
+  kernels: Kernels,
+  product: Gemm,
+  { t, i, o, conv }: Size,
+  patterns: readonly Pattern[],
+  packing = true,
+): GemmCalls {
   const random = new Random(1);
   const filled = (length: number): Float32Array => {
     const array = kernels.float32(length);
     for (let at = 0; at < length; at++) array[at] = random.uniform() - 0.5;
     return array;
   };
-  const geometry = conv === undefined ? matrixGeometry(t, i, o) : geometryOf(conv);
+  const geometry = geometryOfSize({ t, i, o, conv });
   const [batch, height, width, channels] = geometry;
   const taps = i / channels;
   const inputs = batch * height * width * channels;
   const [x, w, g] = [filled(inputs), filled(o * i), filled(t * o)];
-  const [y, dx, dw] = [filled(t * o), filled(inputs), filled(o * i)];
+  const output = filled({ forward: t * o, inputGrad: inputs, weightGrad: o * i }[product]);
   const dense: Record<Gemm, () => void> = {
-    forward: () => kernels.forward(y, x, w, null, geometry, 0),
-    inputGrad: () => kernels.inputGrad(dx, g, w, geometry),
-    weightGrad: () => kernels.weightGrad(dw, g, x, geometry),
+    forward: () => kernels.forward(output, x, w, null, geometry, 0),
+    inputGrad: () => kernels.inputGrad(output, g, w, geometry),
+    weightGrad: () => kernels.weightGrad(output, g, x, geometry),
   };
   const [rows, k] = { forward: [o, i], inputGrad: [channels, taps * o], weightGrad: [o, t] }[product];
   // groups lie within one tap
   const run = { forward: channels, inputGrad: o, weightGrad: t }[product];
-  const fitting = options.patterns.filter((pattern) => misfit(pattern, run) === undefined);
-  const variants: Record<string, () => void> = { dense: dense[product] };
+  const fitting = patterns.filter((pattern) => misfit(pattern, run) === undefined);
+  const calls: Record<string, () => void> = { dense: dense[product] };
   for (const pattern of fitting) {
     const { n, m, v } = pattern;
     const { values, index, mask } = new PackedMatrix(kernels, rows, k, pattern);
@@ -108,18 +125,25 @@ export function benchGemm(kernels: Kernels, product: Gemm, size: Size, options: 
       weightGrad: () => kernels.sampleColumns(values, index, g, o, t, n, m, v, 1, 0, 0),
     };
     const multiply: Record<Gemm, () => void> = {
-      forward: () => kernels.forwardSparse(y, x, values, index, null, geometry, 0, n, m, v),
-      inputGrad: () => kernels.inputGradSparse(dx, g, values, index, geometry, n, m, v),
-      weightGrad: () => kernels.weightGradSparse(dw, values, index, x, geometry, n, m, v),
+      forward: () => kernels.forwardSparse(output, x, values, index, null, geometry, 0, n, m, v),
+      inputGrad: () => kernels.inputGradSparse(output, g, values, index, geometry, n, m, v),
+      weightGrad: () => kernels.weightGradSparse(output, values, index, x, geometry, n, m, v),
     };
     pack[product]();
-    variants[patternName(pattern)] = () => {
+    calls[patternName(pattern)] = () => {
       if (packing) pack[product]();
       multiply[product]();
     };
   }
-  Object.assign(variants, oneMask(kernels, product, geometry, { x, w, g, dx, dw }, packing));
-  return casesOf(kernels, product, size, packing, interleave(variants, rounds, seconds));
+  return { x, w, g, output, calls };
+}
+
+/** Times one product at one size under each pattern that fits, and under fixed masks. */
+export function benchGemm(kernels: Kernels, product: Gemm, size: Size, options: GemmOptions): GemmCase[] {
+  const { packing = true, rounds = 20, seconds = 3 } = options;
+  const { calls, ...operands } = gemmCalls(kernels, product, size, options.patterns, packing);
+  const fixed = fixedMaskCalls(kernels, product, geometryOfSize(size), operands, packing);
+  return casesOf(kernels, product, size, packing, interleave({ ...calls, ...fixed }, rounds, seconds));
 }
 
 /** Times forward for inference: dense, and from slices that are made before. */
@@ -171,15 +195,15 @@ function casesOf(
  * Masks that are not chosen anew for this product alone. Transposable: one mask of W serves forward and inputGrad; a call
  * finds the mask and packs the transpose. Alternate: every second position, so nothing is packed.
  */
-function oneMask(
+function fixedMaskCalls(
   kernels: Kernels,
   product: Gemm,
   geometry: Geometry,
-  { x, w, g, dx, dw }: Readonly<Record<"x" | "w" | "g" | "dx" | "dw", Float32Array>>,
+  { x, w, g, output }: Omit<GemmCalls, "calls">,
   packing: boolean,
 ): Record<string, () => void> {
   if (product === "weightGrad") {
-    return { "alternate 1:2": () => kernels.weightGradAlternate(dw, g, x, geometry, 0, 2) };
+    return { "alternate 1:2": () => kernels.weightGradAlternate(output, g, x, geometry, 0, 2) };
   }
   const [, , , channels, kernelHeight, kernelWidth] = geometry;
   const [taps, o] = [kernelHeight * kernelWidth, geometry[10]];
@@ -194,7 +218,7 @@ function oneMask(
   return {
     "transposable 2:4": () => {
       if (packing) pack();
-      kernels.inputGradSparse(dx, g, values, index, geometry, 2, 4, 1);
+      kernels.inputGradSparse(output, g, values, index, geometry, 2, 4, 1);
     },
   };
 }

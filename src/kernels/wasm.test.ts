@@ -79,6 +79,15 @@ test("arrays stay valid and keep their values when the memory grows", () => {
   expect(sum.every((value) => value === 6)).toBe(true);
 });
 
+test("arrays are known after another instance's memory has grown", () => {
+  const [kernels, other] = [wasmKernels(), wasmKernels()];
+  const grown = other.float32(30_000_000);
+  const [x, y] = [kernels.float32(100).fill(3), kernels.float32(100)];
+  kernels.add(y, x, x, 100, 0);
+  expect(y.every((value) => value === 6)).toBe(true);
+  expect(grown.length).toBe(30_000_000);
+});
+
 test("an array from elsewhere is refused with what to do", () => {
   const kernels = wasmKernels();
   expect(() => kernels.relu(new Float32Array(4), kernels.float32(4), 4)).toThrow(

@@ -80,7 +80,7 @@ interface Block {
 /** Gives out blocks of a WASM memory and takes them back. */
 class Heap {
   readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 64, maximum: MAX_PAGES, shared: true });
-  /** Each growth makes a new object of the same memory; arrays of all of them are ours. */
+  /** Each growth, of this or of any other shared memory, makes new objects of them all; arrays of each are ours. */
   readonly #buffers = new WeakSet<ArrayBufferLike>();
   /** By address; neighbours are joined. */
   readonly #free: Block[] = [];
@@ -90,10 +90,6 @@ class Heap {
   #unweighed = 0;
   /** From here on the memory is zero, as the engine made it. */
   #fresh = 0;
-
-  constructor() {
-    this.#buffers.add(this.memory.buffer);
-  }
 
   /** Sets where the module's own data ends. */
   begin(at: number): void {
@@ -166,7 +162,6 @@ class Heap {
         "Use a smaller model or batch, or the native backend",
       );
     }
-    this.#buffers.add(this.memory.buffer);
   }
 
   /**
@@ -197,7 +192,9 @@ class Heap {
     const bytes = wholeLines(length * type.BYTES_PER_ELEMENT);
     const fresh = this.#fresh;
     const at = this.allocate(bytes);
-    const array = new type(this.memory.buffer, at, length);
+    const { buffer } = this.memory;
+    this.#buffers.add(buffer);
+    const array = new type(buffer, at, length);
     // not the fresh part: pages that nobody writes cost nothing
     if (at < fresh) array.fill(0, 0, Math.ceil((fresh - at) / type.BYTES_PER_ELEMENT));
     const held = this.#weight(bytes);

@@ -1,0 +1,44 @@
+/** trisparse itself, behind the interface of its peers. */
+import { gemmCalls } from "../../src/bench/gemm.ts";
+import { STEP_MODELS, stepOf } from "../../src/bench/step.ts";
+import { pick } from "../../src/kernels/pick.ts";
+import { parsePattern, patternName } from "../../src/sparse/pattern.ts";
+import { version } from "../../src/version.ts";
+import { at, type Peer, timed } from "./peer.ts";
+
+const PATTERNS = ["2:4", "2:4v2"].map(parsePattern);
+
+export function ours(backend: "native" | "wasm", threads: number): Peer {
+  // a case has kernels of its own, so that no array of another case lives on in their memory
+  const open = () => pick({ backend, threads }).kernels;
+  const name = backend === "native" ? "trisparse" : "trisparse WASM";
+  return {
+    ...{ name, version, runtime: backend, instructionSet: open().instructionSet, threads },
+    product: async (gemm, size, { x, w, g }) => {
+      const { calls, output, ...own } = gemmCalls(open(), gemm, size, PATTERNS);
+      own.x.set(x);
+      own.w.set(w);
+      own.g.set(g);
+      return Object.entries(calls).map(([pattern, call]) => ({
+        name: `${name} ${pattern}`,
+        run: () => timed(call),
+        result: () => (pattern === "dense" ? Promise.resolve(at(output)) : null),
+        stop: () => {},
+      }));
+    },
+    step: async (which) => {
+      const kernels = open();
+      const model = STEP_MODELS[which];
+      return [null, ...PATTERNS].map((pattern) => {
+        const step = stepOf(kernels, model, model.batch, pattern && { plan: "all", pattern });
+        return {
+          name: `${name} ${pattern === null ? "dense" : patternName(pattern)}`,
+          run: () => timed(step),
+          result: () => null,
+          stop: () => {},
+        };
+      });
+    },
+    stop: () => {},
+  };
+}

@@ -1,0 +1,118 @@
+/** What a library has to offer to be measured beside trisparse, and what all of them share. */
+import type { Gemm, Size } from "../../src/bench/gemm.ts";
+
+/** multiplies: of all products of a step; the first layer's inputGrad is not computed by anybody. */
+export const MODELS = {
+  mlp: {
+    text: "MLP 784-1024-1024-10",
+    batch: 256,
+    parameters: 1_863_690,
+    multiplies: 256 * (2 * 784 * 1024 + 3 * 1024 * 1024 + 3 * 1024 * 10),
+  },
+  cnn: {
+    text: "CNN 32-64-128",
+    batch: 64,
+    parameters: 94_762,
+    multiplies: 64 * (2 * 1024 * 27 * 32 + 3 * 256 * 288 * 64 + 3 * 64 * 576 * 128 + 3 * 128 * 10),
+  },
+} as const;
+export type ModelName = keyof typeof MODELS;
+
+export interface Operands {
+  /** [T, I] */
+  readonly x: Float32Array;
+  /** [O, I] */
+  readonly w: Float32Array;
+  /** [T, O] */
+  readonly g: Float32Array;
+}
+
+/** One way in which a peer computes a case. */
+export interface Variant {
+  readonly name: string;
+  /** Computes it once, from inputs that are ready to a result that is there; milliseconds. */
+  run(): Promise<number>;
+  /** Of a dense product: entries of the last result at `places`; of a step: its loss. Null: nothing to compare with. */
+  result(): Promise<readonly number[]> | null;
+  stop(): void | Promise<void>;
+}
+
+/** A library on a number of threads. A product that is not compared with it has no variants. */
+export interface Peer {
+  readonly name: string;
+  readonly version: string;
+  readonly runtime: "native" | "wasm";
+  readonly instructionSet: string;
+  readonly threads: number;
+  product(gemm: Gemm, size: Size, operands: Operands): Promise<readonly Variant[]>;
+  /** Or why it cannot. */
+  step(model: ModelName): Promise<readonly Variant[] | string>;
+  stop(): void;
+}
+
+/** Opens a peer; the reason where it is not there. */
+export type Open = (threads: number) => Promise<Peer | string>;
+
+/** A package of bench/peers, which the root neither installs nor knows the types of; undefined where it is missing. */
+export async function load<T>(name: string): Promise<T | undefined> {
+  try {
+    const loaded: { default?: T } = await import(name);
+    return loaded.default ?? (loaded as T);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ERR_MODULE_NOT_FOUND" && message.includes(name)) return undefined;
+    throw error;
+  }
+}
+
+export const NOT_INSTALLED = "not installed: npm install --prefix bench/peers";
+
+/** Milliseconds of a call and of what it promises. */
+export async function timed(call: () => unknown): Promise<number> {
+  const begin = performance.now();
+  await call();
+  return performance.now() - begin;
+}
+
+/** Entry i of operand `seed`, in [-0.5, 0.5): pytorch.py makes the same numbers, so that no operand has to be sent. */
+export function filled(seed: number, length: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => {
+    let h = Math.imul(i + seed * 0x1000193, 0x9e3779b1) >>> 0;
+    h = Math.imul(h ^ (h >>> 15), 0x85ebca77) >>> 0;
+    return ((h ^ (h >>> 13)) >>> 0) / 2 ** 32 - 0.5;
+  });
+}
+
+export function operands({ t, i, o }: Size): Operands {
+  return { x: filled(1, t * i), w: filled(2, o * i), g: filled(3, t * o) };
+}
+
+/** The entries of a result that are compared: the same ones in pytorch.py. */
+export function places(length: number): number[] {
+  return Array.from({ length: 16 }, (_, i) => Math.floor((i * length) / 16) + i);
+}
+
+/** Picks these entries. */
+export function at(result: ArrayLike<number>): number[] {
+  return places(result.length).map((place) => result[place]);
+}
+
+/** Those entries in double precision, and the sums of their terms' magnitudes. */
+export function expected(gemm: Gemm, { t, i, o }: Size, { x, w, g }: Operands): { value: number; scale: number }[] {
+  const [rows, columns, k] = { forward: [t, o, i], inputGrad: [t, i, o], weightGrad: [o, i, t] }[gemm];
+  const term: Record<Gemm, (r: number, c: number, n: number) => number> = {
+    forward: (r, c, n) => x[r * i + n] * w[c * i + n],
+    inputGrad: (r, c, n) => g[r * o + n] * w[n * i + c],
+    weightGrad: (r, c, n) => g[n * o + r] * x[n * i + c],
+  };
+  return places(rows * columns).map((place) => {
+    const [r, c] = [Math.floor(place / columns), place % columns];
+    const terms = Array.from({ length: k }, (_, n) => term[gemm](r, c, n));
+    return { value: terms.reduce((sum, one) => sum + one), scale: terms.reduce((sum, one) => sum + Math.abs(one), 0) };
+  });
+}
+
+/** One-hot rows of the labels 0, 1, ... 9, 0, ... that every training step learns. */
+export function oneHot(rows: number): Float32Array {
+  return Float32Array.from({ length: rows * 10 }, (_, i) => Number(i % 10 === Math.floor(i / 10) % 10));
+}
