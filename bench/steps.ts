@@ -55,7 +55,8 @@ function ours(name: string, which: keyof typeof cases, method: string, pattern: 
   const random = new Random(1);
   const model = build({ device, random });
   const entry = weightMethods.find((one) => one.name === method)!;
-  const optimiser = adamW({ rate: 1e-3 });
+  // so small that the batch is not learnt by heart: gradients would become zeros
+  const optimiser = adamW({ rate: 1e-9 });
   const optimizer = new Optimizer(
     model,
     entry.sparse ? sparsify(model, entry.make(), { pattern, steps: 1e6 }).around(optimiser) : optimiser,

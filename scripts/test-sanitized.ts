@@ -11,13 +11,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { addonPath } from "../src/kernels/native.ts";
 
+const compiler = process.env.CXX ?? "g++";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "trisparse-sanitized-"));
 process.env.TRISPARSE_ADDON = join(folder, "sanitized.node");
 try {
   execFileSync("npx", ["tsx", "scripts/build-native.ts", "--sanitize"], { cwd: root, stdio: "inherit" });
   const library = (name: string): string =>
-    execFileSync("g++", [`-print-file-name=${name}`], { encoding: "utf8" }).trim();
+    execFileSync(compiler, [`-print-file-name=${name}`], { encoding: "utf8" }).trim();
   const { status } = spawnSync("npx", ["vitest", "run", "src/kernels/conformance.test.ts"], {
     cwd: root,
     stdio: "inherit",

@@ -20,14 +20,16 @@ struct Columns {
     const int out = k / taps;
     return source + (taps == 1 ? (size_t)kk : (size_t)(kk % out) * taps + kk / out) * rows;
   }
-  // The mask's bits for LANES columns of row kk.
-  uint32_t bits(int kk, int column) const {
-    const int out = k / taps, at = kk / out * rows + column;
-    const uint32_t* word = mask + (size_t)(kk % out) * mask_words(taps * rows) + at / 32;
-    const int shift = at & 31;
-    // the second word only where the lanes reach into it: the row may end before
-    const uint64_t next = shift + LANES > 32 && at / 32 + 1 < mask_words(taps * rows) ? word[1] : 0;
-    return (uint32_t)((next << 32 | word[0]) >> shift);
+  // The mask's bits of row kk from `column` on, 64 of them; those beyond its columns may be anything.
+  uint64_t bits(int kk, int column) const {
+    const int out = k / taps, tap = taps == 1 ? 0 : kk / out, words = mask_words(taps * rows), at = tap * rows + column;
+    const uint32_t* row = mask + (size_t)(kk - tap * out) * words;
+    const int word = at / 32, shift = at & 31;
+    uint64_t bits = row[word];
+    if (word + 1 < words) bits |= (uint64_t)row[word + 1] << 32;
+    bits >>= shift;
+    if (shift && word + 2 < words) bits |= (uint64_t)row[word + 2] << (64 - shift);
+    return bits;
   }
 };
 
@@ -357,17 +359,20 @@ struct Strip {
     whole = valid / unit;
     for (int i = 0; i < length; i++) row[i] = from.row(k0 + i) + column;
     if (from.mask) {
+      const int whole_vectors = whole * unit;
+      for (int i = 0; i < length; i++) {
+        const uint64_t bits = from.bits(k0 + i, column);
+        float* to = edge + i * unit;
+        int c = 0;
+        for (; c < whole_vectors; c += unit, to += 128 * unit)
+          for (int l = 0; l < unit; l += LANES) store(to + l, (Vector)((IntVector)load(row[i] + c + l) & lanes_of((uint32_t)(bits >> (c + l)))));
+        if (whole < units)
+          for (int l = 0; l < unit; l++) to[l] = c + l < valid && bits >> (c + l) & 1 ? row[i][c + l] : 0;
+      }
+    } else if (whole < units) {
       for (int i = 0; i < length; i++)
-        for (int c = 0; c + LANES <= valid; c += LANES)
-          store(edge + (c / unit * 128 + i) * unit + c % unit, (Vector)((IntVector)load(row[i] + c) & lanes_of(from.bits(k0 + i, column + c))));
+        for (int c = 0; c < unit; c++) edge[i * unit + c] = whole * unit + c < valid ? row[i][whole * unit + c] : 0;
     }
-    if (whole < units)
-      for (int i = 0; i < length; i++)
-        for (int c = 0; c < unit; c++) {
-          const int at = whole * unit + c;
-          const bool kept = at < valid && (!from.mask || (from.bits(k0 + i, column + at / LANES * LANES) >> at % LANES & 1));
-          edge[((from.mask ? whole : 0) * 128 + i) * unit + c] = kept ? row[i][at] : 0;
-        }
     if (from.mask) whole = 0;
   }
   __attribute__((noinline)) void emit(float* values, uint8_t* index, const Columns& from, int n, int m, int row_group);
