@@ -357,7 +357,11 @@ struct Strip {
     const int unit = LANES * v;
     units = ceil_div(valid, unit);
     whole = valid / unit;
-    for (int i = 0; i < length; i++) row[i] = from.row(k0 + i) + column;
+    for (int i = 0; i < length; i++) {
+      row[i] = from.row(k0 + i) + column;
+      // the next strip's part of this row: rows lie too far apart for the processor to foresee
+      for (int c = 4 * LANES; c < 8 * LANES; c += 16) __builtin_prefetch(row[i] + c, 0, 2);
+    }
     if (from.mask) {
       const int whole_vectors = whole * unit;
       for (int i = 0; i < length; i++) {
