@@ -1,28 +1,20 @@
 /**
- * Whole training steps of trisparse beside PyTorch's, interleaved round by round, on one thread unless told otherwise.
+ * Whole training steps of trisparse beside PyTorch's, in turn, on one thread unless told otherwise.
  *
  *   npx tsx bench/steps.ts [--threads N] [--rounds N] [--json FILE]
  *
- * Needs PyTorch in the python3 of the path (bench/peers/README.md); without it only trisparse's rows are measured.
- * A step is batch in memory, forward, loss, backward and AdamW, for both. Ratios are peer time / trisparse time.
+ * Needs PyTorch in the python3 of the path (bench/peers/README.md); without it only trisparse's rows are measured. A step
+ * is batch in memory, forward, loss, backward and AdamW, for both; each timed step follows one of its own that is not
+ * timed. Ratios are our dense time / the time of the row, within a round.
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { crossEntropy } from "../src/autograd/ops/cross-entropy.ts";
-import { backward } from "../src/autograd/tape.ts";
+import { STEP_MODELS, STEP_PLANS, stepOf } from "../src/bench/step.ts";
 import { writeFileAtomically } from "../src/io/files.ts";
 import { pick } from "../src/kernels/pick.ts";
-import { weightMethods } from "../src/methods/weights/methods.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
-import { cnn } from "../src/nn/models/cnn.ts";
-import { mlp } from "../src/nn/models/mlp.ts";
-import { adamW } from "../src/optim/adamw.ts";
-import { Optimizer } from "../src/optim/optimizer.ts";
-import { Random } from "../src/random.ts";
-import { Device } from "../src/tensor/device.ts";
-import { Tensor } from "../src/tensor/tensor.ts";
-import { sparsify } from "../src/train/sparsity.ts";
-import type { Variant } from "./peers/peer.ts";
+import { parsePattern } from "../src/sparse/pattern.ts";
+import { type ModelName, timed, type Variant } from "./peers/peer.ts";
 import { openPyTorch } from "./peers/pytorch.ts";
 
 const { values: options } = parseArgs({
@@ -34,71 +26,33 @@ const { values: options } = parseArgs({
 });
 const threads = Number(options.threads);
 const rounds = Number(options.rounds);
-const WARM_UP = 10;
+const WARM_UP = 5;
+const { kernels } = pick({ threads });
 
-const cases = {
-  mlp: {
-    batch: 256,
-    shape: [28, 28, 1],
-    build: (birth: { device: Device; random: Random }) => mlp([784, 1024, 1024, 10], birth),
-  },
-  cnn: {
-    batch: 64,
-    shape: [32, 32, 3],
-    build: (birth: { device: Device; random: Random }) => cnn(3, [32, 64, 128], 10, birth),
-  },
-} as const;
-
-function ours(name: string, which: keyof typeof cases, method: string, pattern: string): Variant {
-  const { batch, shape, build } = cases[which];
-  const device = new Device(pick({ threads }).kernels);
-  const random = new Random(1);
-  const model = build({ device, random });
-  const entry = weightMethods.find((one) => one.name === method)!;
-  // so small that the batch is not learnt by heart: gradients would become zeros
-  const optimiser = adamW({ rate: 1e-9 });
-  const optimizer = new Optimizer(
-    model,
-    entry.sparse ? sparsify(model, entry.make(), { pattern, steps: 1e6 }).around(optimiser) : optimiser,
-  );
-  const images = Float32Array.from({ length: batch * shape[0] * shape[1] * shape[2] }, () => random.normal());
-  const labels = device.kernels.int32(batch);
-  labels.forEach((_, i) => {
-    labels[i] = i % 10;
+function ours(which: ModelName): Variant[] {
+  const model = STEP_MODELS[which];
+  const variant = (name: string, step: () => void): Variant => ({
+    ...{ name, run: () => timed(step), result: () => null, stop: () => {} },
   });
-  return {
-    name,
-    run: async () => {
-      const begin = performance.now();
-      device.step(() => {
-        const x = device.buffer(images.length);
-        x.set(images);
-        const loss = crossEntropy(model.forward(new Tensor(device, [batch, ...shape], x)), labels);
-        optimizer.zeroGrad();
-        backward(loss);
-        optimizer.step();
-      });
-      return performance.now() - begin;
-    },
-    result: () => null,
-    stop: () => {},
-  };
+  const sparse = STEP_PLANS.flatMap((plan) =>
+    ["2:4", "2:4v2"].map((text) => {
+      const step = stepOf(kernels, model, model.batch, { plan, pattern: parsePattern(text) });
+      return variant(`${text}, ${plan === "all" ? "all three products" : "forward"}`, step);
+    }),
+  );
+  return [variant("dense", stepOf(kernels, model, model.batch, null)), ...sparse];
 }
 
 const load = loadavg()[0];
 const torch = await openPyTorch(threads);
 const report: object[] = [];
-for (const which of Object.keys(cases) as (keyof typeof cases)[]) {
+for (const which of ["mlp", "cnn"] as const) {
   const peers = typeof torch === "string" ? [] : await torch.step(which);
-  const variants = [
-    ours("dense", which, "dense", ""),
-    ours("SR-STE 2:4", which, "sr-ste", "2:4"),
-    ours("SR-STE 2:4v2", which, "sr-ste", "2:4v2"),
-    ...(typeof peers === "string" ? [] : peers),
-  ];
+  const variants = [...ours(which), ...(typeof peers === "string" ? [] : peers)];
   const times = variants.map((): number[] => []);
   for (let round = 0; round < WARM_UP + rounds; round++) {
     for (const [i, variant] of variants.entries()) {
+      await variant.run();
       const ms = await variant.run();
       // OpenMP's threads spin on after their work and would slow down whoever runs next
       if (threads > 1) await new Promise((resolve) => setTimeout(resolve, 300));
@@ -106,7 +60,7 @@ for (const which of Object.keys(cases) as (keyof typeof cases)[]) {
     }
   }
   for (const variant of variants) await variant.stop();
-  const { batch } = cases[which];
+  const { batch } = STEP_MODELS[which];
   console.log(`\n${which}, batch ${batch}, ${threads} thread${threads === 1 ? "" : "s"}`);
   variants.forEach(({ name }, i) => {
     const { median, q1, q3 } = quartiles(times[i]);
@@ -118,15 +72,10 @@ for (const which of Object.keys(cases) as (keyof typeof cases)[]) {
   });
 }
 if (typeof torch !== "string") torch.stop();
-const { kernels } = new Device(pick({ threads }).kernels);
-const machine = {
-  backend: kernels.backend,
-  instructionSet: kernels.instructionSet,
-  cpu: cpus()[0].model,
-  load: [load, loadavg()[0]],
-};
+const { backend, instructionSet } = kernels;
+const machine = { backend, instructionSet, cpu: cpus()[0].model, load: [load, loadavg()[0]] };
 console.log(
-  `\n${machine.backend} ${machine.instructionSet}, ${machine.cpu}, load ${machine.load.map((x) => x.toFixed(2)).join(" to ")}`,
+  `\n${backend} ${instructionSet}, ${machine.cpu}, load ${machine.load.map((x) => x.toFixed(2)).join(" to ")}`,
 );
 if (options.json !== undefined)
   writeFileAtomically(options.json, `${JSON.stringify({ machine, cases: report }, null, 2)}\n`);

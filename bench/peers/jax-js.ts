@@ -10,6 +10,7 @@ import {
   type Open,
   type Operands,
   oneHot,
+  RATE,
   timed,
   type Variant,
 } from "./peer.ts";
@@ -150,7 +151,7 @@ export const openJaxJs: Open = async () => {
       const p2 = tree.map(
         (p, m, v) => {
           const move = m.div(c1.ref).div(np.sqrt(v.div(c2.ref)).add(1e-8));
-          return p.mul(1 - 1e-3 * 1e-2).sub(move.mul(1e-3));
+          return p.mul(1 - RATE * 1e-2).sub(move.mul(RATE));
         },
         p,
         tree.ref(m2),

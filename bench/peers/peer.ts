@@ -116,3 +116,6 @@ export function expected(gemm: Gemm, { t, i, o }: Size, { x, w, g }: Operands): 
 export function oneHot(rows: number): Float32Array {
   return Float32Array.from({ length: rows * 10 }, (_, i) => Number(i % 10 === Math.floor(i / 10) % 10));
 }
+
+/** The learning rate of a step, so small that no batch is learnt by heart: gradients would become zeros. */
+export const RATE = 1e-9;

@@ -21,6 +21,8 @@ from torch import nn
 
 # Models learn by heart a batch they see at every step, after which most gradients are zero: take several in turn.
 BATCHES = 8
+# so small that no batch is learnt by heart: gradients would become zeros, then denormal moments
+RATE = 1e-9
 
 
 def onednn(x, w, bias=None):
@@ -73,10 +75,10 @@ LINEARS = {"default": nn.Linear, "onednn": LinearByOneDnn}
 
 # PyTorch picks its default implementation by device; on CPUs that is a loop over the parameters, and fused is faster.
 OPTIMIZERS = {
-    "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=1e-3),
-    "adamw-fused": lambda parameters: torch.optim.AdamW(parameters, lr=1e-3, fused=True),
-    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.01, momentum=0.9),
-    "sgd-fused": lambda parameters: torch.optim.SGD(parameters, lr=0.01, momentum=0.9, fused=True),
+    "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=RATE),
+    "adamw-fused": lambda parameters: torch.optim.AdamW(parameters, lr=RATE, fused=True),
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=RATE, momentum=0.9),
+    "sgd-fused": lambda parameters: torch.optim.SGD(parameters, lr=RATE, momentum=0.9, fused=True),
 }
 
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}

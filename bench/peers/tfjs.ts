@@ -9,6 +9,7 @@ import {
   type Open,
   type Operands,
   oneHot,
+  RATE,
   timed,
   type Variant,
 } from "./peer.ts";
@@ -145,7 +146,7 @@ export const openTfjs: Open = async () => {
     const x = tf!.randomNormal([batch, ...shape]);
     const labels = tf!.tensor(oneHot(batch), [batch, 10]);
     const weights = model.trainableWeights.map(({ val }) => val);
-    const optimizer = tf!.train.adam(1e-3);
+    const optimizer = tf!.train.adam(RATE);
     const multiply = tf!.customGrad((a, b, save) => {
       save([a, b]);
       return {

@@ -12,15 +12,22 @@ export interface Timed {
 
 /**
  * Runs every variant once a round; the first rounds, a fifth of all, are not counted. Runs at least `rounds` rounds, and
- * no more once `seconds` have passed.
+ * no more once `seconds` have passed. warm: calls right before the timed one, after which the caches hold what they hold
+ * where a variant runs alone, and not what another one left.
  */
-export function interleave(variants: Readonly<Record<string, () => void>>, rounds: number, seconds: number): Timed[] {
+export function interleave(
+  variants: Readonly<Record<string, () => void>>,
+  rounds: number,
+  seconds: number,
+  warm = 0,
+): Timed[] {
   const names = Object.keys(variants);
   const times: number[][] = names.map(() => []);
   const warmUp = Math.max(1, Math.floor(rounds / 5));
   const end = performance.now() + seconds * 1000;
   for (let round = 0; round < warmUp + rounds && (round <= warmUp || performance.now() < end); round++) {
     names.forEach((name, i) => {
+      for (let call = 0; call < warm; call++) variants[name]();
       const begin = performance.now();
       variants[name]();
       const ms = performance.now() - begin;

@@ -59,7 +59,7 @@ export interface StepOptions {
   readonly seconds?: number | undefined;
 }
 
-/** Times one model's steps with AdamW, dense and under each plan and pattern in turn. */
+/** Times one model's steps with AdamW, dense and under each plan and pattern in turn; before each timed step one is not. */
 export function benchStep(kernels: Kernels, name: string, options: StepOptions): StepCase[] {
   const model = STEP_MODELS[name];
   const { plans, patterns, batch = model.batch, rounds = 20, seconds = 20 } = options;
@@ -69,7 +69,7 @@ export function benchStep(kernels: Kernels, name: string, options: StepOptions):
     // not by number: an object has such keys before all others
     ...cases.map((one) => [`${one.plan} ${patternName(one.pattern)}`, stepOf(kernels, model, batch, one)] as const),
   ]);
-  const [dense, ...sparse] = interleave(variants, rounds, seconds);
+  const [dense, ...sparse] = interleave(variants, rounds, seconds, 1);
   const { threads, backend } = kernels;
   return sparse.map(({ ms, ratio }, i) => ({
     ...{ model: name, batch, plan: cases[i].plan, pattern: patternName(cases[i].pattern), threads, backend },

@@ -18,7 +18,7 @@ export function stepText(cases: readonly StepCase[], machine: Machine): string {
       ["dense / sparse", all(ratioText)],
     ]),
     "Steps in turn: forward, loss, backward, AdamW; pruning, sampling and packing are in the sparse ones.",
-    "Medians; dense / sparse within a round (quartiles).",
+    "Medians of steps that follow one of their own; dense / sparse within a round (quartiles).",
     machineText(machine),
   ].join("\n");
 }
