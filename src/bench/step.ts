@@ -6,7 +6,9 @@ import { doublePruned } from "../methods/input-grad/double-pruned.ts";
 import { mvue } from "../methods/weight-grad/mvue.ts";
 import { srSte } from "../methods/weights/sr-ste.ts";
 import { cnn } from "../nn/models/cnn.ts";
+import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
+import { resnet } from "../nn/models/resnet.ts";
 import type { Birth, Module } from "../nn/module.ts";
 import { adamW } from "../optim/adamw.ts";
 import { Optimizer } from "../optim/optimizer.ts";
@@ -14,7 +16,10 @@ import { Random } from "../random.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import { type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
-import { sparsify } from "../train/sparsity.ts";
+import { Dispatcher } from "../train/dispatcher.ts";
+import { multiplyingWeights, traceProducts } from "../train/layers.ts";
+import { type Operands, planLayers, type Routing } from "../train/plan.ts";
+import { Sparsity } from "../train/sparsity.ts";
 import { interleave } from "./interleave.ts";
 
 /** A model with the batch it is timed at. */
@@ -27,6 +32,8 @@ export interface StepModel {
 export const STEP_MODELS: Readonly<Record<string, StepModel>> = {
   mlp: { batch: 256, shape: [28, 28, 1], build: (birth) => mlp([784, 1024, 1024, 10], birth) },
   cnn: { batch: 64, shape: [32, 32, 3], build: (birth) => cnn(3, [32, 64, 128], 10, birth) },
+  lenet: { batch: 128, shape: [28, 28, 1], build: (birth) => lenet(28, 28, 1, 10, birth) },
+  resnet20: { batch: 128, shape: [32, 32, 3], build: (birth) => resnet(20, 3, 10, birth) },
 };
 
 /** What is sparse: SR-STE weights in forward; with "all" double-pruned weights in inputGrad and MVUE samples in weightGrad. */
@@ -53,6 +60,8 @@ export interface StepOptions {
   readonly patterns: readonly Pattern[];
   /** In place of the model's own. */
   readonly batch?: number | undefined;
+  /** Default "sparse"; for "auto" a dispatcher measures. */
+  readonly routing?: Routing | undefined;
   /** Default 20. */
   readonly rounds?: number | undefined;
   /** At most this long. Default 20. */
@@ -62,12 +71,19 @@ export interface StepOptions {
 /** Times one model's steps with AdamW, dense and under each plan and pattern in turn; before each timed step one is not. */
 export function benchStep(kernels: Kernels, name: string, options: StepOptions): StepCase[] {
   const model = STEP_MODELS[name];
-  const { plans, patterns, batch = model.batch, rounds = 20, seconds = 20 } = options;
+  const { plans, patterns, batch = model.batch, routing = "sparse", rounds = 20, seconds = 20 } = options;
+  const dispatcher = routing === "auto" ? new Dispatcher(kernels) : undefined;
   const cases = plans.flatMap((plan) => patterns.map((pattern) => ({ plan, pattern })));
   const variants = Object.fromEntries([
     ["dense", stepOf(kernels, model, batch, null)],
     // not by number: an object has such keys before all others
-    ...cases.map((one) => [`${one.plan} ${patternName(one.pattern)}`, stepOf(kernels, model, batch, one)] as const),
+    ...cases.map(
+      (one) =>
+        [
+          `${one.plan} ${patternName(one.pattern)}`,
+          stepOf(kernels, model, batch, { ...one, routing, dispatcher }),
+        ] as const,
+    ),
   ]);
   const [dense, ...sparse] = interleave(variants, rounds, seconds, 1);
   const { threads, backend } = kernels;
@@ -78,23 +94,27 @@ export function benchStep(kernels: Kernels, name: string, options: StepOptions):
   }));
 }
 
+export interface SparseStep {
+  readonly plan: StepPlan;
+  readonly pattern: Pattern;
+  /** Default "sparse". */
+  readonly routing?: Routing | undefined;
+  readonly dispatcher?: Dispatcher | undefined;
+}
+
 /** A function that takes one step of a fresh model, on one batch of random images. */
 export function stepOf(
   kernels: Kernels,
   { shape, build }: StepModel,
   batch: number,
-  sparse: { readonly plan: StepPlan; readonly pattern: Pattern } | null,
+  sparse: SparseStep | null,
 ): () => void {
   const device = new Device(kernels);
   const random = new Random(1);
   const model = build({ device, random });
   // so small that the batch is not learnt by heart: gradients would become zeros, then denormal moments
   const optimiser = adamW({ rate: 1e-9 });
-  const all = sparse?.plan === "all" ? { inputGrad: doublePruned, weightGrad: mvue } : {};
-  const applied =
-    sparse === null
-      ? optimiser
-      : sparsify(model, srSte.make(), { pattern: patternName(sparse.pattern), steps: 1e9, ...all }).around(optimiser);
+  const applied = sparse === null ? optimiser : sparsityOf(model, shape, batch, sparse).around(optimiser);
   const optimizer = new Optimizer(model, applied);
   const images = Float32Array.from({ length: batch * sizeOf(shape) }, () => random.normal());
   const labels = kernels.int32(batch);
@@ -110,4 +130,24 @@ export function stepOf(
       backward(loss);
       optimizer.step();
     });
+}
+
+function sparsityOf(
+  model: Module,
+  shape: Shape,
+  batch: number,
+  { plan, pattern, routing = "sparse", dispatcher }: SparseStep,
+): Sparsity {
+  const all = plan === "all";
+  const operands: Operands = {
+    forward: { method: "sr-ste", pattern },
+    inputGrad: all ? { method: doublePruned, pattern } : null,
+    weightGrad: all ? { method: mvue, pattern } : null,
+  };
+  const products = traceProducts(model, shape, batch);
+  const layers = planLayers(multiplyingWeights(model), operands, {
+    ...{ routing, products },
+    ...(dispatcher === undefined ? {} : { dispatcher }),
+  });
+  return new Sparsity(model, srSte.make(), operands, layers, { steps: 1e9, seed: 1 });
 }

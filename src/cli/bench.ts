@@ -1,25 +1,28 @@
 /** `trisparse bench`: products and whole training steps on this machine, dense and sparse. */
 import { loadavg } from "node:os";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { benchGemm, benchGemv, convSize, GEMMS, type GemmCase, PRODUCTS, type Size } from "../bench/gemm.ts";
 import { benchStep, STEP_MODELS, STEP_PLANS, type StepCase } from "../bench/step.ts";
 import { gemmText, sizeText } from "../report/gemm-table.ts";
 import { stepText } from "../report/step-table.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
+import { ROUTINGS } from "../train/plan.ts";
 import { machineOf } from "../train/together.ts";
 import {
   backendOption,
   checkJson,
   jsonOption,
   type MachineOptions,
+  oneOf,
   openDevice,
+  type RouteOptions,
   threadsOption,
   wholeNumber,
 } from "./options.ts";
 import { writeOutput } from "./output.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
-interface BenchOptions extends MachineOptions {
+interface BenchOptions extends MachineOptions, RouteOptions {
   readonly sizes: string;
   readonly patterns?: string;
   readonly gemm: string;
@@ -53,13 +56,18 @@ export function addBench(program: Command): void {
       `of step: some of ${Object.keys(STEP_MODELS).join(", ")}`,
       Object.keys(STEP_MODELS).join(","),
     )
-    .option("--batch <count>", "of step (default: mlp 256, cnn 64)", wholeNumber("batch", 1))
+    .option("--batch <count>", "of step (default: mlp 256, cnn 64, others 128)", wholeNumber("batch", 1))
     .option(
       "--plans <list>",
       "of step: weights (SR-STE in forward), all (with double-pruned weights in inputGrad, MVUE in weightGrad)",
       STEP_PLANS.join(","),
     )
     .option("--rounds <count>", "calls of each variant", wholeNumber("rounds", 1), 20)
+    .addOption(
+      new Option("--route <which>", "of step: sparse, auto or dense (default: sparse)").argParser(
+        oneOf("route", ROUTINGS),
+      ),
+    )
     .addOption(threadsOption)
     .addOption(backendOption)
     .addOption(jsonOption)
@@ -99,7 +107,7 @@ function benchSteps(options: BenchOptions): void {
   const device = openDevice(options);
   const cases: StepCase[] = models.flatMap((model) => {
     process.stderr.write(`${model}\n`);
-    return benchStep(device.kernels, model, { plans, patterns, batch, rounds });
+    return benchStep(device.kernels, model, { plans, patterns, batch, rounds, routing: options.route ?? "sparse" });
   });
   const machine = machineOf(device, load);
   writeOutput(options.json, { machine, cases }, stepText(cases, machine));
