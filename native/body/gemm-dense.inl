@@ -181,23 +181,20 @@ static void pack_transposed(float* panel, const float* w, int k_count, int colum
   }
 }
 
+// In gemm-sparse.inl, for convolutions with few outputs; false where they do not apply.
+constexpr int FEW_OUTPUTS = LANES > 8 ? 48 : 24;
+static bool forward_by_positions(float* y, const float* x, const float* w, const float* bias, const Geometry& g, bool relu);
+static bool input_grad_by_positions(float* dx, const float* dy, const float* w, const Geometry& g);
+
 static void forward(float* y, const float* x, const float* w, const float* bias, const int32_t* geometry, int relu) {
   const Geometry g(geometry);
+  if (forward_by_positions(y, x, w, bias, g, relu)) return;
   const int k_count = g.inputs();
   if (g.is_matrix() && is_small(g.positions(), k_count, g.out)) return forward_small(y, x, w, bias, g.positions(), k_count, g.out, relu);
   const auto output = [&](int row) { return y + (size_t)row * g.out; };
   const auto pack = [&](float* panel, int column, int columns) { pack_transposed(panel, w, k_count, column, columns); };
   if (g.is_matrix()) {
     rows_by_panels(g.positions(), g.out, {k_count, 1}, bias, relu, [&](int row, int) { return x + (size_t)row * k_count; }, output, pack);
-  } else if (g.channels < 8) {
-    // Runs of a few floats cost more than they carry: the rows of X are written out instead.
-    float* rows = scratch<float>(SCRATCH_ROWS, (size_t)g.positions() * k_count);
-    parallel_chunks(g.positions(), 256, [&](int from, int to) {
-      Position p = position_of(from, g.out_height, g.out_width);
-      for (int row = from; row < to; row++, advance(p, g.out_height, g.out_width))
-        copy_row(rows + (size_t)row * k_count, g, x, p, 0, k_count);
-    });
-    rows_by_panels(g.positions(), g.out, {k_count, 1}, bias, relu, [&](int row, int) { return rows + (size_t)row * k_count; }, output, pack);
   } else {
     rows_by_panels(g.positions(), g.out, {g.channels, g.taps()}, bias, relu, [&](int row, int tap) {
       return run_at(g, x, position_of(row, g.out_height, g.out_width), tap / g.kernel_width, tap % g.kernel_width);
@@ -208,6 +205,7 @@ static void forward(float* y, const float* x, const float* w, const float* bias,
 // Input positions fall into stride x stride phases; each sees only the taps that hit it, so no multiply meets a hole.
 static void input_grad(float* dx, const float* dy, const float* w, const int32_t* geometry) {
   const Geometry g(geometry);
+  if (input_grad_by_positions(dx, dy, w, g)) return;
   const int taps = g.taps();
   int* kernel_row = scratch<int>(SCRATCH_ROWS, 2 * (size_t)taps);
   int* kernel_column = kernel_row + taps;
