@@ -2,6 +2,8 @@
  * Writes the results into the README, from what the programs themselves wrote:
  *
  *   trisparse compare --data fashion-mnist --batch 128 --threads 1 --seed S --json docs/results/fashion-mnist-S.json
+ *   trisparse compare --recipe recipes/fashion-mnist-mlp-sr-ste-all-products.json --methods dense,sr-ste --threads 1 \
+ *     --seed S --json docs/results/fashion-mnist-all-products-S.json
  *   npx tsx bench/steps.ts --json docs/results/steps.json
  *
  * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md
@@ -11,6 +13,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { writeFileAtomically } from "../src/io/files.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
+import { methodText } from "../src/report/table.ts";
 import type { Comparison } from "../src/train/compare.ts";
 
 const root = new URL("../", import.meta.url);
@@ -21,11 +24,15 @@ function machineText({ cpu, cores, backend, instructionSet, threads, load }: Com
   return `${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, ${cpu} with ${cores} cores, shared, load ${load.join(" to ")}`;
 }
 
-function comparisonTable(): string {
-  const files = readdirSync(new URL("docs/results/", root)).filter((name) => name.startsWith("fashion-mnist-"));
-  const seeds = files.map((name) => read(`docs/results/${name}`) as Comparison);
+/** The runs of files <name>-<seed>.json, one a seed. */
+function comparisonTable(name: string): string {
+  const files = readdirSync(new URL("docs/results/", root)).filter((file) =>
+    new RegExp(`^${name}-\\d+\\.json$`).test(file),
+  );
+  const seeds = files.map((file) => read(`docs/results/${file}`) as Comparison);
   const { recipe, machine, runs } = seeds[0];
-  const rows = runs.map(({ method, pattern }, i) => {
+  const rows = runs.map((run, i) => {
+    const { method } = run;
     const own = seeds.map((seed) => seed.runs[i]);
     const accuracies = own.map(({ accuracy }) => 100 * accuracy);
     const spread = Math.sqrt(
@@ -39,7 +46,7 @@ function comparisonTable(): string {
       mean(own.map(({ gemmMs }) => gemmMs[of])).toFixed(2);
     const bytes = own[0].weightBytes;
     const speed = method === "dense" ? "1" : `${ratio.toFixed(2)}x${ratio < 1 ? " (slower)" : ""}`;
-    return `| ${method}${pattern === null ? "" : ` ${pattern}`} | ${mean(accuracies).toFixed(2)} ± ${spread.toFixed(2)} | ${speed} | ${gemm("forward")} | ${gemm("inputGrad")} | ${gemm("weightGrad")} | ${gemm("pack")} | ${(bytes.packed / 2 ** 20).toFixed(2)} MiB |`;
+    return `| ${methodText(run)} | ${mean(accuracies).toFixed(2)} ± ${spread.toFixed(2)} | ${speed} | ${gemm("forward")} | ${gemm("inputGrad")} | ${gemm("weightGrad")} | ${gemm("pack")} | ${(bytes.packed / 2 ** 20).toFixed(2)} MiB |`;
   });
   const hidden = "hidden" in recipe.model ? recipe.model.hidden.join("-") : "";
   return [
@@ -97,6 +104,7 @@ writeFileAtomically(
   path,
   text.replace(
     marked,
-    (_, open: string, close: string) => `${open}\n${comparisonTable()}\n\n${stepsTable()}\n\n${note()}\n\n${close}`,
+    (_, open: string, close: string) =>
+      `${open}\n${comparisonTable("fashion-mnist")}\n\n${comparisonTable("fashion-mnist-all-products")}\n\n${stepsTable()}\n\n${note()}\n\n${close}`,
   ),
 );

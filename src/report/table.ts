@@ -22,9 +22,14 @@ export function durationText(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** The method's name with its pattern. */
-export function methodText({ method, pattern }: Pick<RunResult, "method" | "pattern">): string {
-  return pattern === null ? method : `${method} ${pattern}`;
+/** The method's name with its pattern, and whether all three products are sparse. */
+export function methodText({
+  method,
+  pattern,
+  plan,
+}: Pick<RunResult, "method" | "pattern"> & { readonly plan?: RunResult["plan"] }): string {
+  const all = plan !== undefined && PRODUCTS.every((product) => plan[product] === "sparse");
+  return pattern === null ? method : `${method} ${pattern}${all ? ", all products" : ""}`;
 }
 
 function verifiedText({ verified }: RunResult): string {
