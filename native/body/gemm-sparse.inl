@@ -199,17 +199,26 @@ static void with_vector_and_columns(int v, int columns, const Body& body) {
 }
 
 // Images as the positions of a product's output see them: the tap (kh, kw) of position (row, column) reads the pixel
-// (row * step + kh - lead_row, column * step + kw - lead_column), divided by `spacing`. A place outside of the image, or
-// between its pixels where spacing is more than 1, is zero. An input gradient counts taps from the last.
+// (row * step + kh - lead_row, column * step + kw - lead_column). A place outside of the image is zero. An input gradient
+// counts taps from the last.
 struct Images {
   const float* pixels;
   int batch, height, width, channels;
-  int rows, columns, kernel_height, kernel_width, step, spacing, lead_row, lead_column;
+  int rows, columns, kernel_height, kernel_width, step, lead_row, lead_column;
   bool backwards;
   int positions() const { return batch * rows * columns; }
   int inputs() const { return kernel_height * kernel_width * channels; }
-  // The place of a source line or column that may be none.
-  int pixel(int at, int count) const { return at >= 0 && at % spacing == 0 && at / spacing < count ? at / spacing : -1; }
+};
+
+// Where a product's rows go: position (row, column) of an image is every step-th pixel of it, from a first one on.
+struct Places {
+  float* first;
+  int height, width, channels, rows, columns, step;
+  void at(float** out, int position, int count) const {
+    Position p = position_of(position, rows, columns);
+    for (int j = 0; j < count; j++, advance(p, rows, columns))
+      out[j] = first + (((size_t)p.image * height + p.row * step) * width + p.column * step) * channels;
+  }
 };
 
 // All pixels that a range of positions reads, a plane for each channel. Transposed once here, each tap's rows of a panel
@@ -259,12 +268,13 @@ struct Planes {
     int slot = 0;
     for (int line = first.row; line < first.row + lines; line++)
       for (int i = 0; i < line_phases; i++) {
-        const int h = images.pixel(line % rows * images.step + i - images.lead_row, images.height);
-        const float* row = images.pixels + ((size_t)(first.image + line / rows) * images.height + h) * images.width * images.channels;
+        const int h = line % rows * images.step + i - images.lead_row;
+        const bool outside = (unsigned)h >= (unsigned)images.height;
+        const float* row = images.pixels + ((ptrdiff_t)(first.image + line / rows) * images.height + h) * images.width * images.channels;
         for (int j = 0; j < column_phases; j++)
           for (int column = 0; column < phase; column++) {
-            const int w = h < 0 ? -1 : images.pixel(column * images.step + j - images.lead_column, images.width);
-            at[slot++] = w < 0 ? zeros : row + (size_t)w * images.channels;
+            const int w = column * images.step + j - images.lead_column;
+            at[slot++] = outside || (unsigned)w >= (unsigned)images.width ? zeros : row + (size_t)w * images.channels;
           }
       }
     while (slot < whole + LANES) at[slot++] = zeros;
@@ -345,13 +355,14 @@ static __attribute__((noinline)) void fill_from_planes(float* panel, int panel_c
   }
 }
 
-// y = epilogue(pack x taps of the images), both channels-last
-static __attribute__((noinline)) void images_by_pack(float* y, const Images& images, const Packed& pack, int v, int rows, const float* bias, bool relu, bool is_matrix) {
+// places = epilogue(pack x taps of the images), both channels-last
+static __attribute__((noinline)) void images_by_pack(const Places& places, const Images& images, const Packed& pack, int v, const float* bias, bool relu, bool is_matrix) {
+  const int rows = places.channels;
   const auto emit_for = [&](auto columns_of_panel) {
     constexpr int COLUMNS = decltype(columns_of_panel)::value;
     return [=](const float* strip, int first, int count, int column, int columns) {
       float* out[COLUMNS];
-      for (int j = 0; j < columns; j++) out[j] = y + (size_t)(column + j) * rows;
+      places.at(out, column, columns);
       store_transposed<COLUMNS>(out, columns, strip, first, count, bias, relu);
     };
   };
@@ -374,8 +385,12 @@ static __attribute__((noinline)) void images_by_pack(float* y, const Images& ima
       return [&, planes](float* panel, int k, int length, int column, int columns) {
         fill_from_planes<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, planes, k, length, column, columns);
         // lines of the output, asked for while the last block is multiplied
-        if (k + length == images.inputs())
-          for (int i = 0; i < columns * rows; i += 16) __builtin_prefetch(y + (size_t)column * rows + i, 1);
+        if (k + length == images.inputs()) {
+          float* out[COLUMNS];
+          places.at(out, column, columns);
+          for (int j = 0; j < columns; j++)
+            for (int i = 0; i < rows; i += 16) __builtin_prefetch(out[j] + i, 1);
+        }
       };
     }, emit_for(Integer<COLUMNS>{}));
   });
@@ -444,15 +459,69 @@ static void forward_sparse(float* y, const float* x, const float* values, const 
                            const int32_t* geometry, int relu, int n, int m, int v) {
   const Geometry g(geometry);
   const Images images = {x, g.batch, g.height, g.width, g.channels, g.out_height, g.out_width,
-                         g.kernel_height, g.kernel_width, g.stride, 1, g.padding, g.padding, false};
-  images_by_pack(y, images, {values, index, n, m}, v, g.out, bias, relu, g.is_matrix());
+                         g.kernel_height, g.kernel_width, g.stride, g.padding, g.padding, false};
+  const Places places = {y, g.out_height, g.out_width, g.out, g.out_height, g.out_width, 1};
+  images_by_pack(places, images, {values, index, n, m}, v, bias, relu, g.is_matrix());
 }
 
+// The input positions from `phase` on, every stride-th: only taps first, first + stride, ... hit them.
+struct Phase {
+  int positions, first, taps, lead;
+  Phase(int phase, int length, int kernel, int stride, int padding)
+      : positions(ceil_div(length - phase, stride)), first((phase + padding) % stride),
+        taps(first < kernel ? ceil_div(kernel - first, stride) : 0), lead(taps - 1 - (phase + padding) / stride) {}
+};
+
+// The pack of these taps alone; a tap's columns are whole groups.
+static __attribute__((noinline)) Packed pack_of_taps(const Packed& pack, const Geometry& g, int v, const Phase& row, const Phase& column) {
+  const int taps = row.taps * column.taps, k_count = taps * g.out, k_all = g.taps() * g.out, groups = row_groups(g.channels, v), block = pack_block(pack.m);
+  const int n = pack.n, m = pack.m;
+  const size_t slots = slots_before(k_count, g.channels, n, m, v);
+  float* values = scratch<float>(SCRATCH_PANELS, slots * v + ceil_div((int)slots, 4));
+  uint8_t* index = (uint8_t*)(values + slots * v);
+  parallel_chunks(groups, 64, [&](int begin, int end) {
+    for (int k = 0, length; k < k_count; k += length) {
+      const int tap = k / g.out, kh = row.first + tap / column.taps * g.stride, kw = column.first + tap % column.taps * g.stride;
+      const int from = (kh * g.kernel_width + kw) * g.out + k % g.out;
+      // up to the end of the tap and of both blocks
+      const int to_begin = k / block * block, to_length = min_of(block, k_count - to_begin);
+      const int from_begin = from / block * block, from_length = min_of(block, k_all - from_begin);
+      length = min_of(g.out - k % g.out, min_of(to_begin + to_length - k, from_begin + from_length - from));
+      const int count = length / m * n, moved = (k - to_begin) - (from - from_begin);
+      const size_t to_at = slots_before(to_begin, g.channels, n, m, v) + (k - to_begin) / m * n;
+      const size_t from_at = slots_before(from_begin, g.channels, n, m, v) + (from - from_begin) / m * n;
+      for (int group = begin; group < end; group++) {
+        const size_t to = to_at + (size_t)group * (to_length / m * n), at = from_at + (size_t)group * (from_length / m * n);
+        for (int i = 0; i < count * v; i++) values[to * v + i] = pack.values[at * v + i];
+        for (int i = 0; i < count; i++) index[to + i] = (uint8_t)(pack.index[at + i] + moved);
+      }
+    }
+  });
+  return {values, index, n, m};
+}
+
+// A convolution of stride 1 for each phase of the stride, so that no multiply meets a hole.
 static void input_grad_sparse(float* dx, const float* dy, const float* values, const uint8_t* index, const int32_t* geometry, int n, int m, int v) {
   const Geometry g(geometry);
-  const Images images = {dy, g.batch, g.out_height, g.out_width, g.out, g.height, g.width, g.kernel_height, g.kernel_width,
-                         1, g.stride, g.kernel_height - 1 - g.padding, g.kernel_width - 1 - g.padding, true};
-  images_by_pack(dx, images, {values, index, n, m}, v, g.channels, nullptr, false, g.is_matrix());
+  for (int phase_row = 0; phase_row < g.stride; phase_row++)
+    for (int phase_column = 0; phase_column < g.stride; phase_column++) {
+      const Phase row(phase_row, g.height, g.kernel_height, g.stride, g.padding), column(phase_column, g.width, g.kernel_width, g.stride, g.padding);
+      const Images images = {dy, g.batch, g.out_height, g.out_width, g.out, row.positions, column.positions, row.taps, column.taps,
+                             1, row.lead, column.lead, true};
+      const Places places = {dx + ((size_t)phase_row * g.width + phase_column) * g.channels, g.height, g.width, g.channels,
+                             row.positions, column.positions, g.stride};
+      if (images.positions() == 0) continue;
+      if (images.inputs() == 0) {
+        for (int position = 0; position < images.positions(); position++) {
+          float* out;
+          places.at(&out, position, 1);
+          __builtin_memset(out, 0, sizeof(float) * g.channels);
+        }
+        continue;
+      }
+      const Packed pack = {values, index, n, m};
+      images_by_pack(places, images, images.inputs() == g.taps() * g.out ? pack : pack_of_taps(pack, g, v, row, column), v, nullptr, false, g.is_matrix());
+    }
 }
 
 // The order in which a weight gradient takes the strips of its columns. Taps one above the other read the same rows,
