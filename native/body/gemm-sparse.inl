@@ -446,7 +446,7 @@ static __attribute__((noinline)) void images_by_weight(float* y, const Images& i
 static bool forward_by_positions(float* y, const float* x, const float* w, const float* bias, const Geometry& g, bool relu) {
   if (g.is_matrix() || (g.out > FEW_OUTPUTS && g.channels >= 8)) return false;
   const Images images = {x, g.batch, g.height, g.width, g.channels, g.out_height, g.out_width,
-                         g.kernel_height, g.kernel_width, g.stride, 1, g.padding, g.padding, false};
+                         g.kernel_height, g.kernel_width, g.stride, g.padding, g.padding, false};
   images_by_weight(y, images, w, g.out, bias, relu);
   return true;
 }
@@ -459,7 +459,7 @@ static bool input_grad_by_positions(float* dx, const float* dy, const float* w, 
     for (int tap = 0; tap < taps; tap++)
       for (int c = 0; c < g.channels; c++) transposed[(size_t)c * k_count + tap * g.out + o] = w[((size_t)o * taps + tap) * g.channels + c];
   const Images images = {dy, g.batch, g.out_height, g.out_width, g.out, g.height, g.width, g.kernel_height, g.kernel_width,
-                         1, 1, g.kernel_height - 1 - g.padding, g.kernel_width - 1 - g.padding, true};
+                         1, g.kernel_height - 1 - g.padding, g.kernel_width - 1 - g.padding, true};
   images_by_weight(dx, images, transposed, g.channels, nullptr, false);
   return true;
 }
