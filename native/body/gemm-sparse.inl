@@ -675,8 +675,15 @@ static __attribute__((noinline)) void weight_grad_strips(float* partial, const P
 static void weight_grad_sparse(float* dw, const float* values, const uint8_t* index, const float* x, const int32_t* geometry, int n, int m, int v) {
   const Geometry g(geometry);
   const Packed pack = {values, index, n, m};
-  const int threads = runtime->threads(), splits = weight_grad_splits(g.positions(), g.out, g.inputs());
-  const int wanted = threads == 1 ? 1 : ceil_div(3 * threads, splits);
+  int splits = weight_grad_splits(g.positions(), g.out, g.inputs());
+#if VECTOR_BYTES > 16
+  // Copied panels are better where they are full and taps share them. v = 1 is limited by loads: it gains only where a copy
+  // serves few outputs.
+  const bool lines = g.taps() > 1 && g.channels % 64 != 0 && (v > 1 || g.out <= 32) && PaddedLines<1>(g, x).size <= 64 * 1024;
+  // bands of strips would each copy the lines: more parts of T instead, while their sums are small
+  if (lines && g.out * g.inputs() <= 64 * 1024) splits = max_of(splits, min_of(g.positions() / 2048, 12));
+#endif
+  const int threads = runtime->threads(), wanted = threads == 1 ? 1 : ceil_div(3 * threads, splits);
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * g.out * g.inputs()) : dw;
   const auto copied = [&](auto size) {
     constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE;
@@ -687,11 +694,7 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
     constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE;
     weight_grad_strips<V, VECTORS, AT_ONCE>(partial, pack, g, splits, wanted, PaddedLines<VECTORS>(g, x));
   };
-  // Copied panels are better where they are full and taps share them. v = 1 is limited by loads: it gains only where a copy
-  // serves few outputs.
-  const bool few = g.channels % 64 != 0 && (v > 1 || g.out <= 32);
-  const PaddedLines<1> lines(g, x);
-  if (few && g.taps() > 1 && lines.size <= 64 * 1024) {
+  if (lines) {
     // a line of three taps of 16 channels is three vectors
     if (LANES < 16) with_vector(v, padded);
     else if (v == 1) padded(TileSize<1, 3, 4>{});
