@@ -4,10 +4,19 @@
 // Set by the including file for v = 1, 2, 4: SPARSE_VECTORS_v, vectors of columns, and SPARSE_AT_ONCE_v, row groups;
 // TILE_APART(v), if at all: whether a tile of one row group must be a function of its own.
 
+// The rows of a panel [K][COLUMNS], vector by vector.
+template <int COLUMNS>
+struct Panel {
+  const float* panel;
+  const float* row(size_t i) const { return panel + i * COLUMNS; }
+  static constexpr int vector(int j) { return j * LANES; }
+};
+
 // strip[row][..] (+)= values x panel rows, for AT_ONCE row groups of one block: independent sums hide the latency of FMA.
-template <int V, int VECTORS, int AT_ONCE>
-static inline void sparse_tile(float* strip, const float* values, const uint8_t* index, int slots, const float* panel, bool accumulate) {
-  constexpr int COLUMNS = VECTORS * LANES, ROWS = V * AT_ONCE;
+template <int V, int VECTORS, int AT_ONCE, class Rows>
+static inline void sparse_tile(float* strip, const float* values, const uint8_t* index, int slots, const Rows& given, bool accumulate) {
+  constexpr int ROWS = V * AT_ONCE;
+  const Rows rows = given;
   Vector sum[ROWS][VECTORS];
 #pragma GCC unroll 16
   for (int r = 0; r < ROWS; r++)
@@ -27,9 +36,9 @@ static inline void sparse_tile(float* strip, const float* values, const uint8_t*
       }
 #define STEP(i)                                                                            \
   _Pragma("GCC unroll 8") for (int group = 0; group < AT_ONCE; group++) {                  \
-    const float* row = panel + (size_t)(at[group] >> 8 * i & 0xff) * COLUMNS;              \
+    const float* row = rows.row(at[group] >> 8 * i & 0xff);                                \
     const Vector x = (Vector)_mm512_permute_ps((__m512)four[group], i * 0x55);             \
-    _Pragma("GCC unroll 8") for (int j = 0; j < VECTORS; j++) sum[group][j] = multiply_add(sum[group][j], x, load(row + j * LANES)); \
+    _Pragma("GCC unroll 8") for (int j = 0; j < VECTORS; j++) sum[group][j] = multiply_add(sum[group][j], x, load(row + rows.vector(j))); \
   }
       STEP(0) STEP(1) STEP(2) STEP(3)
 #undef STEP
@@ -38,13 +47,13 @@ static inline void sparse_tile(float* strip, const float* values, const uint8_t*
   for (; slot < slots; slot++) {
 #pragma GCC unroll 8
     for (int group = 0; group < AT_ONCE; group++) {
-      const float* row = panel + (size_t)index[group * slots + slot] * COLUMNS;
+      const float* row = rows.row(index[group * slots + slot]);
       const float* value = values + ((size_t)group * slots + slot) * V;
 #pragma GCC unroll 4
       for (int r = 0; r < V; r++) {
         const Vector x = broadcast(value[r]);
 #pragma GCC unroll 8
-        for (int j = 0; j < VECTORS; j++) sum[group * V + r][j] = multiply_add(sum[group * V + r][j], x, load(row + j * LANES));
+        for (int j = 0; j < VECTORS; j++) sum[group * V + r][j] = multiply_add(sum[group * V + r][j], x, load(row + rows.vector(j)));
       }
     }
   }
@@ -60,22 +69,22 @@ static __attribute__((noinline)) void sparse_tile_apart(Arguments... arguments) 
 #endif
 
 template <int V, int VECTORS, class... Arguments>
-static inline void sparse_tile_alone(Arguments... arguments) {
+static inline void sparse_tile_alone(const Arguments&... arguments) {
 #ifdef TILE_APART
   if constexpr (TILE_APART(V)) return sparse_tile_apart<V, VECTORS>(arguments...);
 #endif
   sparse_tile<V, VECTORS, 1>(arguments...);
 }
 
-template <int V, int VECTORS, int AT_ONCE>
-static void sparse_tiles(float* strip, const float* values, const uint8_t* index, int slots, int groups, const float* panel, bool accumulate) {
+template <int V, int VECTORS, int AT_ONCE, class Rows>
+static void sparse_tiles(float* strip, const float* values, const uint8_t* index, int slots, int groups, const Rows& rows, bool accumulate) {
   constexpr int COLUMNS = VECTORS * LANES;
   int group = 0;
   if constexpr (AT_ONCE > 1)
     for (; group + AT_ONCE <= groups; group += AT_ONCE)
-      sparse_tile<V, VECTORS, AT_ONCE>(strip + (size_t)group * V * COLUMNS, values + (size_t)group * slots * V, index + (size_t)group * slots, slots, panel, accumulate);
+      sparse_tile<V, VECTORS, AT_ONCE>(strip + (size_t)group * V * COLUMNS, values + (size_t)group * slots * V, index + (size_t)group * slots, slots, rows, accumulate);
   for (; group < groups; group++)
-    sparse_tile_alone<V, VECTORS>(strip + (size_t)group * V * COLUMNS, values + (size_t)group * slots * V, index + (size_t)group * slots, slots, panel, accumulate);
+    sparse_tile_alone<V, VECTORS>(strip + (size_t)group * V * COLUMNS, values + (size_t)group * slots * V, index + (size_t)group * slots, slots, rows, accumulate);
 }
 
 // panel[k][j] = rows[j][k] for k < length; rows beyond `valid` give zero
@@ -138,7 +147,7 @@ static void strips(const Packed& pack, int rows, int k_count, int first_group, i
     const int length = min_of(block, k_count - k), slots = length / pack.m * pack.n;
     fill(panel, k, length, column, columns);
     const size_t at = slots_before(k, rows, pack.n, pack.m, V) + (size_t)first_group * slots;
-    sparse_tiles<V, VECTORS, AT_ONCE>(strip, pack.values + at * V, pack.index + at, slots, groups, panel, k > 0);
+    sparse_tiles<V, VECTORS, AT_ONCE>(strip, pack.values + at * V, pack.index + at, slots, groups, Panel<COLUMNS>{panel}, k > 0);
   }
   const int first = first_group * V;
   emit(strip, first, min_of(groups * V, rows - first), column, columns);
@@ -199,17 +208,26 @@ static void with_vector_and_columns(int v, int columns, const Body& body) {
 }
 
 // Images as the positions of a product's output see them: the tap (kh, kw) of position (row, column) reads the pixel
-// (row * step + kh - lead_row, column * step + kw - lead_column), divided by `spacing`. A place outside of the image, or
-// between its pixels where spacing is more than 1, is zero. An input gradient counts taps from the last.
+// (row * step + kh - lead_row, column * step + kw - lead_column). A place outside of the image is zero. An input gradient
+// counts taps from the last.
 struct Images {
   const float* pixels;
   int batch, height, width, channels;
-  int rows, columns, kernel_height, kernel_width, step, spacing, lead_row, lead_column;
+  int rows, columns, kernel_height, kernel_width, step, lead_row, lead_column;
   bool backwards;
   int positions() const { return batch * rows * columns; }
   int inputs() const { return kernel_height * kernel_width * channels; }
-  // The place of a source line or column that may be none.
-  int pixel(int at, int count) const { return at >= 0 && at % spacing == 0 && at / spacing < count ? at / spacing : -1; }
+};
+
+// Where a product's rows go: position (row, column) of an image is every step-th pixel of it, from a first one on.
+struct Places {
+  float* first;
+  int height, width, channels, rows, columns, step;
+  void at(float** out, int position, int count) const {
+    Position p = position_of(position, rows, columns);
+    for (int j = 0; j < count; j++, advance(p, rows, columns))
+      out[j] = first + (((size_t)p.image * height + p.row * step) * width + p.column * step) * channels;
+  }
 };
 
 // All pixels that a range of positions reads, a plane for each channel. Transposed once here, each tap's rows of a panel
@@ -259,12 +277,13 @@ struct Planes {
     int slot = 0;
     for (int line = first.row; line < first.row + lines; line++)
       for (int i = 0; i < line_phases; i++) {
-        const int h = images.pixel(line % rows * images.step + i - images.lead_row, images.height);
-        const float* row = images.pixels + ((size_t)(first.image + line / rows) * images.height + h) * images.width * images.channels;
+        const int h = line % rows * images.step + i - images.lead_row;
+        const bool outside = (unsigned)h >= (unsigned)images.height;
+        const float* row = images.pixels + ((ptrdiff_t)(first.image + line / rows) * images.height + h) * images.width * images.channels;
         for (int j = 0; j < column_phases; j++)
           for (int column = 0; column < phase; column++) {
-            const int w = h < 0 ? -1 : images.pixel(column * images.step + j - images.lead_column, images.width);
-            at[slot++] = w < 0 ? zeros : row + (size_t)w * images.channels;
+            const int w = column * images.step + j - images.lead_column;
+            at[slot++] = outside || (unsigned)w >= (unsigned)images.width ? zeros : row + (size_t)w * images.channels;
           }
       }
     while (slot < whole + LANES) at[slot++] = zeros;
@@ -345,13 +364,14 @@ static __attribute__((noinline)) void fill_from_planes(float* panel, int panel_c
   }
 }
 
-// y = epilogue(pack x taps of the images), both channels-last
-static __attribute__((noinline)) void images_by_pack(float* y, const Images& images, const Packed& pack, int v, int rows, const float* bias, bool relu, bool is_matrix) {
+// places = epilogue(pack x taps of the images), both channels-last
+static __attribute__((noinline)) void images_by_pack(const Places& places, const Images& images, const Packed& pack, int v, const float* bias, bool relu, bool is_matrix) {
+  const int rows = places.channels;
   const auto emit_for = [&](auto columns_of_panel) {
     constexpr int COLUMNS = decltype(columns_of_panel)::value;
     return [=](const float* strip, int first, int count, int column, int columns) {
       float* out[COLUMNS];
-      for (int j = 0; j < columns; j++) out[j] = y + (size_t)(column + j) * rows;
+      places.at(out, column, columns);
       store_transposed<COLUMNS>(out, columns, strip, first, count, bias, relu);
     };
   };
@@ -374,8 +394,12 @@ static __attribute__((noinline)) void images_by_pack(float* y, const Images& ima
       return [&, planes](float* panel, int k, int length, int column, int columns) {
         fill_from_planes<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, planes, k, length, column, columns);
         // lines of the output, asked for while the last block is multiplied
-        if (k + length == images.inputs())
-          for (int i = 0; i < columns * rows; i += 16) __builtin_prefetch(y + (size_t)column * rows + i, 1);
+        if (k + length == images.inputs()) {
+          float* out[COLUMNS];
+          places.at(out, column, columns);
+          for (int j = 0; j < columns; j++)
+            for (int i = 0; i < rows; i += 16) __builtin_prefetch(out[j] + i, 1);
+        }
       };
     }, emit_for(Integer<COLUMNS>{}));
   });
@@ -422,7 +446,7 @@ static __attribute__((noinline)) void images_by_weight(float* y, const Images& i
 static bool forward_by_positions(float* y, const float* x, const float* w, const float* bias, const Geometry& g, bool relu) {
   if (g.is_matrix() || (g.out > FEW_OUTPUTS && g.channels >= 8)) return false;
   const Images images = {x, g.batch, g.height, g.width, g.channels, g.out_height, g.out_width,
-                         g.kernel_height, g.kernel_width, g.stride, 1, g.padding, g.padding, false};
+                         g.kernel_height, g.kernel_width, g.stride, g.padding, g.padding, false};
   images_by_weight(y, images, w, g.out, bias, relu);
   return true;
 }
@@ -435,7 +459,7 @@ static bool input_grad_by_positions(float* dx, const float* dy, const float* w, 
     for (int tap = 0; tap < taps; tap++)
       for (int c = 0; c < g.channels; c++) transposed[(size_t)c * k_count + tap * g.out + o] = w[((size_t)o * taps + tap) * g.channels + c];
   const Images images = {dy, g.batch, g.out_height, g.out_width, g.out, g.height, g.width, g.kernel_height, g.kernel_width,
-                         1, 1, g.kernel_height - 1 - g.padding, g.kernel_width - 1 - g.padding, true};
+                         1, g.kernel_height - 1 - g.padding, g.kernel_width - 1 - g.padding, true};
   images_by_weight(dx, images, transposed, g.channels, nullptr, false);
   return true;
 }
@@ -444,81 +468,240 @@ static void forward_sparse(float* y, const float* x, const float* values, const 
                            const int32_t* geometry, int relu, int n, int m, int v) {
   const Geometry g(geometry);
   const Images images = {x, g.batch, g.height, g.width, g.channels, g.out_height, g.out_width,
-                         g.kernel_height, g.kernel_width, g.stride, 1, g.padding, g.padding, false};
-  images_by_pack(y, images, {values, index, n, m}, v, g.out, bias, relu, g.is_matrix());
+                         g.kernel_height, g.kernel_width, g.stride, g.padding, g.padding, false};
+  const Places places = {y, g.out_height, g.out_width, g.out, g.out_height, g.out_width, 1};
+  images_by_pack(places, images, {values, index, n, m}, v, bias, relu, g.is_matrix());
 }
 
+// The input positions from `phase` on, every stride-th: only taps first, first + stride, ... hit them.
+struct Phase {
+  int positions, first, taps, lead;
+  Phase(int phase, int length, int kernel, int stride, int padding)
+      : positions(ceil_div(length - phase, stride)), first((phase + padding) % stride),
+        taps(first < kernel ? ceil_div(kernel - first, stride) : 0), lead(taps - 1 - (phase + padding) / stride) {}
+};
+
+// The pack of these taps alone; a tap's columns are whole groups.
+static __attribute__((noinline)) Packed pack_of_taps(const Packed& pack, const Geometry& g, int v, const Phase& row, const Phase& column) {
+  const int taps = row.taps * column.taps, k_count = taps * g.out, k_all = g.taps() * g.out, groups = row_groups(g.channels, v), block = pack_block(pack.m);
+  const int n = pack.n, m = pack.m;
+  const size_t slots = slots_before(k_count, g.channels, n, m, v);
+  float* values = scratch<float>(SCRATCH_PANELS, slots * v + ceil_div((int)slots, 4));
+  uint8_t* index = (uint8_t*)(values + slots * v);
+  parallel_chunks(groups, 64, [&](int begin, int end) {
+    for (int k = 0, length; k < k_count; k += length) {
+      const int tap = k / g.out, kh = row.first + tap / column.taps * g.stride, kw = column.first + tap % column.taps * g.stride;
+      const int from = (kh * g.kernel_width + kw) * g.out + k % g.out;
+      // up to the end of the tap and of both blocks
+      const int to_begin = k / block * block, to_length = min_of(block, k_count - to_begin);
+      const int from_begin = from / block * block, from_length = min_of(block, k_all - from_begin);
+      length = min_of(g.out - k % g.out, min_of(to_begin + to_length - k, from_begin + from_length - from));
+      const int count = length / m * n, moved = (k - to_begin) - (from - from_begin);
+      const size_t to_at = slots_before(to_begin, g.channels, n, m, v) + (k - to_begin) / m * n;
+      const size_t from_at = slots_before(from_begin, g.channels, n, m, v) + (from - from_begin) / m * n;
+      for (int group = begin; group < end; group++) {
+        const size_t to = to_at + (size_t)group * (to_length / m * n), at = from_at + (size_t)group * (from_length / m * n);
+        for (int i = 0; i < count * v; i++) values[to * v + i] = pack.values[at * v + i];
+        for (int i = 0; i < count; i++) index[to + i] = (uint8_t)(pack.index[at + i] + moved);
+      }
+    }
+  });
+  return {values, index, n, m};
+}
+
+// A convolution of stride 1 for each phase of the stride, so that no multiply meets a hole.
 static void input_grad_sparse(float* dx, const float* dy, const float* values, const uint8_t* index, const int32_t* geometry, int n, int m, int v) {
   const Geometry g(geometry);
-  const Images images = {dy, g.batch, g.out_height, g.out_width, g.out, g.height, g.width, g.kernel_height, g.kernel_width,
-                         1, g.stride, g.kernel_height - 1 - g.padding, g.kernel_width - 1 - g.padding, true};
-  images_by_pack(dx, images, {values, index, n, m}, v, g.channels, nullptr, false, g.is_matrix());
+  for (int phase_row = 0; phase_row < g.stride; phase_row++)
+    for (int phase_column = 0; phase_column < g.stride; phase_column++) {
+      const Phase row(phase_row, g.height, g.kernel_height, g.stride, g.padding), column(phase_column, g.width, g.kernel_width, g.stride, g.padding);
+      const Images images = {dy, g.batch, g.out_height, g.out_width, g.out, row.positions, column.positions, row.taps, column.taps,
+                             1, row.lead, column.lead, true};
+      const Places places = {dx + ((size_t)phase_row * g.width + phase_column) * g.channels, g.height, g.width, g.channels,
+                             row.positions, column.positions, g.stride};
+      if (images.positions() == 0) continue;
+      if (images.inputs() == 0) {
+        for (int position = 0; position < images.positions(); position++) {
+          float* out;
+          places.at(&out, position, 1);
+          __builtin_memset(out, 0, sizeof(float) * g.channels);
+        }
+        continue;
+      }
+      const Packed pack = {values, index, n, m};
+      images_by_pack(places, images, images.inputs() == g.taps() * g.out ? pack : pack_of_taps(pack, g, v, row, column), v, nullptr, false, g.is_matrix());
+    }
 }
 
-// The order in which a weight gradient takes the strips of its columns. Taps one above the other read the same rows,
-// a line apart: where strips lie within a tap, and blocks of T are whole lines of one image, one panel with a few lines
-// more serves a column of taps. Not where that would leave fewer than `least` tasks.
-struct Strips {
-  int count, together, lines_more;  // strips with a panel in common are neighbours
-  int kernel_width, width, per_tap;
-  Strips(const Geometry& g, int block, int columns, int least) : count(ceil_div(g.inputs(), columns)), together(1), lines_more(0),
-      kernel_width(g.kernel_width), width(columns), per_tap(g.channels / columns) {
-    if (g.stride > 1 || g.channels % columns || block % g.out_width || g.out_height * g.out_width % block || (g.kernel_height - 1) * g.out_width > 64) return;
+// x as a weight gradient reads it, in one of two ways: `count` strips of columns, strips with something in common as
+// neighbours. rows(): what a strip multiplies of the block of T from t on, in `memory` of `size` floats. store(): a row of
+// its sums to its places of a row of dw; returns how many.
+
+// Rows of im2col, copied. Taps one above the other read the same rows, a line apart: where strips lie within a tap, and
+// blocks of T are whole lines of one image, one panel with a few lines more serves a column of taps. Not where that would
+// leave fewer than `least` tasks.
+template <int COLUMNS>
+struct CopiedRows {
+  const Geometry& g;
+  const float* x;
+  int count, together = 1, lines_more = 0, size;
+  CopiedRows(const Geometry& g, const float* x, int block, int least) : g(g), x(x), count(ceil_div(g.inputs(), COLUMNS)), size(128 * COLUMNS) {
+    if (g.stride > 1 || g.channels % COLUMNS || block % g.out_width || g.out_height * g.out_width % block || (g.kernel_height - 1) * g.out_width > 64) return;
     if (count / g.kernel_height < least) return;
     together = g.kernel_height;
     lines_more = g.kernel_height - 1;
+    size += lines_more * g.out_width * COLUMNS;
   }
-  int line(int strip) const { return strip % together; }
   int column(int strip) const {
-    const int top = strip / together;
-    return together == 1 ? strip * width : ((line(strip) * kernel_width + top / per_tap) * per_tap + top % per_tap) * width;
+    const int top = strip / together, per_tap = g.channels / COLUMNS;
+    return together == 1 ? strip * COLUMNS : ((strip % together * g.kernel_width + top / per_tap) * per_tap + top % per_tap) * COLUMNS;
+  }
+  Panel<COLUMNS> rows(float* memory, int t, int length, int strip, bool) const {
+    if (strip % together == 0)
+      fill_from_rows<FIXED_COLUMNS<COLUMNS>>(memory, COLUMNS, g, x, t, 1, length + lines_more * g.out_width, column(strip), min_of(COLUMNS, g.inputs() - column(strip)), g.out_height + lines_more);
+    return {memory + (size_t)(strip % together) * g.out_width * COLUMNS};
+  }
+  int store(float* out, const float* sum, int strip) const {
+    const int width = min_of(COLUMNS, g.inputs() - column(strip));
+    for (int j = 0; j < width; j++) out[column(strip) + j] = sum[j];
+    return width;
+  }
+};
+
+// The lines of the images with their padding, as they lie: a line of a position's taps is neighbouring floats. A copy of a
+// row of im2col would serve only as many rows of sums as there are outputs.
+template <int VECTORS>
+struct PaddedLines {
+  struct Rows {
+    const float* const* at;
+    ptrdiff_t offset[VECTORS];
+    const float* row(size_t i) const { return at[i]; }
+    ptrdiff_t vector(int j) const { return offset[j]; }
+  };
+  static constexpr int POINTERS = 128 * sizeof(float*) / sizeof(float);
+  const Geometry& g;
+  const float* x;
+  int width, parts, count, together = 1, pitch;  // floats of a line of taps, their vectors; floats between lines
+  int64_t size;
+  PaddedLines(const Geometry& g, const float* x) : g(g), x(x), width(g.kernel_width * g.channels), parts(ceil_div(width, LANES)),
+      count(ceil_div(g.kernel_height * parts, VECTORS)), pitch(ceil_div(((g.out_width - 1) * g.stride + g.kernel_width) * g.channels, LANES) * LANES) {
+    // and a vector that begins in the last line
+    size = POINTERS + (int64_t)most_lines() * pitch + LANES;
+  }
+  int most_lines() const { return min_of(128, 127 / g.out_width + 2) * max_of(g.stride, g.kernel_height); }
+  __attribute__((noinline)) void copy(float* memory, int t, int length) const {
+    const float** at = (const float**)memory;
+    float* line = memory + POINTERS;
+    const int left = g.padding * g.channels, inside = min_of(g.width * g.channels, pitch - left);
+    Position p = position_of(t, g.out_height, g.out_width);
+    for (int i = 0, lines, next = -1; i < length; line += (size_t)lines * pitch) {
+      // all lines of the block's positions in one image
+      const int image = p.image, top = p.row * g.stride - g.padding;
+      for (; i < length && p.image == image; i++, advance(p, g.out_height, g.out_width))
+        at[i] = line + ((next = p.row) * g.stride - g.padding - top) * pitch + p.column * g.stride * g.channels;
+      lines = next * g.stride - g.padding + g.kernel_height - top;
+      for (int l = 0; l < lines; l++) {
+        float* to = line + (size_t)l * pitch;
+        const int h = top + l;
+        if ((unsigned)h >= (unsigned)g.height || inside <= 0) {
+          __builtin_memset(to, 0, sizeof(float) * pitch);
+          continue;
+        }
+        __builtin_memset(to, 0, sizeof(float) * left);
+        __builtin_memcpy(to + left, x + ((size_t)image * g.height + h) * g.width * g.channels, sizeof(float) * inside);
+        __builtin_memset(to + left + inside, 0, sizeof(float) * (pitch - left - inside));
+      }
+    }
+  }
+  Rows rows(float* memory, int t, int length, int strip, bool first) const {
+    if (first) copy(memory, t, length);
+    Rows rows = {(const float* const*)memory, {}};
+    for (int j = 0; j < VECTORS; j++) {
+      const int vector = strip * VECTORS + j;
+      if (vector < g.kernel_height * parts) rows.offset[j] = vector / parts * pitch + vector % parts * LANES;
+    }
+    return rows;
+  }
+  int store(float* out, const float* sum, int strip) const {
+    int stored = 0;
+    for (int j = 0; j < VECTORS; j++) {
+      const int vector = strip * VECTORS + j, part = vector % parts * LANES;
+      if (vector >= g.kernel_height * parts) break;
+      const int here = min_of(LANES, width - part);
+      for (int i = 0; i < here; i++) out[vector / parts * width + part + i] = sum[j * LANES + i];
+      stored += here;
+    }
+    return stored;
   }
 };
 
 // The sum over T goes block by block, each for a band of strips: their sums, the block of the pack and the positions'
 // part of x then stay in L2, and none of it is read from further away once a strip.
+template <int V, int VECTORS, int AT_ONCE, class Operand>
+static __attribute__((noinline)) void weight_grad_strips(float* partial, const Packed& pack, const Geometry& g, int splits, int wanted, const Operand& operand) {
+  constexpr int COLUMNS = VECTORS * LANES;
+  const int positions = g.positions(), columns_all = g.inputs(), n = pack.n, m = pack.m, block = pack_block(m);
+  const int blocks = ceil_div(positions, block), groups = row_groups(g.out, V);
+  const int chunks = max_of(ceil_div(groups * V, 2048), min_of(ceil_div(wanted, operand.count), ceil_div(groups * V, 64)));
+  const int chunk = ceil_div(groups, chunks), units = operand.count / operand.together;
+  const int most = max_of(1, WEIGHT_GRAD_SUMS / (chunk * V * COLUMNS * operand.together));
+  const int bands = min_of(units, max_of(ceil_div(units, most), wanted));
+  parallel(splits * bands * chunks, [&](int task) {
+    const int split = task / (bands * chunks), band = task / chunks % bands, first = task % chunks * chunk, rows = min_of(groups, first + chunk) - first;
+    const int strip_begin = (int)((int64_t)units * band / bands) * operand.together, strip_end = (int)((int64_t)units * (band + 1) / bands) * operand.together;
+    const int begin = (int)((int64_t)blocks * split / splits) * block, end = min_of(positions, (int)((int64_t)blocks * (split + 1) / splits) * block);
+    if (rows <= 0) return;
+    const size_t strip_size = (size_t)rows * V * COLUMNS;
+    float* memory = scratch<float>(SCRATCH_STRIP, operand.size + (strip_end - strip_begin) * strip_size);
+    float* sums = memory + operand.size;
+    for (int t = begin; t < end; t += block) {
+      const int length = min_of(block, end - t), slots = length / m * n;
+      const size_t at = slots_before(t, g.out, n, m, V) + (size_t)first * slots;
+      for (int strip = strip_begin; strip < strip_end; strip++)
+        sparse_tiles<V, VECTORS, AT_ONCE>(sums + (strip - strip_begin) * strip_size, pack.values + at * V, pack.index + at, slots, rows,
+                                          operand.rows(memory, t, length, strip, strip == strip_begin), t > begin);
+    }
+    float* out = partial + (splits > 1 ? (size_t)split * g.out * columns_all : 0);
+    for (int strip = strip_begin; strip < strip_end; strip++) {
+      const float* sum = sums + (strip - strip_begin) * strip_size;
+      int width = 0;
+      for (int r = 0; r < min_of(rows * V, g.out - first * V); r++)
+        width = operand.store(out + (size_t)(first * V + r) * columns_all, sum + (size_t)r * COLUMNS, strip);
+      runtime->count_multiplies((int64_t)rows * V * ((end - begin) / m * n) * width);
+    }
+  });
+}
+
 static void weight_grad_sparse(float* dw, const float* values, const uint8_t* index, const float* x, const int32_t* geometry, int n, int m, int v) {
   const Geometry g(geometry);
-  const int positions = g.positions(), columns_all = g.inputs(), block = pack_block(m), threads = runtime->threads();
-  const int splits = weight_grad_splits(positions, g.out, columns_all);
-  float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * g.out * columns_all) : dw;
-  with_vector(v, [&](auto size) {
-    constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE, COLUMNS = VECTORS * LANES;
-    const int wanted = threads == 1 ? 1 : ceil_div(3 * threads, splits);
-    const Strips strips(g, block, COLUMNS, wanted);
-    const int blocks = ceil_div(positions, block), groups = row_groups(g.out, V), panel_rows = 128 + strips.lines_more * g.out_width;
-    const int chunks = max_of(ceil_div(groups * V, 2048), min_of(ceil_div(wanted, strips.count), ceil_div(groups * V, 64)));
-    const int chunk = ceil_div(groups, chunks), units = strips.count / strips.together;
-    const int most = max_of(1, WEIGHT_GRAD_SUMS / (chunk * V * COLUMNS * strips.together));
-    const int bands = min_of(units, max_of(ceil_div(units, most), wanted));
-    parallel(splits * bands * chunks, [&](int task) {
-      const int split = task / (bands * chunks), band = task / chunks % bands, first = task % chunks * chunk, rows = min_of(groups, first + chunk) - first;
-      const int strip_begin = (int)((int64_t)units * band / bands) * strips.together, strip_end = (int)((int64_t)units * (band + 1) / bands) * strips.together;
-      const int begin = (int)((int64_t)blocks * split / splits) * block, end = min_of(positions, (int)((int64_t)blocks * (split + 1) / splits) * block);
-      if (rows <= 0) return;
-      const size_t strip_size = (size_t)rows * V * COLUMNS;
-      float* panel = scratch<float>(SCRATCH_STRIP, (size_t)panel_rows * COLUMNS + (strip_end - strip_begin) * strip_size);
-      float* sums = panel + (size_t)panel_rows * COLUMNS;
-      for (int t = begin; t < end; t += block) {
-        const int length = min_of(block, end - t), slots = length / m * n;
-        const size_t at = slots_before(t, g.out, n, m, V) + (size_t)first * slots;
-        for (int strip = strip_begin; strip < strip_end; strip++) {
-          const int column = strips.column(strip);
-          if (strips.line(strip) == 0)
-            fill_from_rows<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, g, x, t, 1, length + strips.lines_more * g.out_width, column, min_of(COLUMNS, columns_all - column), g.out_height + strips.lines_more);
-          sparse_tiles<V, VECTORS, AT_ONCE>(sums + (strip - strip_begin) * strip_size, values + at * V, index + at, slots, rows,
-                                            panel + (size_t)strips.line(strip) * g.out_width * COLUMNS, t > begin);
-        }
-      }
-      float* out = partial + (splits > 1 ? (size_t)split * g.out * columns_all : 0);
-      for (int strip = strip_begin; strip < strip_end; strip++) {
-        const int column = strips.column(strip), width = min_of(COLUMNS, columns_all - column);
-        const float* sum = sums + (strip - strip_begin) * strip_size;
-        for (int r = 0; r < min_of(rows * V, g.out - first * V); r++)
-          for (int j = 0; j < width; j++) out[(size_t)(first * V + r) * columns_all + column + j] = sum[(size_t)r * COLUMNS + j];
-        runtime->count_multiplies((int64_t)rows * V * ((end - begin) / m * n) * width);
-      }
-    });
-  });
-  if (splits > 1) sum_splits(dw, partial, splits, g.out * columns_all);
+  const Packed pack = {values, index, n, m};
+  int splits = weight_grad_splits(g.positions(), g.out, g.inputs());
+#if VECTOR_BYTES > 16
+  // Copied panels are better where they are full and taps share them. v = 1 is limited by loads: it gains only where a copy
+  // serves few outputs.
+  const bool lines = g.taps() > 1 && g.channels % 64 != 0 && (v > 1 || g.out <= 32) && PaddedLines<1>(g, x).size <= 64 * 1024;
+  // bands of strips would each copy the lines: more parts of T instead, while their sums are small
+  if (lines && g.out * g.inputs() <= 64 * 1024) splits = max_of(splits, min_of(g.positions() / 2048, 12));
+#endif
+  const int threads = runtime->threads(), wanted = threads == 1 ? 1 : ceil_div(3 * threads, splits);
+  float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * g.out * g.inputs()) : dw;
+  const auto copied = [&](auto size) {
+    constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE;
+    weight_grad_strips<V, VECTORS, AT_ONCE>(partial, pack, g, splits, wanted, CopiedRows<VECTORS * LANES>(g, x, pack_block(m), wanted));
+  };
+#if VECTOR_BYTES > 16
+  const auto padded = [&](auto size) {
+    constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE;
+    weight_grad_strips<V, VECTORS, AT_ONCE>(partial, pack, g, splits, wanted, PaddedLines<VECTORS>(g, x));
+  };
+  if (lines) {
+    // a line of three taps of 16 channels is three vectors
+    if (LANES < 16) with_vector(v, padded);
+    else if (v == 1) padded(TileSize<1, 3, 4>{});
+    else if (v == 2) padded(TileSize<2, 3, 2>{});
+    else padded(TileSize<4, 3, 1>{});
+  } else
+#endif
+    with_vector(v, copied);
+  if (splits > 1) sum_splits(dw, partial, splits, g.out * g.inputs());
 }

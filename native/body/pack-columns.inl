@@ -374,8 +374,15 @@ struct Strip {
           for (int l = 0; l < unit; l++) to[l] = c + l < valid && bits >> (c + l) & 1 ? row[i][c + l] : 0;
       }
     } else if (whole < units) {
+      // few rows are all edge, so it is copied in vectors
       for (int i = 0; i < length; i++)
-        for (int c = 0; c < unit; c++) edge[i * unit + c] = whole * unit + c < valid ? row[i][whole * unit + c] : 0;
+        for (int l = 0; l < unit; l += LANES) {
+          const int left = valid - whole * unit - l;
+          const float* from_row = row[i] + whole * unit + l;
+          float* to = edge + i * unit + l;
+          if (left >= LANES || left <= 0) store(to, left > 0 ? load(from_row) : Vector{});
+          else for (int c = 0; c < LANES; c++) to[c] = c < left ? from_row[c] : 0;
+        }
     }
     if (from.mask) whole = 0;
   }
@@ -385,32 +392,36 @@ struct Strip {
   uint8_t* places(int unit, int slot) { return place + (unit * 128 + slot / 4 * 4) * LANES; }
 };
 
-// out[lane][word] = words[word][lane], COUNT words at a time from `done` on; returns how many are written.
+// out[lane][word] = words[word][lane] for lane < lanes, COUNT words at a time from `done` on; returns how many are written.
 template <int COUNT>
-static inline int transpose_words(uint8_t* out, size_t stride, const float* words, int count, int done) {
+static inline int transpose_words(uint8_t* out, size_t stride, int lanes, const float* words, int count, int done) {
   for (; done + COUNT <= count; done += COUNT) {
     Vector r[LANES] = {};
 UNROLLED
     for (int i = 0; i < COUNT; i++) r[i] = load(words + (done + i) * LANES);
     transpose_round<1>(r);
 UNROLLED
-    for (int i = 0; i < LANES; i++) __builtin_memcpy(out + i * stride + done * 4, &r[i], COUNT * 4);
+    for (int i = 0; i < LANES; i++) {
+      if (i == lanes) break;
+      __builtin_memcpy(out + i * stride + done * 4, &r[i], COUNT * 4);
+    }
   }
   return done;
 }
-static __attribute__((noinline)) int transpose_words(uint8_t* out, size_t stride, const float* words, int count) {
-  int done = transpose_words<LANES>(out, stride, words, count, 0);
-  if constexpr (LANES > 4) done = transpose_words<LANES / 2>(out, stride, words, count, done);
-  if constexpr (LANES > 4) done = transpose_words<LANES / 4>(out, stride, words, count, done);
+static __attribute__((noinline)) int transpose_words(uint8_t* out, size_t stride, int lanes, const float* words, int count) {
+  int done = transpose_words<LANES>(out, stride, lanes, words, count, 0);
+  if constexpr (LANES > 4) done = transpose_words<LANES / 2>(out, stride, lanes, words, count, done);
+  if constexpr (LANES > 4) done = transpose_words<LANES / 4>(out, stride, lanes, words, count, done);
   return done;
 }
 
 // Writes what a unit keeps of a block: `slots` vectors and indices a row group. Columns from `valid` on do not exist.
 static inline void emit_unit(float* values, uint8_t* index, const float* value, const uint8_t* place, int slots, int v, int valid) {
   const int width = slots * v, groups = min_of(LANES, ceil_div(valid, v));
-  const bool whole = valid >= LANES * v;
-  const int values_done = whole ? transpose_words((uint8_t*)values, sizeof(float) * width, value, width) : 0;
-  const int index_done = whole ? 4 * transpose_words(index, slots, (const float*)place, slots / 4) : 0;
+  // the last group's columns that do not exist must come out as zeros, also beside a NaN
+  const bool whole = valid >= LANES * v || valid % v == 0;
+  const int values_done = whole ? transpose_words((uint8_t*)values, sizeof(float) * width, groups, value, width) : 0;
+  const int index_done = whole ? 4 * transpose_words(index, slots, groups, (const float*)place, slots / 4) : 0;
   if (values_done == width && index_done == slots) return;
   for (int lane = 0; lane < groups; lane++) {
     for (int i = values_done; i < width; i++) values[lane * width + i] = lane * v + i % v < valid ? value[i * LANES + lane] : 0;

@@ -194,6 +194,8 @@ const awkward: Shapes = {
       ...[conv(1, 6, 5, 6, 3, 2, 1, m), conv(1, 2, 2, 1104, 3, 1, 1, 3), conv(1, 2, 2, 3, 3, 1, 1, 1104)],
       // lines of half a vector, strides over whole vectors of channels, and panels that a column of taps shares
       ...[conv(1, 8, 8, 16, 3, 1, 1, 16), conv(1, 7, 9, 16, 3, 2, 1, 16), conv(1, 16, 16, 64, 3, 1, 1, 3)],
+      // phases of a stride: taps over several blocks, phases without a tap, more padding than kernel, none of a phase
+      ...[conv(1, 5, 7, 19, 3, 2, 1, 17 * m), conv(1, 7, 6, 5, 2, 3, 2, 3 * m), conv(1, 1, 5, 9, 1, 2, 0, m)],
     ].filter(fits),
     ...Array.from({ length: 3 }, () => randomGeometry(fits)),
   ],
@@ -240,7 +242,10 @@ const large: Shapes = {
     ],
     ...[conv(2, 32, 32, 48, 3, 1, 1, 48), conv(3, 32, 32, 48, 3, 2, 1, 48), conv(3, 32, 32, 3, 3, 1, 1, 16)],
   ],
-  packed: () => [matrixGeometry(336, 528, 432), matrixGeometry(4608, 48, 96), conv(3, 16, 16, 48, 3, 1, 1, 48)],
+  packed: () => [
+    ...[matrixGeometry(336, 528, 432), matrixGeometry(4608, 48, 96), conv(3, 16, 16, 48, 3, 1, 1, 48)],
+    conv(3, 16, 16, 96, 3, 2, 1, 48),
+  ],
   patterns: [
     [2, 4],
     [3, 6],
@@ -266,10 +271,13 @@ function pack(rows: number, k: number, n: number, m: number, v: number, w: Float
   return { values, index, mask, masked, w };
 }
 
-/** Products with a packed operand of [rows, k], the dense one drawn once without and once with NaN. */
+/**
+ * Products with a packed operand of [rows, k], the dense one drawn once without and once with NaN. sizeOf: rows, k and what
+ * m must divide, if not k.
+ */
 function packedTrials(
   { packed, patterns, odd }: Shapes,
-  sizeOf: (g: Geometry) => readonly [number, number],
+  sizeOf: (g: Geometry) => readonly [rows: number, k: number, along?: number],
   build: (
     g: Geometry,
     operand: { values: Float32Array; index: Uint8Array },
@@ -280,7 +288,7 @@ function packedTrials(
   const list: Trial[] = [];
   for (const [n, m] of patterns) {
     for (const v of [1, 2, 4]) {
-      const shapes = packed(m, (g) => sizeOf(g)[1] % m === 0);
+      const shapes = packed(m, (g) => (sizeOf(g)[2] ?? sizeOf(g)[1]) % m === 0);
       shapes.forEach((g, i) => {
         // the last shapes are the random ones
         const draw = odd && i === shapes.length - 1 ? spoiled : normal;
@@ -451,7 +459,7 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
   inputGradSparse: (shapes) =>
     packedTrials(
       shapes,
-      (g) => [g[3], g[4] * g[5] * g[10]],
+      (g) => [g[3], g[4] * g[5] * g[10], g[10]],
       (g, { values, index }, draw, pattern) => {
         const { t, o, x } = sizes(g);
         return [written(empty(x)), read(draw(t * o)), read(values), read(index), g, ...pattern];

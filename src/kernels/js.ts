@@ -441,13 +441,13 @@ export function jsKernels(): Kernels {
       multiplies += positions * padded(out, v) * (inputs / m) * n;
     },
     inputGradSparse: (dx, dy, values, index, g, n, m, v) => {
-      const { batch, height, width, channels, out, kh, kw, inputs } = shapeOf(g);
+      const { channels, out, kh, kw, inputs } = shapeOf(g);
       const k = kh * kw * out;
       const w = unpack(values, index, channels, k, n, m, v, (c, column) => {
         return (column % out) * inputs + Math.floor(column / out) * channels + c;
       });
       inputGrad(dx, dy, w, g);
-      multiplies += batch * height * width * padded(channels, v) * (k / m) * n;
+      multiplies += hits(g) * padded(channels, v) * (out / m) * n;
     },
     weightGradSparse: (dw, values, index, x, g, n, m, v) => {
       const { out, positions, inputs } = shapeOf(g);

@@ -70,7 +70,7 @@ export interface Kernels {
     m: number,
     v: number,
   ): void;
-  /** inputGrad with w packed as its transpose [channels, kernel * O], n:m along kernel * O. */
+  /** inputGrad with w packed as its transpose [channels, kernel * O], n:m along kernel * O; m divides O. */
   inputGradSparse(dx: F32, dy: F32, values: F32, index: Uint8Array, g: Geometry, n: number, m: number, v: number): void;
   /** weightGrad with dy packed as its transpose [O, T], n:m along T. */
   weightGradSparse(dw: F32, values: F32, index: Uint8Array, x: F32, g: Geometry, n: number, m: number, v: number): void;
