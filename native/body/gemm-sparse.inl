@@ -171,7 +171,6 @@ static void all_strips(const Packed& pack, int rows, int k_count, int columns, i
 // Sums of a group of strips, in floats: 384 KiB.
 constexpr int WEIGHT_GRAD_SUMS = 96 * 1024;
 
-template <int VALUE> struct Integer { static constexpr int value = VALUE; };
 template <int V_, int VECTORS_, int AT_ONCE_> struct TileSize { static constexpr int V = V_, VECTORS = VECTORS_, AT_ONCE = AT_ONCE_; };
 
 // Calls body with V and the vectors of a strip as constants.

@@ -25,6 +25,7 @@ static inline Vector multiply_add(Vector sum, Vector x, Vector b) {
   return sum + x * b;
 #endif
 }
+template <int VALUE> struct Integer { static constexpr int value = VALUE; };
 static inline int min_of(int a, int b) { return a < b ? a : b; }
 static inline int max_of(int a, int b) { return a > b ? a : b; }
 static inline int ceil_div(int a, int b) { return (a + b - 1) / b; }
