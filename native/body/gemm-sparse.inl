@@ -481,7 +481,8 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
   const int positions = g.positions(), columns_all = g.inputs(), block = pack_block(m), threads = runtime->threads();
   const int splits = weight_grad_splits(positions, g.out, columns_all);
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * g.out * columns_all) : dw;
-  with_vector(v, [&](auto size) {
+  const PaddedImages padded(g, x);
+  const auto multiply = [&](auto size) {
     constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE, COLUMNS = VECTORS * LANES;
     const int wanted = threads == 1 ? 1 : ceil_div(3 * threads, splits);
     const Strips strips(g, block, COLUMNS, wanted);
@@ -496,15 +497,15 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
       const int begin = (int)((int64_t)blocks * split / splits) * block, end = min_of(positions, (int)((int64_t)blocks * (split + 1) / splits) * block);
       if (rows <= 0) return;
       const size_t strip_size = (size_t)rows * V * COLUMNS;
-      float* panel = scratch<float>(SCRATCH_STRIP, (size_t)panel_rows * COLUMNS + (strip_end - strip_begin) * strip_size);
-      float* sums = panel + (size_t)panel_rows * COLUMNS;
+      float* panel = scratch<float>(SCRATCH_STRIP, (size_t)panel_rows * COLUMNS + (strip_end - strip_begin) * strip_size + LANES);
+      float* sums = panel + (size_t)panel_rows * COLUMNS + LANES;
       for (int t = begin; t < end; t += block) {
         const int length = min_of(block, end - t), slots = length / m * n;
         const size_t at = slots_before(t, g.out, n, m, V) + (size_t)first * slots;
         for (int strip = strip_begin; strip < strip_end; strip++) {
           const int column = strips.column(strip);
           if (strips.line(strip) == 0)
-            fill_from_rows<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, g, x, t, 1, length + strips.lines_more * g.out_width, column, min_of(COLUMNS, columns_all - column), g.out_height + strips.lines_more);
+            fill_from_rows<FIXED_COLUMNS<COLUMNS>>(panel, COLUMNS, g, x, padded, t, 1, length + strips.lines_more * g.out_width, column, min_of(COLUMNS, columns_all - column), g.out_height + strips.lines_more);
           sparse_tiles<V, VECTORS, AT_ONCE>(sums + (strip - strip_begin) * strip_size, values + at * V, index + at, slots, rows,
                                             panel + (size_t)strips.line(strip) * g.out_width * COLUMNS, t > begin);
         }
@@ -518,6 +519,9 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
         runtime->count_multiplies((int64_t)rows * V * ((end - begin) / m * n) * width);
       }
     });
-  });
+  };
+  // few columns: images of few channels
+  if constexpr (LANES > 4) with_vector_and_columns(v, columns_all, multiply);
+  else with_vector(v, multiply);
   if (splits > 1) sum_splits(dw, partial, splits, g.out * columns_all);
 }

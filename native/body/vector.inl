@@ -43,7 +43,7 @@ static void parallel_chunks(int count, int chunk, const Body& body) {
 }
 
 // Slots of Runtime::scratch; a kernel and what it calls never share one.
-enum { SCRATCH_PANELS, SCRATCH_ROWS, SCRATCH_STRIP, SCRATCH_PARTIAL, SCRATCH_POINTERS };
+enum { SCRATCH_PANELS, SCRATCH_ROWS, SCRATCH_STRIP, SCRATCH_PARTIAL, SCRATCH_POINTERS, SCRATCH_IMAGES };
 
 template <class T>
 static T* scratch(int slot, size_t count) {
