@@ -218,6 +218,12 @@ struct Taps {
   }
 };
 
+// Whether each pixel lies in one window.
+static bool windows_tile(const Geometry& g) {
+  return g.padding == 0 && g.out_height * g.kernel_height == g.height && g.out_width * g.kernel_width == g.width &&
+         (g.out_height == 1 || g.stride == g.kernel_height) && (g.out_width == 1 || g.stride == g.kernel_width);
+}
+
 // Calls visit(index, position) for the windows from..to-1.
 template <class Visit>
 static inline void each_window(const Geometry& g, int from, int to, const Visit& visit) {
@@ -327,9 +333,7 @@ static void winners_backward_of(float* dx, const float* dy, const uint8_t* winne
 
 template <class Rest, class Factor>
 static void winners_backward(float* dx, const float* dy, const uint8_t* winner, const Geometry& g, const Rest& rest, const Factor& factor) {
-  const bool tiled = g.padding == 0 && g.stride == g.kernel_height && g.stride == g.kernel_width &&
-                     g.out_height * g.stride == g.height && g.out_width * g.stride == g.width;
-  if (tiled) winners_backward_of<true>(dx, dy, winner, g, rest, factor);
+  if (windows_tile(g)) winners_backward_of<true>(dx, dy, winner, g, rest, factor);
   else winners_backward_of<false>(dx, dy, winner, g, rest, factor);
 }
 
@@ -367,13 +371,17 @@ static void average_pool(float* y, const float* x, const int32_t* geometry) {
 static void average_pool_backward(float* dx, const float* dy, const int32_t* geometry) {
   const Geometry g(geometry);
   const float share = 1.0f / g.taps();
+  const bool tiled = windows_tile(g);
   parallel(g.batch, [&](int image) {
     const size_t pixels = (size_t)g.height * g.width * g.channels;
-    __builtin_memset(dx + image * pixels, 0, pixels * sizeof(float));
+    if (!tiled) __builtin_memset(dx + image * pixels, 0, pixels * sizeof(float));
     const int outputs = g.out_height * g.out_width;
     each_window(g, image * outputs, (image + 1) * outputs, [&](int index, const Position& p) {
       const float* grad = dy + (size_t)index * g.channels;
-      window(g, p, [&](size_t at, int) { for (int c = 0; c < g.channels; c++) dx[at + c] += grad[c] * share; });
+      window(g, p, [&](size_t at, int) {
+        if (tiled) for (int c = 0; c < g.channels; c++) dx[at + c] = grad[c] * share;
+        else for (int c = 0; c < g.channels; c++) dx[at + c] += grad[c] * share;
+      });
     });
   });
 }

@@ -225,6 +225,8 @@ const awkward: Shapes = {
   pools: [
     ...[conv(2, 6, 6, 3, 2, 2, 0, 3), conv(1, 5, 7, 17, 3, 2, 1, 17), conv(2, 4, 4, 64, 4, 4, 0, 64)],
     ...[conv(1, 7, 7, 2, 3, 1, 1, 2), conv(3, 9, 5, 33, 5, 3, 2, 33), conv(1, 4, 6, 1, 1, 1, 0, 1)],
+    // the whole image is one window
+    conv(2, 5, 5, 19, 5, 1, 0, 19),
   ],
   odd: true,
 };
