@@ -407,7 +407,7 @@ static __attribute__((noinline)) void images_by_weight(float* y, const Images& i
             from[i] = w + (size_t)(r + i) * k_count + k;
             to[i] = strip + (size_t)(r + i) * DENSE_COLUMNS;
           }
-          dense_tile_of(tile_rows, to, DENSE_COLUMNS, from, 1, length, 1, panel, k > 0, nullptr);
+          dense_tile_of(tile_rows, to, DENSE_COLUMNS, from, 1, length, 1, panel, DENSE_COLUMNS, k > 0, nullptr);
         }
       }
       float* out[DENSE_COLUMNS];
@@ -419,7 +419,7 @@ static __attribute__((noinline)) void images_by_weight(float* y, const Images& i
 }
 
 static bool forward_by_positions(float* y, const float* x, const float* w, const float* bias, const Geometry& g, bool relu) {
-  if (g.is_matrix() || (g.out > FEW_OUTPUTS && g.channels >= 8)) return false;
+  if (g.is_matrix() || g.out > (PaddedImages::suit(g) ? LANES : FEW_OUTPUTS)) return false;
   const Images images = {x, g.batch, g.height, g.width, g.channels, g.out_height, g.out_width,
                          g.kernel_height, g.kernel_width, g.stride, 1, g.padding, g.padding, false};
   images_by_weight(y, images, w, g.out, bias, relu);
