@@ -1,9 +1,10 @@
 // Batch normalisation over the rows of x [rows, channels], and pooling over windows of images [batch, h, w, channels].
 
 // Rows from..to-1, four at once: a sum in memory waits for its last store, so it should not be added to for every row.
+// Where vectors are narrow even few channels are sums enough to hide that.
 template <class Body>
 static inline void by_fours(int from, int to, const Body& body) {
-  if (LANES > 4)
+  if (LANES > 8)
     for (; from + 4 <= to; from += 4) body(from, Integer<4>{});
   for (; from < to; from++) body(from, Integer<1>{});
 }
