@@ -18,10 +18,10 @@ static inline void store_columns(float* c, const Vector* v, int columns) {
   }
 }
 
-// c[m][0..columns) (+)= sum over runs, k of a[run * DENSE_ROWS + m][k * step] * panel[run * length + k][.]
+// c[m][0..columns) (+)= sum over runs, k of a[run * DENSE_ROWS + m][k * step] * panel[(run * length + k) * panel_step + .]
 template <int ROWS, int VECTORS>
 static void dense_tile(float* const* c, int columns, const float* const* a, int runs, int length, int step,
-                       const float* panel, bool accumulate, const Epilogue* epilogue) {
+                       const float* panel, int panel_step, bool accumulate, const Epilogue* epilogue) {
   Vector sum[ROWS][VECTORS];
 #pragma GCC unroll 8
   for (int m = 0; m < ROWS; m++)
@@ -32,7 +32,7 @@ static void dense_tile(float* const* c, int columns, const float* const* a, int 
 #pragma GCC unroll 8
     for (int m = 0; m < ROWS; m++) row[m] = a[run * DENSE_ROWS + m];
     ptrdiff_t at = 0;
-    for (int k = 0; k < length; k++, at += step, panel += DENSE_COLUMNS) {
+    for (int k = 0; k < length; k++, at += step, panel += panel_step) {
       Vector b[VECTORS];
 #pragma GCC unroll 8
       for (int j = 0; j < VECTORS; j++) b[j] = load(panel + j * LANES);
@@ -70,31 +70,31 @@ static void dense_tile(float* const* c, int columns, const float* const* a, int 
 
 template <int ROWS>
 static inline void dense_tile_of_width(float* const* c, int columns, const float* const* a, int runs, int length, int step,
-                                       const float* panel, bool accumulate, const Epilogue* epilogue) {
+                                       const float* panel, int panel_step, bool accumulate, const Epilogue* epilogue) {
   switch (min_of(DENSE_VECTORS, ceil_div(columns, LANES))) {
-    case 1: return dense_tile<ROWS, 1>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+    case 1: return dense_tile<ROWS, 1>(c, columns, a, runs, length, step, panel, panel_step, accumulate, epilogue);
 #if DENSE_VECTORS >= 2
-    case 2: return dense_tile<ROWS, 2>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+    case 2: return dense_tile<ROWS, 2>(c, columns, a, runs, length, step, panel, panel_step, accumulate, epilogue);
 #endif
 #if DENSE_VECTORS >= 3
-    case 3: return dense_tile<ROWS, 3>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+    case 3: return dense_tile<ROWS, 3>(c, columns, a, runs, length, step, panel, panel_step, accumulate, epilogue);
 #endif
 #if DENSE_VECTORS >= 4
-    case 4: return dense_tile<ROWS, 4>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+    case 4: return dense_tile<ROWS, 4>(c, columns, a, runs, length, step, panel, panel_step, accumulate, epilogue);
 #endif
   }
 }
 
 static void dense_tile_of(int rows, float* const* c, int columns, const float* const* a, int runs, int length, int step,
-                          const float* panel, bool accumulate, const Epilogue* epilogue) {
+                          const float* panel, int panel_step, bool accumulate, const Epilogue* epilogue) {
   switch (rows) {
-    case 1: return dense_tile_of_width<1>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
-    case 2: return dense_tile_of_width<2>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
-    case 3: return dense_tile_of_width<3>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
-    case 4: return dense_tile_of_width<4>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+    case 1: return dense_tile_of_width<1>(c, columns, a, runs, length, step, panel, panel_step, accumulate, epilogue);
+    case 2: return dense_tile_of_width<2>(c, columns, a, runs, length, step, panel, panel_step, accumulate, epilogue);
+    case 3: return dense_tile_of_width<3>(c, columns, a, runs, length, step, panel, panel_step, accumulate, epilogue);
+    case 4: return dense_tile_of_width<4>(c, columns, a, runs, length, step, panel, panel_step, accumulate, epilogue);
 #if DENSE_ROWS >= 6
-    case 5: return dense_tile_of_width<5>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
-    case 6: return dense_tile_of_width<6>(c, columns, a, runs, length, step, panel, accumulate, epilogue);
+    case 5: return dense_tile_of_width<5>(c, columns, a, runs, length, step, panel, panel_step, accumulate, epilogue);
+    case 6: return dense_tile_of_width<6>(c, columns, a, runs, length, step, panel, panel_step, accumulate, epilogue);
 #endif
   }
 }
@@ -116,11 +116,15 @@ static inline Block block_at(const Blocks& blocks, int index) {
   return {first, min_of(blocks.runs_per_block(), blocks.runs - first), 0, blocks.run, first * blocks.run};
 }
 
-// C = rows x panels. run_of(row, run): pointer to a run of a row; output_of(row): its place in C.
+// The rows of C: positions in images of rows x columns of them.
+struct Grid { int count, rows, columns; };
+
+// C = rows x panels. run_of(position, run): pointer to a run of a row; output_of(row, position): its place in C.
 // pack_panel(panel, column, columns): writes the panel [K][DENSE_COLUMNS], zero beyond `columns`.
 template <class RunOf, class OutputOf, class PackPanel>
-static void rows_by_panels(int rows, int columns, Blocks blocks, const float* bias, bool relu, const RunOf& run_of,
+static void rows_by_panels(const Grid& grid, int columns, Blocks blocks, const float* bias, bool relu, const RunOf& run_of,
                            const OutputOf& output_of, const PackPanel& pack_panel) {
+  const int rows = grid.count;
   if (rows == 0 || columns == 0) return;
   const int k_count = blocks.run * blocks.runs, panels = ceil_div(columns, DENSE_COLUMNS);
   float* packed = scratch<float>(SCRATCH_PANELS, (size_t)panels * k_count * DENSE_COLUMNS);
@@ -136,16 +140,23 @@ static void rows_by_panels(int rows, int columns, Blocks blocks, const float* bi
     const int panel_begin = (int64_t)panels * (task % groups) / groups, panel_end = (int64_t)panels * (task % groups + 1) / groups;
     // the pointers of one block of K: [tile of rows][run][DENSE_ROWS]
     const float** pointers = scratch<const float*>(SCRATCH_POINTERS, (size_t)ROW_CHUNK * max_of(blocks.runs_per_block(), 1));
-    // once, not in every panel: the divisions in output_of cost a sixth of an input gradient
+    // once, not in every panel and run: the divisions cost up to a sixth of a product
+    Position positions[ROW_CHUNK];
     float* outputs[ROW_CHUNK];
-    for (int r = 0; r < count; r++) outputs[r] = output_of(first + r);
+    positions[0] = position_of(first, grid.rows, grid.columns);
+    for (int r = 0; r < count; r++) {
+      if (r > 0) advance(positions[r] = positions[r - 1], grid.rows, grid.columns);
+      outputs[r] = output_of(first + r, positions[r]);
+    }
     for (int b = 0; b <= last; b++) {
       const Block block = block_at(blocks, b);
-      for (int r = 0; r < count; r++)
-        for (int run = 0; run < block.runs; run++) {
-          const float* p = run_of(first + r, block.first_run + run);
-          pointers[(r / DENSE_ROWS * block.runs + run) * DENSE_ROWS + r % DENSE_ROWS] = p == zeros ? p : p + block.offset;
+      for (int r = 0; r < count; r++) {
+        const float** pointer = pointers + (size_t)(r / DENSE_ROWS) * block.runs * DENSE_ROWS + r % DENSE_ROWS;
+        for (int run = 0; run < block.runs; run++, pointer += DENSE_ROWS) {
+          const float* p = run_of(positions[r], block.first_run + run);
+          *pointer = p == zeros ? p : p + block.offset;
         }
+      }
       for (int panel = panel_begin; panel < panel_end; panel++) {
         const int column = panel * DENSE_COLUMNS;
         const Epilogue epilogue = {bias ? bias + column : nullptr, relu};
@@ -155,7 +166,7 @@ static void rows_by_panels(int rows, int columns, Blocks blocks, const float* bi
           float* c[DENSE_ROWS];
           for (int m = 0; m < tile_rows; m++) c[m] = outputs[r + m] + column;
           dense_tile_of(tile_rows, c, min_of(DENSE_COLUMNS, columns - column), pointers + (size_t)r * block.runs, block.runs,
-                        block.length, 1, packed_block, b > 0, b == last && (bias || relu) ? &epilogue : nullptr);
+                        block.length, 1, packed_block, DENSE_COLUMNS, b > 0, b == last && (bias || relu) ? &epilogue : nullptr);
         }
       }
     }
@@ -191,13 +202,20 @@ static void forward(float* y, const float* x, const float* w, const float* bias,
   if (forward_by_positions(y, x, w, bias, g, relu)) return;
   const int k_count = g.inputs();
   if (g.is_matrix() && is_small(g.positions(), k_count, g.out)) return forward_small(y, x, w, bias, g.positions(), k_count, g.out, relu);
-  const auto output = [&](int row) { return y + (size_t)row * g.out; };
+  const auto output = [&](int row, const Position&) { return y + (size_t)row * g.out; };
   const auto pack = [&](float* panel, int column, int columns) { pack_transposed(panel, w, k_count, column, columns); };
+  const Grid grid = {g.positions(), g.out_height, g.out_width};
   if (g.is_matrix()) {
-    rows_by_panels(g.positions(), g.out, {k_count, 1}, bias, relu, [&](int row, int) { return x + (size_t)row * k_count; }, output, pack);
+    rows_by_panels({g.positions(), 1, 1}, g.out, {k_count, 1}, bias, relu, [&](const Position& p, int) { return x + (size_t)p.image * k_count; }, output, pack);
+  } else if (PaddedImages::suit(g)) {
+    // Runs of a few floats cost more than they carry: a run is a line of the kernel instead.
+    const PaddedImages padded(g, x);
+    rows_by_panels(grid, g.out, {g.kernel_width * g.channels, g.kernel_height}, bias, relu, [&](const Position& p, int kh) {
+      return padded.at(g, p) + (size_t)kh * padded.line;
+    }, output, pack);
   } else {
-    rows_by_panels(g.positions(), g.out, {g.channels, g.taps()}, bias, relu, [&](int row, int tap) {
-      return run_at(g, x, position_of(row, g.out_height, g.out_width), tap / g.kernel_width, tap % g.kernel_width);
+    rows_by_panels(grid, g.out, {g.channels, g.taps()}, bias, relu, [&](const Position& p, int tap) {
+      return run_at(g, x, p, tap / g.kernel_width, tap % g.kernel_width);
     }, output, pack);
   }
 }
@@ -220,16 +238,14 @@ static void input_grad(float* dx, const float* dy, const float* w, const int32_t
       }
       const int rows = ceil_div(g.height - phase_row, g.stride), columns = ceil_div(g.width - phase_column, g.stride);
       if (rows <= 0 || columns <= 0) continue;
-      const auto output = [&](int index) {
-        const Position p = position_of(index, rows, columns);
+      const auto output = [&](int, const Position& p) {
         return dx + (((size_t)p.image * g.height + p.row * g.stride + phase_row) * g.width + p.column * g.stride + phase_column) * g.channels;
       };
       if (hits == 0) {
-        for (int index = 0; index < g.batch * rows * columns; index++) __builtin_memset(output(index), 0, sizeof(float) * g.channels);
+        for (int index = 0; index < g.batch * rows * columns; index++) __builtin_memset(output(index, position_of(index, rows, columns)), 0, sizeof(float) * g.channels);
         continue;
       }
-      rows_by_panels(g.batch * rows * columns, g.channels, {g.out, hits}, nullptr, false, [&](int index, int hit) -> const float* {
-        const Position p = position_of(index, rows, columns);
+      rows_by_panels({g.batch * rows * columns, rows, columns}, g.channels, {g.out, hits}, nullptr, false, [&](const Position& p, int hit) -> const float* {
         const int h = (p.row * g.stride + phase_row + g.padding - kernel_row[hit]) / g.stride;
         const int v = (p.column * g.stride + phase_column + g.padding - kernel_column[hit]) / g.stride;
         const bool before = p.row * g.stride + phase_row + g.padding < kernel_row[hit] || p.column * g.stride + phase_column + g.padding < kernel_column[hit];
@@ -263,12 +279,52 @@ static void sum_splits(float* out, const float* partial, int splits, int count) 
   });
 }
 
+// With few channels the rows are the entries of im2col, read where they lie, and the panel is dy as it stands: nothing is
+// packed. Blocks of lines, so that a block of dy stays in L1.
+static void weight_grad_of_images(float* dw, const float* dy, const float* x, const Geometry& g) {
+  const PaddedImages padded(g, x);
+  const int rows = g.inputs(), columns = g.out, lines = g.batch * g.out_height;
+  const int splits = min_of(lines, weight_grad_splits(g.positions(), columns, rows));
+  const int block = max_of(1, DENSE_BLOCK / 2 / g.out_width);
+  float* partial = scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns);
+  parallel(splits, [&](int split) {
+    const int begin = (int64_t)lines * split / splits, end = (int64_t)lines * (split + 1) / splits;
+    const float** a = scratch<const float*>(SCRATCH_POINTERS, (size_t)block * DENSE_ROWS);
+    for (int line = begin; line < end; line += block) {
+      const int runs = min_of(block, end - line);
+      for (int r = 0; r < rows; r += DENSE_ROWS) {
+        const int tile_rows = min_of(DENSE_ROWS, rows - r);
+        for (int m = 0; m < tile_rows; m++) {
+          const int tap = (r + m) / g.channels;
+          const size_t entry = (size_t)(tap / g.kernel_width) * padded.line + tap % g.kernel_width * g.channels + (r + m) % g.channels;
+          for (int run = 0; run < runs; run++)
+            a[run * DENSE_ROWS + m] = padded.at(g, {(line + run) / g.out_height, (line + run) % g.out_height, 0}) + entry;
+        }
+        for (int column = 0; column < columns; column += DENSE_COLUMNS) {
+          float* c[DENSE_ROWS];
+          for (int m = 0; m < tile_rows; m++) c[m] = partial + ((size_t)split * rows + r + m) * columns + column;
+          dense_tile_of(tile_rows, c, min_of(DENSE_COLUMNS, columns - column), a, runs, g.out_width, g.stride * g.channels,
+                        dy + (size_t)line * g.out_width * columns + column, columns, line > begin, nullptr);
+        }
+      }
+    }
+    runtime->count_multiplies((int64_t)(end - begin) * g.out_width * rows * columns);
+  });
+  for (int r = 0; r < rows; r++)
+    for (int o = 0; o < columns; o++) {
+      float sum = partial[(size_t)r * columns + o];
+      for (int s = 1; s < splits; s++) sum += partial[((size_t)s * rows + r) * columns + o];
+      dw[(size_t)o * rows + r] = sum;
+    }
+}
+
 // scale times the sum over the positions phase, phase + step, ...; below, t counts these.
 static void weight_grad_of(float* dw, const float* dy, const float* x, const Geometry& g, int phase, int step, float scale) {
   const int rows = g.out, columns = g.inputs(), positions = ceil_div(g.positions() - phase, step), panels = ceil_div(columns, DENSE_COLUMNS);
   const size_t stride = (size_t)rows * step;
   const int splits = weight_grad_splits(positions, rows, columns);
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
+  const PaddedImages padded(g, x);
   // Enough tasks for the threads, and rows * DENSE_BLOCK floats of packed G within L2.
   const int wanted = splits > 1 ? 1 : runtime->threads() * 2;
   const int row_chunks = max_of(ceil_div(rows, 1024), runtime->threads() == 1 ? 1 : min_of(ceil_div(rows, 128), ceil_div(wanted, max_of(1, min_of(panels, 4)))));
@@ -282,7 +338,7 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
     const int panel_begin = panels * group / groups, panel_end = panels * (group + 1) / groups;
     float* out = partial + (splits > 1 ? (size_t)split * rows * columns : 0);
     float* packed = scratch<float>(SCRATCH_ROWS, (size_t)(chunk + DENSE_ROWS) * DENSE_BLOCK);
-    float* panel = scratch<float>(SCRATCH_STRIP, (size_t)DENSE_BLOCK * DENSE_COLUMNS);
+    float* panel = scratch<float>(SCRATCH_STRIP, (size_t)DENSE_BLOCK * DENSE_COLUMNS + LANES);
     if (begin == end)
       for (int r = 0; r < count; r++) __builtin_memset(out + (size_t)(first + r) * columns, 0, sizeof(float) * columns);
     for (int t = begin; t < end; t += DENSE_BLOCK) {
@@ -303,7 +359,7 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
       }
       for (int p = panel_begin; p < panel_end; p++) {
         const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);
-        fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel, DENSE_COLUMNS, g, x, phase + t * step, step, length, column, width, g.out_height);
+        fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel, DENSE_COLUMNS, g, x, padded, phase + t * step, step, length, column, width, g.out_height);
         for (int r = 0; r < count; r += DENSE_ROWS) {
           const int tile_rows = min_of(DENSE_ROWS, count - r);
           const float* a[DENSE_ROWS];
@@ -312,7 +368,7 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
             a[m] = packed + (size_t)r * length + m;
             c[m] = out + (size_t)(first + r + m) * columns + column;
           }
-          dense_tile_of(tile_rows, c, width, a, 1, length, DENSE_ROWS, panel, t > begin, nullptr);
+          dense_tile_of(tile_rows, c, width, a, 1, length, DENSE_ROWS, panel, DENSE_COLUMNS, t > begin, nullptr);
         }
       }
     }
@@ -322,7 +378,9 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
 }
 
 static void weight_grad(float* dw, const float* dy, const float* x, const int32_t* geometry) {
-  weight_grad_of(dw, dy, x, Geometry(geometry), 0, 1, 1);
+  const Geometry g(geometry);
+  if (PaddedImages::suit(g) && g.out % LANES == 0 && g.positions() > 0) weight_grad_of_images(dw, dy, x, g);
+  else weight_grad_of(dw, dy, x, g, 0, 1, 1);
 }
 
 static void weight_grad_alternate(float* dw, const float* dy, const float* x, const int32_t* geometry, int phase, float scale) {

@@ -180,7 +180,6 @@ static void all_strips(const Packed& pack, int rows, int k_count, int columns, i
 // Sums of a group of strips, in floats: 384 KiB.
 constexpr int WEIGHT_GRAD_SUMS = 96 * 1024;
 
-template <int VALUE> struct Integer { static constexpr int value = VALUE; };
 template <int V_, int VECTORS_, int AT_ONCE_> struct TileSize { static constexpr int V = V_, VECTORS = VECTORS_, AT_ONCE = AT_ONCE_; };
 
 // Calls body with V and the vectors of a strip as constants.
@@ -432,7 +431,7 @@ static __attribute__((noinline)) void images_by_weight(float* y, const Images& i
             from[i] = w + (size_t)(r + i) * k_count + k;
             to[i] = strip + (size_t)(r + i) * DENSE_COLUMNS;
           }
-          dense_tile_of(tile_rows, to, DENSE_COLUMNS, from, 1, length, 1, panel, k > 0, nullptr);
+          dense_tile_of(tile_rows, to, DENSE_COLUMNS, from, 1, length, 1, panel, DENSE_COLUMNS, k > 0, nullptr);
         }
       }
       float* out[DENSE_COLUMNS];
@@ -444,7 +443,7 @@ static __attribute__((noinline)) void images_by_weight(float* y, const Images& i
 }
 
 static bool forward_by_positions(float* y, const float* x, const float* w, const float* bias, const Geometry& g, bool relu) {
-  if (g.is_matrix() || (g.out > FEW_OUTPUTS && g.channels >= 8)) return false;
+  if (g.is_matrix() || g.out > (PaddedImages::suit(g) ? LANES : FEW_OUTPUTS)) return false;
   const Images images = {x, g.batch, g.height, g.width, g.channels, g.out_height, g.out_width,
                          g.kernel_height, g.kernel_width, g.stride, g.padding, g.padding, false};
   images_by_weight(y, images, w, g.out, bias, relu);
@@ -544,8 +543,9 @@ template <int COLUMNS>
 struct CopiedRows {
   const Geometry& g;
   const float* x;
+  PaddedImages padded;
   int count, together = 1, lines_more = 0, size;
-  CopiedRows(const Geometry& g, const float* x, int block, int least) : g(g), x(x), count(ceil_div(g.inputs(), COLUMNS)), size(128 * COLUMNS) {
+  CopiedRows(const Geometry& g, const float* x, int block, int least) : g(g), x(x), padded(g, x), count(ceil_div(g.inputs(), COLUMNS)), size(128 * COLUMNS + LANES) {  // a copy of the last row may run over by a vector
     if (g.stride > 1 || g.channels % COLUMNS || block % g.out_width || g.out_height * g.out_width % block || (g.kernel_height - 1) * g.out_width > 64) return;
     if (count / g.kernel_height < least) return;
     together = g.kernel_height;
@@ -558,7 +558,7 @@ struct CopiedRows {
   }
   Panel<COLUMNS> rows(float* memory, int t, int length, int strip, bool) const {
     if (strip % together == 0)
-      fill_from_rows<FIXED_COLUMNS<COLUMNS>>(memory, COLUMNS, g, x, t, 1, length + lines_more * g.out_width, column(strip), min_of(COLUMNS, g.inputs() - column(strip)), g.out_height + lines_more);
+      fill_from_rows<FIXED_COLUMNS<COLUMNS>>(memory, COLUMNS, g, x, padded, t, 1, length + lines_more * g.out_width, column(strip), min_of(COLUMNS, g.inputs() - column(strip)), g.out_height + lines_more);
     return {memory + (size_t)(strip % together) * g.out_width * COLUMNS};
   }
   int store(float* out, const float* sum, int strip) const {
@@ -679,7 +679,7 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
 #if VECTOR_BYTES > 16
   // Copied panels are better where they are full and taps share them. v = 1 is limited by loads: it gains only where a copy
   // serves few outputs.
-  const bool lines = g.taps() > 1 && g.channels % 64 != 0 && (v > 1 || g.out <= 32) && PaddedLines<1>(g, x).size <= 64 * 1024;
+  const bool lines = g.taps() > 1 && g.channels >= 8 && g.channels % 64 != 0 && (v > 1 || g.out <= 32) && PaddedLines<1>(g, x).size <= 64 * 1024;
   // bands of strips would each copy the lines: more parts of T instead, while their sums are small
   if (lines && g.out * g.inputs() <= 64 * 1024) splits = max_of(splits, min_of(g.positions() / 2048, 12));
 #endif
@@ -702,6 +702,6 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
     else padded(TileSize<4, 3, 1>{});
   } else
 #endif
-    with_vector(v, copied);
+    with_vector_and_columns(v, g.inputs(), copied);
   if (splits > 1) sum_splits(dw, partial, splits, g.out * g.inputs());
 }

@@ -37,6 +37,36 @@ static inline const float* run_at(const Geometry& g, const float* x, Position p,
   return x + (((size_t)p.image * g.height + h) * g.width + w) * g.channels;
 }
 
+// Images of few channels with their padding around them, so that a line of the kernel is one run of floats, wherever it
+// lies. One such run may be read up to a vector beyond its end.
+struct PaddedImages {
+  const float* pixels = nullptr;  // where they do not suit: nothing is copied
+  int height, line;  // floats in a line
+  static bool suit(const Geometry& g) { return g.channels < 8 && !g.is_matrix(); }
+  PaddedImages(const Geometry& g, const float* x)
+      : height(g.height + 2 * g.padding), line((g.width + 2 * g.padding) * g.channels) {
+    if (!suit(g)) return;
+    const size_t size = (size_t)height * line;
+    float* copy = scratch<float>(SCRATCH_IMAGES, g.batch * size + LANES);
+    pixels = copy;
+    __builtin_memset(copy + g.batch * size, 0, sizeof(float) * LANES);
+    parallel(g.batch, [&](int image) {
+      float* out = copy + image * size;
+      for (int h = -g.padding; h < g.height + g.padding; h++, out += line) {
+        const bool inside = (unsigned)h < (unsigned)g.height;
+        const int left = inside ? g.padding * g.channels : line, width = inside ? g.width * g.channels : 0;
+        __builtin_memset(out, 0, sizeof(float) * left);
+        __builtin_memcpy(out + left, x + ((size_t)image * g.height + (inside ? h : 0)) * g.width * g.channels, sizeof(float) * width);
+        __builtin_memset(out + left + width, 0, sizeof(float) * (line - left - width));
+      }
+    });
+  }
+  // where the kernel's first line begins for output position p
+  const float* at(const Geometry& g, const Position& p) const {
+    return pixels + ((size_t)p.image * height + p.row * g.stride) * line + (size_t)p.column * g.stride * g.channels;
+  }
+};
+
 // dst[k]: the im2col row of position p, entries from..to-1 of its K, copied. Runs of one kernel row are neighbours in
 // the image, so they are copied together: with 3 channels a run alone would be 12 bytes.
 static void copy_row(float* dst, const Geometry& g, const float* x, const Position& p, int from, int to) {
@@ -56,6 +86,8 @@ static void copy_row(float* dst, const Geometry& g, const float* x, const Positi
     for (; k < end; k++) *dst++ = 0;
   }
 }
+
+constexpr int MAX_COLUMNS = 64;  // of any panel
 
 // The columns of a panel as a constant, or 0 where they are read at run time: a copy of the loops for each is worth its
 // size only where vectors are wide.
@@ -77,11 +109,39 @@ static inline void copy_rows(float* dst, int columns, const float* source, size_
   }
 }
 
-// panel[k][j] = im2col(x)[t + k * step][first + j] for j < width; an image has `lines` lines of positions
+// Moves p on by `count` positions of its line, and on to the next where that ends; an image has `lines` of them.
+static inline void advance_in_line(Position& p, int count, int lines, int columns) {
+  for (p.column += count; p.column >= columns; p.column -= columns)
+    if (++p.row == lines) p.row = 0, p.image++;
+}
+
+// The same as fill_from_rows below, in whole vectors: what one writes beyond its line of the kernel, the next overwrites.
+static void fill_from_padded(float* panel, int columns, const Geometry& g, const PaddedImages& padded, int t, int step, int length, int first, int width, int lines) {
+  const int run = g.kernel_width * g.channels;
+  int to[MAX_COLUMNS], from[MAX_COLUMNS], pieces = 0;
+  for (int k = first; k < first + width; pieces++) {
+    to[pieces] = k - first;
+    from[pieces] = k / run * padded.line + k % run;
+    k += min_of(LANES, run - k % run);
+  }
+  const ptrdiff_t pixels = (ptrdiff_t)g.stride * step * g.channels;
+  Position p = position_of(t, g.out_height, g.out_width);
+  for (int k = 0, count; k < length; k += count) {
+    count = min_of(length - k, ceil_div(g.out_width - p.column, step));
+    const float* source = padded.at(g, p);
+    for (int i = 0; i < count; i++, panel += columns, source += pixels)
+      for (int j = 0; j < pieces; j++) store(panel + to[j], load(source + from[j]));
+    advance_in_line(p, count * step, lines, g.out_width);
+  }
+}
+
+// panel[k][j] = im2col(x)[t + k * step][first + j] for j < width; an image has `lines` lines of positions. padded: of x.
+// A vector more than length rows may be written.
 template <int FIXED>
-static __attribute__((noinline)) void fill_from_rows(float* panel, int panel_columns, const Geometry& g, const float* x, int t, int step, int length, int first, int width, int lines) {
+static __attribute__((noinline)) void fill_from_rows(float* panel, int panel_columns, const Geometry& g, const float* x, const PaddedImages& padded, int t, int step, int length, int first, int width, int lines) {
   const int columns = FIXED ? FIXED : panel_columns;
   if (g.is_matrix()) return copy_rows<FIXED>(panel, columns, x + (size_t)t * g.channels + first, (size_t)step * g.channels, length, width);
+  if (padded.pixels) return fill_from_padded(panel, columns, g, padded, t, step, length, first, width, lines);
   const Position start = position_of(t, g.out_height, g.out_width);
   if (g.channels % LANES) {
     Position p = start;
@@ -113,8 +173,7 @@ static __attribute__((noinline)) void fill_from_rows(float* panel, int panel_col
                        (size_t)pixels * g.channels, end - before, floats);
       dst += (ptrdiff_t)(end - before) * columns;
       clear(run - end);
-      for (p.column += run * step; p.column >= g.out_width; p.column -= g.out_width)
-        if (++p.row == lines) p.row = 0, p.image++;
+      advance_in_line(p, run * step, lines, g.out_width);
     }
   }
 }

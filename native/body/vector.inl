@@ -25,6 +25,7 @@ static inline Vector multiply_add(Vector sum, Vector x, Vector b) {
   return sum + x * b;
 #endif
 }
+template <int VALUE> struct Integer { static constexpr int value = VALUE; };
 static inline int min_of(int a, int b) { return a < b ? a : b; }
 static inline int max_of(int a, int b) { return a > b ? a : b; }
 static inline int ceil_div(int a, int b) { return (a + b - 1) / b; }
@@ -42,7 +43,7 @@ static void parallel_chunks(int count, int chunk, const Body& body) {
 }
 
 // Slots of Runtime::scratch; a kernel and what it calls never share one.
-enum { SCRATCH_PANELS, SCRATCH_ROWS, SCRATCH_STRIP, SCRATCH_PARTIAL, SCRATCH_POINTERS };
+enum { SCRATCH_PANELS, SCRATCH_ROWS, SCRATCH_STRIP, SCRATCH_PARTIAL, SCRATCH_POINTERS, SCRATCH_IMAGES };
 
 template <class T>
 static T* scratch(int slot, size_t count) {

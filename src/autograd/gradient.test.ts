@@ -64,6 +64,18 @@ const cases: Record<OpName, () => Case[]> = {
       run: (x, g, b) => ops.batchNorm(x, g, b, running(3), { relu: true }),
     },
   ],
+  batchNormPool: () => [
+    {
+      about: "2x2",
+      inputs: [spaced(2, 4, 4, 2), parameter(2), parameter(2)],
+      run: (x, g, b) => ops.batchNormPool(x, g, b, running(2), 2),
+    },
+    {
+      about: "3x3, stride 2, padding 1",
+      inputs: [spaced(1, 5, 5, 2), parameter(2), parameter(2)],
+      run: (x, g, b) => ops.batchNormPool(x, g, b, running(2), 3, { stride: 2, padding: 1 }),
+    },
+  ],
   conv2d: () => [
     {
       about: "3x3",

@@ -227,6 +227,8 @@ const awkward: Shapes = {
   pools: [
     ...[conv(2, 6, 6, 3, 2, 2, 0, 3), conv(1, 5, 7, 17, 3, 2, 1, 17), conv(2, 4, 4, 64, 4, 4, 0, 64)],
     ...[conv(1, 7, 7, 2, 3, 1, 1, 2), conv(3, 9, 5, 33, 5, 3, 2, 33), conv(1, 4, 6, 1, 1, 1, 0, 1)],
+    // the whole image is one window
+    conv(2, 5, 5, 19, 5, 1, 0, 19),
   ],
   odd: true,
 };
@@ -405,9 +407,15 @@ function tableTrials(
 }
 
 /** The same for windows of images. */
-function poolTrials(shapes: Shapes, build: (g: Geometry, draw: Draw) => readonly Argument[]): Trial[] {
+function poolTrials(
+  shapes: Shapes,
+  build: (g: Geometry, draw: Draw) => readonly Argument[],
+  tolerance?: number,
+): Trial[] {
   return shapes.pools.flatMap((g) =>
-    (shapes.odd ? [normal, tied, spoiled] : [normal]).map((draw) => trial(`${[...g]} ${draw.name}`, build(g, draw))),
+    (shapes.odd ? [normal, tied, spoiled] : [normal]).map((draw) =>
+      trial(`${[...g]} ${draw.name}`, build(g, draw), tolerance),
+    ),
   );
 }
 
@@ -656,6 +664,37 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         },
         5e-6,
       ),
+    ),
+  batchNormPool: (shapes) =>
+    poolTrials(
+      shapes,
+      (g, draw) => {
+        const { t, o, x } = sizes(g);
+        // drawn apart: what oracle and kernel round to different sides of each other would be another winner
+        const image = draw === tied ? normal(x) : draw(x);
+        return [
+          ...[written(empty(t * o)), written(empty(t * o)), written(new Uint8Array(t * o).fill(9), true)],
+          ...[written(empty(o)), written(empty(o)), written(normal(o)), written(positive(o)), read(image)],
+          ...[read(normal(o)), read(normal(o)), g, 1e-5, 0.1],
+        ];
+      },
+      5e-6,
+    ),
+  batchNormPoolBackward: (shapes) =>
+    poolTrials(
+      shapes,
+      (g, draw) => {
+        const { t, o, x } = sizes(g);
+        const [y, peak, winner, image] = [empty(t * o), empty(t * o), new Uint8Array(t * o), normal(x)];
+        const [mean, invStd, gamma, beta] = [empty(o), empty(o), normal(o), normal(o)];
+        const statistics = [mean, invStd, normal(o), positive(o)] as const;
+        jsKernels().batchNormPool(y, peak, winner, ...statistics, image, gamma, beta, g, 1e-5, 0.1);
+        return [
+          ...[written(empty(x)), written(empty(o)), written(empty(o)), read(draw(t * o)), read(peak), read(winner)],
+          ...[read(image), read(gamma), read(mean), read(invStd), g],
+        ];
+      },
+      5e-6,
     ),
   maxPool: (shapes) =>
     poolTrials(shapes, (g, draw) => {

@@ -663,6 +663,42 @@ export function jsKernels(): Kernels {
         }
       }
     },
+    batchNormPool: (
+      y,
+      peak,
+      winner,
+      mean,
+      invStd,
+      runningMean,
+      runningVariance,
+      x,
+      ...[gamma, beta, g, epsilon, momentum]
+    ) => {
+      const { batch, height, width, positions, channels } = shapeOf(g);
+      const { batchNorm, maxPool } = jsKernels();
+      const rows = batch * height * width;
+      const normal = x.slice(0, rows * channels);
+      const statistics = [mean, invStd, runningMean, runningVariance] as const;
+      batchNorm(normal, ...statistics, x, gamma, beta, rows, channels, epsilon, momentum, 0);
+      maxPool(y, winner, normal, g);
+      windows(g, (position, pixel, tap) => {
+        for (let c = 0; c < channels; c++) {
+          if (winner[position * channels + c] === tap) peak[position * channels + c] = x[pixel + c];
+        }
+      });
+      for (let i = 0; i < positions * channels; i++) {
+        if (!(y[i] > 0)) winner[i] = 255;
+        y[i] = rectified(y[i]);
+      }
+    },
+    batchNormPoolBackward: (dx, dgamma, dbeta, dy, _peak, winner, x, gamma, mean, invStd, g) => {
+      const { batch, height, width, channels } = shapeOf(g);
+      const { batchNormBackward, maxPoolBackward } = jsKernels();
+      const rows = batch * height * width;
+      const grad = x.slice(0, rows * channels);
+      maxPoolBackward(grad, dy, winner, g);
+      batchNormBackward(dx, dgamma, dbeta, grad, null, x, gamma, mean, invStd, rows, channels);
+    },
     maxPool: (y, winner, x, g) => {
       const { positions, channels } = shapeOf(g);
       const seen = new Uint8Array(positions);

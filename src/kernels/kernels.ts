@@ -249,6 +249,38 @@ export interface Kernels {
     rows: number,
     channels: number,
   ): void;
+  /**
+   * maxPool of relu of batchNorm, without what lies between in memory. winner: the tap of the largest, 255 where it is not
+   * above zero; peak: x at the largest, for backward. Windows of g (out = channels) have at most 255 taps.
+   */
+  batchNormPool(
+    y: F32,
+    peak: F32,
+    winner: Uint8Array,
+    mean: F32,
+    invStd: F32,
+    runningMean: F32,
+    runningVariance: F32,
+    x: F32,
+    gamma: F32,
+    beta: F32,
+    g: Geometry,
+    epsilon: number,
+    momentum: number,
+  ): void;
+  batchNormPoolBackward(
+    dx: F32,
+    dgamma: F32,
+    dbeta: F32,
+    dy: F32,
+    peak: F32,
+    winner: Uint8Array,
+    x: F32,
+    gamma: F32,
+    mean: F32,
+    invStd: F32,
+    g: Geometry,
+  ): void;
   /** Windows of g (out = channels); winner: tap of the largest, the first of equals; padding never wins. */
   maxPool(y: F32, winner: Uint8Array, x: F32, g: Geometry): void;
   maxPoolBackward(dx: F32, dy: F32, winner: Uint8Array, g: Geometry): void;
@@ -331,6 +363,8 @@ const order: Record<KernelName, true> = {
   batchNorm: true,
   batchNormInfer: true,
   batchNormBackward: true,
+  batchNormPool: true,
+  batchNormPoolBackward: true,
   maxPool: true,
   maxPoolBackward: true,
   averagePool: true,

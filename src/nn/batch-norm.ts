@@ -1,6 +1,13 @@
-import { batchNorm, batchNormInfer } from "../autograd/ops/batch-norm.ts";
+import {
+  BATCH_NORM_POOL_KERNEL,
+  batchNorm,
+  batchNormInfer,
+  batchNormPool,
+  type RunningStatistics,
+} from "../autograd/ops/batch-norm.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
 import { type Birth, Buffer, FusingModule } from "./module.ts";
+import type { MaxPool } from "./pooling.ts";
 
 /** Batch normalisation over all axes but the last, of `channels`; epsilon 1e-5, momentum 0.1, as in PyTorch. */
 export class BatchNorm extends FusingModule {
@@ -20,11 +27,18 @@ export class BatchNorm extends FusingModule {
   }
 
   override forward(x: Tensor, relu = false): Tensor {
-    const running = {
-      mean: this.runningMean.data as Float32Array,
-      variance: this.runningVariance.data as Float32Array,
-    };
     const form = this.training ? batchNorm : batchNormInfer;
-    return form(x, this.weight, this.bias, running, { relu });
+    return form(x, this.weight, this.bias, this.#running(), { relu });
+  }
+
+  /** pool of ReLU of this. */
+  forwardPooled(x: Tensor, pool: MaxPool): Tensor {
+    if (!this.training || pool.kernel > BATCH_NORM_POOL_KERNEL) return pool.forward(this.forward(x, true));
+    const { kernel, stride, padding } = pool;
+    return batchNormPool(x, this.weight, this.bias, this.#running(), kernel, { stride, padding });
+  }
+
+  #running(): RunningStatistics {
+    return { mean: this.runningMean.data as Float32Array, variance: this.runningVariance.data as Float32Array };
   }
 }

@@ -1,6 +1,8 @@
 import type { Tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activations.ts";
+import { BatchNorm } from "./batch-norm.ts";
 import { FusingModule, Module } from "./module.ts";
+import { MaxPool } from "./pooling.ts";
 
 /** Modules one after another: an array (named "0", "1", ...) or an object, whose keys name them. */
 export class Sequential extends Module {
@@ -19,9 +21,16 @@ export class Sequential extends Module {
     let y = x;
     for (let i = 0; i < this.layers.length; i++) {
       const layer = this.layers[i][1];
-      const fuses = layer instanceof FusingModule && this.layers[i + 1]?.[1] instanceof ReLU;
-      y = fuses ? layer.forward(y, true) : layer.forward(y);
-      if (fuses) i++;
+      const [next, second] = [this.layers[i + 1]?.[1], this.layers[i + 2]?.[1]];
+      if (!(layer instanceof FusingModule && next instanceof ReLU)) {
+        y = layer.forward(y);
+      } else if (layer instanceof BatchNorm && second instanceof MaxPool) {
+        y = layer.forwardPooled(y, second);
+        i += 2;
+      } else {
+        y = layer.forward(y, true);
+        i++;
+      }
     }
     return y;
   }

@@ -1,7 +1,8 @@
 import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
-import { requireShape } from "./shapes.ts";
+import { windowsOf } from "./max-pool.ts";
+import { requireShape, type Window } from "./shapes.ts";
 
 /** The running statistics of a batch norm, [channels] each; moved in place by the training form. */
 export interface RunningStatistics {
@@ -47,7 +48,39 @@ export function batchNorm(
   });
 }
 
-/** The same with the running statistics in place of the batch's; not differentiable. */
+/** Kernels of maxPool up to which batchNormPool takes its place. */
+export const BATCH_NORM_POOL_KERNEL = 15;
+
+/** maxPool of relu of batchNorm in one pass each way: what lies between would be the step's largest tensors. */
+export function batchNormPool(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  running: RunningStatistics,
+  kernel: number,
+  { epsilon = 1e-5, momentum = 0.1, ...window }: Omit<BatchNormOptions, "relu"> & Window = {},
+): Tensor {
+  const { device } = x;
+  const { kernels } = device;
+  const [, channels] = rowsAndChannels(x, gamma, beta);
+  const { geometry, shape, size } = windowsOf("batchNormPool", x, kernel, window, BATCH_NORM_POOL_KERNEL);
+  const [y, peak, winner] = [device.buffer(size), device.buffer(size), device.bytes(size)];
+  const [mean, invStd] = [device.buffer(channels), device.buffer(channels)];
+  const { data } = x;
+  const scale = gamma.data;
+  kernels.batchNormPool(
+    ...([y, peak, winner, mean, invStd, running.mean, running.variance, data, scale, beta.data] as const),
+    ...([geometry, epsilon, momentum] as const),
+  );
+  return record("batchNormPool", [x, gamma, beta], shape, y, (dy, grads) => {
+    const dx = grads.into(0) ?? device.buffer(x.size);
+    const dgamma = grads.into(1) ?? device.buffer(channels);
+    const dbeta = grads.into(2) ?? device.buffer(channels);
+    kernels.batchNormPoolBackward(dx, dgamma, dbeta, dy, peak, winner, data, scale, mean, invStd, geometry);
+  });
+}
+
+/** The same as batchNorm with the running statistics in place of the batch's; not differentiable. */
 export function batchNormInfer(
   x: Tensor,
   gamma: Tensor,

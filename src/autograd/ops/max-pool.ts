@@ -5,19 +5,8 @@ import { slide, type Window } from "./shapes.ts";
 
 /** The largest of each kernel x kernel window of x [B, H, W, C]; the stride is the kernel unless given. */
 export function maxPool(x: Tensor, kernel: number, window: Window = {}): Tensor {
-  const padding = window.padding ?? 0;
-  // the winner of a window is one byte, and a window that lies wholly in the padding has none
-  if (kernel > 16 || 2 * padding > kernel) {
-    throw expected(
-      "maxPool",
-      "a kernel of at most 16 and padding of at most half of it",
-      `${kernel} and ${padding}`,
-      "Pool twice",
-    );
-  }
   const { kernels } = x.device;
-  const { geometry, shape } = slide("maxPool", x, [kernel, kernel], { stride: kernel, ...window }, x.shape[3]);
-  const size = shape[0] * shape[1] * shape[2] * shape[3];
+  const { geometry, shape, size } = windowsOf("maxPool", x, kernel, window, 16);
   const y = x.device.buffer(size);
   const winner = x.device.bytes(size);
   kernels.maxPool(y, winner, x.data, geometry);
@@ -25,4 +14,26 @@ export function maxPool(x: Tensor, kernel: number, window: Window = {}): Tensor 
     const dx = grads.into(0);
     if (dx !== null) kernels.maxPoolBackward(dx, dy, winner, geometry);
   });
+}
+
+/** The windows of a max pooling over x; largest: kernel. */
+export function windowsOf(
+  where: string,
+  x: Tensor,
+  kernel: number,
+  window: Window,
+  largest: number,
+): ReturnType<typeof slide> & { size: number } {
+  const padding = window.padding ?? 0;
+  // the winner of a window is one byte, and a window that lies wholly in the padding has none
+  if (kernel > largest || 2 * padding > kernel) {
+    throw expected(
+      where,
+      `a kernel of at most ${largest} and padding of at most half of it`,
+      `${kernel} and ${padding}`,
+      "Pool twice",
+    );
+  }
+  const slid = slide(where, x, [kernel, kernel], { stride: kernel, ...window }, x.shape[3]);
+  return { ...slid, size: slid.shape.reduce((product, length) => product * length) };
 }

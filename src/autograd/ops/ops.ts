@@ -1,7 +1,7 @@
 /** Every differentiable operation. The gradient check goes through this table; an operation missing here is not public. */
 import { add } from "./add.ts";
 import { averagePool, globalAveragePool } from "./average-pool.ts";
-import { batchNorm } from "./batch-norm.ts";
+import { batchNorm, batchNormPool } from "./batch-norm.ts";
 import { conv2d } from "./conv2d.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import { dropout } from "./dropout.ts";
@@ -16,6 +16,7 @@ export const ops: {
   readonly add: typeof add;
   readonly averagePool: typeof averagePool;
   readonly batchNorm: typeof batchNorm;
+  readonly batchNormPool: typeof batchNormPool;
   readonly conv2d: typeof conv2d;
   readonly crossEntropy: typeof crossEntropy;
   readonly dropout: typeof dropout;
@@ -27,7 +28,7 @@ export const ops: {
   readonly reshape: typeof reshape;
   readonly resizeChannels: typeof resizeChannels;
 } = {
-  ...{ add, averagePool, batchNorm, conv2d, crossEntropy, dropout, gelu },
+  ...{ add, averagePool, batchNorm, batchNormPool, conv2d, crossEntropy, dropout, gelu },
   ...{ globalAveragePool, linear, maxPool, relu, reshape, resizeChannels },
 };
 
