@@ -11,6 +11,9 @@
 #include <mutex>
 #include <thread>
 #include <vector>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -18,6 +21,7 @@
 namespace {
 
 constexpr int SLOTS = 8;
+constexpr size_t HUGE_PAGE = 2 << 20;
 constexpr int SPINS = 4000;  // about 40 us: longer than the gap between two kernels of a step, shorter than a time slice
 
 struct Job { void (*task)(void*, int); void* context; };
@@ -115,9 +119,14 @@ void* scratch_memory(int slot, size_t bytes) {
 #endif
   if (scratch.size[slot] < bytes) {
     free(scratch.memory[slot]);
-    scratch.size[slot] = (bytes + bytes / 4 + 4095) / 4096 * 4096;
-    scratch.memory[slot] = aligned_alloc(4096, scratch.size[slot]);
+    // Large ones in large pages, where the system has them: packed panels of 16 MB are more pages than its cores remember.
+    const size_t page = bytes < HUGE_PAGE / 2 ? 4096 : HUGE_PAGE;
+    scratch.size[slot] = (bytes + bytes / 4 + page - 1) / page * page;
+    scratch.memory[slot] = aligned_alloc(page, scratch.size[slot]);
     if (!scratch.memory[slot]) abort();
+#ifdef __linux__
+    if (page == HUGE_PAGE) madvise(scratch.memory[slot], scratch.size[slot], MADV_HUGEPAGE);
+#endif
   }
   return scratch.memory[slot];
 }
