@@ -39,6 +39,8 @@ std::atomic<bool> stopping{false};
 std::mutex& parking = *new std::mutex;
 std::condition_variable& wake = *new std::condition_variable;
 std::atomic<int> parked{0};
+std::atomic<bool> joining{false};
+std::condition_variable& joined = *new std::condition_variable;
 thread_local bool inside_task = false;
 
 inline void pause_briefly() {
@@ -59,7 +61,10 @@ bool claim_and_run() {
     inside_task = true;
     current.task(current.context, next);
     inside_task = false;
-    unfinished.fetch_sub(1, std::memory_order_acq_rel);
+    if (unfinished.fetch_sub(1) == 1 && joining.load()) {
+      { std::lock_guard<std::mutex> lock(parking); }
+      joined.notify_one();
+    }
     return true;
   }
 }
@@ -101,7 +106,15 @@ void run_parallel(int count, void (*task)(void*, int), void* context) {
     wake.notify_all();
   }
   while (claim_and_run()) {}
-  while (unfinished.load(std::memory_order_acquire) > 0) pause_briefly();
+  for (int spins = 0; spins < SPINS; spins++) {
+    if (unfinished.load(std::memory_order_acquire) == 0) return;
+    pause_briefly();
+  }
+  // a worker was taken off its core, and may be waiting for this one
+  std::unique_lock<std::mutex> lock(parking);
+  joining = true;
+  joined.wait(lock, [] { return unfinished.load() == 0; });
+  joining = false;
 }
 
 struct Scratch {
