@@ -129,18 +129,28 @@ static void rows_by_panels(int rows, int columns, Blocks blocks, const float* bi
                            const OutputOf& output_of, const PackPanel& pack_panel) {
   if (rows == 0 || columns == 0) return;
   const int k_count = blocks.run * blocks.runs, panels = ceil_div(columns, DENSE_COLUMNS);
-  float* packed = scratch<float>(SCRATCH_PANELS, (size_t)panels * k_count * DENSE_COLUMNS);
-  parallel(panels, [&](int panel) {
+  const size_t panel_size = (size_t)k_count * DENSE_COLUMNS;
+  const auto pack = [&](float* packed, int panel) {
     const int column = panel * DENSE_COLUMNS;
-    pack_panel(packed + (size_t)panel * k_count * DENSE_COLUMNS, column, min_of(DENSE_COLUMNS, columns - column));
-  });
+    pack_panel(packed, column, min_of(DENSE_COLUMNS, columns - column));
+  };
   const int chunks = ceil_div(rows, ROW_CHUNK);
+  // Where rows are few a panel has one task, which packs it into its own cache and waits for no other's packing.
+  const bool apart = chunks == 1;
+  float* all_packed = apart ? nullptr : scratch<float>(SCRATCH_PANELS, panels * panel_size);
+  if (!apart) parallel(panels, [&](int panel) { pack(all_packed + panel * panel_size, panel); });
   // Each group reads the rows again: single panels only where there would not be two tasks for a thread.
-  const int groups = max_of(min_of(panels, ceil_div(tasks_wanted(2), chunks)), min_of(panels / 2, ceil_div(tasks_wanted(8), chunks)));
+  const int groups = max_of(min_of(panels, ceil_div(tasks_wanted(2), chunks)), min_of(panels / 2, apart ? panels : ceil_div(tasks_wanted(8), chunks)));
   const int last = blocks.count() - 1;
   parallel(chunks * groups, [&](int task) {
     const int first = task / groups * ROW_CHUNK, count = min_of(ROW_CHUNK, rows - first);
     const int panel_begin = (int64_t)panels * (task % groups) / groups, panel_end = (int64_t)panels * (task % groups + 1) / groups;
+    const float* packed = all_packed + (apart ? 0 : panel_begin * panel_size);
+    if (apart) {
+      float* own = scratch<float>(SCRATCH_PANELS, (panel_end - panel_begin) * panel_size);
+      for (int panel = panel_begin; panel < panel_end; panel++) pack(own + (panel - panel_begin) * panel_size, panel);
+      packed = own;
+    }
     // the pointers of one block of K: [tile of rows][run][DENSE_ROWS]
     const float** pointers = scratch<const float*>(SCRATCH_POINTERS, (size_t)ROW_CHUNK * max_of(blocks.runs_per_block(), 1));
     // once, not in every panel: the divisions in output_of cost a sixth of an input gradient
@@ -156,7 +166,7 @@ static void rows_by_panels(int rows, int columns, Blocks blocks, const float* bi
       for (int panel = panel_begin; panel < panel_end; panel++) {
         const int column = panel * DENSE_COLUMNS;
         const Epilogue epilogue = {bias ? bias + column : nullptr, relu};
-        const float* packed_block = packed + ((size_t)panel * k_count + block.k) * DENSE_COLUMNS;
+        const float* packed_block = packed + (panel - panel_begin) * panel_size + (size_t)block.k * DENSE_COLUMNS;
         for (int r = 0; r < count; r += DENSE_ROWS) {
           const int tile_rows = min_of(DENSE_ROWS, count - r);
           float* c[DENSE_ROWS];
