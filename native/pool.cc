@@ -11,6 +11,9 @@
 #include <mutex>
 #include <thread>
 #include <vector>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -18,6 +21,7 @@
 namespace {
 
 constexpr int SLOTS = 8;
+constexpr size_t HUGE_PAGE = 2 << 20;
 constexpr int SPINS = 4000;  // about 40 us: longer than the gap between two kernels of a step, shorter than a time slice
 
 struct Job { void (*task)(void*, int); void* context; };
@@ -35,6 +39,8 @@ std::atomic<bool> stopping{false};
 std::mutex& parking = *new std::mutex;
 std::condition_variable& wake = *new std::condition_variable;
 std::atomic<int> parked{0};
+std::atomic<bool> joining{false};
+std::condition_variable& joined = *new std::condition_variable;
 thread_local bool inside_task = false;
 
 inline void pause_briefly() {
@@ -55,7 +61,10 @@ bool claim_and_run() {
     inside_task = true;
     current.task(current.context, next);
     inside_task = false;
-    unfinished.fetch_sub(1, std::memory_order_acq_rel);
+    if (unfinished.fetch_sub(1) == 1 && joining.load()) {
+      { std::lock_guard<std::mutex> lock(parking); }
+      joined.notify_one();
+    }
     return true;
   }
 }
@@ -97,7 +106,15 @@ void run_parallel(int count, void (*task)(void*, int), void* context) {
     wake.notify_all();
   }
   while (claim_and_run()) {}
-  while (unfinished.load(std::memory_order_acquire) > 0) pause_briefly();
+  for (int spins = 0; spins < SPINS; spins++) {
+    if (unfinished.load(std::memory_order_acquire) == 0) return;
+    pause_briefly();
+  }
+  // a worker was taken off its core, and may be waiting for this one
+  std::unique_lock<std::mutex> lock(parking);
+  joining = true;
+  joined.wait(lock, [] { return unfinished.load() == 0; });
+  joining = false;
 }
 
 struct Scratch {
@@ -115,9 +132,14 @@ void* scratch_memory(int slot, size_t bytes) {
 #endif
   if (scratch.size[slot] < bytes) {
     free(scratch.memory[slot]);
-    scratch.size[slot] = (bytes + bytes / 4 + 4095) / 4096 * 4096;
-    scratch.memory[slot] = aligned_alloc(4096, scratch.size[slot]);
+    // Large ones in large pages, where the system has them: packed panels of 16 MB are more pages than its cores remember.
+    const size_t page = bytes < HUGE_PAGE / 2 ? 4096 : HUGE_PAGE;
+    scratch.size[slot] = (bytes + bytes / 4 + page - 1) / page * page;
+    scratch.memory[slot] = aligned_alloc(page, scratch.size[slot]);
     if (!scratch.memory[slot]) abort();
+#ifdef __linux__
+    if (page == HUGE_PAGE) madvise(scratch.memory[slot], scratch.size[slot], MADV_HUGEPAGE);
+#endif
   }
   return scratch.memory[slot];
 }

@@ -4,8 +4,14 @@
 //   weight_grad  rows: columns of G, packed; panel: rows of im2col(X), copied
 // Set by the including file: DENSE_ROWS x DENSE_VECTORS accumulators must fit the register file with their operands.
 constexpr int DENSE_COLUMNS = DENSE_VECTORS * LANES;
-constexpr int DENSE_BLOCK = 256;  // K of one panel block: [256][64] floats and the rows beside it stay in L2, see docs
+// K of one panel block. Each begins by reading C again, so the longer the better: with 64 columns, 256 KiB and 384 KiB of
+// rows beside it still stay in an L2 of 1 MiB.
+constexpr int DENSE_BLOCK = LANES > 8 ? 1024 : 256;
 constexpr int ROW_CHUNK = 16 * DENSE_ROWS;
+// The same for a weight gradient, which keeps GRAD_BLOCK x GRAD_ROWS packed floats there.
+constexpr int GRAD_BLOCK = LANES > 8 ? 512 : 256, GRAD_ROWS = LANES > 8 ? 512 : 1024;
+// Tasks that a product is better cut in: with few of them the last one to finish leaves the other threads waiting.
+static inline int tasks_wanted(int per_thread) { return runtime->threads() == 1 ? 1 : per_thread * runtime->threads(); }
 
 struct Epilogue { const float* bias; bool relu; };
 
@@ -127,17 +133,28 @@ static void rows_by_panels(const Grid& grid, int columns, Blocks blocks, const f
   const int rows = grid.count;
   if (rows == 0 || columns == 0) return;
   const int k_count = blocks.run * blocks.runs, panels = ceil_div(columns, DENSE_COLUMNS);
-  float* packed = scratch<float>(SCRATCH_PANELS, (size_t)panels * k_count * DENSE_COLUMNS);
-  parallel(panels, [&](int panel) {
+  const size_t panel_size = (size_t)k_count * DENSE_COLUMNS;
+  const auto pack = [&](float* packed, int panel) {
     const int column = panel * DENSE_COLUMNS;
-    pack_panel(packed + (size_t)panel * k_count * DENSE_COLUMNS, column, min_of(DENSE_COLUMNS, columns - column));
-  });
+    pack_panel(packed, column, min_of(DENSE_COLUMNS, columns - column));
+  };
   const int chunks = ceil_div(rows, ROW_CHUNK);
-  const int groups = max_of(1, min_of(panels, ceil_div(2 * runtime->threads(), chunks)));
+  // Where rows are few a panel has one task, which packs it into its own cache and waits for no other's packing.
+  const bool apart = chunks == 1;
+  float* all_packed = apart ? nullptr : scratch<float>(SCRATCH_PANELS, panels * panel_size);
+  if (!apart) parallel(panels, [&](int panel) { pack(all_packed + panel * panel_size, panel); });
+  // Each group reads the rows again: single panels only where there would not be two tasks for a thread.
+  const int groups = max_of(min_of(panels, ceil_div(tasks_wanted(2), chunks)), min_of(panels / 2, apart ? panels : ceil_div(tasks_wanted(8), chunks)));
   const int last = blocks.count() - 1;
   parallel(chunks * groups, [&](int task) {
     const int first = task / groups * ROW_CHUNK, count = min_of(ROW_CHUNK, rows - first);
     const int panel_begin = (int64_t)panels * (task % groups) / groups, panel_end = (int64_t)panels * (task % groups + 1) / groups;
+    const float* packed = all_packed + (apart ? 0 : panel_begin * panel_size);
+    if (apart) {
+      float* own = scratch<float>(SCRATCH_PANELS, (panel_end - panel_begin) * panel_size);
+      for (int panel = panel_begin; panel < panel_end; panel++) pack(own + (panel - panel_begin) * panel_size, panel);
+      packed = own;
+    }
     // the pointers of one block of K: [tile of rows][run][DENSE_ROWS]
     const float** pointers = scratch<const float*>(SCRATCH_POINTERS, (size_t)ROW_CHUNK * max_of(blocks.runs_per_block(), 1));
     // once, not in every panel and run: the divisions cost up to a sixth of a product
@@ -160,7 +177,7 @@ static void rows_by_panels(const Grid& grid, int columns, Blocks blocks, const f
       for (int panel = panel_begin; panel < panel_end; panel++) {
         const int column = panel * DENSE_COLUMNS;
         const Epilogue epilogue = {bias ? bias + column : nullptr, relu};
-        const float* packed_block = packed + ((size_t)panel * k_count + block.k) * DENSE_COLUMNS;
+        const float* packed_block = packed + (panel - panel_begin) * panel_size + (size_t)block.k * DENSE_COLUMNS;
         for (int r = 0; r < count; r += DENSE_ROWS) {
           const int tile_rows = min_of(DENSE_ROWS, count - r);
           float* c[DENSE_ROWS];
@@ -325,38 +342,41 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
   const int splits = weight_grad_splits(positions, rows, columns);
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
   const PaddedImages padded(g, x);
-  // Enough tasks for the threads, and rows * DENSE_BLOCK floats of packed G within L2.
-  const int wanted = splits > 1 ? 1 : runtime->threads() * 2;
-  const int row_chunks = max_of(ceil_div(rows, 1024), runtime->threads() == 1 ? 1 : min_of(ceil_div(rows, 128), ceil_div(wanted, max_of(1, min_of(panels, 4)))));
+  // A task packs its rows of G for all of its panels, and fills a panel for all of its rows: few of either is much overhead.
+  const int wanted = ceil_div(tasks_wanted(2), splits), row_chunks_least = ceil_div(rows, GRAD_ROWS);
+  const int groups_wide = max_of(1, min_of(panels / 4, ceil_div(wanted, row_chunks_least)));
+  const int row_chunks = max_of(row_chunks_least, min_of(ceil_div(rows, 128), ceil_div(wanted, groups_wide)));
   const int chunk = ceil_div(ceil_div(rows, row_chunks), DENSE_ROWS) * DENSE_ROWS;
   const int chunks = ceil_div(rows, chunk);
-  const int groups = max_of(1, min_of(panels, runtime->threads() == 1 ? 1 : ceil_div(wanted, chunks)));
+  const int groups = max_of(groups_wide, min_of(ceil_div(panels, 2), ceil_div(wanted, chunks)));
   parallel(splits * chunks * groups, [&](int task) {
     const int split = task / (chunks * groups), first = task / groups % chunks * chunk, group = task % groups;
     const int count = min_of(chunk, rows - first);
     const int begin = (int64_t)positions * split / splits, end = (int64_t)positions * (split + 1) / splits;
     const int panel_begin = panels * group / groups, panel_end = panels * (group + 1) / groups;
     float* out = partial + (splits > 1 ? (size_t)split * rows * columns : 0);
-    float* packed = scratch<float>(SCRATCH_ROWS, (size_t)(chunk + DENSE_ROWS) * DENSE_BLOCK);
-    float* panel = scratch<float>(SCRATCH_STRIP, (size_t)DENSE_BLOCK * DENSE_COLUMNS + LANES);
+    float* packed = scratch<float>(SCRATCH_ROWS, (size_t)(chunk + DENSE_ROWS) * GRAD_BLOCK);
+    float* panel = scratch<float>(SCRATCH_STRIP, (size_t)GRAD_BLOCK * DENSE_COLUMNS + LANES);
     if (begin == end)
       for (int r = 0; r < count; r++) __builtin_memset(out + (size_t)(first + r) * columns, 0, sizeof(float) * columns);
-    for (int t = begin; t < end; t += DENSE_BLOCK) {
-      const int length = min_of(DENSE_BLOCK, end - t);
-      // packed: [tile of rows][t][DENSE_ROWS]
-      for (int r = 0; r < count; r += DENSE_ROWS) {
-        const float* source = dy + (size_t)phase * rows + t * stride + first + r;
-        float* out_row = packed + (size_t)r * length;
-        const int tile_rows = min_of(DENSE_ROWS, count - r);
-        if (tile_rows == DENSE_ROWS)
-          for (int k = 0; k < length; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + k * stride, sizeof(float) * DENSE_ROWS);
-        else
-          for (int k = 0; k < length; k++)
-            for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[k * stride + m];
-        // here it costs nothing; a pass over dw would be a tenth of a small product. What lies behind is written later.
-        if (scale != 1)
-          for (int i = 0; i < length * DENSE_ROWS; i += LANES) store(out_row + i, load(out_row + i) * scale);
-      }
+    for (int t = begin; t < end; t += GRAD_BLOCK) {
+      const int length = min_of(GRAD_BLOCK, end - t);
+      // packed: [tile of rows][t][DENSE_ROWS]. A few t of all tiles, then the next few: a column of many t has a line of
+      // each, and lines a power of two apart would put each other out of the cache before the next tile reads them.
+      for (int from = 0; from < length; from += 8)
+        for (int r = 0; r < count; r += DENSE_ROWS) {
+          const float* source = dy + (size_t)phase * rows + t * stride + first + r;
+          float* out_row = packed + (size_t)r * length;
+          const int tile_rows = min_of(DENSE_ROWS, count - r), to = min_of(length, from + 8);
+          if (tile_rows == DENSE_ROWS)
+            for (int k = from; k < to; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + k * stride, sizeof(float) * DENSE_ROWS);
+          else
+            for (int k = from; k < to; k++)
+              for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[k * stride + m];
+        }
+      // here it costs nothing; a pass over dw would be a tenth of a small product. What lies behind is written later.
+      if (scale != 1)
+        for (int i = 0; i < ceil_div(count, DENSE_ROWS) * length * DENSE_ROWS; i += LANES) store(packed + i, load(packed + i) * scale);
       for (int p = panel_begin; p < panel_end; p++) {
         const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);
         fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel, DENSE_COLUMNS, g, x, padded, phase + t * step, step, length, column, width, g.out_height);

@@ -182,8 +182,8 @@ const awkward: Shapes = {
     ...[conv(2, 5, 6, 3, 3, 1, 1, 4), conv(1, 7, 5, 8, 3, 2, 1, 20), conv(2, 6, 6, 20, 1, 1, 0, 7)],
     ...[conv(2, 6, 5, 16, 1, 2, 0, 9), conv(1, 9, 8, 5, 5, 1, 2, 17), conv(1, 8, 8, 64, 3, 1, 1, 33)],
     ...[conv(1, 3, 3, 1100, 3, 1, 1, 5), conv(1, 4, 4, 3, 2, 2, 0, 1100), conv(1, 2, 3, 5, 3, 1, 1, 1100)],
-    // more than 256 taps
-    conv(1, 20, 20, 2, 19, 1, 9, 3),
+    // more than 256 taps; K in two blocks of whole rows and of whole taps
+    ...[conv(1, 20, 20, 2, 19, 1, 9, 3), matrixGeometry(20, 1100, 70), conv(1, 3, 4, 200, 3, 1, 1, 9)],
     ...Array.from({ length: 25 }, () => randomGeometry()),
   ],
   packed: (m, fits) => [
