@@ -47,6 +47,8 @@ export class LayerOperands implements OperandPlan {
 
   forward(): ReturnType<OperandPlan["forward"]> {
     const packed = this.#site?.current() ?? null;
+    // now, while the weight is in cache, and not when backward asks for it
+    if (this.#weight.device.recording) this.inputGrad();
     return this.#routes.forward === "sparse" ? packed : null;
   }
 
