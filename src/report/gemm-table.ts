@@ -18,7 +18,7 @@ export function gemmText(cases: readonly GemmCase[], machine: Machine): string {
   const packing = cases.some((one) => one.packing) ? "pruning and packing in every call" : "packs ready";
   return [
     box([
-      ["product", all(({ product }) => product), "left"],
+      ["product", all(({ gemm, product }) => (gemm === "gemv" ? gemm : product)), "left"],
       ["T x I x O", all(sizeText)],
       ["pattern", all(({ pattern }) => pattern), "left"],
       ["dense ms", all(({ denseMs }) => denseMs.toFixed(3))],
