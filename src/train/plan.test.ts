@@ -27,8 +27,8 @@ function planOf(times: Record<Product, ProductTimes>, routing: Routing = "auto",
   const dispatcher = { times: (product: Product) => times[product] };
   return planLayers(multiplyingWeights(model), everything, { routing, products, dispatcher });
 }
-const fast = { dense: 2, sparse: 1, masked: 2.1 };
-const slow = { dense: 2, sparse: 3, masked: 2.01 };
+const fast = { dense: 2, sparse: 1, sparseAndCopy: 1.25, masked: 2.1 };
+const slow = { dense: 2, sparse: 3, sparseAndCopy: 3.25, masked: 2.01 };
 
 test("auto takes the sparse route where it is faster, layer by layer and product by product", () => {
   const [first, second, last] = planOf({ forward: fast, inputGrad: fast, weightGrad: slow });
@@ -43,6 +43,12 @@ test("auto takes the sparse route where it is faster, layer by layer and product
   expect([last.pattern, last.reason]).toEqual([null, "the last layer stays dense"]);
 });
 
+test("a copy of the weight with zeros, for an input gradient that is not sparse, is counted", () => {
+  const [first, second] = planOf({ forward: fast, inputGrad: slow, weightGrad: slow });
+  // the first layer's input needs no gradient, and so no copy
+  expect([first, second].map(({ products }) => products.forward.sparseMs)).toEqual([1, 1.25]);
+});
+
 test("auto computes a sparse weight densely where that costs no more than the noise", () => {
   const [, layer] = planOf({ forward: slow, inputGrad: slow, weightGrad: slow });
   expect(layer.pattern).toBe("2:4");
@@ -55,7 +61,7 @@ test("auto leaves a layer dense that would be more than 3 % slower, and keeps th
   expect(layer.pattern).toBeNull();
   expect(layer.routes).toEqual({ forward: "dense", inputGrad: "dense", weightGrad: "dense" });
   expect(layer.reason).toBe("layer: dense 6.00 ms, sparse 6.31 ms");
-  expect(layer.products.forward).toMatchObject({ denseMs: 2, sparseMs: 3, reason: layer.reason });
+  expect(layer.products.forward).toMatchObject({ denseMs: 2, sparseMs: 3.25, reason: layer.reason });
 });
 
 test("what was asked for is done, whatever the times", () => {

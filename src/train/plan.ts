@@ -83,7 +83,7 @@ function planLayer(source: MultiplyingWeight, operands: Operands, routes: Routes
   const traced = products?.get(weight);
   const wishes = wishesOf(source, operands, traced);
   const sparseWeight = typeof wishes.forward !== "string";
-  const decide = (product: Product): Decision => {
+  const decide = (product: Product, copy: boolean): Decision => {
     const wish = wishes[product];
     const instead = product !== "weightGrad" && sparseWeight ? "masked" : "dense";
     if (typeof wish === "string") return { planned: { ...NOTHING, route: instead, reason: wish }, times: null };
@@ -91,12 +91,15 @@ function planLayer(source: MultiplyingWeight, operands: Operands, routes: Routes
       traced === undefined || dispatcher === undefined
         ? null
         : dispatcher.times(product, traced.geometry, wish.pattern);
-    return { planned: planProduct(wish, instead, routing, times), times };
+    const own = times !== null && copy ? { ...times, sparse: times.sparseAndCopy } : times;
+    return { planned: planProduct(wish, instead, routing, own), times: own };
   };
-  const decisions = { forward: decide("forward"), inputGrad: decide("inputGrad"), weightGrad: decide("weightGrad") };
+  const inputGrad = decide("inputGrad", false);
+  const copy = traced?.inputGrad !== false && inputGrad.planned.route === "masked";
+  const decisions = { forward: decide("forward", copy), inputGrad, weightGrad: decide("weightGrad", false) };
   const own = {
     forward: decisions.forward.planned,
-    inputGrad: decisions.inputGrad.planned,
+    inputGrad: inputGrad.planned,
     weightGrad: decisions.weightGrad.planned,
   };
   const asked = PRODUCTS.filter((product) => own[product].operand !== null);
