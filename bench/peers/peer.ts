@@ -1,5 +1,6 @@
 /** What a library has to offer to be measured beside trisparse, and what all of them share. */
-import type { Gemm, Size } from "../../src/bench/gemm.ts";
+import type { Size } from "../../src/bench/gemm.ts";
+import type { Product } from "../../src/kernels/kernels.ts";
 
 /** multiplies: of all products of a step; the first layer's inputGrad is not computed by anybody. */
 export const MODELS = {
@@ -44,7 +45,7 @@ export interface Peer {
   readonly runtime: "native" | "wasm";
   readonly instructionSet: string;
   readonly threads: number;
-  product(gemm: Gemm, size: Size, operands: Operands): Promise<readonly Variant[]>;
+  product(gemm: Product, size: Size, operands: Operands): Promise<readonly Variant[]>;
   /** Or why it cannot. */
   step(model: ModelName): Promise<readonly Variant[] | string>;
   stop(): void;
@@ -98,9 +99,9 @@ export function at(result: ArrayLike<number>): number[] {
 }
 
 /** Those entries in double precision, and the sums of their terms' magnitudes. */
-export function expected(gemm: Gemm, { t, i, o }: Size, { x, w, g }: Operands): { value: number; scale: number }[] {
+export function expected(gemm: Product, { t, i, o }: Size, { x, w, g }: Operands): { value: number; scale: number }[] {
   const [rows, columns, k] = { forward: [t, o, i], inputGrad: [t, i, o], weightGrad: [o, i, t] }[gemm];
-  const term: Record<Gemm, (r: number, c: number, n: number) => number> = {
+  const term: Record<Product, (r: number, c: number, n: number) => number> = {
     forward: (r, c, n) => x[r * i + n] * w[c * i + n],
     inputGrad: (r, c, n) => g[r * o + n] * w[n * i + c],
     weightGrad: (r, c, n) => g[n * o + r] * x[n * i + c],

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Gemm } from "../../src/bench/gemm.ts";
+import type { Product } from "../../src/kernels/kernels.ts";
 import { MODELS, type ModelName, type Open, type Peer, type Variant } from "./peer.ts";
 
 // glibc would hand large blocks back to the system at every step, and the page faults cost a good part of one
@@ -22,7 +22,7 @@ interface Greeting {
 
 type Ask = <Answer>(command: string, options: object) => Promise<Answer>;
 
-const BY: Record<Gemm, Record<string, string>> = {
+const BY: Record<Product, Record<string, string>> = {
   forward: { blas: "F.linear", onednn: "W fed", "onednn-packed": "W packed" },
   inputGrad: { blas: "G @ W", onednn: "G W" },
   weightGrad: { blas: "G.t() @ X", onednn: "G^T X", "onednn-transposed": "G^T X, G^T given" },

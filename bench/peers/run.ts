@@ -8,8 +8,9 @@
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import type { Gemm, Size } from "../../src/bench/gemm.ts";
+import type { Size } from "../../src/bench/gemm.ts";
 import { writeFileAtomically } from "../../src/io/files.ts";
+import type { Product } from "../../src/kernels/kernels.ts";
 import { quartiles } from "../../src/metrics/quartiles.ts";
 import { openJaxJs } from "./jax-js.ts";
 import { openOnnxRuntimeNode } from "./onnxruntime-node.ts";
@@ -44,7 +45,7 @@ const OWN_LOAD = 1.5;
 
 const cube = (n: number): Size => ({ t: n, i: n, o: n });
 const CUBES = [512, 1024, 2048].map(cube);
-const products: [Gemm, Size[]][] = [
+const products: [Product, Size[]][] = [
   ["forward", [...CUBES, { t: 256, i: 1024, o: 1024 }]],
   ["inputGrad", CUBES],
   ["weightGrad", CUBES],
@@ -60,7 +61,7 @@ interface Case {
   fault(result: readonly number[]): string | undefined;
 }
 
-function productCase(gemm: Gemm, size: Size): Case {
+function productCase(gemm: Product, size: Size): Case {
   const { t, i, o } = size;
   const inputs = operands(size);
   const truth = expected(gemm, size, inputs);

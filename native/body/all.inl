@@ -1,11 +1,12 @@
 // Every kernel body for one instruction set, and its table. Included once by each isa file, inside of its namespace.
-#define LANES_AT_LEAST_4 1
 #include "vector.inl"
 #include "geometry.inl"
 #include "gemm-small.inl"
 #include "gemm-dense.inl"
 #include "pack.inl"
+#include "planes.inl"
 #include "gemm-sparse.inl"
+#include "gemm-by-positions.inl"
 #include "pack-columns.inl"
 #include "transposable.inl"
 #include "slices.inl"

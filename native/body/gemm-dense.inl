@@ -209,7 +209,7 @@ static void pack_transposed(float* panel, const float* w, int k_count, int colum
   }
 }
 
-// In gemm-sparse.inl, for convolutions with few outputs; false where they do not apply.
+// In gemm-by-positions.inl; false where they do not apply.
 constexpr int FEW_OUTPUTS = LANES > 8 ? 48 : 24;
 static bool forward_by_positions(float* y, const float* x, const float* w, const float* bias, const Geometry& g, bool relu);
 static bool input_grad_by_positions(float* dx, const float* dy, const float* w, const Geometry& g);

@@ -8,8 +8,6 @@ constexpr int SMALL_ROWS = 1, SMALL_PRODUCT = 4;  // for its size
 constexpr int SMALL_ROWS = LANES > 4 ? 8 : 4, SMALL_PRODUCT = 16;
 #endif
 
-template <int VALUE> struct Constant { static constexpr int value = VALUE; };
-
 // Calls body(T, first row, rows), T a constant from 1 to MOST and at least the rows, for each tile.
 template <int MOST, class Body>
 static inline void small_tiles(int rows, const Body& body) {
@@ -21,7 +19,7 @@ static inline void small_tiles(int rows, const Body& body) {
         continue;
       }
     }
-    body(Constant<MOST>{}, t, left);
+    body(Integer<MOST>{}, t, left);
   }
 }
 

@@ -537,31 +537,29 @@ static void choose_any_columns(Strip& strip, int row_group, Draws draws, int n, 
     }
 }
 
-template <int N_> struct Number { static constexpr int N = N_; };
-
 // Calls body with V, M and N as constants if it is a usual pattern; false if it is not. For WASM two: each is 2 KiB of it.
 template <class Body>
 static bool with_group(int v, int n, int m, const Body& body) {
   const auto of = [&](auto vector) {
-    if (n == 2 && m == 4) return body(vector, Number<4>{}, Number<2>{});
+    if (n == 2 && m == 4) return body(vector, Integer<4>{}, Integer<2>{});
 #if VECTOR_BYTES > 16
-    if (n == 1 && m == 2) return body(vector, Number<2>{}, Number<1>{});
-    if (n == 1 && m == 4) return body(vector, Number<4>{}, Number<1>{});
-    if (n == 2 && m == 8) return body(vector, Number<8>{}, Number<2>{});
-    if (n == 4 && m == 8) return body(vector, Number<8>{}, Number<4>{});
+    if (n == 1 && m == 2) return body(vector, Integer<2>{}, Integer<1>{});
+    if (n == 1 && m == 4) return body(vector, Integer<4>{}, Integer<1>{});
+    if (n == 2 && m == 8) return body(vector, Integer<8>{}, Integer<2>{});
+    if (n == 4 && m == 8) return body(vector, Integer<8>{}, Integer<4>{});
 #endif
     return false;
   };
 #if VECTOR_BYTES > 16
-  if (v == 4) return of(Number<4>{});
+  if (v == 4) return of(Integer<4>{});
 #endif
-  return v == 1 ? of(Number<1>{}) : v == 2 && of(Number<2>{});
+  return v == 1 ? of(Integer<1>{}) : v == 2 && of(Integer<2>{});
 }
 
 template <bool SAMPLE>
 static inline void pack_transpose(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const Draws& seeded) {
   const bool usual = with_group(v, n, m, [&](auto vector, auto group, auto kept) {
-    constexpr int V = decltype(vector)::N, M = decltype(group)::N, N = decltype(kept)::N;
+    constexpr int V = decltype(vector)::value, M = decltype(group)::value, N = decltype(kept)::value;
     if constexpr (SAMPLE && N > 2) return false;
     else by_strips(values, index, from, N, M, V, [&](Strip& strip, int row_group) { choose_columns<SAMPLE, V, M, N>(strip, row_group, seeded); });
     return true;

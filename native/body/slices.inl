@@ -179,10 +179,10 @@ static void small_slices(float* y, const float* x, int valid, const float* value
   int slice = first;
   if constexpr (LANES == 16) {
     const int half = (last - first) / 2;
-    for (; slice < first + half; slice++) run(slice, Constant<2>{}, half);
+    for (; slice < first + half; slice++) run(slice, Integer<2>{}, half);
     slice += half;
   }
-  for (; slice < last; slice++) run(slice, Constant<1>{}, 0);
+  for (; slice < last; slice++) run(slice, Integer<1>{}, 0);
 }
 
 template <int WINDOW, int N>

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import { jsKernels } from "../kernels/js.ts";
+import { PRODUCTS } from "../kernels/kernels.ts";
 import { parsePattern } from "../sparse/pattern.ts";
-import { benchGemm, benchGemv, convSize, GEMMS } from "./gemm.ts";
+import { benchGemm, benchGemv, convSize } from "./gemm.ts";
 import { interleave } from "./interleave.ts";
 
 test("every product is timed under each pattern that fits its contraction, and runs the sparse kernel", () => {
   const patterns = ["2:4", "1:4v2", "2:8"].map(parsePattern);
-  for (const gemm of GEMMS) {
+  for (const gemm of PRODUCTS) {
     const kernels = jsKernels();
     const before = kernels.multiplies();
     const cases = benchGemm(kernels, gemm, { t: 4, i: 12, o: 20 }, { patterns, rounds: 5 });
@@ -33,7 +34,7 @@ test("a convolution is timed under each pattern that fits its channels, its outp
     inputGrad: ["2:4", "transposable 2:4"],
     weightGrad: ["2:4", "1:3", "alternate 1:2"],
   };
-  for (const product of GEMMS) {
+  for (const product of PRODUCTS) {
     const cases = benchGemm(jsKernels(), product, size, { patterns, rounds: 1 });
     expect(cases.map(({ pattern }) => pattern)).toEqual(fitting[product]);
     for (const one of cases) expect(one).toMatchObject({ gemm: "conv", product, ...size, threads: 1 });

@@ -5,17 +5,16 @@
  * transposable mask of W, weightGrad under an alternate one of G. gemv is forward for inference: few rows, and slices
  * that are always ready.
  */
-import { type Geometry, type Kernels, matrixGeometry } from "../kernels/kernels.ts";
+import { type Geometry, type Kernels, matrixGeometry, PRODUCTS, type Product } from "../kernels/kernels.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { misfit, type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
 import { SlicedMatrix } from "../sparse/sliced-matrix.ts";
 import { interleave, type Timed } from "./interleave.ts";
 
-export type Gemm = "forward" | "inputGrad" | "weightGrad";
-export const GEMMS: readonly Gemm[] = ["forward", "inputGrad", "weightGrad"];
-export const PRODUCTS = [...GEMMS, "gemv"] as const;
-export type Product = (typeof PRODUCTS)[number];
+/** What can be timed. */
+export const GEMMS = [...PRODUCTS, "gemv"] as const;
+export type Gemm = (typeof GEMMS)[number];
 
 /** A convolution with a square kernel, padded by half of it. */
 export interface Conv {
@@ -38,9 +37,9 @@ export interface Size {
 
 /** A line of `bench gemm --json`; milliseconds are medians. */
 export interface GemmCase extends Size {
-  readonly gemm: Gemm | "conv" | "gemv";
+  readonly gemm: Gemm | "conv";
   /** Which of the three; of a linear layer the same as `gemm`, of gemv forward. */
-  readonly product: Gemm;
+  readonly product: Product;
   readonly pattern: string;
   readonly threads: number;
   readonly backend: string;
@@ -87,26 +86,31 @@ export interface GemmCalls {
   readonly calls: Readonly<Record<string, () => void>>;
 }
 
-export function gemmCalls(
-  kernels: Kernels,
-  product: Gemm,
-  { t, i, o, conv }: Size,
-  patterns: readonly Pattern[],
-  packing = true,
-): GemmCalls {
+/** Makes arrays of random numbers: zeros may be added faster, and pages that were never written are one page. */
+function randomArrays(kernels: Kernels): (length: number) => Float32Array {
   const random = new Random(1);
-  const filled = (length: number): Float32Array => {
+  return (length) => {
     const array = kernels.float32(length);
     for (let at = 0; at < length; at++) array[at] = random.uniform() - 0.5;
     return array;
   };
+}
+
+export function gemmCalls(
+  kernels: Kernels,
+  product: Product,
+  { t, i, o, conv }: Size,
+  patterns: readonly Pattern[],
+  packing = true,
+): GemmCalls {
+  const filled = randomArrays(kernels);
   const geometry = geometryOfSize({ t, i, o, conv });
   const [batch, height, width, channels] = geometry;
   const taps = i / channels;
   const inputs = batch * height * width * channels;
   const [x, w, g] = [filled(inputs), filled(o * i), filled(t * o)];
   const output = filled({ forward: t * o, inputGrad: inputs, weightGrad: o * i }[product]);
-  const dense: Record<Gemm, () => void> = {
+  const dense: Record<Product, () => void> = {
     forward: () => kernels.forward(output, x, w, null, geometry, 0),
     inputGrad: () => kernels.inputGrad(output, g, w, geometry),
     weightGrad: () => kernels.weightGrad(output, g, x, geometry),
@@ -119,12 +123,12 @@ export function gemmCalls(
   for (const pattern of fitting) {
     const { n, m, v } = pattern;
     const { values, index, mask } = new PackedMatrix(kernels, rows, k, pattern);
-    const pack: Record<Gemm, () => void> = {
+    const pack: Record<Product, () => void> = {
       forward: () => kernels.pruneRows(values, index, mask, null, w, o, i, n, m, v),
       inputGrad: () => kernels.pruneColumns(values, index, w, null, channels, taps * o, taps, n, m, v),
       weightGrad: () => kernels.sampleColumns(values, index, g, o, t, n, m, v, 1, 0, 0),
     };
-    const multiply: Record<Gemm, () => void> = {
+    const multiply: Record<Product, () => void> = {
       forward: () => kernels.forwardSparse(output, x, values, index, null, geometry, 0, n, m, v),
       inputGrad: () => kernels.inputGradSparse(output, g, values, index, geometry, n, m, v),
       weightGrad: () => kernels.weightGradSparse(output, values, index, x, geometry, n, m, v),
@@ -139,7 +143,7 @@ export function gemmCalls(
 }
 
 /** Times one product at one size under each pattern that fits, and under fixed masks. */
-export function benchGemm(kernels: Kernels, product: Gemm, size: Size, options: GemmOptions): GemmCase[] {
+export function benchGemm(kernels: Kernels, product: Product, size: Size, options: GemmOptions): GemmCase[] {
   const { packing = true, rounds = 20, seconds = 3 } = options;
   const { calls, ...operands } = gemmCalls(kernels, product, size, options.patterns, packing);
   const fixed = fixedMaskCalls(kernels, product, geometryOfSize(size), operands, packing);
@@ -150,12 +154,7 @@ export function benchGemm(kernels: Kernels, product: Gemm, size: Size, options: 
 export function benchGemv(kernels: Kernels, size: Size, options: GemmOptions): GemmCase[] {
   const { t, i, o } = size;
   const { rounds = 20, seconds = 3 } = options;
-  const random = new Random(1);
-  const filled = (length: number): Float32Array => {
-    const array = kernels.float32(length);
-    for (let at = 0; at < length; at++) array[at] = random.uniform() - 0.5;
-    return array;
-  };
+  const filled = randomArrays(kernels);
   const [x, w, y] = [filled(t * i), filled(o * i), filled(t * o)];
   const geometry = matrixGeometry(t, i, o);
   const variants: Record<string, () => void> = { dense: () => kernels.forward(y, x, w, null, geometry, 0) };
@@ -170,15 +169,15 @@ export function benchGemv(kernels: Kernels, size: Size, options: GemmOptions): G
 
 function casesOf(
   { backend, threads }: Kernels,
-  product: Product,
+  gemm: Gemm,
   size: Size,
   packing: boolean,
   [first, ...rest]: readonly Timed[],
 ): GemmCase[] {
   return rest.map(({ name, ms, ratio }) => ({
     ...{
-      gemm: size.conv === undefined ? product : ("conv" as const),
-      product: product === "gemv" ? "forward" : product,
+      gemm: size.conv === undefined ? gemm : ("conv" as const),
+      product: gemm === "gemv" ? "forward" : gemm,
     },
     ...size,
     ...{ pattern: name, threads, backend, packing },
@@ -197,7 +196,7 @@ function casesOf(
  */
 function fixedMaskCalls(
   kernels: Kernels,
-  product: Gemm,
+  product: Product,
   geometry: Geometry,
   { x, w, g, output }: Omit<GemmCalls, "calls">,
   packing: boolean,

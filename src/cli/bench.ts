@@ -1,8 +1,9 @@
 /** `trisparse bench`: products and whole training steps on this machine, dense and sparse. */
 import { loadavg } from "node:os";
 import { type Command, Option } from "commander";
-import { benchGemm, benchGemv, convSize, GEMMS, type GemmCase, PRODUCTS, type Size } from "../bench/gemm.ts";
+import { benchGemm, benchGemv, convSize, GEMMS, type GemmCase, type Size } from "../bench/gemm.ts";
 import { benchStep, STEP_MODELS, STEP_PLANS, type StepCase } from "../bench/step.ts";
+import { PRODUCTS } from "../kernels/kernels.ts";
 import { gemmText, sizeText } from "../report/gemm-table.ts";
 import { stepText } from "../report/step-table.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
@@ -47,8 +48,8 @@ export function addBench(program: Command): void {
     .option("--patterns <list>", "patterns, separated by commas (default: 2:4,2:4v2, for gemm 1:4,1:4v2 too)")
     .option(
       "--gemm <list>",
-      `of gemm: some of ${PRODUCTS.join(", ")}; gemv: forward for inference, packs ready`,
-      GEMMS.join(","),
+      `of gemm: some of ${GEMMS.join(", ")}; gemv: forward for inference, packs ready`,
+      PRODUCTS.join(","),
     )
     .option("--no-packing", "of gemm: multiply only, from packs that are ready")
     .option(
@@ -84,7 +85,7 @@ function bench(what: string, options: BenchOptions): void {
 function benchGemms(options: BenchOptions): void {
   const sizes = options.sizes.split(",").map(parseSize);
   const patterns = patternsOf(options.patterns ?? "2:4,2:4v2,1:4,1:4v2");
-  const gemms = options.gemm.split(",").map((text) => among("--gemm", PRODUCTS, text));
+  const gemms = options.gemm.split(",").map((text) => among("--gemm", GEMMS, text));
   const load = loadavg()[0];
   const device = openDevice(options);
   const cases: GemmCase[] = sizes.flatMap((size) =>

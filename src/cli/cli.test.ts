@@ -62,11 +62,14 @@ class Place {
     return Object.fromEntries(paths.map((path) => [path, isFile.has(path) ? readFileSync(path, "latin1") : "folder"]));
   }
 
-  start(...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
+  start(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): { child: ChildProcess; ended: Promise<Ended> } {
     const child = spawn(process.execPath, ["--import", tsx, main, ...args], {
       cwd: this.folder,
       // what times decide is no matter for a test
-      env: { ...process.env, TRISPARSE_CACHE: this.at("cache"), TRISPARSE_ROUTE: "sparse" },
+      env: { ...process.env, TRISPARSE_CACHE: this.at("cache"), TRISPARSE_ROUTE: "sparse", ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const ended = new Promise<Ended>((resolve, reject) => {
@@ -84,7 +87,7 @@ class Place {
   }
 
   run(...args: string[]): Promise<Ended> {
-    return this.start(...args).ended;
+    return this.start(args).ended;
   }
 
   async succeed(...args: string[]): Promise<Ended> {
@@ -245,9 +248,9 @@ describe.concurrent("resume", () => {
   test("ends a run that was killed at any moment with the bytes of one that was not", async () => {
     const place = new Place({ "r.json": { ...long, method: { name: "asp" } } });
     const whole = place.succeed("train", "r.json", "--out", "whole");
-    await kill(place.start("train", "r.json", "--out", "o"), place.at("o/metrics.jsonl"), delays[0]);
-    await kill(place.start("resume", "o"), place.at("o/metrics.jsonl"), delays[1]);
-    await kill(place.start("resume", "o"), place.at("o/metrics.jsonl"), delays[2]);
+    await kill(place.start(["train", "r.json", "--out", "o"]), place.at("o/metrics.jsonl"), delays[0]);
+    await kill(place.start(["resume", "o"]), place.at("o/metrics.jsonl"), delays[1]);
+    await kill(place.start(["resume", "o"]), place.at("o/metrics.jsonl"), delays[2]);
     await Promise.all([whole, place.succeed("resume", "o")]);
     expect(place.read("o/weights.safetensors").equals(place.read("whole/weights.safetensors")), `${delays}`).toBe(true);
     expect(readdirSync(place.at("o")).sort()).toEqual(readdirSync(place.at("whole")).sort());
@@ -256,8 +259,8 @@ describe.concurrent("resume", () => {
   test("ends a comparison that was killed at any moment with the bytes of one that was not", async () => {
     const place = new Place({ "r.json": long });
     const whole = place.succeed(...quick, "--out", "whole");
-    await kill(place.start(...quick, "--out", "o"), place.at("o/sr-ste/metrics.jsonl"), delays[1]);
-    await kill(place.start("resume", "o"), place.at("o/dense/metrics.jsonl"), delays[2]);
+    await kill(place.start([...quick, "--out", "o"]), place.at("o/sr-ste/metrics.jsonl"), delays[1]);
+    await kill(place.start(["resume", "o"]), place.at("o/dense/metrics.jsonl"), delays[2]);
     await Promise.all([whole, place.succeed("resume", "o")]);
     for (const method of ["dense", "sr-ste"]) {
       const file = `${method}/weights.safetensors`;
@@ -287,7 +290,7 @@ describe.concurrent("resume", () => {
 
   test("that is told to stop says how to go on", async () => {
     const place = new Place({ "r.json": { ...long, epochs: 100_000 } });
-    const { child, ended } = place.start("train", "r.json", "--out", "o");
+    const { child, ended } = place.start(["train", "r.json", "--out", "o"]);
     while (!existsSync(place.at("o/metrics.jsonl"))) await sleep(5);
     child.kill("SIGTERM");
     const { signal, stdout, stderr } = await ended;
@@ -341,6 +344,19 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
       code: 2,
       says: "--backend: expected one of native, wasm, js",
     },
+    "an unknown route": {
+      args: ["explain", "r.json", "--route", "spars"],
+      code: 2,
+      says: 'Perhaps you mean "sparse".',
+    },
+    "an unknown benchmark": { args: ["bench", "stepp"], code: 2, says: 'Perhaps you mean "step".' },
+    "a model that is not timed": {
+      args: ["bench", "step", "--models", "cn"],
+      code: 2,
+      says: 'Perhaps you mean "cnn".',
+    },
+    "a convolution that is none": { args: ["bench", "gemm", "--sizes", "conv:8x8:3"], code: 2, says: '"conv:8x8:3"' },
+    "a recipe that explain cannot read": { args: ["explain", "none.json"], code: 2, says: "none.json" },
     "a pattern that is none": { args: ["compare", "--pattern", "4:2"], code: 2, says: "expected N:M or N:MvV with" },
     "a pattern that fits no layer": {
       args: ["compare", "--train", "200", "--pattern", "3:5"],
@@ -483,6 +499,15 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
     expect(ended).toMatchObject({ code, stdout: "" });
     expect(place.everything()).toEqual(before);
   });
+});
+
+test("a route in the environment that is none is refused before a folder is made", async () => {
+  const place = new Place({ "r.json": recipe });
+  const before = place.everything();
+  const { code, stderr } = await place.start(["train", "r.json"], { TRISPARSE_ROUTE: "fast" }).ended;
+  expect([code, stderr]).toEqual([2, expect.stringContaining("TRISPARSE_ROUTE: expected one of auto, sparse, dense")]);
+  expect(stderr.trimEnd()).toMatch(FORM);
+  expect(place.everything()).toEqual(before);
 });
 
 describe.concurrent("a run that fails on its way", () => {

@@ -17,6 +17,7 @@ import {
   openDevice,
   type RouteOptions,
   routeOption,
+  routingOf,
   threadsOption,
 } from "./options.ts";
 import { writeOutput } from "./output.ts";
@@ -44,7 +45,7 @@ function explain(file: string, options: MachineOptions & RouteOptions): void {
   const device = openDevice(options);
   const source = sources[recipe.data.name];
   const model = buildModel(recipe.model, source, { device, random: new Random(recipe.seed) });
-  const { route: routing = "auto" } = options;
+  const routing = routingOf(options) ?? "auto";
   const layers = asUsage(() =>
     planRun(recipe, model, source.shape, { routing, dispatcher: new Dispatcher(device.kernels) }),
   );

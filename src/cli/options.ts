@@ -62,12 +62,14 @@ export interface RouteOptions {
 }
 
 /** How products are to be computed. On plain JavaScript, which nobody runs for its speed, nothing is measured. */
-export function routesOf({ route }: RouteOptions, { kernels }: Device): { routing: Routing; dispatcher?: Dispatcher } {
-  const routing = route ?? routeOfEnvironment() ?? (kernels.backend === "js" ? "sparse" : "auto");
+export function routesOf(options: RouteOptions, { kernels }: Device): { routing: Routing; dispatcher?: Dispatcher } {
+  const routing = routingOf(options) ?? (kernels.backend === "js" ? "sparse" : "auto");
   return routing === "auto" ? { routing, dispatcher: new Dispatcher(kernels) } : { routing };
 }
 
-function routeOfEnvironment(): Routing | undefined {
+/** What --route or else TRISPARSE_ROUTE asks for. */
+export function routingOf({ route }: RouteOptions): Routing | undefined {
+  if (route !== undefined) return route;
   const value = process.env.TRISPARSE_ROUTE;
   // an empty variable counts as unset
   if (value === undefined || value === "") return undefined;
@@ -77,7 +79,10 @@ function routeOfEnvironment(): Routing | undefined {
 }
 
 /** Opens the device that the options ask for, and says on stderr what was chosen. */
-export function openDevice({ threads, backend }: MachineOptions): Device {
+export function openDevice(options: MachineOptions & RouteOptions): Device {
+  const { threads, backend } = options;
+  // before anything is made: a word of the environment that is none
+  routingOf(options);
   const { kernels, why } = asUsage(() => pick({ threads, backend }));
   process.stderr.write(`${why}\n`);
   return new Device(kernels);

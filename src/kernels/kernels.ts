@@ -10,6 +10,10 @@
 
 export type F32 = Float32Array;
 
+/** The three products of training: y = x w^T, dx = dy w, dw = dy^T x. */
+export const PRODUCTS = ["forward", "inputGrad", "weightGrad"] as const;
+export type Product = (typeof PRODUCTS)[number];
+
 /** Eleven integers: batch height width channels kernelHeight kernelWidth stride padding outHeight outWidth out. */
 export type Geometry = Int32Array;
 

@@ -1,5 +1,6 @@
 /** The table of `explain`, as text of at most 100 columns. */
-import { type PlannedLayer, type PlannedProduct, PRODUCTS } from "../train/plan.ts";
+import { PRODUCTS } from "../kernels/kernels.ts";
+import type { PlannedLayer, PlannedProduct } from "../train/plan.ts";
 import type { Machine } from "../train/together.ts";
 import { box, machineText } from "./table.ts";
 

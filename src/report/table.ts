@@ -1,7 +1,7 @@
 /** The tables of a comparison, as text of at most 100 columns. */
 import Table from "cli-table3";
+import { PRODUCTS } from "../kernels/kernels.ts";
 import type { Quartiles } from "../metrics/quartiles.ts";
-import { PRODUCTS } from "../train/plan.ts";
 import type { Machine, RunResult } from "../train/together.ts";
 
 const digits = (value: number, count: number): string => (Number.isNaN(value) ? "-" : value.toFixed(count));

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { jsKernels } from "../kernels/js.ts";
-import { type Kernels, matrixGeometry } from "../kernels/kernels.ts";
+import { type Kernels, matrixGeometry, PRODUCTS } from "../kernels/kernels.ts";
 import { parsePattern } from "../sparse/pattern.ts";
-import { Dispatcher, type Product } from "./dispatcher.ts";
+import { Dispatcher } from "./dispatcher.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "trisparse-times-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,7 +21,7 @@ const pattern = parsePattern("2:4");
 test("every product is timed, dense and by the sparse kernel", () => {
   const kernels = jsKernels();
   const dispatcher = new Dispatcher(kernels, null);
-  for (const product of ["forward", "inputGrad", "weightGrad"] as Product[]) {
+  for (const product of PRODUCTS) {
     const before = kernels.multiplies();
     const { dense, sparse, sparseAndCopy, masked } = dispatcher.times(product, geometry, pattern);
     expect(Math.min(dense, sparse, sparseAndCopy, masked)).toBeGreaterThan(0);

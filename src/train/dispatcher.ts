@@ -7,14 +7,12 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "../data/download.ts";
 import { readFile, writeFileAtomically } from "../io/files.ts";
-import { type F32, type Geometry, type Kernels, maskWords, nativeName } from "../kernels/kernels.ts";
+import { type F32, type Geometry, type Kernels, maskWords, nativeName, type Product } from "../kernels/kernels.ts";
 import { addonPath } from "../kernels/native.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/packed-transpose.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
 import { version } from "../version.ts";
-
-export type Product = "forward" | "inputGrad" | "weightGrad";
 
 /**
  * Milliseconds of one product, the least of some calls in turn: what else the machine does only adds. As in a step,
@@ -42,6 +40,8 @@ export class Dispatcher {
   readonly #path: string | null;
   readonly #place: string;
   #known: Map<string, ProductTimes> | null = null;
+  /** By what they are for; grown, not made anew: WASM gets memory back only when the event loop turns. */
+  readonly #arrays = new Map<string, F32>();
 
   /** path: the file that keeps times between processes; null: none does. Default: in the cache folder. */
   constructor(kernels: Kernels, path: string | null = join(cacheFolder(), "times.json")) {
@@ -61,10 +61,19 @@ export class Dispatcher {
     this.#known ??= this.#load();
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const measured = measure(this.#kernels, product, geometry, pattern);
+    const measured = measure(this.#kernels, product, geometry, pattern, (name, length) => this.#array(name, length));
     this.#known.set(key, measured);
     this.#save();
     return measured;
+  }
+
+  #array(name: string, length: number): F32 {
+    let array = this.#arrays.get(name);
+    if (array === undefined || array.length < length) {
+      array = filled(this.#kernels, length);
+      this.#arrays.set(name, array);
+    }
+    return array.subarray(0, length);
   }
 
   #load(): Map<string, ProductTimes> {
@@ -99,21 +108,28 @@ function areTimes(times: unknown): boolean {
   return [dense, sparse, sparseAndCopy, masked].every((ms) => typeof ms === "number" && ms > 0);
 }
 
-function measure(kernels: Kernels, product: Product, geometry: Geometry, pattern: Pattern): ProductTimes {
+/** Any numbers but zeros, which some machines add faster. */
+function filled(kernels: Kernels, length: number): F32 {
+  const array = kernels.float32(length);
+  for (let at = 0; at < Math.min(length, 4096); at++) array[at] = ((at * 2654435761) % 4096) / 2048 - 1;
+  for (let at = 4096; at < length; at *= 2) array.copyWithin(at, 0, Math.min(at, length - at));
+  return array;
+}
+
+function measure(
+  kernels: Kernels,
+  product: Product,
+  geometry: Geometry,
+  pattern: Pattern,
+  array: (name: string, length: number) => F32,
+): ProductTimes {
   const [batch, height, width, channels, kernelHeight, kernelWidth, , , outHeight, outWidth, out] = geometry;
   const taps = kernelHeight * kernelWidth;
   const [t, i] = [batch * outHeight * outWidth, taps * channels];
   const { n, m, v } = pattern;
-  const filled = (length: number): F32 => {
-    const array = kernels.float32(length);
-    // any numbers but zeros, which some machines add faster
-    for (let at = 0; at < Math.min(length, 4096); at++) array[at] = ((at * 2654435761) % 4096) / 2048 - 1;
-    for (let at = 4096; at < length; at *= 2) array.copyWithin(at, 0, Math.min(at, length - at));
-    return array;
-  };
-  const x = filled(batch * height * width * channels);
-  const y = filled(t * out);
-  const w = filled(out * i);
+  const x = array("x", batch * height * width * channels);
+  const y = array("y", t * out);
+  const w = array("w", out * i);
   const variants: (() => void)[] = [];
   switch (product) {
     case "forward": {
@@ -161,7 +177,7 @@ function measure(kernels: Kernels, product: Product, geometry: Geometry, pattern
       break;
     }
   }
-  const other = filled(kernels.backend === "js" ? 1 : OTHER_MEMORY);
+  const other = array("other", kernels.backend === "js" ? 1 : OTHER_MEMORY);
   const times: number[][] = variants.map(() => []);
   let spent = 0;
   for (let round = 0; round <= ROUNDS && (round < 3 || spent < BUDGET_MS); round++) {

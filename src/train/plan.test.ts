@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { jsKernels } from "../kernels/js.ts";
+import type { Product } from "../kernels/kernels.ts";
 import { doublePruned } from "../methods/input-grad/double-pruned.ts";
 import { mvue } from "../methods/weight-grad/mvue.ts";
 import { cnn } from "../nn/models/cnn.ts";
@@ -8,7 +9,7 @@ import { stateOf } from "../nn/module.ts";
 import { Random } from "../random.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
-import type { Product, ProductTimes } from "./dispatcher.ts";
+import type { ProductTimes } from "./dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
 import { type Operands, type PlannedLayer, planLayers, type Routing } from "./plan.ts";
 

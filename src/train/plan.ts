@@ -1,13 +1,11 @@
 /** Plans: for each product of each layer which operand is sparse, and by which route it is computed. */
 
-import type { Geometry } from "../kernels/kernels.ts";
+import { type Geometry, PRODUCTS, type Product } from "../kernels/kernels.ts";
 import type { InputGradMethod, WeightGradMethod } from "../methods/method.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import type { Product, ProductTimes } from "./dispatcher.ts";
+import type { ProductTimes } from "./dispatcher.ts";
 import type { MultiplyingWeight, Products } from "./layers.ts";
-
-export const PRODUCTS: readonly Product[] = ["forward", "inputGrad", "weightGrad"];
 
 /** How a product is computed; "masked": dense arithmetic on zeros, never reported as a speed-up of its own. */
 export type Route = "dense" | "sparse" | "masked";

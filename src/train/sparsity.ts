@@ -3,6 +3,7 @@
  * multiplies" and its operand plan, methods know sites; neither knows the other.
  */
 import { expected } from "../errors.ts";
+import { PRODUCTS } from "../kernels/kernels.ts";
 import type { InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
 import type { Module } from "../nn/module.ts";
 import type { Slot, Transform } from "../optim/transform.ts";
@@ -11,7 +12,7 @@ import { type Verification, verifyValues } from "../sparse/mask.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
 import { LayerOperands } from "./layer-operands.ts";
 import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
-import { type Operands, type PlannedLayer, PRODUCTS, planLayers } from "./plan.ts";
+import { type Operands, type PlannedLayer, planLayers } from "./plan.ts";
 import { Site } from "./site.ts";
 
 /** What was found in the weights that a layer multiplies by. */

@@ -4,9 +4,10 @@
  */
 import { cpus, loadavg } from "node:os";
 import type { Dataset } from "../data/dataset.ts";
+import type { Product } from "../kernels/kernels.ts";
 import { type Quartiles, quartiles } from "../metrics/quartiles.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
-import type { PlannedLayer, PRODUCTS, Route } from "./plan.ts";
+import type { PlannedLayer, Route } from "./plan.ts";
 import { Run, type RunOptions, type StepRecord } from "./run.ts";
 import type { EpochRecord, RunFolder } from "./run-folder.ts";
 import type { VerifiedLayer } from "./sparsity.ts";
@@ -124,7 +125,7 @@ export async function trainTogether(
 }
 
 function summaryOf(layers: readonly PlannedLayer[]): PlannedLayer["routes"] {
-  const route = (product: (typeof PRODUCTS)[number]): Route =>
+  const route = (product: Product): Route =>
     (["sparse", "masked"] as const).find((one) => layers.some(({ routes }) => routes[product] === one)) ?? "dense";
   return { forward: route("forward"), inputGrad: route("inputGrad"), weightGrad: route("weightGrad") };
 }
