@@ -140,9 +140,9 @@ function sparsityOf(
 ): Sparsity {
   const all = plan === "all";
   const operands: Operands = {
-    forward: { method: "sr-ste", pattern },
-    inputGrad: all ? { method: doublePruned, pattern } : null,
-    weightGrad: all ? { method: mvue, pattern } : null,
+    forward: { method: srSte.make(), pattern },
+    inputGrad: all ? { method: doublePruned.make(), pattern } : null,
+    weightGrad: all ? { method: mvue.make(), pattern } : null,
   };
   const products = traceProducts(model, shape, batch);
   const layers = planLayers(multiplyingWeights(model), operands, {

@@ -1,11 +1,15 @@
 /** The contracts of methods: what a paper's procedure does to the sparse operand of a product. */
-import type { F32 } from "../kernels/kernels.ts";
+import type { F32, Geometry } from "../kernels/kernels.ts";
+import type { PackedMatrix } from "../sparse/packed-matrix.ts";
 import type { Draw, PackedTranspose } from "../sparse/packed-transpose.ts";
+import type { Pattern } from "../sparse/pattern.ts";
 
 /** A weight that multiplies, as a method sees it: [rows, k], groups along k. */
 export interface WeightSite {
   /** Chooses the mask anew by magnitude and packs the weight. From then on the site is sparse. */
   prune(): void;
+  /** The same with a mask that is N:M along the rows too. Throws where there is none. */
+  pruneTransposable(): void;
   /** Packs the weight under the mask as it stands. */
   repack(): void;
   /** Whether it was pruned before. */
@@ -24,11 +28,15 @@ export interface Clock {
   readonly step: number;
   /** Steps of the whole run. */
   readonly steps: number;
+  /** False in an evaluation before this step: it may pack, but begins no phase. */
+  readonly training: boolean;
 }
 
 /** A procedure as a value; it keeps no state but what the site keeps. */
 export interface WeightMethod {
   readonly name: string;
+  /** Why it has no masks of this pattern for a weight of so many rows, or undefined if it has; left out: it has all. */
+  misfit?(pattern: Pattern, rows: number): string | undefined;
   /** Before the first product with a weight that has changed. */
   beforeForward(site: WeightSite, clock: Clock): void;
   /** On the finished gradient, after clipping, before the optimiser. */
@@ -47,8 +55,8 @@ export interface HyperParameter {
   readonly about: string;
 }
 
-/** A line of the table of methods. */
-export interface WeightMethodEntry {
+/** A line of a table of methods. */
+export interface MethodEntry<Method> {
   /** As in recipes and on the command line. */
   readonly name: string;
   /** As in tables. */
@@ -56,29 +64,57 @@ export interface WeightMethodEntry {
   readonly about: string;
   /** Paper and section. */
   readonly source: string;
-  /** False for the one that leaves weights dense. */
-  readonly sparse: boolean;
   readonly hyperParameters: Readonly<Record<string, HyperParameter>>;
   /** Makes the method; values left out take their defaults. */
-  make(values?: Readonly<Record<string, number>>): WeightMethod;
+  make(values?: Readonly<Record<string, number>>): Method;
 }
 
-/** A line of the table of methods for inputGrad: packs the transpose of a weight, N:M along its outputs. */
-export interface InputGradMethod {
+export interface WeightMethodEntry extends MethodEntry<WeightMethod> {
+  /** False for the one that leaves weights dense. */
+  readonly sparse: boolean;
+}
+
+/** Makes the sparse operand of inputGrad, dx = dy w: N:M along the outputs, which it sums over. */
+export type InputGradMethod = OfWeight | OfGradientRows;
+
+/** Packs the transpose of a weight. */
+interface OfWeight {
   readonly name: string;
-  readonly title: string;
-  readonly about: string;
-  readonly source: string;
+  readonly operand: "weight";
   /** weight [outputs, taps, channels], dense; mask: what the forward product keeps of it, rows of taps * channels. */
   pack(transpose: PackedTranspose, weight: F32, mask: Uint32Array, taps: number): void;
 }
 
-/** A line of the table of methods for weightGrad: packs the transpose of the gradient, N:M along its positions. */
-export interface WeightGradMethod {
+interface OfGradientRows {
   readonly name: string;
-  readonly title: string;
-  readonly about: string;
-  readonly source: string;
+  readonly operand: "gradient";
+  /** gradient [T, outputs], as rows is. */
+  pack(rows: PackedMatrix, gradient: F32, draw: Draw): void;
+}
+
+/** Makes the sparse operand of weightGrad, dw = dy^T x: N:M along the positions, which it sums over. */
+export type WeightGradMethod = OfGradientColumns | OfActivations;
+
+/** Packs the transpose of the gradient. */
+interface OfGradientColumns {
+  readonly name: string;
+  readonly operand: "gradient";
   /** gradient [T, outputs]. */
   pack(transpose: PackedTranspose, gradient: F32, draw: Draw): void;
+}
+
+/** Keeps one of each two neighbouring positions of the activations, whatever their values: nothing is packed. */
+interface OfActivations {
+  readonly name: string;
+  readonly operand: "activations";
+  readonly pattern: Pattern;
+  /** Which positions of x, the layer's input, and what takes the place of the others. */
+  keep(x: F32, geometry: Geometry, draw: Draw): FixedMask;
+}
+
+/** A mask that does not look at values: see weightGradAlternate. */
+export interface FixedMask {
+  /** 0: even positions are kept, 1: odd ones. */
+  readonly phase: number;
+  readonly scale: number;
 }

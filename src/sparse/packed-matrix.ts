@@ -88,6 +88,12 @@ export class PackedMatrix implements PackedOperand {
     this.#kernels.pruneRows(this.values, this.index, this.mask, this.#masked, w, this.rows, this.k, n, m, v);
   }
 
+  /** Chooses the mask that is 2:4 along rows and columns (see the kernel of this name) and packs w [rows, k] under it. */
+  pruneTransposable(w: F32): void {
+    this.#kernels.pruneTransposable(this.mask, w, this.rows, this.k);
+    this.repack(w);
+  }
+
   /** Packs new values under the mask as it stands. */
   repack(w: F32): void {
     const { n, m, v } = this.pattern;

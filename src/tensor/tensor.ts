@@ -90,11 +90,25 @@ export interface OperandPlan {
   forward(geometry: Geometry, inputGrad: boolean): PackedOperand | null;
   /** What dense products multiply by: the weight, or a copy with zeros where it is pruned. */
   denseWeight(): F32;
-  /** The packed transpose of the weight of dx = dy w. */
-  inputGrad(): PackedOperand | null;
-  /** The packed transpose of dy [T, O] of dw = dy^T x. */
-  weightGrad(dy: F32): PackedOperand | null;
+  /** Of dx = dy w, with dy [T, O]. */
+  inputGrad(dy: F32): InputGradOperand | null;
+  /** Of dw = dy^T x. */
+  weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null;
 }
+
+export type InputGradOperand =
+  /** The transpose of the weight. */
+  | { readonly operand: "weight"; readonly packed: PackedOperand }
+  /** The gradient; the weight is denseWeight. Of a matrix only, not of images. */
+  | { readonly operand: "gradient"; readonly packed: PackedOperand }
+  /** Dense arithmetic on this gradient with zeros. */
+  | { readonly operand: "masked gradient"; readonly gradient: F32 };
+
+export type WeightGradOperand =
+  /** The transpose of the gradient. */
+  | { readonly operand: "gradient"; readonly packed: PackedOperand }
+  /** One of each two neighbouring positions of x: see weightGradAlternate. */
+  | { readonly operand: "activations"; readonly phase: number; readonly scale: number };
 
 /** A trained tensor. Its gradient accumulates over calls of `backward` until `zeroGrad`. */
 export class Parameter extends Tensor {

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { jsKernels } from "../kernels/js.ts";
-import { type Kernels, matrixGeometry, PRODUCTS } from "../kernels/kernels.ts";
+import { type Kernels, matrixGeometry, PRODUCTS, type Product } from "../kernels/kernels.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import type { Operand } from "./plan.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "trisparse-times-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,9 +22,14 @@ const pattern = parsePattern("2:4");
 test("every product is timed, dense and by the sparse kernel", () => {
   const kernels = jsKernels();
   const dispatcher = new Dispatcher(kernels, null);
-  for (const product of PRODUCTS) {
+  const cases: [Product, Operand][] = [
+    ...PRODUCTS.map((product): [Product, Operand] => [product, product === "weightGrad" ? "gradient" : "weight"]),
+    ["inputGrad", "gradient"],
+    ["weightGrad", "activations"],
+  ];
+  for (const [product, operand] of cases) {
     const before = kernels.multiplies();
-    const { dense, sparse, sparseAndCopy, masked } = dispatcher.times(product, geometry, pattern);
+    const { dense, sparse, sparseAndCopy, masked } = dispatcher.times(product, operand, geometry, pattern);
     expect(Math.min(dense, sparse, sparseAndCopy, masked)).toBeGreaterThan(0);
     const one = 8 * 12 * 16;
     const variants = product === "forward" ? 3 : 1.5;
@@ -34,7 +40,7 @@ test("every product is timed, dense and by the sparse kernel", () => {
 /** Multiply-adds that a question for the times of this geometry causes. */
 function asked(kernels: Kernels, dispatcher: Dispatcher, rows = 8): number {
   const before = kernels.multiplies();
-  dispatcher.times("forward", matrixGeometry(rows, 12, 16), pattern);
+  dispatcher.times("forward", "weight", matrixGeometry(rows, 12, 16), pattern);
   return kernels.multiplies() - before;
 }
 

@@ -7,12 +7,21 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "../data/download.ts";
 import { readFile, writeFileAtomically } from "../io/files.ts";
-import { type F32, type Geometry, type Kernels, maskWords, nativeName, type Product } from "../kernels/kernels.ts";
+import {
+  type F32,
+  type Geometry,
+  type Kernels,
+  maskWords,
+  matrixGeometry,
+  nativeName,
+  type Product,
+} from "../kernels/kernels.ts";
 import { addonPath } from "../kernels/native.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/packed-transpose.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
 import { version } from "../version.ts";
+import type { Operand } from "./plan.ts";
 
 /**
  * Milliseconds of one product, the least of some calls in turn: what else the machine does only adds. As in a step,
@@ -33,7 +42,7 @@ const ROUNDS = 5;
 const BUDGET_MS = 60;
 /** Floats between two calls, more than most last-level caches hold. */
 const OTHER_MEMORY = 8 * 2 ** 20;
-const FORMAT = 2;
+const FORMAT = 3;
 
 export class Dispatcher {
   readonly #kernels: Kernels;
@@ -56,12 +65,14 @@ export class Dispatcher {
   }
 
   /** The times of a product at this geometry with this pattern: remembered, or measured now and kept. */
-  times(product: Product, geometry: Geometry, pattern: Pattern): ProductTimes {
-    const key = `${this.#place} | ${nativeName(product)} ${patternName(pattern)} ${geometry.join(" ")}`;
+  times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern): ProductTimes {
+    const key = `${this.#place} | ${nativeName(product)} ${operand} ${patternName(pattern)} ${geometry.join(" ")}`;
     this.#known ??= this.#load();
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const measured = measure(this.#kernels, product, geometry, pattern, (name, length) => this.#array(name, length));
+    const measured = measure(this.#kernels, product, operand, geometry, pattern, (name, length) =>
+      this.#array(name, length),
+    );
     this.#known.set(key, measured);
     this.#save();
     return measured;
@@ -119,6 +130,7 @@ function filled(kernels: Kernels, length: number): F32 {
 function measure(
   kernels: Kernels,
   product: Product,
+  operand: Operand,
   geometry: Geometry,
   pattern: Pattern,
   array: (name: string, length: number) => F32,
@@ -154,26 +166,34 @@ function measure(
       break;
     }
     case "inputGrad": {
+      variants.push(() => kernels.inputGrad(x, y, w, geometry));
+      if (operand === "gradient") {
+        const packed = new PackedMatrix(kernels, t, out, pattern);
+        variants.push(() => {
+          packed.prune(y);
+          kernels.weightGradSparse(x, packed.values, packed.index, w, matrixGeometry(out, i, t), n, m, v);
+        });
+        break;
+      }
       const packed = new PackedTranspose(kernels, channels, taps * out, pattern);
       const mask = kernels.uint32(out * maskWords(i)).fill(0x55555555);
-      variants.push(
-        () => kernels.inputGrad(x, y, w, geometry),
-        () => {
-          packed.prune(w, mask, taps);
-          kernels.inputGradSparse(x, y, packed.values, packed.index, geometry, n, m, v);
-        },
-      );
+      variants.push(() => {
+        packed.prune(w, mask, taps);
+        kernels.inputGradSparse(x, y, packed.values, packed.index, geometry, n, m, v);
+      });
       break;
     }
     case "weightGrad": {
+      variants.push(() => kernels.weightGrad(w, y, x, geometry));
+      if (operand === "activations") {
+        variants.push(() => kernels.weightGradAlternate(w, y, x, geometry, 0, 1));
+        break;
+      }
       const packed = new PackedTranspose(kernels, out, t, pattern);
-      variants.push(
-        () => kernels.weightGrad(w, y, x, geometry),
-        () => {
-          packed.sample(y, { seed: 1, layer: 0, step: 0 });
-          kernels.weightGradSparse(w, packed.values, packed.index, x, geometry, n, m, v);
-        },
-      );
+      variants.push(() => {
+        packed.sample(y, { seed: 1, layer: 0, step: 0 });
+        kernels.weightGradSparse(w, packed.values, packed.index, x, geometry, n, m, v);
+      });
       break;
     }
   }

@@ -1,9 +1,10 @@
 /** The operands of one layer's products, made when they are asked for. */
-import type { F32 } from "../kernels/kernels.ts";
-import type { Clock } from "../methods/method.ts";
-import { PackedTranspose } from "../sparse/packed-transpose.ts";
+import type { F32, Geometry } from "../kernels/kernels.ts";
+import { PackedMatrix } from "../sparse/packed-matrix.ts";
+import { type Draw, PackedTranspose } from "../sparse/packed-transpose.ts";
 import { misfit } from "../sparse/pattern.ts";
-import type { OperandPlan, Parameter } from "../tensor/tensor.ts";
+import type { InputGradOperand, OperandPlan, Parameter, WeightGradOperand } from "../tensor/tensor.ts";
+import type { RunClock } from "./clock.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import type { Operands, PlannedLayer } from "./plan.ts";
 import type { Site } from "./site.ts";
@@ -20,12 +21,13 @@ export class LayerOperands implements OperandPlan {
   readonly #routes: PlannedLayer["routes"];
   readonly #operands: Operands;
   readonly #site: Site | null;
-  readonly #clock: Clock;
+  readonly #clock: RunClock;
   readonly #chance: Chance;
   #transpose: PackedTranspose | null = null;
   /** The version of the weight that the transpose is of. */
   #version = -1;
-  #sample: PackedTranspose | null = null;
+  #rows: PackedMatrix | null = null;
+  #columns: PackedTranspose | null = null;
 
   /** site: of the weight, where it is sparse. */
   constructor(
@@ -33,7 +35,7 @@ export class LayerOperands implements OperandPlan {
     routes: PlannedLayer["routes"],
     operands: Operands,
     site: Site | null,
-    clock: Clock,
+    clock: RunClock,
     chance: Chance,
   ) {
     this.#source = source;
@@ -48,7 +50,7 @@ export class LayerOperands implements OperandPlan {
   forward(): ReturnType<OperandPlan["forward"]> {
     const packed = this.#site?.current() ?? null;
     // now, while the weight is in cache, and not when backward asks for it
-    if (this.#weight.device.recording) this.inputGrad();
+    if (this.#weight.device.recording) this.#transposed();
     return this.#routes.forward === "sparse" ? packed : null;
   }
 
@@ -56,36 +58,69 @@ export class LayerOperands implements OperandPlan {
     return this.#site?.denseWeight() ?? this.#weight.data;
   }
 
-  inputGrad(): PackedTranspose | null {
+  inputGrad(dy: F32): InputGradOperand | null {
+    const { inputGrad } = this.#operands;
+    if (inputGrad === null || this.#clock.phase(true) === "dense") return null;
+    const { method, pattern } = inputGrad;
+    if (method.operand === "weight") {
+      const packed = this.#transposed();
+      return packed === null ? null : { operand: "weight", packed };
+    }
+    const route = this.#routes.inputGrad;
+    if (route === "dense") return null;
+    const { rows: outputs } = this.#source;
+    const { device } = this.#weight;
+    const positions = dy.length / outputs;
+    if (this.#rows?.rows !== positions) {
+      this.#rows = new PackedMatrix(device.kernels, positions, outputs, pattern);
+      // from now on it is written with the pack
+      if (route === "masked") this.#rows.masked;
+    }
+    const rows = this.#rows;
+    device.timed("pack", () => method.pack(rows, dy, this.#draw()));
+    return route === "sparse"
+      ? { operand: "gradient", packed: rows }
+      : { operand: "masked gradient", gradient: rows.masked };
+  }
+
+  weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null {
+    const { weightGrad } = this.#operands;
+    if (this.#routes.weightGrad !== "sparse" || weightGrad === null || this.#clock.phase(true) === "dense") return null;
+    const { rows } = this.#source;
+    const positions = dy.length / rows;
+    const { method, pattern } = weightGrad;
+    // a batch of another size than the plan was made for
+    if (misfit(pattern, positions) !== undefined) return null;
+    const { device } = this.#weight;
+    if (method.operand === "activations") return { operand: "activations", ...method.keep(x, geometry, this.#draw()) };
+    if (this.#columns?.k !== positions) {
+      this.#columns = new PackedTranspose(device.kernels, rows, positions, pattern);
+    }
+    const columns = this.#columns;
+    device.timed("pack", () => method.pack(columns, dy, this.#draw()));
+    return { operand: "gradient", packed: columns };
+  }
+
+  /** The packed transpose of the weight as it is now, where inputGrad multiplies by one. */
+  #transposed(): PackedTranspose | null {
     const { inputGrad } = this.#operands;
     const site = this.#site;
-    if (this.#routes.inputGrad !== "sparse" || inputGrad === null || site === null || !site.pruned) return null;
+    if (this.#routes.inputGrad !== "sparse" || site === null || !site.pruned) return null;
+    if (inputGrad === null || inputGrad.method.operand !== "weight") return null;
+    const { method, pattern } = inputGrad;
     const { rows, k, axisLength } = this.#source;
     const { device, version } = this.#weight;
     const taps = k / axisLength;
-    this.#transpose ??= new PackedTranspose(device.kernels, axisLength, taps * rows, inputGrad.pattern);
+    this.#transpose ??= new PackedTranspose(device.kernels, axisLength, taps * rows, pattern);
     if (this.#version !== version) {
       this.#version = version;
       const transpose = this.#transpose;
-      device.timed("pack", () => inputGrad.method.pack(transpose, this.#weight.data, site.packed.mask, taps));
+      device.timed("pack", () => method.pack(transpose, this.#weight.data, site.packed.mask, taps));
     }
     return this.#transpose;
   }
 
-  weightGrad(dy: F32): PackedTranspose | null {
-    const { weightGrad } = this.#operands;
-    if (this.#routes.weightGrad !== "sparse" || weightGrad === null) return null;
-    const { rows } = this.#source;
-    const positions = dy.length / rows;
-    // a batch of another size than the plan was made for
-    if (misfit(weightGrad.pattern, positions) !== undefined) return null;
-    const { device } = this.#weight;
-    if (this.#sample?.k !== positions) {
-      this.#sample = new PackedTranspose(device.kernels, rows, positions, weightGrad.pattern);
-    }
-    const sample = this.#sample;
-    const draw = { ...this.#chance, step: this.#clock.step };
-    device.timed("pack", () => weightGrad.method.pack(sample, dy, draw));
-    return sample;
+  #draw(): Draw {
+    return { ...this.#chance, step: this.#clock.step };
   }
 }

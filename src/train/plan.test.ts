@@ -3,6 +3,7 @@ import { jsKernels } from "../kernels/js.ts";
 import type { Product } from "../kernels/kernels.ts";
 import { doublePruned } from "../methods/input-grad/double-pruned.ts";
 import { mvue } from "../methods/weight-grad/mvue.ts";
+import { srSte } from "../methods/weights/sr-ste.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { stateOf } from "../nn/module.ts";
@@ -16,9 +17,9 @@ import { type Operands, type PlannedLayer, planLayers, type Routing } from "./pl
 const birth = () => ({ device: new Device(jsKernels()), random: new Random(1) });
 const pattern = parsePattern("2:4");
 const everything: Operands = {
-  forward: { method: "sr-ste", pattern },
-  inputGrad: { method: doublePruned, pattern },
-  weightGrad: { method: mvue, pattern },
+  forward: { method: srSte.make(), pattern },
+  inputGrad: { method: doublePruned.make(), pattern },
+  weightGrad: { method: mvue.make(), pattern },
 };
 
 /** The plan of a small MLP where products take these times. */

@@ -1,7 +1,7 @@
 /** Plans: for each product of each layer which operand is sparse, and by which route it is computed. */
 
 import { type Geometry, PRODUCTS, type Product } from "../kernels/kernels.ts";
-import type { InputGradMethod, WeightGradMethod } from "../methods/method.ts";
+import type { InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { ProductTimes } from "./dispatcher.ts";
@@ -10,21 +10,23 @@ import type { MultiplyingWeight, Products } from "./layers.ts";
 /** How a product is computed; "masked": dense arithmetic on zeros, never reported as a speed-up of its own. */
 export type Route = "dense" | "sparse" | "masked";
 
+/** What of a product is N:M. */
+export type Operand = "weight" | "gradient" | "activations";
+
 /** Which routes to take: the faster ones by measurement, or always the one. */
 export const ROUTINGS = ["auto", "sparse", "dense"] as const;
 export type Routing = (typeof ROUTINGS)[number];
 
 /** What shall be sparse in every layer where it fits; null: nothing in that product. */
 export interface Operands {
-  /** Of the forward product: the weight, by the method of this name. */
-  readonly forward: { readonly method: string; readonly pattern: Pattern } | null;
+  readonly forward: { readonly method: Pick<WeightMethod, "name" | "misfit">; readonly pattern: Pattern } | null;
   readonly inputGrad: { readonly method: InputGradMethod; readonly pattern: Pattern } | null;
   readonly weightGrad: { readonly method: WeightGradMethod; readonly pattern: Pattern } | null;
 }
 
 /** What was decided for one product of a layer. */
 export interface PlannedProduct {
-  readonly operand: "weight" | "gradient" | null;
+  readonly operand: Operand | null;
   readonly method: string | null;
   readonly pattern: string | null;
   readonly route: Route;
@@ -57,7 +59,7 @@ export interface Routes {
 
 /** Knows how long a product takes: a Dispatcher. */
 export interface Timer {
-  times(product: Product, geometry: Geometry, pattern: Pattern): ProductTimes;
+  times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern): ProductTimes;
 }
 
 /** A layer may be this much slower than dense before it stays dense: the noise of a measurement. */
@@ -85,15 +87,24 @@ function planLayer(source: MultiplyingWeight, operands: Operands, routes: Routes
     const wish = wishes[product];
     const instead = product !== "weightGrad" && sparseWeight ? "masked" : "dense";
     if (typeof wish === "string") return { planned: { ...NOTHING, route: instead, reason: wish }, times: null };
+    const { operand, method, pattern, simulated } = wish;
+    if (simulated !== undefined) {
+      // dense arithmetic on zeros costs time: only who asks for sparse routes whatever they cost gets it
+      const route: Route = routing === "sparse" ? "masked" : instead;
+      const planned = { ...NOTHING, operand, method, pattern: patternName(pattern), route, reason: simulated };
+      return { planned, times: null };
+    }
     const times =
       traced === undefined || dispatcher === undefined
         ? null
-        : dispatcher.times(product, traced.geometry, wish.pattern);
+        : dispatcher.times(product, operand, traced.geometry, pattern);
     const own = times !== null && copy ? { ...times, sparse: times.sparseAndCopy } : times;
     return { planned: planProduct(wish, instead, routing, own), times: own };
   };
   const inputGrad = decide("inputGrad", false);
-  const copy = traced?.inputGrad !== false && inputGrad.planned.route === "masked";
+  // a sparse gradient is multiplied by the weight with zeros
+  const { route, operand } = inputGrad.planned;
+  const copy = sparseWeight && traced?.inputGrad !== false && (route === "masked" || operand === "gradient");
   const decisions = { forward: decide("forward", copy), inputGrad, weightGrad: decide("weightGrad", false) };
   const own = {
     forward: decisions.forward.planned,
@@ -111,9 +122,11 @@ function planLayer(source: MultiplyingWeight, operands: Operands, routes: Routes
 
 /** What shall be sparse in one product. */
 interface Wish {
-  readonly operand: "weight" | "gradient";
+  readonly operand: Operand;
   readonly method: string;
   readonly pattern: Pattern;
+  /** Why there is no kernel that skips its zeros. */
+  readonly simulated?: string | undefined;
 }
 
 interface Decision {
@@ -127,32 +140,37 @@ function wishesOf(
   { forward, inputGrad, weightGrad }: Operands,
   traced: Products | undefined,
 ): Record<Product, Wish | string> {
-  const wish = (
-    operand: Wish["operand"],
-    asked: { readonly method: string | { readonly name: string }; readonly pattern: Pattern } | null,
-    length: number,
-    along: string,
-  ): Wish | string => {
-    if (asked === null) return "not asked for";
-    const { method, pattern } = asked;
-    const name = typeof method === "string" ? method : method.name;
-    return misfit(pattern, length, along) ?? { operand, method: name, pattern };
-  };
-  const ofForward = wish("weight", forward, axisLength, axis);
-  const ofInputGrad = wish("weight", inputGrad, rows, "outputs");
+  const wish = (operand: Operand, method: string, pattern: Pattern, length: number, along: string): Wish | string =>
+    misfit(pattern, length, along) ?? { operand, method, pattern };
+  const ofForward =
+    forward === null
+      ? NOT_ASKED
+      : (forward.method.misfit?.(forward.pattern, rows) ??
+        wish("weight", forward.method.name, forward.pattern, axisLength, axis));
   // unknown positions fit
   const positions = traced === undefined ? 0 : traced.geometry[0] * traced.geometry[8] * traced.geometry[9];
+  const ofInputGrad = (): Wish | string => {
+    if (traced?.inputGrad === false) return "none: the model's input";
+    if (inputGrad === null) return NOT_ASKED;
+    const { method, pattern } = inputGrad;
+    if (method.operand === "weight" && typeof ofForward === "string") return "the weight is dense";
+    const found = wish(method.operand, method.name, pattern, rows, "outputs");
+    if (typeof found === "string" || method.operand === "weight" || traced === undefined) return found;
+    const { geometry } = traced;
+    const isMatrix = geometry[1] * geometry[2] === 1;
+    return isMatrix ? found : { ...found, simulated: "no kernel for a sparse gradient here" };
+  };
   return {
     forward: ofForward,
-    inputGrad:
-      traced?.inputGrad === false
-        ? "none: the model's input"
-        : typeof ofForward === "string" && inputGrad !== null
-          ? "the weight is dense"
-          : ofInputGrad,
-    weightGrad: wish("gradient", weightGrad, positions, "positions"),
+    inputGrad: ofInputGrad(),
+    weightGrad:
+      weightGrad === null
+        ? NOT_ASKED
+        : wish(weightGrad.method.operand, weightGrad.method.name, weightGrad.pattern, positions, "positions"),
   };
 }
+
+const NOT_ASKED = "not asked for";
 
 function planProduct(
   { operand, method, pattern }: Wish,
@@ -175,7 +193,7 @@ function slowerThanDense(decisions: readonly Decision[]): string | undefined {
   let dense = 0;
   let best = 0;
   for (const { planned, times } of decisions) {
-    if (times === null) return undefined;
+    if (times === null) continue;
     dense += times.dense;
     best += times[planned.route];
   }

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { sources } from "../data/sources.ts";
 import { expected, nearest } from "../errors.ts";
 import { inputGradMethods } from "../methods/input-grad/methods.ts";
+import type { InputGradMethod, MethodEntry, WeightGradMethod } from "../methods/method.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { isPattern, PATTERN_FORM } from "../sparse/pattern.ts";
@@ -71,38 +72,52 @@ const optimiser = z
 
 const pattern = z.string().refine(isPattern, `expected ${PATTERN_FORM}`);
 
+/** The numbers of a line of a table of methods. */
+const numbersOf = ({ hyperParameters }: Pick<MethodEntry<unknown>, "hyperParameters">) =>
+  Object.fromEntries(
+    Object.entries(hyperParameters).map(
+      ([name, { min, max, about, default: value }]) =>
+        [name, z.number().min(min).max(max).default(value).describe(about)] as const,
+    ),
+  );
+
 const method = z
   .discriminatedUnion(
     "name",
     weightMethods.map((entry) => {
-      const numbers = Object.entries(entry.hyperParameters).map(
-        ([name, { min, max, about, default: value }]) =>
-          [name, z.number().min(min).max(max).default(value).describe(about)] as const,
-      );
       const sparse = entry.sparse ? { pattern: pattern.default("2:4").describe("N:M or N:MvV") } : {};
-      return z
-        .strictObject({ name: z.literal(entry.name), ...sparse, ...Object.fromEntries(numbers) })
-        .describe(entry.about);
+      return z.strictObject({ name: z.literal(entry.name), ...sparse, ...numbersOf(entry) }).describe(entry.about);
     }) as unknown as [z.ZodObject<{ name: z.ZodLiteral<string> }>],
   )
   .prefault({ name: "sr-ste" });
 
 /** One of a table of methods for a backward product, or dense. */
-const backwardProduct = (methods: readonly { readonly name: string; readonly about: string }[], about: string) =>
+const backwardProduct = (methods: readonly MethodEntry<InputGradMethod | WeightGradMethod>[], about: string) =>
   z
     .discriminatedUnion("name", [
       z.strictObject({ name: z.literal("dense") }),
-      ...methods.map((method) =>
-        z
-          .strictObject({
-            name: z.literal(method.name),
-            pattern: pattern.optional().describe("N:M or N:MvV; left out, that of the method for weights"),
-          })
-          .describe(method.about),
-      ),
+      ...methods.map((entry) => {
+        // a fixed mask is its own pattern
+        const own = entry.make().operand === "activations";
+        const chosen = pattern.optional().describe("N:M or N:MvV; left out, that of the method for weights");
+        return z
+          .strictObject({ name: z.literal(entry.name), ...(own ? {} : { pattern: chosen }), ...numbersOf(entry) })
+          .describe(entry.about);
+      }),
     ])
     .prefault({ name: "dense" })
     .describe(about);
+
+const share = z.number().min(0).max(1);
+
+const phases = z
+  .strictObject({
+    sparseFrom: share.default(0).describe("before it everything is dense"),
+    frozenFrom: share.default(1).describe("from then on masks stay as they are"),
+    denseFrom: share.default(1).describe("from then on everything is dense, and so is the result"),
+  })
+  .prefault({})
+  .describe("shares of the run's steps");
 
 const recipe = z
   .strictObject({
@@ -121,6 +136,7 @@ const recipe = z
     method,
     inputGrad: backwardProduct(inputGradMethods, "the sparse operand of the input gradient"),
     weightGrad: backwardProduct(weightGradMethods, "the sparse operand of the weight gradient"),
+    phases,
     optimiser,
     epochs: count.default(5),
     batch: count.default(128),
@@ -146,6 +162,7 @@ export interface MethodChoice {
 export interface BackwardChoice {
   readonly name: string;
   readonly pattern?: string | undefined;
+  readonly [hyperParameter: string]: string | number | undefined;
 }
 
 /** The models of the table above. */

@@ -1,11 +1,12 @@
 /** A sparse weight while it is trained: its pack, its mask over time, and what a method may do to it. */
 import type { F32 } from "../kernels/kernels.ts";
-import type { Clock, WeightMethod, WeightSite } from "../methods/method.ts";
+import type { WeightMethod, WeightSite } from "../methods/method.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { PrunedDecay } from "../optim/transform.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import type { Pattern } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
+import type { RunClock } from "./clock.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 
 export class Site implements WeightSite {
@@ -17,12 +18,13 @@ export class Site implements WeightSite {
   /** Whether the weight itself holds zeros where it is pruned: then it is its own masked copy. */
   #weightIsMasked = false;
   readonly #method: WeightMethod;
-  readonly #clock: Clock;
+  readonly #clock: RunClock;
   #version = -1;
   #evaluated = false;
+  #frozen = false;
   #decay: PrunedDecay | null = null;
 
-  constructor(source: MultiplyingWeight, pattern: Pattern, method: WeightMethod, clock: Clock) {
+  constructor(source: MultiplyingWeight, pattern: Pattern, method: WeightMethod, clock: RunClock) {
     this.name = source.name;
     this.weight = source.weight;
     this.packed = new PackedMatrix(source.weight.device.kernels, source.rows, source.k, pattern);
@@ -31,7 +33,7 @@ export class Site implements WeightSite {
     this.#clock = clock;
   }
 
-  /** The pack of the weight as it is now, made anew when it has changed; null while the method keeps it dense. */
+  /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
   current(): PackedMatrix | null {
     const { device, version } = this.weight;
     // An evaluation shows the model of the step before: it must not begin a phase. The next training step packs anew,
@@ -40,15 +42,29 @@ export class Site implements WeightSite {
     if (this.#version !== version || (training && this.#evaluated)) {
       this.#version = version;
       this.#evaluated = !training;
+      const phase = this.#clock.phase(training);
+      this.#frozen = phase === "frozen";
       const { step, steps } = this.#clock;
-      const clock = { step: training ? step : step - 1, steps };
-      device.timed("pack", () => this.#method.beforeForward(this, clock));
+      if (phase === "dense") this.pruned = false;
+      else device.timed("pack", () => this.#method.beforeForward(this, { step, steps, training }));
     }
     return this.pruned ? this.packed : null;
   }
 
   prune(): void {
-    this.packed.prune(this.weight.data);
+    this.#choose(() => this.packed.prune(this.weight.data));
+  }
+
+  pruneTransposable(): void {
+    this.#choose(() => this.packed.pruneTransposable(this.weight.data));
+  }
+
+  #choose(prune: () => void): void {
+    if (this.#frozen && this.pruned) {
+      this.repack();
+      return;
+    }
+    prune();
     this.pruned = true;
     this.#weightIsMasked = false;
   }
@@ -71,7 +87,7 @@ export class Site implements WeightSite {
   }
 
   decayPruned(lambda: number): void {
-    this.#decay = { mask: this.packed.mask, k: this.packed.k, lambda };
+    if (this.pruned) this.#decay = { mask: this.packed.mask, k: this.packed.k, lambda };
   }
 
   /** The decay that the method asked for since the last call, to be done by the optimiser, or else by `decayNow`. */

@@ -43,15 +43,15 @@ function step(name: string, options: Partial<SparsifyOptions>, weights = true) {
     parameter.plan = {
       forward: (geometry, inputGrad) => plan.forward(geometry, inputGrad),
       denseWeight: () => plan.denseWeight(),
-      inputGrad: () => {
-        const packed = plan.inputGrad();
-        if (packed !== null) seen.inputGrads.push(packed);
-        return packed;
+      inputGrad: (dy) => {
+        const operand = plan.inputGrad(dy);
+        if (operand !== null && "packed" in operand) seen.inputGrads.push(operand.packed);
+        return operand;
       },
-      weightGrad: (dy) => {
-        const packed = plan.weightGrad(dy);
-        if (packed !== null) seen.samples.push(packed);
-        return packed;
+      weightGrad: (dy, x, geometry) => {
+        const operand = plan.weightGrad(dy, x, geometry);
+        if (operand !== null && "packed" in operand) seen.samples.push(operand.packed);
+        return operand;
       },
     };
   }
@@ -86,15 +86,15 @@ function unpacked({ pattern, rows, k, values, index }: PackedOperand): Float32Ar
   return w;
 }
 
-const all = { inputGrad: doublePruned, weightGrad: mvue };
+const all = { inputGrad: doublePruned.make(), weightGrad: mvue.make() };
 
 test("multiplies half as much in each product", () => {
   const [fc1, fc2, fc3] = [16 * 32, 32 * 24, 24 * 4].map((size) => BATCH * size);
   expect(step("mlp", {}).multiplies).toBe(fc1 / 2 + fc1 + fc2 / 2 + 2 * fc2 + 3 * fc3);
-  expect(step("mlp", { inputGrad: doublePruned }).multiplies).toBe(fc1 / 2 + fc1 + fc2 + fc2 + 3 * fc3);
-  expect(step("mlp", { weightGrad: mvue }).multiplies).toBe(fc1 + fc2 + fc2 + 3 * fc3);
+  expect(step("mlp", { inputGrad: doublePruned.make() }).multiplies).toBe(fc1 / 2 + fc1 + fc2 + fc2 + 3 * fc3);
+  expect(step("mlp", { weightGrad: mvue.make() }).multiplies).toBe(fc1 + fc2 + fc2 + 3 * fc3);
   expect(step("mlp", all).multiplies).toBe(fc1 + (3 * fc2) / 2 + 3 * fc3);
-  expect(step("mlp", { weightGrad: mvue, weightGradPattern: "1:4" }, false).multiplies).toBe(
+  expect(step("mlp", { weightGrad: mvue.make(), weightGradPattern: "1:4" }, false).multiplies).toBe(
     (fc1 * 5) / 4 + (fc2 * 9) / 4 + 3 * fc3,
   );
 });

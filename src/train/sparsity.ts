@@ -4,14 +4,16 @@
  */
 import { expected } from "../errors.ts";
 import { PRODUCTS } from "../kernels/kernels.ts";
-import type { InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
+import type { Clock, InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
 import type { Module } from "../nn/module.ts";
 import type { Slot, Transform } from "../optim/transform.ts";
 import { compactBytes, encodeCompact } from "../sparse/compact.ts";
 import { type Verification, verifyValues } from "../sparse/mask.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
+import { RunClock } from "./clock.ts";
 import { LayerOperands } from "./layer-operands.ts";
 import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
+import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
 import { type Operands, type PlannedLayer, planLayers } from "./plan.ts";
 import { Site } from "./site.ts";
 
@@ -56,12 +58,20 @@ export interface SparsifyOptions {
   readonly seed?: number | undefined;
 }
 
+interface SparsityOptions {
+  /** Of the whole run. */
+  readonly steps: number;
+  /** Of samples of gradients. */
+  readonly seed: number;
+  readonly phases?: Phases | undefined;
+}
+
 /** The sparse products of a model in training. Made by `sparsify`, or by a run. */
 export class Sparsity {
   readonly method: WeightMethod | null;
   readonly layers: readonly PlannedLayer[];
   readonly #sites: readonly Site[];
-  readonly #clock: { step: number; readonly steps: number };
+  readonly #clock: RunClock;
   readonly #weights: readonly MultiplyingWeight[];
 
   /** method: of the weights, null where they stay dense; layers: the plan for this model and these operands. */
@@ -70,11 +80,11 @@ export class Sparsity {
     method: WeightMethod | null,
     operands: Operands,
     layers: readonly PlannedLayer[],
-    { steps, seed }: { readonly steps: number; readonly seed: number },
+    { steps, seed, phases = ALWAYS_SPARSE }: SparsityOptions,
   ) {
     this.method = method;
     this.layers = layers;
-    const clock = { step: 0, steps };
+    const clock = new RunClock(steps, phases);
     this.#clock = clock;
     this.#weights = multiplyingWeights(model);
     const sites: Site[] = [];
@@ -85,7 +95,10 @@ export class Sparsity {
           ? null
           : new Site(source, operands.forward.pattern, method, clock);
       if (site !== null) sites.push(site);
-      if (site === null && routes.weightGrad !== "sparse") return;
+      const asked =
+        routes.weightGrad === "sparse" ||
+        (routes.inputGrad !== "dense" && operands.inputGrad?.method.operand === "gradient");
+      if (site === null && !asked) return;
       source.weight.plan = new LayerOperands(source, routes, operands, site, clock, { seed, layer });
     });
     this.#sites = sites;
@@ -101,7 +114,7 @@ export class Sparsity {
         const decaying = slots.map((slot) => {
           const site = sites.get(slot.parameter);
           if (site === undefined) return slot;
-          this.method?.onGradient?.(site, this.#clock);
+          this.method?.onGradient?.(site, this.#training);
           const prunedDecay = site.takeDecay();
           if (prunedDecay === null) return slot;
           if (optimiser.decaysPruned === true) return { ...slot, prunedDecay };
@@ -111,11 +124,16 @@ export class Sparsity {
         optimiser.update(decaying, step);
         for (const { parameter } of slots) {
           const site = sites.get(parameter);
-          if (site !== undefined) this.method?.afterStep?.(site, this.#clock);
+          if (site !== undefined) this.method?.afterStep?.(site, this.#training);
         }
         this.#clock.step = step + 1;
       },
     };
+  }
+
+  get #training(): Clock {
+    const { step, steps } = this.#clock;
+    return { step, steps, training: true };
   }
 
   /** Whether any layer is sparse at this moment. */
@@ -133,8 +151,12 @@ export class Sparsity {
     return new Map(this.#sites.filter((site) => site.current() !== null).map((site) => [site.name, site.effective()]));
   }
 
-  /** Checks the values that the kernels multiply by, unpacked, not the mask. Layers that were never pruned fail. */
+  /**
+   * Checks the values that the kernels multiply by, unpacked, not the mask. Layers that were never pruned fail; in a dense
+   * phase there is nothing to check.
+   */
   verify(): VerifiedLayer[] {
+    if (this.#clock.phase(false) === "dense") return [];
     return this.#sites.map((site) => {
       const { rows, k, pattern } = site.packed;
       const found: Verification = verifyValues(site.effective(), rows, k, pattern);
@@ -242,7 +264,7 @@ export function sparsify(model: Module, method: WeightMethod | null, options: Sp
   const pattern = parsePattern(options.pattern);
   const patternOr = (text: string | undefined): Pattern => (text === undefined ? pattern : parsePattern(text));
   const operands: Operands = {
-    forward: method === null ? null : { method: method.name, pattern },
+    forward: method === null ? null : { method, pattern },
     inputGrad: inputGrad === undefined ? null : { method: inputGrad, pattern: patternOr(options.inputGradPattern) },
     weightGrad: weightGrad === undefined ? null : { method: weightGrad, pattern: patternOr(options.weightGradPattern) },
   };

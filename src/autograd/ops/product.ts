@@ -2,8 +2,14 @@
  * The three products of training for a weight, what linear layers and convolutions share. Each is sparse where the
  * weight's plan has a packed operand for it: the weight, its transpose, or the transpose of the output's gradient.
  */
-import type { Geometry } from "../../kernels/kernels.ts";
-import { Parameter, type Shape, type Tensor } from "../../tensor/tensor.ts";
+import { type F32, type Geometry, type Kernels, matrixGeometry } from "../../kernels/kernels.ts";
+import {
+  type InputGradOperand,
+  Parameter,
+  type Shape,
+  type Tensor,
+  type WeightGradOperand,
+} from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
 /** y = im2col(x) w^T + bias, then ReLU if asked; shape [T..., O] is the output's. */
@@ -37,27 +43,73 @@ export function product(
   return record(op, bias === null ? [x, w] : [x, w, bias], shape, y, (dy, grads) => {
     if (relu) kernels.reluBackward(dy, dy, y, y.length);
     const dw = grads.into(1);
-    const sampled = dw === null ? null : (plan?.weightGrad(dy) ?? null);
-    if (sampled !== null) {
-      const { values, index, pattern } = sampled;
-      const { n, m, v } = pattern;
-      device.timed("weightGrad", () => kernels.weightGradSparse(dw!, values, index, x.data, geometry, n, m, v));
-    } else if (dw !== null) {
-      device.timed("weightGrad", () => kernels.weightGrad(dw, dy, x.data, geometry));
+    if (dw !== null) {
+      const operand = plan?.weightGrad(dy, x.data, geometry) ?? null;
+      device.timed("weightGrad", () => weightGrad(kernels, dw, dy, x.data, operand, geometry));
     }
     // the bias has the gradient of all entries, not of the sample
     const dbias = bias === null ? null : grads.into(2);
     if (dbias !== null) kernels.columnSums(dbias, dy, positions, out);
     const dx = grads.into(0);
     if (dx === null) return;
-    const transposed = plan?.inputGrad() ?? null;
-    if (transposed !== null) {
-      const { values, index, pattern } = transposed;
-      const { n, m, v } = pattern;
-      device.timed("inputGrad", () => kernels.inputGradSparse(dx, dy, values, index, geometry, n, m, v));
-    } else {
-      const weight = plan?.denseWeight() ?? w.data;
-      device.timed("inputGrad", () => kernels.inputGrad(dx, dy, weight, geometry));
-    }
+    const operand = plan?.inputGrad(dy) ?? null;
+    const weight = operand?.operand === "weight" ? null : (plan?.denseWeight() ?? w.data);
+    device.timed("inputGrad", () => inputGrad(kernels, dx, dy, weight, operand, geometry));
   });
+}
+
+function weightGrad(
+  kernels: Kernels,
+  dw: F32,
+  dy: F32,
+  x: F32,
+  operand: WeightGradOperand | null,
+  geometry: Geometry,
+): void {
+  switch (operand?.operand) {
+    case undefined:
+      kernels.weightGrad(dw, dy, x, geometry);
+      break;
+    case "activations":
+      kernels.weightGradAlternate(dw, dy, x, geometry, operand.phase, operand.scale);
+      break;
+    case "gradient": {
+      const { values, index, pattern } = operand.packed;
+      const { n, m, v } = pattern;
+      kernels.weightGradSparse(dw, values, index, x, geometry, n, m, v);
+      break;
+    }
+  }
+}
+
+/** weight: null where the operand is the weight. */
+function inputGrad(
+  kernels: Kernels,
+  dx: F32,
+  dy: F32,
+  weight: F32 | null,
+  operand: InputGradOperand | null,
+  geometry: Geometry,
+): void {
+  switch (operand?.operand) {
+    case undefined:
+      kernels.inputGrad(dx, dy, weight!, geometry);
+      break;
+    case "masked gradient":
+      kernels.inputGrad(dx, operand.gradient, weight!, geometry);
+      break;
+    case "weight": {
+      const { values, index, pattern } = operand.packed;
+      const { n, m, v } = pattern;
+      kernels.inputGradSparse(dx, dy, values, index, geometry, n, m, v);
+      break;
+    }
+    case "gradient": {
+      // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions
+      const { values, index, pattern, rows, k } = operand.packed;
+      const { n, m, v } = pattern;
+      kernels.weightGradSparse(dx, values, index, weight!, matrixGeometry(k, geometry[3], rows), n, m, v);
+      break;
+    }
+  }
 }

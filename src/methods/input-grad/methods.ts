@@ -1,5 +1,6 @@
-/** The table of methods for the input gradient's weight. */
-import type { InputGradMethod } from "../method.ts";
+/** The table of methods for the input gradient's sparse operand. */
+import type { InputGradMethod, MethodEntry } from "../method.ts";
 import { doublePruned } from "./double-pruned.ts";
+import { greedy } from "./greedy.ts";
 
-export const inputGradMethods: readonly InputGradMethod[] = [doublePruned];
+export const inputGradMethods: readonly MethodEntry<InputGradMethod>[] = [doublePruned, greedy];

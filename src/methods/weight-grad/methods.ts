@@ -1,5 +1,7 @@
 /** The table of methods for the weight gradient's sparse operand. */
-import type { WeightGradMethod } from "../method.ts";
+import type { MethodEntry, WeightGradMethod } from "../method.ts";
+import { alternate } from "./alternate.ts";
+import { greedy } from "./greedy.ts";
 import { mvue } from "./mvue.ts";
 
-export const weightGradMethods: readonly WeightGradMethod[] = [mvue];
+export const weightGradMethods: readonly MethodEntry<WeightGradMethod>[] = [mvue, greedy, alternate];

@@ -1,14 +1,19 @@
-import type { WeightGradMethod } from "../method.ts";
+import type { MethodEntry, WeightGradMethod } from "../method.ts";
 
 /**
  * The minimum-variance unbiased N:M sample of the neural gradient, along the positions that weightGrad sums over: right
  * on average, whatever the gradient. Source: Chmiel et al. 2023; with vectors of rows, inclusion by their norms.
  * Difference: one systematic draw a group, for every N:M, where the paper tabulates pairs for 2:4.
  */
-export const mvue: WeightGradMethod = {
+export const mvue: MethodEntry<WeightGradMethod> = {
   name: "mvue",
   title: "MVUE",
   about: "an unbiased sample of the neural gradient",
   source: "Chmiel et al. 2023",
-  pack: (transpose, gradient, draw) => transpose.sample(gradient, draw),
+  hyperParameters: {},
+  make: () => ({
+    name: "mvue",
+    operand: "gradient",
+    pack: (transpose, gradient, draw) => transpose.sample(gradient, draw),
+  }),
 };

@@ -21,10 +21,10 @@ export const asp: WeightMethodEntry = {
     const pruneStep = (steps: number): number => Math.min(steps - 1, Math.round(steps * pruneAt));
     return {
       name: "asp",
-      beforeForward: (site, { step, steps }) => {
+      beforeForward: (site, { step, steps, training }) => {
         if (site.pruned) {
           site.repack();
-        } else if (step >= pruneStep(steps)) {
+        } else if (training && step >= pruneStep(steps)) {
           site.prune();
           site.maskWeight();
         }

@@ -11,6 +11,7 @@ import { Optimizer } from "../../optim/optimizer.ts";
 import { sgd } from "../../optim/sgd.ts";
 import { chain, type Transform } from "../../optim/transform.ts";
 import { Random } from "../../random.ts";
+import { parsePattern } from "../../sparse/pattern.ts";
 import { Device } from "../../tensor/device.ts";
 import type { Parameter } from "../../tensor/tensor.ts";
 import { tensor } from "../../tensor/tensor.ts";
@@ -75,6 +76,7 @@ for (const entry of weightMethods) {
     if (!entry.sparse) return;
     for (const [name, optimiser] of Object.entries(optimisers)) {
       for (const pattern of ["2:4", "1:4", "2:8v2"]) {
+        if (entry.make().misfit?.(parsePattern(pattern), 32) !== undefined) continue;
         test(`ends N:M with ${name}, ${pattern}, and learns`, () => {
           const { sparsity, step } = setup(entry, optimiser(), pattern);
           const losses = Array.from({ length: STEPS }, step);

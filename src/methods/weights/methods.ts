@@ -4,5 +4,6 @@ import { asp } from "./asp.ts";
 import { dense } from "./dense.ts";
 import { srSte } from "./sr-ste.ts";
 import { ste } from "./ste.ts";
+import { transposable } from "./transposable.ts";
 
-export const weightMethods: readonly WeightMethodEntry[] = [dense, asp, srSte, ste];
+export const weightMethods: readonly WeightMethodEntry[] = [dense, asp, srSte, ste, transposable];

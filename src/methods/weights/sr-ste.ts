@@ -1,4 +1,5 @@
 import type { WeightMethodEntry } from "../method.ts";
+import { pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
  * SR-STE: the straight-through estimator with a decay of the weights that are pruned at this step, which keeps masks
@@ -15,10 +16,11 @@ export const srSte: WeightMethodEntry = {
   sparse: true,
   hyperParameters: {
     lambda: { default: 2e-4, min: 0, max: 1, about: "strength of the decay; 0 is STE" },
+    refresh: refreshEvery(1),
   },
-  make: ({ lambda = srSte.hyperParameters.lambda.default } = {}) => ({
+  make: ({ lambda = srSte.hyperParameters.lambda.default, refresh = 1 } = {}) => ({
     name: "sr-ste",
-    beforeForward: (site) => site.prune(),
+    beforeForward: (site, clock) => pruneEvery(refresh, site, clock),
     onGradient: (site) => site.decayPruned(lambda),
   }),
 };

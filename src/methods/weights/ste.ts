@@ -1,4 +1,5 @@
 import type { WeightMethodEntry } from "../method.ts";
+import { pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
  * The straight-through estimator: the forward product uses the pruned weights, the gradient goes to all of them, the
@@ -12,6 +13,9 @@ export const ste: WeightMethodEntry = {
   about: "prunes anew at every step, updates all weights",
   source: "Bengio et al. 2013; Zhou et al. 2021",
   sparse: true,
-  hyperParameters: {},
-  make: () => ({ name: "ste", beforeForward: (site) => site.prune() }),
+  hyperParameters: { refresh: refreshEvery(1) },
+  make: ({ refresh = 1 } = {}) => ({
+    name: "ste",
+    beforeForward: (site, clock) => pruneEvery(refresh, site, clock),
+  }),
 };
