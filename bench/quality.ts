@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { loadData } from "../src/data/sources.ts";
 import { pick } from "../src/kernels/pick.ts";
 import { Device } from "../src/tensor/device.ts";
-import { createComparison, runComparison } from "../src/train/compare.ts";
+import { createComparison, runComparison, withMethod } from "../src/train/compare.ts";
 import { parseRecipe } from "../src/train/recipe.ts";
 
 const { values: options } = parseArgs({
@@ -55,7 +55,10 @@ for (const { about, least, within, seeds, recipe } of claims) {
     const complete = parseRecipe({ ...recipe, seed });
     const data = await loadData(complete.data.name, { dir: complete.data.dir });
     const out = join(mkdtempSync(join(tmpdir(), "trisparse-quality-")), "runs");
-    createComparison(out, complete, [{ name: "dense" }, { name: "sr-ste", pattern: "2:4" }]);
+    createComparison(
+      out,
+      [{ name: "dense" }, { name: "sr-ste", pattern: "2:4" }].map((method) => withMethod(complete, method)),
+    );
     const { runs } = await runComparison(out, data, new Device(kernels));
     dense.push(100 * runs[0].accuracy);
     sparse.push(100 * runs[1].accuracy);

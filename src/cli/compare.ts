@@ -5,11 +5,12 @@ import type { Command } from "commander";
 import type { Dataset } from "../data/dataset.ts";
 import { sources } from "../data/sources.ts";
 import { jsKernels } from "../kernels/js.ts";
+import { strategies } from "../methods/strategies.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
-import { comparisonText, methodText } from "../report/table.ts";
+import { comparisonText, recipeText } from "../report/table.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
-import { createComparison, openComparison, runComparison } from "../train/compare.ts";
+import { createComparison, openComparison, runComparison, type StrategyChoice, withMethod } from "../train/compare.ts";
 import { type MethodChoice, modelNames, parseRecipe, type Recipe } from "../train/recipe.ts";
 import { Run } from "../train/run.ts";
 import { checkVacant, readJson } from "../train/run-folder.ts";
@@ -30,6 +31,12 @@ import { writeOutput } from "./output.ts";
 import { loadDataOf, withProgress } from "./progress.ts";
 import { asUsage, notAmong } from "./usage.ts";
 
+type Choice = MethodChoice | StrategyChoice;
+
+/** What --methods takes. */
+const METHODS: readonly string[] = [...weightMethods, ...strategies].map(({ name }) => name);
+const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
+
 interface CompareOptions extends MachineOptions, RouteOptions {
   readonly data?: string;
   readonly dataDir?: string;
@@ -47,7 +54,6 @@ interface CompareOptions extends MachineOptions, RouteOptions {
 export function addCompare(program: Command): void {
   const defaults = parseRecipe({});
   const names = Object.keys(sources);
-  const methods = weightMethods.map(({ name }) => name);
   program
     .command("compare")
     .summary("train one model dense and sparse, and show what sparsity cost and gained")
@@ -65,7 +71,7 @@ export function addCompare(program: Command): void {
     )
     .option("--batch <count>", `images a step (default: ${defaults.batch})`, wholeNumber("batch", 1))
     .option("--train <count>", "train on the first images only (default: all)", wholeNumber("train", 1))
-    .option("--methods <list>", `some of ${methods.join(", ")}, separated by commas`, methods.join(","))
+    .option("--methods <list>", `some of ${METHODS.join(", ")}, separated by commas`, DEFAULT_METHODS)
     .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 2:4v2, ... (default: 2:4)")
     .option(
       "--seed <number>",
@@ -83,15 +89,14 @@ export function addCompare(program: Command): void {
 
 async function compare(options: CompareOptions): Promise<void> {
   const recipe = asUsage(() => recipeOf(options));
-  const choices = methodsOf(options, recipe.method);
+  const recipes = methodsOf(options, recipe).map((choice) => asUsage(() => withMethod(recipe, choice)));
   const out = options.out ?? defaultFolder();
   asUsage(() => checkVacant("--out", out));
   checkJson(options);
-  const recipes = choices.map((method) => asUsage(() => parseRecipe({ ...recipe, method }, `method ${method.name}`)));
   const device = openDevice(options);
   const data = await loadDataOf(recipe);
   for (const one of recipes) checkFits(one, data);
-  createComparison(out, recipe, choices);
+  createComparison(out, recipes);
   process.stderr.write(`${data.name}: ${data.train.count} training, ${data.test.count} test images; runs in ${out}\n`);
   await finishComparison(out, options, data, device);
 }
@@ -103,9 +108,7 @@ export async function finishComparison(
   data: Dataset,
   device: Device,
 ): Promise<void> {
-  const names = openComparison(out).map(({ recipe: { method } }) =>
-    methodText({ method: method.name, pattern: method.pattern ?? null }),
-  );
+  const names = openComparison(out).map(({ recipe }) => recipeText(recipe));
   const comparison = await withProgress(names, out, (observer) =>
     runComparison(out, data, device, { ...observer, ...routesOf(options, device) }),
   );
@@ -156,18 +159,18 @@ function recipeOf(options: CompareOptions): Recipe {
   );
 }
 
-/** The methods asked for, dense first; that of the recipe keeps its numbers. */
-function methodsOf({ methods, pattern }: CompareOptions, own: MethodChoice): MethodChoice[] {
-  const shared = pattern ?? own.pattern ?? "2:4";
+/** The methods and strategies asked for, dense first; that of the recipe keeps its numbers. */
+function methodsOf({ methods, pattern }: CompareOptions, { method: own, strategy }: Recipe): Choice[] {
+  const shared = pattern ?? strategy?.pattern ?? own.pattern ?? "2:4";
   asUsage(() => parsePattern(shared));
-  const known = weightMethods.map(({ name }) => name);
-  const choices = methods.split(",").map((text): MethodChoice => {
-    const entry = weightMethods.find(({ name }) => name === text.trim());
-    if (entry === undefined) throw notAmong("--methods", "some of", known, text.trim());
-    const { name, sparse } = entry;
-    return { ...(name === own.name ? own : {}), name, ...(sparse ? { pattern: shared } : {}) };
+  const choices = methods.split(",").map((text): Choice => {
+    const name = text.trim();
+    if (strategies.some((one) => one.name === name)) return { strategy: { name, pattern: shared } };
+    const entry = weightMethods.find((one) => one.name === name);
+    if (entry === undefined) throw notAmong("--methods", "some of", METHODS, name);
+    return { ...(name === own.name ? own : {}), name, ...(entry.sparse ? { pattern: shared } : {}) };
   });
-  const isDense = ({ name }: MethodChoice): boolean => name === "dense";
+  const isDense = (choice: Choice): boolean => "name" in choice && choice.name === "dense";
   return [...choices.filter(isDense), ...choices.filter((choice) => !isDense(choice))];
 }
 

@@ -4,7 +4,7 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../data/dataset.ts";
-import { comparisonText, methodText } from "../report/table.ts";
+import { comparisonText, recipeText } from "../report/table.ts";
 import type { Device } from "../tensor/device.ts";
 import { isComparison, openComparison } from "../train/compare.ts";
 import { parseRecipe } from "../train/recipe.ts";
@@ -101,8 +101,7 @@ async function resume(path: string, options: TrainOptions): Promise<void> {
 
 async function finishRun(folder: RunFolder, options: TrainOptions, data: Dataset, device: Device): Promise<void> {
   const load = loadavg()[0];
-  const { method } = folder.recipe;
-  const name = methodText({ method: method.name, pattern: method.pattern ?? null });
+  const name = recipeText(folder.recipe);
   const runs = await withProgress([name], folder.path, (observer) =>
     trainTogether([folder], data, device, { ...observer, ...routesOf(options, device) }),
   );

@@ -3,6 +3,7 @@ import type { Machine, RunResult } from "../train/together.ts";
 import { bytesText, comparisonText, durationText } from "./table.ts";
 
 const dense: RunResult = {
+  strategy: null,
   method: "dense",
   pattern: null,
   layers: [],
@@ -13,6 +14,7 @@ const dense: RunResult = {
   stepMs: { median: 1101.25, q1: 1099.5, q3: 1203.75 },
   gemmMs: { forward: 300.25, inputGrad: 310.5, weightGrad: 320, pack: 0 },
   speedUp: { median: 1, q1: 1, q3: 1 },
+  equalLoss: { loss: 0.3, denseSeconds: 1000, seconds: 1000 },
   sad: 0,
   sadShare: 0,
   flipRate: 0,
@@ -30,6 +32,7 @@ const sparse: RunResult = {
   stepMs: { median: 900, q1: 90, q3: 1000 },
   gemmMs: { forward: 150, inputGrad: 310.5, weightGrad: 320, pack: 12.25 },
   speedUp: { median: 0.994, q1: 0.9, q3: 10.25 },
+  equalLoss: { loss: 0.31, denseSeconds: 900, seconds: 800 },
   sad: 123_456_789,
   sadShare: 0.5,
   flipRate: 0.0123,

@@ -2,6 +2,7 @@
 import Table from "cli-table3";
 import { PRODUCTS } from "../kernels/kernels.ts";
 import type { Quartiles } from "../metrics/quartiles.ts";
+import type { Recipe } from "../train/recipe.ts";
 import type { Machine, RunResult } from "../train/together.ts";
 
 const digits = (value: number, count: number): string => (Number.isNaN(value) ? "-" : value.toFixed(count));
@@ -24,12 +25,20 @@ export function durationText(seconds: number): string {
 
 /** The method's name with its pattern, and whether all three products are sparse. */
 export function methodText({
+  strategy,
   method,
   pattern,
   plan,
-}: Pick<RunResult, "method" | "pattern"> & { readonly plan?: RunResult["plan"] }): string {
+}: Pick<RunResult, "strategy" | "method" | "pattern"> & { readonly plan?: RunResult["plan"] }): string {
+  if (strategy !== null) return `${strategy} ${pattern}`;
   const all = plan !== undefined && PRODUCTS.every((product) => plan[product] === "sparse");
   return pattern === null ? method : `${method} ${pattern}${all ? ", all products" : ""}`;
+}
+
+/** The same of a recipe. */
+export function recipeText({ strategy, method }: Pick<Recipe, "strategy" | "method">): string {
+  const { name, pattern } = strategy ?? method;
+  return methodText({ strategy: strategy?.name ?? null, method: name, pattern: pattern ?? null });
 }
 
 function verifiedText({ verified }: RunResult): string {
@@ -64,7 +73,6 @@ function spreads(list: readonly (Quartiles | null)[], decimals: number): string[
 
 /** Right-aligned, so the word stands in front of the number. */
 function speedUps(results: readonly RunResult[]): string[] {
-  const isDense = ({ method }: RunResult): boolean => method === "dense";
   const texts = spreads(
     results.map((result) => (isDense(result) ? null : result.speedUp)),
     2,
@@ -74,6 +82,21 @@ function speedUps(results: readonly RunResult[]): string[] {
     if (isDense(result)) return "1";
     return Number(result.speedUp.median.toFixed(2)) < 1 ? `slower: ${texts[i]}` : texts[i];
   });
+}
+
+/** Nothing in it is sparse: what the others are compared with. */
+function isDense({ strategy, method, plan }: RunResult): boolean {
+  return strategy === null && method === "dense" && Object.values(plan).every((route) => route === "dense");
+}
+
+/** What a faster step is worth: the time to the least test loss that both reach. */
+function equalLossText(result: RunResult): string[] {
+  const { equalLoss } = result;
+  if (equalLoss === null || isDense(result)) return [];
+  const { loss, seconds, denseSeconds } = equalLoss;
+  const [own, dense] = [seconds, denseSeconds].map((value) => value.toFixed(value < 10 ? 2 : 1));
+  const ratio = (denseSeconds / seconds).toFixed(2);
+  return [`To loss ${loss.toFixed(4)}, which both reach: ${methodText(result)} ${own} s, dense ${dense} s: ${ratio}.`];
 }
 
 /** A box with one line under the head: cli-table3 would draw one under every row, so all rows are lines of one. */
@@ -108,7 +131,10 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
     ]),
     "Medians (quartiles) over the steps in which a method is sparse.",
     ...(compared
-      ? ["Speed-up: dense time / time of the same round, in this process; pruning and packing are in it."]
+      ? [
+          "Speed-up: dense time / time of the same round, in this process; pruning and packing are in it.",
+          ...results.flatMap(equalLossText),
+        ]
       : []),
     "",
     "Milliseconds a step in the three products of all layers, and in pruning and packing (medians):",

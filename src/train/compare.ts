@@ -17,23 +17,38 @@ export interface Comparison {
   readonly model: string;
   readonly epochs: number;
   readonly seed: number;
-  readonly recipe: Omit<Recipe, "method">;
+  readonly recipe: Omit<Recipe, "strategy" | "method">;
   readonly runs: readonly RunResult[];
 }
 
 const FILE = "compare.json";
 
-/** Makes the folder of a comparison: compare.json and a run folder a method, named after it. */
-export function createComparison(path: string, recipe: Recipe, methods: readonly MethodChoice[]): void {
-  checkVacant("compare", path);
+/** The recipe with another method, or another strategy; dense weights go with dense products. */
+export function withMethod(recipe: Recipe, choice: MethodChoice | StrategyChoice): Recipe {
+  const { strategy: _, ...rest } = recipe;
+  if (isStrategy(choice)) {
+    const { method: __, inputGrad: ___, weightGrad: ____, ...others } = rest;
+    return parseRecipe({ ...others, ...choice }, `strategy ${choice.strategy.name}`);
+  }
   const dense = { inputGrad: { name: "dense" }, weightGrad: { name: "dense" } };
-  const recipes = methods.map((method) =>
-    parseRecipe({ ...recipe, method, ...(method.name === "dense" ? dense : {}) }),
-  );
+  return parseRecipe({ ...rest, method: choice, ...(choice.name === "dense" ? dense : {}) }, `method ${choice.name}`);
+}
+
+function isStrategy(choice: MethodChoice | StrategyChoice): choice is StrategyChoice {
+  return typeof choice.strategy === "object";
+}
+
+/** A strategy with its pattern. */
+export interface StrategyChoice {
+  readonly strategy: { readonly name: string; readonly pattern: string };
+}
+
+/** Makes the folder of a comparison: compare.json and a run folder a recipe, named after its strategy or method. */
+export function createComparison(path: string, recipes: readonly Recipe[]): void {
+  checkVacant("compare", path);
   mkdirSync(path, { recursive: true });
-  const names = methods.map(({ name }, i) =>
-    methods.findIndex((other) => other.name === name) === i ? name : `${name}-${i}`,
-  );
+  const own = recipes.map(({ strategy, method }) => strategy?.name ?? method.name);
+  const names = own.map((name, i) => (own.indexOf(name) === i ? name : `${name}-${i}`));
   recipes.forEach((one, i) => {
     RunFolder.create(join(path, names[i]), one);
   });
@@ -67,9 +82,9 @@ export async function runComparison(
   const load = loadavg()[0];
   const folders = openComparison(path);
   const runs = await trainTogether(folders, data, device, options);
-  const { method: _, data: files, ...rest } = folders[0].recipe;
+  const { strategy: _, method: __, data: files, ...rest } = folders[0].recipe;
   // where the files lay is this machine's business
-  const { dir: __, ...named } = files;
+  const { dir: ___, ...named } = files;
   const recipe = { ...rest, data: named };
   const comparison: Comparison = {
     machine: machineOf(device, load),

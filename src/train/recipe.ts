@@ -7,6 +7,7 @@ import { sources } from "../data/sources.ts";
 import { expected, nearest } from "../errors.ts";
 import { inputGradMethods } from "../methods/input-grad/methods.ts";
 import type { InputGradMethod, MethodEntry, WeightGradMethod } from "../methods/method.ts";
+import { strategies } from "../methods/strategies.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { isPattern, PATTERN_FORM } from "../sparse/pattern.ts";
@@ -119,6 +120,13 @@ const phases = z
   .prefault({})
   .describe("shares of the run's steps");
 
+const strategy = z
+  .strictObject({
+    name: z.enum(names(strategies.map(({ name }) => name))),
+    pattern: pattern.default("2:4").describe("N:M or N:MvV"),
+  })
+  .describe("a word for method, inputGrad and weightGrad; those that are given too take its place");
+
 const recipe = z
   .strictObject({
     $schema: z.string().optional(),
@@ -133,6 +141,7 @@ const recipe = z
       })
       .prefault({}),
     model: model.prefault({ name: "mlp" }),
+    strategy: strategy.optional(),
     method,
     inputGrad: backwardProduct(inputGradMethods, "the sparse operand of the input gradient"),
     weightGrad: backwardProduct(weightGradMethods, "the sparse operand of the weight gradient"),
@@ -175,7 +184,7 @@ export function recipeSchema(): object {
 
 /** Checks a recipe and fills in its defaults. Throws one error that names every problem, with the nearest known key. */
 export function parseRecipe(value: unknown, where = "recipe"): Recipe {
-  const parsed = recipe.safeParse(value);
+  const parsed = recipe.safeParse(withStrategy(value));
   if (parsed.success) return parsed.data as unknown as Recipe;
   throw expected(
     where,
@@ -183,6 +192,15 @@ export function parseRecipe(value: unknown, where = "recipe"): Recipe {
     parsed.error.issues.map((issue) => explain(issue, value)).join("; "),
     "Correct these keys",
   );
+}
+
+/** The recipe with what its strategy stands for. */
+function withStrategy(value: unknown): unknown {
+  const { strategy: chosen } = (value ?? {}) as { strategy?: unknown };
+  const parsed = strategy.safeParse(chosen);
+  if (!parsed.success) return value;
+  const { name, pattern: own } = parsed.data;
+  return { ...strategies.find((one) => one.name === name)!.parts(own), ...(value as object) };
 }
 
 function explain(issue: z.core.$ZodIssue, value: unknown): string {

@@ -6,6 +6,7 @@ import { cpus, loadavg } from "node:os";
 import type { Dataset } from "../data/dataset.ts";
 import type { Product } from "../kernels/kernels.ts";
 import { type Quartiles, quartiles } from "../metrics/quartiles.ts";
+import { type EqualLoss, type LossAt, timeToEqualLoss } from "../metrics/time-to-loss.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
 import type { PlannedLayer, Route } from "./plan.ts";
 import { Run, type RunOptions, type StepRecord } from "./run.ts";
@@ -14,6 +15,8 @@ import type { VerifiedLayer } from "./sparsity.ts";
 
 /** What one run came to; times in milliseconds unless they say seconds. */
 export interface RunResult {
+  /** Null where the recipe names none. */
+  readonly strategy: string | null;
   readonly method: string;
   readonly pattern: string | null;
   readonly layers: readonly PlannedLayer[];
@@ -28,6 +31,8 @@ export interface RunResult {
   readonly gemmMs: Clocks;
   /** Step time of dense / step time of this, round by round; null without a dense run beside it. */
   readonly speedUp: Quartiles | null;
+  /** Null without a dense run beside it. */
+  readonly equalLoss: EqualLoss | null;
   readonly sad: number;
   readonly sadShare: number;
   readonly flipRate: number;
@@ -130,6 +135,15 @@ function summaryOf(layers: readonly PlannedLayer[]): PlannedLayer["routes"] {
   return { forward: route("forward"), inputGrad: route("inputGrad"), weightGrad: route("weightGrad") };
 }
 
+/** The losses of a run's evaluations over the seconds of its steps. */
+function curveOf({ steps, epochs }: RunFolder): LossAt[] {
+  let [seconds, next] = [0, 0];
+  return epochs.map(({ step, test }) => {
+    for (; next < step; next++) seconds += steps[next].ms / 1000;
+    return { seconds, loss: test.loss };
+  });
+}
+
 function summarise(run: Run, folder: RunFolder, dense: RunFolder | undefined): RunResult {
   const { recipe, sparsity } = run;
   const sparseSteps = folder.steps.filter(({ pruned }) => pruned);
@@ -140,8 +154,9 @@ function summarise(run: Run, folder: RunFolder, dense: RunFolder | undefined): R
   const report = sparsity?.report();
   const weights = run.plan.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
   return {
+    strategy: recipe.strategy?.name ?? null,
     method: recipe.method.name,
-    pattern: recipe.method.pattern ?? null,
+    pattern: (recipe.strategy ?? recipe.method).pattern ?? null,
     layers: run.plan,
     plan: summaryOf(run.plan),
     accuracy: test.accuracy,
@@ -155,6 +170,7 @@ function summarise(run: Run, folder: RunFolder, dense: RunFolder | undefined): R
       pack: median(({ gemmMs }) => gemmMs.pack),
     },
     speedUp: dense === undefined ? null : quartiles(counted.map(({ step, ms }) => dense.steps[step].ms / ms)),
+    equalLoss: dense === undefined ? null : timeToEqualLoss(curveOf(dense), curveOf(folder)),
     sad: report?.sad ?? 0,
     sadShare: report?.sadShare ?? 0,
     flipRate: report?.flipRate ?? 0,

@@ -10,7 +10,7 @@ import { Random } from "../random.ts";
 import { verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
-import { createComparison, runComparison } from "./compare.ts";
+import { createComparison, runComparison, withMethod } from "./compare.ts";
 import { parseRecipe, type Recipe, recipeSchema } from "./recipe.ts";
 import { Run } from "./run.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -149,7 +149,12 @@ describe("a run that was interrupted", () => {
 describe("a comparison", () => {
   test("trains every method, verifies masks, and orders their movement", async () => {
     const methods = [{ name: "dense" }, { name: "asp" }, { name: "sr-ste", lambda: 0.05 }, { name: "ste" }];
-    createComparison(at("c"), recipe(undefined, { epochs: 8, optimiser: { name: "sgd", rate: 0.1 } }), methods);
+    createComparison(
+      at("c"),
+      methods.map((method) =>
+        withMethod(recipe(undefined, { epochs: 8, optimiser: { name: "sgd", rate: 0.1 } }), method),
+      ),
+    );
     const { runs } = await runComparison(at("c"), data, device());
     expect(runs.map(({ method }) => method)).toEqual(["dense", "asp", "sr-ste", "ste"]);
     const [dense, asp, srSte, ste] = runs;
@@ -168,17 +173,23 @@ describe("a comparison", () => {
 
   test("that was killed goes on, also where methods stand at different steps", async () => {
     const methods = [{ name: "dense" }, { name: "ste" }];
-    createComparison(at("whole"), recipe(), methods);
+    createComparison(
+      at("whole"),
+      methods.map((method) => withMethod(recipe(), method)),
+    );
     const whole = await runComparison(at("whole"), data, device());
-    createComparison(at("killed"), recipe(), methods);
+    createComparison(
+      at("killed"),
+      methods.map((method) => withMethod(recipe(), method)),
+    );
     await expect(runComparison(at("killed"), data, device(), killAfter(13))).rejects.toThrow(Killed);
     const killed = await runComparison(at("killed"), data, device());
     expect(killed.runs.map(({ loss }) => loss)).toEqual(whole.runs.map(({ loss }) => loss));
   });
 
   test("does not write into a folder that holds files", () => {
-    createComparison(at("c"), recipe(), [{ name: "dense" }]);
-    expect(() => createComparison(at("c"), recipe(), [{ name: "dense" }])).toThrow("go on with: trisparse resume");
+    createComparison(at("c"), [recipe()]);
+    expect(() => createComparison(at("c"), [recipe()])).toThrow("go on with: trisparse resume");
     expect(() => RunFolder.create(at("c"), recipe())).toThrow("not to exist yet");
   });
 });
