@@ -11,6 +11,7 @@ import { Optimizer } from "../../optim/optimizer.ts";
 import { sgd } from "../../optim/sgd.ts";
 import { chain, type Transform } from "../../optim/transform.ts";
 import { Random } from "../../random.ts";
+import { verifyMask } from "../../sparse/mask.ts";
 import { parsePattern } from "../../sparse/pattern.ts";
 import { Device } from "../../tensor/device.ts";
 import type { Parameter } from "../../tensor/tensor.ts";
@@ -167,6 +168,53 @@ describe("STE and SR-STE", () => {
     expect(weight.data.every((value, i) => value !== before[i])).toBe(true);
     const used = sparsity.effectiveWeights().get("fc1.weight")!;
     expect(used.reduce((zeros, value) => zeros + (value === 0 ? 1 : 0), 0)).toBe(weight.size / 2);
+  });
+});
+
+describe("transposable", () => {
+  const maskOf = (sparsity: Sparsity): Uint32Array => sparsity.state().get("fc1.weight.lastMask")!.data as Uint32Array;
+
+  test("keeps two of four along inputs and along outputs, at every step", () => {
+    const { sparsity, step } = setup(named("transposable"), sgd({ rate: 0.5 }), "2:4", { refresh: 1 });
+    for (let i = 0; i < STEPS; i++) {
+      step();
+      const mask = maskOf(sparsity);
+      for (let row = 0; row < 32; row += 4) {
+        for (let column = 0; column < 16; column++) {
+          const down = [0, 1, 2, 3].reduce((sum, i) => sum + ((mask[row + i] >>> column) & 1), 0);
+          expect(down).toBe(2);
+        }
+      }
+      expect(verifyMask(mask, 32, 16, { n: 2, m: 4, v: 1 })).toMatchObject({ ok: true });
+    }
+  });
+
+  test("chooses masks anew every so many steps, and not in between", () => {
+    const { sparsity, step } = setup(named("transposable"), sgd({ rate: 0.5 }), "2:4", { refresh: 4 });
+    const masks = Array.from({ length: STEPS }, () => {
+      step();
+      return maskOf(sparsity).join();
+    });
+    for (let i = 1; i < STEPS; i++) expect(masks[i] === masks[i - 1]).toBe(i % 4 !== 0);
+  });
+
+  test("says why another pattern does not do", () => {
+    expect(() => setup(named("transposable"), sgd({ rate: 1 }), "1:4")).toThrow("transposable masks are 2:4");
+  });
+});
+
+describe("a mask that stays for some steps", () => {
+  test("is not touched by an evaluation in between, nor is the training after it", () => {
+    const numbers = { refresh: 4 };
+    const [plain, evaluated] = [0, 1].map(() => setup(named("sr-ste"), sgd({ rate: 0.5 }), "2:4", numbers));
+    const { device } = evaluated.weight;
+    for (let i = 0; i < STEPS; i++) {
+      expect(evaluated.step()).toBe(plain.step());
+      device.step(() =>
+        device.withoutGradients(() => evaluated.model.forward(tensor(device, [1, 16], new Float32Array(16)))),
+      );
+    }
+    expect(evaluated.weight.data).toEqual(plain.weight.data);
   });
 });
 
