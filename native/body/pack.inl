@@ -215,10 +215,10 @@ static inline void store_interleaved(float* values, const __m512* rows, int coun
 }
 #endif
 
-// Writes a block of a row group: slots from values, index on; masked, if wanted, at w's place. spill: the eight slots
+// Writes a block of a row group, whose rows of w lie `apart`: slots from values, index on; masked, if wanted, in rows of k. spill: the eight slots
 // behind may be overwritten, because what belongs there is written later, by this task.
 template <int V>
-static inline void emit_block(float* values, uint8_t* index, float* masked, const float* w, int k, int valid, int length, [[maybe_unused]] int slots, [[maybe_unused]] bool spill,
+static inline void emit_block(float* values, uint8_t* index, float* masked, int k, const float* w, int apart, int valid, int length, [[maybe_unused]] int slots, [[maybe_unused]] bool spill,
                               const BlockBits& bits) {
 #ifdef __AVX512F__
   {
@@ -230,7 +230,7 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, cons
       __m512 compact[V];
 #pragma GCC unroll 4
       for (int r = 0; r < V; r++) {
-        const float* row = w + (size_t)r * k + i;
+        const float* row = w + (size_t)r * apart + i;
         // whole vectors unmasked: a load that waits for its mask misses the cache late (0.49 against 0.30 ms a million, cold)
         const __m512 x = r >= valid ? _mm512_setzero_ps() : length - i >= LANES ? _mm512_loadu_ps(row) : _mm512_maskz_loadu_ps(kept, row);
         compact[r] = _mm512_maskz_compress_ps(kept, x);
@@ -259,7 +259,7 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, cons
       if (V == 1) {
         _mm256_storeu_ps(values, first);
       } else {
-        const __m256 second = _mm256_permutevar8x32_ps(_mm256_loadu_ps(w + k + i), lanes);
+        const __m256 second = _mm256_permutevar8x32_ps(_mm256_loadu_ps(w + apart + i), lanes);
         const __m256 low = _mm256_unpacklo_ps(first, second), high = _mm256_unpackhi_ps(first, second);
         _mm256_storeu_ps(values, _mm256_permute2f128_ps(low, high, 0x20));
         _mm256_storeu_ps(values + 8, _mm256_permute2f128_ps(low, high, 0x31));
@@ -280,7 +280,7 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, cons
       slot += byte_positions.count[byte];
     }
     const float* rows[V];
-    for (int r = 0; r < V; r++) rows[r] = r < valid ? w + (size_t)r * k : zeros;
+    for (int r = 0; r < V; r++) rows[r] = r < valid ? w + (size_t)r * apart : zeros;
     for (int slot = 0; slot < slots; slot++)
       for (int r = 0; r < V; r++) values[slot * V + r] = rows[r][at[slot]];
     // last: a copy of what was just stored in overlapping pieces would wait for these stores to retire
@@ -289,7 +289,7 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, cons
 #endif
   if (!masked) return;
   for (int r = 0; r < valid; r++) {
-    const float* row = w + (size_t)r * k;
+    const float* row = w + (size_t)r * apart;
     float* out = masked + (size_t)r * k;
     int i = 0;
     for (; i + LANES <= length; i += LANES) store(out + i, (Vector)((IntVector)load(row + i) & lanes_of(bits.at(i))));
@@ -297,9 +297,72 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, cons
   }
 }
 
+// The largest lane of each M neighbours, in all of them.
+template <int M, int R, int... J>
+static inline IntVector exchanged(IntVector a, Indices<J...>) { return __builtin_shufflevector(a, a, (J ^ R)...); }
+template <int M, int R = 1>
+static inline IntVector largest_lane(IntVector a) {
+  if constexpr (R < M) {
+    const IntVector other = exchanged<M, R>(a, typename Count<LANES>::type{});
+    return largest_lane<M, 2 * R>(other > a ? other : a);
+  } else {
+    return a;
+  }
+}
+
+// What is left of a score s where t is the largest that is pruned; as a share of s where rows share it. Not below zero; NaN stays.
+template <class T>
+static inline T softened(T s, T t, bool shared) {
+  const T left = s - t;
+  return left <= 0 ? T{} : shared ? left / s : left;
+}
+
+// Soft thresholds of LANES columns of groups of M, for pruned lanes too; out: rows 128 apart.
+template <int M>
+static inline void soften_lanes(float* out, const float* w, size_t k, int rows, int i, uint32_t kept, float soft, bool shared) {
+  const IntVector s = scores(w + i, k, rows), t = largest_lane<M>(s & ~lanes_of(kept));
+  const Vector left = softened((Vector)s, (Vector)t, shared) * soft;
+  for (int r = 0; r < rows; r++) {
+    const Vector x = load(w + r * k + i);
+    const IntVector sign = (IntVector)x & (int32_t)0x80000000;
+    store(out + r * 128 + i, shared ? x * left : (Vector)((IntVector)left | sign));
+  }
+}
+
+// A block of a row group with every kept value moved towards zero: see src/kernels/kernels.ts.
+static void soften_block(float* out, const float* w, size_t k, int rows, int length, int m, const BlockBits& bits, float soft, bool shared) {
+  int i = 0;
+  if (m <= LANES && LANES % m == 0)
+    for (; i + LANES <= length; i += LANES) {
+      if (m == 2) soften_lanes<2>(out, w, k, rows, i, bits.at(i), soft, shared);
+      else if (m == 4) soften_lanes<4>(out, w, k, rows, i, bits.at(i), soft, shared);
+      else if (m == 8) soften_lanes<(LANES < 8 ? LANES : 8)>(out, w, k, rows, i, bits.at(i), soft, shared);
+      else soften_lanes<LANES>(out, w, k, rows, i, bits.at(i), soft, shared);
+    }
+  for (; i < length; i += m) {
+    float s[16];
+    int32_t t = 0;
+    for (int j = 0; j < m; j++) {
+      s[j] = __builtin_fabsf(w[i + j]);
+      for (int r = 1; r < rows; r++) s[j] += __builtin_fabsf(w[r * k + i + j]);
+      int32_t score;
+      __builtin_memcpy(&score, s + j, 4);
+      const int at = i + j;
+      const bool kept = (at < 64 ? bits.low >> at : bits.high >> (at - 64)) & 1;
+      if (!kept) t = max_of(t, score > 0x7f800000 ? 0x7f800001 : score);
+    }
+    float largest;
+    __builtin_memcpy(&largest, &t, 4);
+    for (int j = 0; j < m; j++) {
+      const float left = softened(s[j], largest, shared) * soft;
+      for (int r = 0; r < rows; r++) out[r * 128 + i + j] = shared ? w[r * k + i + j] * left : __builtin_copysignf(left, w[r * k + i + j]);
+    }
+  }
+}
+
 // All blocks of all row groups: the entries that `of` chooses, written to the mask, or without it those of the mask.
 template <int V>
-static void pack_groups(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, Largest* of) {
+static void pack_groups(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, float soft, Largest* of) {
   const int block = pack_block(m), words = mask_words(k);
   parallel_chunks(row_groups(rows, V), max_of(1, 65536 / max_of(1, k * V)), [&](int from, int to) {
     for (int group = from; group < to; group++) {
@@ -314,24 +377,32 @@ static void pack_groups(float* values, uint8_t* index, uint32_t* mask, float* ma
         } else {
           bits = read_bits(mask + (size_t)first * words, k0, length);
         }
-        emit_block<V>(values + slot * V, index + slot, masked ? masked + at : nullptr, w + at, k, valid, length, slots, group + 1 < to && slots >= 8, bits);
+        float* const copy = masked ? masked + at : nullptr;
+        const bool spill = group + 1 < to && slots >= 8;
+        if (soft == 0) {
+          emit_block<V>(values + slot * V, index + slot, copy, k, w + at, k, valid, length, slots, spill, bits);
+        } else {
+          float moved[V * 128];
+          soften_block(moved, w + at, k, valid, length, m, bits, soft, V > 1);
+          emit_block<V>(values + slot * V, index + slot, copy, k, moved, 128, valid, length, slots, spill, bits);
+        }
       }
     }
   });
 }
 
-static void pack_with(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, int v, Largest* of) {
-  if (v == 1) pack_groups<1>(values, index, mask, masked, w, rows, k, n, m, of);
-  else if (v == 2) pack_groups<2>(values, index, mask, masked, w, rows, k, n, m, of);
-  else pack_groups<4>(values, index, mask, masked, w, rows, k, n, m, of);
+static void pack_with(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, int v, float soft, Largest* of) {
+  if (v == 1) pack_groups<1>(values, index, mask, masked, w, rows, k, n, m, soft, of);
+  else if (v == 2) pack_groups<2>(values, index, mask, masked, w, rows, k, n, m, soft, of);
+  else pack_groups<4>(values, index, mask, masked, w, rows, k, n, m, soft, of);
 }
 
-static void prune_rows(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, int v) {
-  pack_with(values, index, mask, masked, w, rows, k, n, m, v, largest_for(m));
+static void prune_rows(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, int v, float soft) {
+  pack_with(values, index, mask, masked, w, rows, k, n, m, v, soft, largest_for(m));
 }
 
-static void pack_rows(float* values, uint8_t* index, float* masked, const float* w, const uint32_t* mask, int rows, int k, int n, int m, int v) {
-  pack_with(values, index, (uint32_t*)mask, masked, w, rows, k, n, m, v, nullptr);
+static void pack_rows(float* values, uint8_t* index, float* masked, const float* w, const uint32_t* mask, int rows, int k, int n, int m, int v, float soft) {
+  pack_with(values, index, (uint32_t*)mask, masked, w, rows, k, n, m, v, soft, nullptr);
 }
 
 // Calls vector(at, kept lanes) for whole vectors of x [rows, k] and scalar(at, kept) for the rest of each row.

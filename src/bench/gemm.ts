@@ -124,7 +124,7 @@ export function gemmCalls(
     const { n, m, v } = pattern;
     const { values, index, mask } = new PackedMatrix(kernels, rows, k, pattern);
     const pack: Record<Product, () => void> = {
-      forward: () => kernels.pruneRows(values, index, mask, null, w, o, i, n, m, v),
+      forward: () => kernels.pruneRows(values, index, mask, null, w, o, i, n, m, v, 0),
       inputGrad: () => kernels.pruneColumns(values, index, w, null, channels, taps * o, taps, n, m, v),
       weightGrad: () => kernels.sampleColumns(values, index, g, o, t, n, m, v, 1, 0, 0),
     };

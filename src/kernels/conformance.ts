@@ -269,7 +269,7 @@ function pack(rows: number, k: number, n: number, m: number, v: number, w: Float
   const index = new Uint8Array(count);
   const mask = new Uint32Array(rows * maskWords(k));
   const masked = new Float32Array(rows * k);
-  jsKernels().pruneRows(values, index, mask, masked, w, rows, k, n, m, v);
+  jsKernels().pruneRows(values, index, mask, masked, w, rows, k, n, m, v, 0);
   return { values, index, mask, masked, w };
 }
 
@@ -350,6 +350,11 @@ function pruneTrials(
     }
   }
   return list;
+}
+
+/** Hard and soft thresholds. */
+function softness(): number {
+  return [0, 1, 1.75][random.integer(3)];
 }
 
 /** Bits without a pattern; those behind k are 0. */
@@ -511,7 +516,7 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       const masked = random.bits() & 1 ? written(empty(rows * k), true) : null;
       return [
         ...[written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)],
-        ...[written(new Uint32Array(rows * maskWords(k)).fill(7), true), masked, read(w), rows, k, n, m, v],
+        ...[written(new Uint32Array(rows * maskWords(k)).fill(7), true), masked, read(w), rows, k, n, m, v, softness()],
       ];
     }),
   packRows: (shapes) =>
@@ -520,7 +525,7 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       const { mask } = pack(rows, k, n, m, v);
       const masked = random.bits() & 1 ? written(empty(rows * k), true) : null;
       const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true), masked];
-      return [...outputs, read(w), read(mask), rows, k, n, m, v];
+      return [...outputs, read(w), read(mask), rows, k, n, m, v, softness()];
     }),
   pruneTransposable: (shapes) =>
     pruneTrials({ ...shapes, patterns: [[2, 4]] }, (rows, k, _, __, v, w) => {
@@ -875,7 +880,7 @@ function sparseAndDense(
   const prune = (rows: number, k: number): [Float32Array, Uint8Array, Uint32Array, Float32Array] => {
     const slots = Math.ceil(rows / v) * (k / m) * n;
     const outputs = [empty(slots * v), new Uint8Array(slots), new Uint32Array(rows * maskWords(k)), empty(rows * k)];
-    const args = [...outputs.map((array) => written(array)), read(normal(rows * k)), rows, k, n, m, v];
+    const args = [...outputs.map((array) => written(array)), read(normal(rows * k)), rows, k, n, m, v, 0];
     return call(kernels, "pruneRows", args) as [Float32Array, Uint8Array, Uint32Array, Float32Array];
   };
   const [images, grads] = [read(normal(x)), read(normal(t * o))];
@@ -965,7 +970,7 @@ export function kernelConformance(backend: string, make: () => Kernels): void {
           const w = new Float32Array(rows * k).fill(Number.NaN);
           const slots = Math.ceil(rows / v) * 16 * n;
           const outputs = [empty(slots * v), new Uint8Array(slots), new Uint32Array(rows * maskWords(k))];
-          const args = [...outputs.map((array) => written(array)), null, read(w), rows, k, n, m, v];
+          const args = [...outputs.map((array) => written(array)), null, read(w), rows, k, n, m, v, 0];
           const mask = call(kernels, "pruneRows", args)[2];
           for (let row = 0; row < rows; row++) {
             for (let j = 0; j < k; j++) {
@@ -1014,7 +1019,7 @@ export function kernelConformance(backend: string, make: () => Kernels): void {
       }
       const slots = (rows * k) / 2;
       const outputs = [written(empty(slots)), written(new Uint8Array(slots))];
-      call(kernels, "packRows", [...outputs, null, read(w), read(mask), rows, k, 2, 4, 1]);
+      call(kernels, "packRows", [...outputs, null, read(w), read(mask), rows, k, 2, 4, 1, 0]);
       // throws in the oracle where a column does not keep two of four
       call(kernels, "pruneColumns", [...outputs, read(w), read(mask), k / 3, 3 * rows, 3, 2, 4, 1]);
     });

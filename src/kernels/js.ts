@@ -391,7 +391,28 @@ export function jsKernels(): Kernels {
     n: number,
     m: number,
     v: number,
+    soft: number,
   ): void {
+    const softened = (row: number, column: number): number => {
+      const first = row - (row % v);
+      const score = (at: number): number => {
+        let sum = 0;
+        for (let r = first; r < Math.min(rows, first + v); r++) sum = fround(sum + Math.abs(w[r * k + at]));
+        return sum;
+      };
+      let largest = 0;
+      for (let at = column - (column % m), end = at + m; at < end; at++) {
+        // a NaN stays
+        if (!isKept(mask, k, first, at) && !(score(at) <= largest || Number.isNaN(largest))) largest = score(at);
+      }
+      const value = w[row * k + column];
+      const left = fround(score(column) - largest);
+      if (left <= 0) return v > 1 ? value * 0 : Math.sign(value) * 0;
+      const scale = fround(soft);
+      return v > 1
+        ? fround(value * fround(fround(left / score(column)) * scale))
+        : Math.sign(value) * fround(left * scale);
+    };
     masked?.fill(0, 0, rows * k);
     slots(
       rows,
@@ -402,8 +423,9 @@ export function jsKernels(): Kernels {
       (group, column) => isKept(mask, k, group * v, column),
       (row, column, slot, r) => {
         index[slot] = column % packBlock(m);
-        values[slot * v + r] = row < rows ? w[row * k + column] : 0;
-        if (masked !== null && row < rows) masked[row * k + column] = w[row * k + column];
+        const value = row >= rows ? 0 : soft === 0 ? w[row * k + column] : softened(row, column);
+        values[slot * v + r] = value;
+        if (masked !== null && row < rows) masked[row * k + column] = value;
       },
     );
   }
@@ -473,7 +495,7 @@ export function jsKernels(): Kernels {
       multiplies += t * padded(out, SLICE) * (k / m) * n;
     },
 
-    pruneRows: (values, index, mask, masked, w, rows, k, n, m, v) => {
+    pruneRows: (values, index, mask, masked, w, rows, k, n, m, v, soft) => {
       mask.fill(0, 0, rows * maskWords(k));
       for (let first = 0; first < rows; first += v) {
         const last = Math.min(rows, first + v);
@@ -488,7 +510,7 @@ export function jsKernels(): Kernels {
           }
         }
       }
-      packUnder(values, index, masked, w, mask, rows, k, n, m, v);
+      packUnder(values, index, masked, w, mask, rows, k, n, m, v, soft);
     },
     packRows: packUnder,
     pruneTransposable: (mask, w, rows, k) => {

@@ -105,6 +105,9 @@ export interface Kernels {
   /**
    * Keeps the n largest |w| of each m along k (v > 1: by the sum of |w| over v neighbouring rows; ties keep the lower
    * index), and writes the pack, the mask and, if wanted, the masked dense copy. w [rows, k], k % m == 0.
+   * soft: 0 keeps values as they are. Else what is kept moves towards zero by the largest score that is not, but not
+   * beyond, and is multiplied by soft: (|w| - t) soft with w's sign, for v > 1 w ((s - t) / s) soft with scores s (Hu et
+   * al. 2024, S-STE).
    */
   pruneRows(
     values: F32,
@@ -117,6 +120,7 @@ export interface Kernels {
     n: number,
     m: number,
     v: number,
+    soft: number,
   ): void;
   /** The same under a given mask with exactly n kept in each m; v rows must share their support. */
   packRows(
@@ -130,6 +134,7 @@ export interface Kernels {
     n: number,
     m: number,
     v: number,
+    soft: number,
   ): void;
   /**
    * The mask of w [rows, k], both multiples of 4, that keeps in each 4 x 4 block exactly two of every row and of every

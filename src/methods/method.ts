@@ -8,7 +8,9 @@ import type { Pattern } from "../sparse/pattern.ts";
 export interface WeightSite {
   /** Chooses the mask anew by magnitude and packs the weight. From then on the site is sparse. */
   prune(): void;
-  /** The same with a mask that is N:M along the rows too. Throws where there is none. */
+  /** The same with soft thresholds, scaled by a factor that the first call chooses: see S-STE. */
+  pruneSoftly(): void;
+  /** As prune, with a mask that is N:M along the rows too. Throws where there is none. */
   pruneTransposable(): void;
   /** Packs the weight under the mask as it stands. */
   repack(): void;

@@ -22,10 +22,10 @@ export interface Strategy {
 export const strategies: readonly Strategy[] = [
   {
     name: "fully-sparse",
-    about: "SR-STE weights, pruned once more for inputGrad, and an unbiased sample of the gradient in weightGrad",
-    source: "ours, of Zhou et al. 2021, Mozaffari et al. 2025 and Chmiel et al. 2023",
+    about: "S-STE weights, pruned once more for inputGrad, and an unbiased sample of the gradient in weightGrad",
+    source: "ours, of Hu et al. 2024, Mozaffari et al. 2025 and Chmiel et al. 2023",
     parts: (pattern) => ({
-      method: { name: "sr-ste", pattern },
+      method: { name: "s-ste", pattern },
       inputGrad: { name: "double-pruned", pattern },
       weightGrad: { name: "mvue", pattern },
     }),

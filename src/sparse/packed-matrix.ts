@@ -82,10 +82,26 @@ export class PackedMatrix implements PackedOperand {
     }
   }
 
-  /** Chooses the mask by magnitude (ties keep the lower index) and packs w [rows, k] under it. */
-  prune(w: F32): void {
+  /** Chooses the mask by magnitude (ties keep the lower index) and packs w [rows, k] under it; soft: see the kernel. */
+  prune(w: F32, soft = 0): void {
     const { n, m, v } = this.pattern;
-    this.#kernels.pruneRows(this.values, this.index, this.mask, this.#masked, w, this.rows, this.k, n, m, v);
+    this.#kernels.pruneRows(this.values, this.index, this.mask, this.#masked, w, this.rows, this.k, n, m, v, soft);
+  }
+
+  /**
+   * The factor that brings a soft prune of w closest to w, in the sense of least squares: <w, S(w)> / |S(w)|^2, in double
+   * precision; 1 where nothing is left. Prunes on the way.
+   */
+  softScale(w: F32): number {
+    this.prune(w, 1);
+    const pruned = new Float32Array(this.rows * this.k);
+    this.unpackInto(pruned);
+    let [dot, square] = [0, 0];
+    pruned.forEach((value, i) => {
+      dot += value * w[i];
+      square += value * value;
+    });
+    return square > 0 ? dot / square : 1;
   }
 
   /** Chooses the mask that is 2:4 along rows and columns (see the kernel of this name) and packs w [rows, k] under it. */
@@ -95,8 +111,8 @@ export class PackedMatrix implements PackedOperand {
   }
 
   /** Packs new values under the mask as it stands. */
-  repack(w: F32): void {
+  repack(w: F32, soft = 0): void {
     const { n, m, v } = this.pattern;
-    this.#kernels.packRows(this.values, this.index, this.#masked, w, this.mask, this.rows, this.k, n, m, v);
+    this.#kernels.packRows(this.values, this.index, this.#masked, w, this.mask, this.rows, this.k, n, m, v, soft);
   }
 }

@@ -115,7 +115,7 @@ export class LayerOperands implements OperandPlan {
     if (this.#version !== version) {
       this.#version = version;
       const transpose = this.#transpose;
-      device.timed("pack", () => method.pack(transpose, this.#weight.data, site.packed.mask, taps));
+      device.timed("pack", () => method.pack(transpose, site.kept, site.packed.mask, taps));
     }
     return this.#transpose;
   }

@@ -15,6 +15,8 @@ export class Site implements WeightSite {
   readonly packed: PackedMatrix;
   readonly history: MaskHistory;
   pruned = false;
+  /** The factor of soft thresholds; 0: they are hard. */
+  soft = 0;
   /** Whether the weight itself holds zeros where it is pruned: then it is its own masked copy. */
   #weightIsMasked = false;
   readonly #method: WeightMethod;
@@ -55,6 +57,11 @@ export class Site implements WeightSite {
     this.#choose(() => this.packed.prune(this.weight.data));
   }
 
+  pruneSoftly(): void {
+    if (this.soft === 0) this.soft = Math.fround(this.packed.softScale(this.weight.data));
+    this.#choose(() => this.packed.prune(this.weight.data, this.soft));
+  }
+
   pruneTransposable(): void {
     this.#choose(() => this.packed.pruneTransposable(this.weight.data));
   }
@@ -70,7 +77,12 @@ export class Site implements WeightSite {
   }
 
   repack(): void {
-    this.packed.repack(this.weight.data);
+    this.packed.repack(this.weight.data, this.soft);
+  }
+
+  /** The weight with at least what the mask keeps as the products use it. */
+  get kept(): F32 {
+    return this.soft === 0 ? this.weight.data : this.packed.masked;
   }
 
   /** What dense products multiply by. */

@@ -207,7 +207,8 @@ export class Sparsity {
     const put = (name: string, data: Uint32Array | Float64Array): void => {
       state.set(name, { shape: [data.length], data });
     };
-    for (const { name, pruned, packed, history } of this.#sites) {
+    for (const { name, pruned, packed, history, soft } of this.#sites) {
+      if (soft !== 0) put(`${name}.soft`, Float64Array.of(soft));
       if (!pruned) continue;
       put(`${name}.mask`, packed.mask.slice());
       put(`${name}.firstMask`, history.first);
@@ -221,6 +222,7 @@ export class Sparsity {
   restore(state: ReadonlyMap<string, { data: ArrayLike<number> }>, step: number): void {
     this.#clock.step = step;
     for (const site of this.#sites) {
+      site.soft = state.get(`${site.name}.soft`)?.data[0] ?? 0;
       const mask = state.get(`${site.name}.mask`);
       if (mask === undefined) continue;
       if (mask.data.length !== site.packed.mask.length) {

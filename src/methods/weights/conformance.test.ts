@@ -171,6 +171,36 @@ describe("STE and SR-STE", () => {
   });
 });
 
+describe("S-STE", () => {
+  test("moves what is kept by the largest that is not, times a factor of its first pruning", () => {
+    const { sparsity, weight, step } = setup(named("s-ste"), sgd({ rate: 0.1 }));
+    let factor = 0;
+    for (let i = 0; i < 3; i++) {
+      const used = (): Float32Array => sparsity.effectiveWeights().get("fc1.weight")!;
+      const w = weight.data.slice();
+      step();
+      // as the step multiplied by them: an evaluation prunes the weights as they are now
+      weight.data.set(w);
+      weight.touch();
+      const values = used();
+      const soft = new Float32Array(w.length);
+      for (let group = 0; group < w.length; group += 4) {
+        const sizes = [...w.slice(group, group + 4)].map(Math.abs);
+        const threshold = [...sizes].sort((a, b) => b - a)[2];
+        sizes.forEach((size, j) => {
+          soft[group + j] = Math.sign(w[group + j]) * Math.max(0, size - threshold);
+        });
+      }
+      const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, j) => sum + value * b[j], 0);
+      if (i === 0) factor = dot(w, soft) / dot(soft, soft);
+      values.forEach((value, j) => {
+        expect(value).toBeCloseTo(soft[j] * factor, 5);
+      });
+    }
+    expect(factor).toBeGreaterThan(1);
+  });
+});
+
 describe("transposable", () => {
   const maskOf = (sparsity: Sparsity): Uint32Array => sparsity.state().get("fc1.weight.lastMask")!.data as Uint32Array;
 

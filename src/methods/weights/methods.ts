@@ -2,8 +2,9 @@
 import type { WeightMethodEntry } from "../method.ts";
 import { asp } from "./asp.ts";
 import { dense } from "./dense.ts";
+import { sSte } from "./s-ste.ts";
 import { srSte } from "./sr-ste.ts";
 import { ste } from "./ste.ts";
 import { transposable } from "./transposable.ts";
 
-export const weightMethods: readonly WeightMethodEntry[] = [dense, asp, srSte, ste, transposable];
+export const weightMethods: readonly WeightMethodEntry[] = [dense, asp, srSte, sSte, ste, transposable];

@@ -1,0 +1,22 @@
+import type { WeightMethodEntry } from "../method.ts";
+import { pruneEvery, refreshEvery } from "./refresh.ts";
+
+/**
+ * S-STE: the straight-through estimator with soft thresholds. What is kept is moved towards zero by the largest weight of
+ * its group that is not, so the sparse weight changes without jumps when the mask does; one factor a tensor, chosen at
+ * its first pruning and kept, makes up for the loss. Source: Hu, Zhu, Chen 2024.
+ * Differences: (1) with vectors the threshold is on the sum of |w| over the rows, and rows shrink by the same share;
+ * (2) no 8-bit numbers.
+ */
+export const sSte: WeightMethodEntry = {
+  name: "s-ste",
+  title: "S-STE",
+  about: "STE with soft thresholds: weights enter and leave the mask at zero",
+  source: "Hu et al. 2024 (S-STE)",
+  sparse: true,
+  hyperParameters: { refresh: refreshEvery(1) },
+  make: ({ refresh = 1 } = {}) => ({
+    name: "s-ste",
+    beforeForward: (site, clock) => pruneEvery(refresh, site, clock, () => site.pruneSoftly()),
+  }),
+};
