@@ -26,9 +26,11 @@ constexpr int SPINS = 4000;  // about 40 us: longer than the gap between two ker
 
 struct Job { void (*task)(void*, int); void* context; };
 
-// generation (24 bits) | count (20 bits) | next task (20 bits), in one word: a successful claim proves that the job it
-// read belongs to the same generation, because a job is only replaced after all of its tasks have finished.
-std::atomic<uint64_t> ticket{0};
+// One thread's part of a job: generation (24 bits) | end (20 bits) | next task (20 bits), in one word. A successful claim
+// proves that the job it read belongs to the same generation, because a job is only replaced after all of its tasks have
+// finished.
+struct alignas(64) Share { std::atomic<uint64_t> ticket{0}; };
+std::unique_ptr<Share[]>& shares = *new std::unique_ptr<Share[]>(new Share[1]);
 Job job;
 std::atomic<int> unfinished{0};
 std::atomic<int64_t> multiplies{0};
@@ -51,15 +53,16 @@ inline void pause_briefly() {
 #endif
 }
 
-bool claim_and_run() {
+// The first task of a thread's own share, or the last of another's.
+bool claim_and_run(std::atomic<uint64_t>& ticket, bool own) {
   uint64_t seen = ticket.load(std::memory_order_acquire);
   for (;;) {
-    const int next = seen & 0xfffff, count = seen >> 20 & 0xfffff;
-    if (next >= count) return false;
+    const int next = seen & 0xfffff, end = seen >> 20 & 0xfffff;
+    if (next >= end) return false;
     const Job current = job;
-    if (!ticket.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel)) continue;
+    if (!ticket.compare_exchange_weak(seen, own ? seen + 1 : seen - (1 << 20), std::memory_order_acq_rel)) continue;
     inside_task = true;
-    current.task(current.context, next);
+    current.task(current.context, own ? next : end - 1);
     inside_task = false;
     if (unfinished.fetch_sub(1) == 1 && joining.load()) {
       { std::lock_guard<std::mutex> lock(parking); }
@@ -69,14 +72,39 @@ bool claim_and_run() {
   }
 }
 
-void work() {
+// Whether there was a task left.
+bool run_shares(int thread) {
+  bool any = false;
+  for (int i = 0; i < thread_count; i++)
+    while (claim_and_run(shares[(thread + i) % thread_count].ticket, i == 0)) any = true;
+  return any;
+}
+
+bool tasks_left() {
+  for (int i = 0; i < thread_count; i++) {
+    const uint64_t ticket = shares[i].ticket.load();
+    if ((ticket & 0xfffff) < (ticket >> 20 & 0xfffff)) return true;
+  }
+  return false;
+}
+
+void work(int thread) {
+  // Only the own share is looked at while spinning, and it tells of a new job even where others were faster.
+  const std::atomic<uint64_t>& ticket = shares[thread].ticket;
+  uint64_t done = 0;
   int idle = 0;
   while (!stopping.load(std::memory_order_relaxed)) {
-    if (claim_and_run()) { idle = 0; continue; }
+    const uint64_t generation = ticket.load(std::memory_order_acquire) >> 40;
+    if (generation != done) {
+      done = generation;
+      // jobs that others finish alone do not keep it awake: on a busy machine its spinning costs them their cores
+      if (run_shares(thread)) idle = 0;
+      continue;
+    }
     if (++idle < SPINS) { pause_briefly(); continue; }
     std::unique_lock<std::mutex> lock(parking);
     parked.fetch_add(1);
-    wake.wait(lock, [] { const uint64_t t = ticket.load(); return stopping.load() || (t & 0xfffff) < (t >> 20 & 0xfffff); });
+    wake.wait(lock, [] { return stopping.load() || tasks_left(); });
     parked.fetch_sub(1);
     idle = 0;
   }
@@ -99,13 +127,15 @@ void run_parallel(int count, void (*task)(void*, int), void* context) {
   }
   job = {task, context};
   unfinished.store(count, std::memory_order_relaxed);
-  const uint64_t generation = (ticket.load(std::memory_order_relaxed) >> 40) + 1;
-  ticket.store(generation << 40 | (uint64_t)count << 20, std::memory_order_seq_cst);
+  const uint64_t generation = (shares[0].ticket.load(std::memory_order_relaxed) >> 40) + 1;
+  const auto begin = [&](int thread) { return ((uint64_t)count * thread + thread_count - 1) / thread_count; };
+  for (int i = 0; i < thread_count; i++) shares[i].ticket.store(generation << 40 | begin(i + 1) << 20 | begin(i), std::memory_order_release);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   if (parked.load(std::memory_order_seq_cst) > 0) {
     { std::lock_guard<std::mutex> lock(parking); }
     wake.notify_all();
   }
-  while (claim_and_run()) {}
+  run_shares(0);
   for (int spins = 0; spins < SPINS; spins++) {
     if (unfinished.load(std::memory_order_acquire) == 0) return;
     pause_briefly();
@@ -158,7 +188,8 @@ void set_threads(int count) {
   if (count == thread_count) return;
   stop_workers();
   thread_count = count;
-  for (int i = 1; i < count; i++) workers.emplace_back(work);
+  shares.reset(new Share[count]);
+  for (int i = 1; i < count; i++) workers.emplace_back(work, i);
 }
 int threads() { return thread_count; }
 int64_t multiplies_done() { return multiplies.load(); }

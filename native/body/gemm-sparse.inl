@@ -160,13 +160,15 @@ template <int V, int VECTORS, int AT_ONCE, class FillFor, class Emit>
 static void all_strips(const Packed& pack, int rows, int k_count, int columns, int band, const FillFor& fill_for, const Emit& emit) {
   constexpr int COLUMNS = VECTORS * LANES;
   const int strip_count = ceil_div(columns, COLUMNS), groups = row_groups(rows, V), threads = runtime->threads();
-  const int wanted = threads == 1 ? 1 : ceil_div(3 * threads, strip_count);
+  // Where strips are few, as many chunks of rows as threads: each then reads the part of the pack that it has written.
+  const int wanted = threads == 1 || strip_count >= 3 * threads ? 1 : max_of(threads, ceil_div(3 * threads, strip_count));
   // 2048 rows of a strip are half a MiB: the sums stay in L2.
   const int chunks = max_of(ceil_div(groups * V, 2048), min_of(wanted, ceil_div(groups * V, 64)));
   if (threads > 1) band = max_of(1, min_of(band, strip_count / (3 * threads)));
   const int width = band * COLUMNS;
-  parallel(ceil_div(columns, width) * chunks, [&](int task) {
-    const int begin = task / chunks * width, end = min_of(columns, begin + width), chunk = task % chunks;
+  const int bands = ceil_div(columns, width);
+  parallel(bands * chunks, [&](int task) {
+    const int begin = task % bands * width, end = min_of(columns, begin + width), chunk = task / bands;
     // chunk borders on multiples of LANES rows keep the transposing stores whole
     const int step = ceil_div(ceil_div(groups, chunks), LANES) * LANES;
     const int first = min_of(groups, chunk * step), last = min_of(groups, first + step);
@@ -426,12 +428,13 @@ static __attribute__((noinline)) void weight_grad_strips(float* partial, const P
   constexpr int COLUMNS = VECTORS * LANES;
   const int positions = g.positions(), columns_all = g.inputs(), n = pack.n, m = pack.m, block = pack_block(m);
   const int blocks = ceil_div(positions, block), groups = row_groups(g.out, V);
-  const int chunks = max_of(ceil_div(groups * V, 2048), min_of(ceil_div(wanted, operand.count), ceil_div(groups * V, 64)));
+  const int apart = splits == 1 ? runtime->threads() : 1;
+  const int chunks = max_of(ceil_div(groups * V, 2048), min_of(max_of(apart, ceil_div(wanted, operand.count)), ceil_div(groups * V, 64)));
   const int chunk = ceil_div(groups, chunks), units = operand.count / operand.together;
   const int most = max_of(1, WEIGHT_GRAD_SUMS / (chunk * V * COLUMNS * operand.together));
-  const int bands = min_of(units, max_of(ceil_div(units, most), wanted));
+  const int bands = min_of(units, max_of(ceil_div(units, most), ceil_div(wanted, chunks)));
   parallel(splits * bands * chunks, [&](int task) {
-    const int split = task / (bands * chunks), band = task / chunks % bands, first = task % chunks * chunk, rows = min_of(groups, first + chunk) - first;
+    const int split = task / (bands * chunks), band = task % bands, first = task / bands % chunks * chunk, rows = min_of(groups, first + chunk) - first;
     const int strip_begin = (int)((int64_t)units * band / bands) * operand.together, strip_end = (int)((int64_t)units * (band + 1) / bands) * operand.together;
     const int begin = (int)((int64_t)blocks * split / splits) * block, end = min_of(positions, (int)((int64_t)blocks * (split + 1) / splits) * block);
     if (rows <= 0) return;

@@ -364,7 +364,7 @@ static void soften_block(float* out, const float* w, size_t k, int rows, int len
 template <int V>
 static void pack_groups(float* values, uint8_t* index, uint32_t* mask, float* masked, const float* w, int rows, int k, int n, int m, float soft, Largest* of) {
   const int block = pack_block(m), words = mask_words(k);
-  parallel_chunks(row_groups(rows, V), max_of(1, 65536 / max_of(1, k * V)), [&](int from, int to) {
+  parallel_chunks(row_groups(rows, V), max_of(1, 16384 / max_of(1, k * V)), [&](int from, int to) {
     for (int group = from; group < to; group++) {
       const int first = group * V, valid = min_of(V, rows - first);
       for (int k0 = 0; k0 < k; k0 += block) {
