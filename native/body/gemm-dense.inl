@@ -343,8 +343,9 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
   const PaddedImages padded(g, x);
   // A task packs its rows of G for all of its panels, and fills a panel for all of its rows: few of either is much overhead.
-  const int wanted = ceil_div(tasks_wanted(2), splits),
-            row_chunks_least = max_of(ceil_div(rows, GRAD_ROWS), splits == 1 ? min_of(runtime->threads(), rows / 128) : 1);
+  // As many chunks of rows as threads: the optimiser's tasks then find the rows that their thread has written.
+  const int wanted = ceil_div(tasks_wanted(2), splits);
+  const int row_chunks_least = max_of(ceil_div(rows, GRAD_ROWS), splits == 1 ? min_of(runtime->threads(), rows / 128) : 1);
   const int groups_wide = max_of(1, min_of(panels / 4, ceil_div(wanted, row_chunks_least)));
   const int row_chunks = max_of(row_chunks_least, min_of(ceil_div(rows, 128), ceil_div(wanted, groups_wide)));
   const int chunk = ceil_div(ceil_div(rows, row_chunks), DENSE_ROWS) * DENSE_ROWS;

@@ -428,6 +428,7 @@ static __attribute__((noinline)) void weight_grad_strips(float* partial, const P
   constexpr int COLUMNS = VECTORS * LANES;
   const int positions = g.positions(), columns_all = g.inputs(), n = pack.n, m = pack.m, block = pack_block(m);
   const int blocks = ceil_div(positions, block), groups = row_groups(g.out, V);
+  // As many chunks of rows as threads, where nothing is summed up afterwards: see weight_grad_of.
   const int apart = splits == 1 ? runtime->threads() : 1;
   const int chunks = max_of(ceil_div(groups * V, 2048), min_of(max_of(apart, ceil_div(wanted, operand.count)), ceil_div(groups * V, 64)));
   const int chunk = ceil_div(groups, chunks), units = operand.count / operand.together;
