@@ -8,7 +8,7 @@
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { STEP_MODELS, STEP_PLANS, type StepPlan, stepOf } from "../src/bench/step.ts";
+import { STEP_MODELS, STEP_PLANS, stepOf } from "../src/bench/step.ts";
 import { KERNEL_NAMES, type Kernels } from "../src/kernels/kernels.ts";
 import { pick } from "../src/kernels/pick.ts";
 import { parsePattern } from "../src/sparse/pattern.ts";
@@ -17,13 +17,13 @@ const { values: options } = parseArgs({
   options: {
     model: { type: "string", default: "mlp" },
     pattern: { type: "string", default: "2:4v2" },
-    plan: { type: "string", default: "all" },
+    plan: { type: "string", default: "fully-sparse" },
     threads: { type: "string", default: "1" },
     steps: { type: "string", default: "60" },
   },
 });
 const model = STEP_MODELS[options.model];
-const plan = STEP_PLANS.find((one): one is StepPlan => one === options.plan);
+const plan = STEP_PLANS.find((one) => one === options.plan);
 if (model === undefined || plan === undefined) {
   throw new Error(
     `step-kernels: expected --model of ${Object.keys(STEP_MODELS)} and --plan of ${STEP_PLANS}, got ${options.model} and ${options.plan}. Choose among these.`,

@@ -9,7 +9,7 @@
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { STEP_MODELS, STEP_PLANS, stepOf } from "../src/bench/step.ts";
+import { DEFAULT_PLANS, STEP_MODELS, stepOf } from "../src/bench/step.ts";
 import { writeFileAtomically } from "../src/io/files.ts";
 import { pick } from "../src/kernels/pick.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
@@ -34,10 +34,10 @@ function ours(which: ModelName): Variant[] {
   const variant = (name: string, step: () => void): Variant => ({
     ...{ name, run: () => timed(step), result: () => null, stop: () => {} },
   });
-  const sparse = STEP_PLANS.flatMap((plan) =>
+  const sparse = DEFAULT_PLANS.flatMap((plan) =>
     ["2:4", "2:4v2"].map((text) => {
       const step = stepOf(kernels, model, model.batch, { plan, pattern: parsePattern(text) });
-      return variant(`${text}, ${plan === "all" ? "all three products" : "forward"}`, step);
+      return variant(`${plan} ${text}`, step);
     }),
   );
   return [variant("dense", stepOf(kernels, model, model.batch, null)), ...sparse];

@@ -30,7 +30,7 @@ export function ours(backend: "native" | "wasm", threads: number): Peer {
       const kernels = open();
       const model = STEP_MODELS[which];
       return [null, ...PATTERNS].map((pattern) => {
-        const step = stepOf(kernels, model, model.batch, pattern && { plan: "all", pattern });
+        const step = stepOf(kernels, model, model.batch, pattern && { plan: "fully-sparse", pattern });
         return {
           name: `${name} ${pattern === null ? "dense" : patternName(pattern)}`,
           run: () => timed(step),

@@ -2,9 +2,8 @@
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
 import type { Kernels } from "../kernels/kernels.ts";
-import { doublePruned } from "../methods/input-grad/double-pruned.ts";
-import { mvue } from "../methods/weight-grad/mvue.ts";
-import { srSte } from "../methods/weights/sr-ste.ts";
+import { strategies } from "../methods/strategies.ts";
+import { weightMethods } from "../methods/weights/methods.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
@@ -18,7 +17,9 @@ import { Device } from "../tensor/device.ts";
 import { type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
 import { Dispatcher } from "../train/dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "../train/layers.ts";
-import { type Operands, planLayers, type Routing } from "../train/plan.ts";
+import { operandsOf, weightMethodOf } from "../train/operands.ts";
+import { planLayers, type Routing } from "../train/plan.ts";
+import { parseRecipe } from "../train/recipe.ts";
 import { Sparsity } from "../train/sparsity.ts";
 import { interleave } from "./interleave.ts";
 
@@ -36,9 +37,14 @@ export const STEP_MODELS: Readonly<Record<string, StepModel>> = {
   resnet20: { batch: 128, shape: [32, 32, 3], build: (birth) => resnet(20, 3, 10, birth) },
 };
 
-/** What is sparse: SR-STE weights in forward; with "all" double-pruned weights in inputGrad and MVUE samples in weightGrad. */
-export const STEP_PLANS = ["weights", "all"] as const;
-export type StepPlan = (typeof STEP_PLANS)[number];
+/** What is sparse: a method for weights, in forward only, or a strategy. */
+export type StepPlan = string;
+export const STEP_PLANS: readonly StepPlan[] = [
+  ...weightMethods.flatMap(({ name, sparse }) => (sparse ? [name] : [])),
+  ...strategies.map(({ name }) => name),
+];
+/** What is timed where nothing is chosen. */
+export const DEFAULT_PLANS: readonly StepPlan[] = ["sr-ste", "fully-sparse"];
 
 /** A line of `bench step --json`; milliseconds are medians. */
 export interface StepCase {
@@ -138,16 +144,17 @@ function sparsityOf(
   batch: number,
   { plan, pattern, routing = "sparse", dispatcher }: SparseStep,
 ): Sparsity {
-  const all = plan === "all";
-  const operands: Operands = {
-    forward: { method: srSte.make(), pattern },
-    inputGrad: all ? { method: doublePruned.make(), pattern } : null,
-    weightGrad: all ? { method: mvue.make(), pattern } : null,
-  };
+  const text = patternName(pattern);
+  const recipe = parseRecipe(
+    strategies.some(({ name }) => name === plan)
+      ? { strategy: { name: plan, pattern: text } }
+      : { method: { name: plan, pattern: text } },
+  );
+  const operands = operandsOf(recipe);
   const products = traceProducts(model, shape, batch);
   const layers = planLayers(multiplyingWeights(model), operands, {
     ...{ routing, products },
     ...(dispatcher === undefined ? {} : { dispatcher }),
   });
-  return new Sparsity(model, srSte.make(), operands, layers, { steps: 1e9, seed: 1 });
+  return new Sparsity(model, weightMethodOf(recipe), operands, layers, { steps: 1e9, seed: 1 });
 }

@@ -2,7 +2,7 @@
 import { loadavg } from "node:os";
 import { type Command, Option } from "commander";
 import { benchGemm, benchGemv, convSize, GEMMS, type GemmCase, type Size } from "../bench/gemm.ts";
-import { benchStep, STEP_MODELS, STEP_PLANS, type StepCase } from "../bench/step.ts";
+import { benchStep, DEFAULT_PLANS, STEP_MODELS, STEP_PLANS, type StepCase } from "../bench/step.ts";
 import { PRODUCTS } from "../kernels/kernels.ts";
 import { gemmText, sizeText } from "../report/gemm-table.ts";
 import { stepText } from "../report/step-table.ts";
@@ -60,8 +60,8 @@ export function addBench(program: Command): void {
     .option("--batch <count>", "of step (default: mlp 256, cnn 64, others 128)", wholeNumber("batch", 1))
     .option(
       "--plans <list>",
-      "of step: weights (SR-STE in forward), all (with double-pruned weights in inputGrad, MVUE in weightGrad)",
-      STEP_PLANS.join(","),
+      `of step: methods for weights, in forward only, or strategies: some of ${STEP_PLANS.join(", ")}`,
+      DEFAULT_PLANS.join(","),
     )
     .option("--rounds <count>", "calls of each variant", wholeNumber("rounds", 1), 20)
     .addOption(

@@ -566,7 +566,7 @@ describe.concurrent("bench", () => {
     const { stdout } = await place.succeed("bench", "step", ...options, "--json", "-");
     const { machine, cases } = JSON.parse(stdout);
     expect(machine.load).toHaveLength(2);
-    expect(cases.map(({ plan }: { plan: string }) => plan)).toEqual(["weights", "all"]);
+    expect(cases.map(({ plan }: { plan: string }) => plan)).toEqual(["sr-ste", "fully-sparse"]);
     const numbers = { denseMs: expect.any(Number), sparseMs: expect.any(Number), ratio: expect.any(Number) };
     expect(cases[1]).toMatchObject({ model: "mlp", batch: 8, pattern: "2:4v2", ...numbers });
   });

@@ -11,7 +11,7 @@ export function stepText(cases: readonly StepCase[], machine: Machine): string {
     box([
       ["model", all(({ model }) => model), "left"],
       ["batch", all(({ batch }) => String(batch))],
-      ["sparse in", all(({ plan }) => (plan === "all" ? "all three products" : "forward")), "left"],
+      ["plan", all(({ plan }) => plan), "left"],
       ["pattern", all(({ pattern }) => pattern), "left"],
       ["dense ms", all(({ denseMs }) => denseMs.toFixed(2))],
       ["sparse ms", all(({ sparseMs }) => sparseMs.toFixed(2))],

@@ -9,10 +9,6 @@ import { Batches, flipAndCrop } from "../data/batches.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import { trainingBatch } from "../data/tensors.ts";
 import { expected } from "../errors.ts";
-import { inputGradMethods } from "../methods/input-grad/methods.ts";
-import type { MethodEntry } from "../methods/method.ts";
-import { weightGradMethods } from "../methods/weight-grad/methods.ts";
-import { weightMethods } from "../methods/weights/methods.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
@@ -25,12 +21,12 @@ import { phased, type Schedule, stepwise, warmupCosine } from "../optim/schedule
 import { sgd } from "../optim/sgd.ts";
 import { chain, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
-import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
-import { type Operands, type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
-import type { BackwardChoice, MethodChoice, Recipe } from "./recipe.ts";
+import { operandsOf, weightMethodOf } from "./operands.ts";
+import { type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
+import type { Recipe } from "./recipe.ts";
 import { requireSparse, Sparsity } from "./sparsity.ts";
 
 /** What one step did; milliseconds. */
@@ -85,13 +81,12 @@ export class Run {
     this.steps = recipe.epochs * this.batches.stepsPerEpoch;
     this.model = buildModel(recipe.model, data, { device, random: new Random(seed, INIT_STREAM) });
 
-    const entry = weightMethods.find(({ name }) => name === recipe.method.name)!;
-    const method = entry.make(numbersOf(recipe.method));
+    const method = weightMethodOf(recipe);
     const operands = operandsOf(recipe);
     this.plan = options.plan ?? planRun(recipe, this.model, data.shape, options);
     const asked = Object.values(operands).some((operand) => operand !== null);
     this.sparsity = asked
-      ? new Sparsity(this.model, entry.sparse ? method : null, operands, this.plan, {
+      ? new Sparsity(this.model, operands.forward === null ? null : method, operands, this.plan, {
           steps: this.steps,
           seed,
           phases: recipe.phases,
@@ -207,31 +202,6 @@ export function planRun(
   const { name, pattern } = recipe.method;
   requireSparse(plan, pattern === undefined ? `method ${name}` : `pattern ${pattern}`);
   return plan;
-}
-
-/** What a recipe asks to be sparse. */
-function operandsOf({ method, inputGrad, weightGrad }: Recipe): Operands {
-  const weights = weightMethods.find(({ name }) => name === method.name)!;
-  const pattern = (own: string | undefined): Pattern => parsePattern(own ?? method.pattern ?? "2:4");
-  const made = <M>(methods: readonly MethodEntry<M>[], choice: BackwardChoice): M | undefined =>
-    methods.find(({ name }) => name === choice.name)?.make(numbersOf(choice));
-  const ofInputGrad = made(inputGradMethods, inputGrad);
-  const ofWeightGrad = made(weightGradMethods, weightGrad);
-  const ofActivations = ofWeightGrad?.operand === "activations" ? ofWeightGrad.pattern : undefined;
-  return {
-    forward: weights.sparse ? { method: weights.make(), pattern: pattern(method.pattern) } : null,
-    inputGrad: ofInputGrad === undefined ? null : { method: ofInputGrad, pattern: pattern(inputGrad.pattern) },
-    weightGrad:
-      ofWeightGrad === undefined
-        ? null
-        : { method: ofWeightGrad, pattern: ofActivations ?? pattern(weightGrad.pattern) },
-  };
-}
-
-/** The numbers of a choice, without its name and pattern. */
-function numbersOf(choice: MethodChoice | BackwardChoice): Record<string, number> {
-  const numbers = Object.entries(choice).filter((entry): entry is [string, number] => typeof entry[1] === "number");
-  return Object.fromEntries(numbers);
 }
 
 /** The model of a recipe for images of a data set. */

@@ -1,0 +1,41 @@
+/** From the words of a recipe to the methods that they name. */
+import { inputGradMethods } from "../methods/input-grad/methods.ts";
+import type { MethodEntry, WeightMethod } from "../methods/method.ts";
+import { weightGradMethods } from "../methods/weight-grad/methods.ts";
+import { weightMethods } from "../methods/weights/methods.ts";
+import { type Pattern, parsePattern } from "../sparse/pattern.ts";
+import type { Operands } from "./plan.ts";
+import type { BackwardChoice, MethodChoice, Recipe } from "./recipe.ts";
+
+type ChosenMethods = Pick<Recipe, "method" | "inputGrad" | "weightGrad">;
+
+/** What is done to the weights; "dense" does nothing. */
+export function weightMethodOf({ method }: Pick<Recipe, "method">): WeightMethod {
+  return weightMethods.find(({ name }) => name === method.name)!.make(numbersOf(method));
+}
+
+/** What a recipe asks to be sparse. */
+export function operandsOf(recipe: ChosenMethods): Operands {
+  const { method, inputGrad, weightGrad } = recipe;
+  const { sparse } = weightMethods.find(({ name }) => name === method.name)!;
+  const pattern = (own: string | undefined): Pattern => parsePattern(own ?? method.pattern ?? "2:4");
+  const made = <M>(methods: readonly MethodEntry<M>[], choice: BackwardChoice): M | undefined =>
+    methods.find(({ name }) => name === choice.name)?.make(numbersOf(choice));
+  const ofInputGrad = made(inputGradMethods, inputGrad);
+  const ofWeightGrad = made(weightGradMethods, weightGrad);
+  const ofActivations = ofWeightGrad?.operand === "activations" ? ofWeightGrad.pattern : undefined;
+  return {
+    forward: sparse ? { method: weightMethodOf(recipe), pattern: pattern(method.pattern) } : null,
+    inputGrad: ofInputGrad === undefined ? null : { method: ofInputGrad, pattern: pattern(inputGrad.pattern) },
+    weightGrad:
+      ofWeightGrad === undefined
+        ? null
+        : { method: ofWeightGrad, pattern: ofActivations ?? pattern(weightGrad.pattern) },
+  };
+}
+
+/** The numbers of a choice, without its name and pattern. */
+function numbersOf(choice: MethodChoice | BackwardChoice): Record<string, number> {
+  const numbers = Object.entries(choice).filter((entry): entry is [string, number] => typeof entry[1] === "number");
+  return Object.fromEntries(numbers);
+}
