@@ -12,6 +12,9 @@
 #include "slices.inl"
 #include "elementwise.inl"
 #include "norm-and-pool.inl"
+#include "embedding.inl"
+#include "layer-norm.inl"
+#include "attention.inl"
 
 extern const KernelTable table;
 const KernelTable table = {

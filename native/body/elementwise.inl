@@ -59,16 +59,30 @@ static void column_sums(float* out, const float* x, int rows, int columns) {
     for (int c = 0; c < columns; c++) out[c] += partial[(size_t)chunk * columns + c];
 }
 
-// e^x by range reduction to [-ln2/2, ln2/2] and a degree-6 polynomial; relative error below 2e-7, no branches.
-static inline float exponential(float x) {
-  x = x > 88.0f ? 88.0f : x;
-  x = x < -87.0f ? -87.0f : x;
-  const float scaled = x * 1.44269504088896341f;
-  const int32_t power = (int32_t)(scaled + (scaled >= 0 ? 0.5f : -0.5f));
-  const float r = (x - power * 0.693359375f) + power * 2.12194440e-4f;
-  const float p = ((((((1.0f / 720) * r + 1.0f / 120) * r + 1.0f / 24) * r + 1.0f / 6) * r + 0.5f) * r + 1.0f) * r + 1.0f;
-  union { uint32_t bits; float value; } two = {((uint32_t)power + 127) << 23};
-  return p * two.value;
+static inline int32_t truncated(float x) { return (int32_t)x; }
+static inline IntVector truncated(Vector x) { return __builtin_convertvector(x, IntVector); }
+static inline float floats(int32_t x) { return (float)x; }
+static inline Vector floats(IntVector x) { return __builtin_convertvector(x, Vector); }
+
+// 2^power; unsigned, because the power of NaN is anything.
+static inline uint32_t exponent_bits(int32_t power) { return ((uint32_t)power + 127) << 23; }
+static inline IntVector exponent_bits(IntVector power) { return (power + 127) << 23; }
+
+// e^x by range reduction to [-ln2/2, ln2/2] and a degree-6 polynomial; relative error below 2e-7, no branches. Of a number
+// or a vector.
+template <class Floats>
+static inline Floats exponential(Floats x) {
+  const Floats most = Floats{} + 88.0f, least = Floats{} - 87.0f, half = Floats{} + 0.5f;
+  x = x > most ? most : x;
+  x = x < least ? least : x;
+  const Floats scaled = x * 1.44269504088896341f;
+  const auto power = truncated(scaled + (scaled >= 0 ? half : -half));
+  const Floats r = (x - floats(power) * 0.693359375f) + floats(power) * 2.12194440e-4f;
+  const Floats p = ((((((1.0f / 720) * r + 1.0f / 120) * r + 1.0f / 24) * r + 1.0f / 6) * r + 0.5f) * r + 1.0f) * r + 1.0f;
+  const auto bits = exponent_bits(power);
+  Floats two;
+  __builtin_memcpy(&two, &bits, sizeof two);
+  return p * two;
 }
 
 // The normal distribution function by Abramowitz and Stegun 7.1.26: absolute error below 1e-7 (in erf 1.5e-7).
@@ -88,6 +102,14 @@ static void gelu_backward(float* dx, const float* dy, const float* x, int count)
     for (int i = from; i < to; i++)
       dx[i] = dy[i] * (normal_cdf(x[i]) + x[i] * 0.39894228040143268f * exponential(-0.5f * x[i] * x[i]));
   });
+}
+
+static void squared_relu(float* y, const float* x, int count) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) y[i] = rectified(x[i]) * rectified(x[i]); });
+}
+
+static void squared_relu_backward(float* dx, const float* dy, const float* x, int count) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) dx[i] = dy[i] * (2 * rectified(x[i])); });
 }
 
 // Philox 4x32-10, as in src/random.ts.

@@ -74,6 +74,17 @@ static inline void transpose_round(Vector* r) {
   }
 }
 
+// What join leaves of the lanes when it has met all of them, by halves.
+template <int H, class Join, int... J>
+static inline float folded(Vector v, const Join& join, Indices<J...> lanes) {
+  const Vector joined = join(v, (Vector)__builtin_shufflevector(v, v, (J ^ H)...));
+  if constexpr (H > 1) return folded<H / 2>(joined, join, lanes);
+  else return joined[0];
+}
+static inline float sum_of(Vector v) {
+  return folded<LANES / 2>(v, [](Vector a, Vector b) { return a + b; }, typename Count<LANES>::type{});
+}
+
 // dst[j * dst_stride + i] = rows[i][j] for i < LANES, j < LANES
 static inline void transpose_block(float* dst, size_t dst_stride, const float* const* rows) {
   Vector r[LANES];

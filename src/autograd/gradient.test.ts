@@ -44,6 +44,9 @@ const cases: Record<OpName, () => Case[]> = {
     { about: "with ReLU", inputs: [spaced(2, 3), parameter(2, 3)], run: (a, b) => ops.add(a, b, true) },
     { about: "of a tensor and itself", inputs: [parameter(4)], run: (a) => ops.add(a, a) },
   ],
+  addRows: () => [
+    { about: "positions", inputs: [parameter(3, 2, 4), parameter(2, 4)], run: (x, rows) => ops.addRows(x, rows) },
+  ],
   averagePool: () => [
     { about: "2x2", inputs: [parameter(2, 4, 4, 3)], run: (x) => ops.averagePool(x, 2) },
     {
@@ -76,6 +79,10 @@ const cases: Record<OpName, () => Case[]> = {
       run: (x, g, b) => ops.batchNormPool(x, g, b, running(2), 3, { stride: 2, padding: 1 }),
     },
   ],
+  causalAttention: () => [
+    { about: "two heads", inputs: [parameter(2, 5, 12)], run: (x) => ops.causalAttention(x, 2) },
+    { about: "one head, longer", inputs: [parameter(1, 9, 9)], run: (x) => ops.causalAttention(x, 1) },
+  ],
   conv2d: () => [
     {
       about: "3x3",
@@ -99,11 +106,30 @@ const cases: Record<OpName, () => Case[]> = {
   dropout: () => [
     { about: "half", inputs: [parameter(5, 7)], run: (x) => ops.dropout(x, 0.5, { seed: 1, layer: 2, step: 3 }) },
   ],
+  embedding: () => [
+    {
+      about: "tokens of two sequences, one twice and one never",
+      inputs: [parameter(5, 3)],
+      run: (table) => ops.embedding(tensor(device, [2, 2], [4, 0, 1, 4]), table),
+    },
+  ],
   gelu: () => [{ about: "values of both signs", inputs: [parameter(20)], run: (x) => ops.gelu(x) }],
   globalAveragePool: () => [
     { about: "non-square", inputs: [parameter(2, 3, 4, 2)], run: (x) => ops.globalAveragePool(x) },
   ],
+  layerNorm: () => [
+    {
+      about: "rows of sequences",
+      inputs: [parameter(2, 3, 5), parameter(5), parameter(5)],
+      run: (x, g, b) => ops.layerNorm(x, g, b),
+    },
+  ],
   linear: () => [
+    {
+      about: "of sequences",
+      inputs: [parameter(2, 3, 4), parameter(5, 4), parameter(5)],
+      run: (x, w, b) => ops.linear(x, w, b),
+    },
     {
       about: "with bias",
       inputs: [parameter(3, 4), parameter(5, 4), parameter(5)],
@@ -134,6 +160,7 @@ const cases: Record<OpName, () => Case[]> = {
     { about: "more", inputs: [parameter(2, 3, 2)], run: (x) => ops.resizeChannels(x, 5) },
     { about: "fewer", inputs: [parameter(2, 5)], run: (x) => ops.resizeChannels(x, 2) },
   ],
+  squaredRelu: () => [{ about: "values of both signs", inputs: [spaced(12)], run: (x) => ops.squaredRelu(x) }],
 };
 
 /** A scalar that depends on every value of y with another slope. */
@@ -224,6 +251,9 @@ describe("shapes that do not fit are refused", () => {
     expect(() => ops.add(of(2), of(3))).toThrow("add: expected shape [2], got [3]");
     expect(() => ops.reshape(of(6), [4])).toThrow("reshape: expected a shape of 6 values, got [4]");
     expect(() => ops.crossEntropy(of(2, 3), Int32Array.of(0, 3))).toThrow("labels in 0..2, got 3");
+    expect(() => ops.linear(of(4), of(5, 4))).toThrow("linear: x: expected shape [any, 4], got [4]");
+    expect(() => ops.embedding(tensor(device, [1], [3]), of(3, 2))).toThrow("tokens in 0..2, got 3");
+    expect(() => ops.causalAttention(of(1, 2, 12), 3)).toThrow("heads of which 3 * heads divides 12, got 3");
     expect(() => ops.maxPool(of(1, 40, 40, 1), 17)).toThrow("maxPool: expected a kernel of at most 16");
     expect(() => ops.maxPool(of(1, 4, 4, 1), 2, { padding: 2 })).toThrow("padding of at most half of it, got 2 and 2");
     expect(() => ops.dropout(of(2), 1, { seed: 0, layer: 0, step: 0 })).toThrow("a probability in [0, 1), got 1");

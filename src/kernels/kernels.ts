@@ -211,6 +211,9 @@ export interface Kernels {
   /** x Phi(x), the exact (erf) form. */
   gelu(y: F32, x: F32, count: number): void;
   geluBackward(dx: F32, dy: F32, x: F32, count: number): void;
+  /** max(0, x)^2. */
+  squaredRelu(y: F32, x: F32, count: number): void;
+  squaredReluBackward(dx: F32, dy: F32, x: F32, count: number): void;
   /** y = x / (1 - probability) where Philox(seed, layer; i / 4, step)[i % 4] >= probability * 2^32, else 0. Its own backward. */
   dropout(y: F32, x: F32, count: number, probability: number, seed: number, layer: number, step: number): void;
   /** y [rows, to] = x [rows, from], cut or padded with zeros. */
@@ -299,6 +302,51 @@ export interface Kernels {
   /** losses [rows]; dlogits = (softmax - one hot) / rows, the gradient of their mean. */
   softmaxCrossEntropy(losses: F32, dlogits: F32, logits: F32, labels: Int32Array, rows: number, classes: number): void;
 
+  /** y [count, dim] = the rows of the table [vocabulary, dim] that the tokens name: whole numbers below vocabulary. */
+  embedding(y: F32, tokens: F32, table: F32, count: number, dim: number): void;
+  /** dtable [vocabulary, dim] = for each token the sum of its rows of dy, in their order. */
+  embeddingBackward(dtable: F32, dy: F32, tokens: F32, count: number, vocabulary: number, dim: number): void;
+  /** (x - mean) * invStd * gamma + beta, the statistics those of each row of x [rows, columns]; writes them, [rows]. */
+  layerNorm(
+    y: F32,
+    mean: F32,
+    invStd: F32,
+    x: F32,
+    gamma: F32,
+    beta: F32,
+    rows: number,
+    columns: number,
+    epsilon: number,
+  ): void;
+  layerNormBackward(
+    dx: F32,
+    dgamma: F32,
+    dbeta: F32,
+    dy: F32,
+    x: F32,
+    gamma: F32,
+    mean: F32,
+    invStd: F32,
+    rows: number,
+    columns: number,
+  ): void;
+  /**
+   * Causal attention: y [batch, length, dim] = softmax(q k^T / sqrt(dim / heads)) v, where a row sees itself and those
+   * before it. q, k, v are the thirds of the last dimension of qkv [batch, length, 3 dim], a head dim / heads entries of
+   * each. logSum [batch, heads, length]: of the exponentials, for backward. NaN may show in up to 5 rows before its own.
+   */
+  attention(y: F32, logSum: F32, qkv: F32, batch: number, length: number, dim: number, heads: number): void;
+  attentionBackward(
+    dqkv: F32,
+    dy: F32,
+    qkv: F32,
+    logSum: F32,
+    batch: number,
+    length: number,
+    dim: number,
+    heads: number,
+  ): void;
+
   /**
    * PyTorch's SGD: g = grad + decay w; velocity = momentum velocity + g; w -= rate (g + momentum velocity | velocity).
    * With a mask over rows of k entries, grad + lambda w where it is 0 takes the place of grad, here and in adam.
@@ -367,6 +415,8 @@ const order: Record<KernelName, true> = {
   reluBackward: true,
   gelu: true,
   geluBackward: true,
+  squaredRelu: true,
+  squaredReluBackward: true,
   dropout: true,
   resizeChannels: true,
   batchNorm: true,
@@ -379,6 +429,12 @@ const order: Record<KernelName, true> = {
   averagePool: true,
   averagePoolBackward: true,
   softmaxCrossEntropy: true,
+  embedding: true,
+  embeddingBackward: true,
+  layerNorm: true,
+  layerNormBackward: true,
+  attention: true,
+  attentionBackward: true,
   sgd: true,
   adam: true,
 };

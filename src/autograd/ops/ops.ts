@@ -1,35 +1,45 @@
 /** Every differentiable operation. The gradient check goes through this table; an operation missing here is not public. */
 import { add } from "./add.ts";
+import { addRows } from "./add-rows.ts";
 import { averagePool, globalAveragePool } from "./average-pool.ts";
 import { batchNorm, batchNormPool } from "./batch-norm.ts";
+import { causalAttention } from "./causal-attention.ts";
 import { conv2d } from "./conv2d.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import { dropout } from "./dropout.ts";
+import { embedding } from "./embedding.ts";
 import { gelu } from "./gelu.ts";
+import { layerNorm } from "./layer-norm.ts";
 import { linear } from "./linear.ts";
 import { maxPool } from "./max-pool.ts";
 import { relu } from "./relu.ts";
 import { reshape } from "./reshape.ts";
 import { resizeChannels } from "./resize-channels.ts";
+import { squaredRelu } from "./squared-relu.ts";
 
 export const ops: {
   readonly add: typeof add;
+  readonly addRows: typeof addRows;
   readonly averagePool: typeof averagePool;
   readonly batchNorm: typeof batchNorm;
   readonly batchNormPool: typeof batchNormPool;
+  readonly causalAttention: typeof causalAttention;
   readonly conv2d: typeof conv2d;
   readonly crossEntropy: typeof crossEntropy;
   readonly dropout: typeof dropout;
+  readonly embedding: typeof embedding;
   readonly gelu: typeof gelu;
   readonly globalAveragePool: typeof globalAveragePool;
+  readonly layerNorm: typeof layerNorm;
   readonly linear: typeof linear;
   readonly maxPool: typeof maxPool;
   readonly relu: typeof relu;
   readonly reshape: typeof reshape;
   readonly resizeChannels: typeof resizeChannels;
+  readonly squaredRelu: typeof squaredRelu;
 } = {
-  ...{ add, averagePool, batchNorm, batchNormPool, conv2d, crossEntropy, dropout, gelu },
-  ...{ globalAveragePool, linear, maxPool, relu, reshape, resizeChannels },
+  ...{ add, addRows, averagePool, batchNorm, batchNormPool, causalAttention, conv2d, crossEntropy, dropout, embedding },
+  ...{ gelu, globalAveragePool, layerNorm, linear, maxPool, relu, reshape, resizeChannels, squaredRelu },
 };
 
 export type OpName = keyof typeof ops;

@@ -1,0 +1,23 @@
+import type { Tensor } from "../../tensor/tensor.ts";
+import { record } from "../tape.ts";
+import { requireShape } from "./shapes.ts";
+
+/** (x - mean) / sqrt(variance + epsilon) * gamma + beta, statistics of each row of x [..., D]; gamma and beta [D]. */
+export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon = 1e-5): Tensor {
+  const { device } = x;
+  const { kernels } = device;
+  const columns = x.shape[x.shape.length - 1];
+  requireShape("layerNorm: gamma", gamma, [columns]);
+  requireShape("layerNorm: beta", beta, [columns]);
+  const rows = x.size / columns;
+  const [y, mean, invStd] = [device.buffer(x.size), device.buffer(rows), device.buffer(rows)];
+  const { data } = x;
+  const scale = gamma.data;
+  kernels.layerNorm(y, mean, invStd, data, scale, beta.data, rows, columns, epsilon);
+  return record("layerNorm", [x, gamma, beta], x.shape, y, (dy, grads) => {
+    const dx = grads.into(0) ?? device.buffer(x.size);
+    const dgamma = grads.into(1) ?? device.buffer(columns);
+    const dbeta = grads.into(2) ?? device.buffer(columns);
+    kernels.layerNormBackward(dx, dgamma, dbeta, dy, data, scale, mean, invStd, rows, columns);
+  });
+}
