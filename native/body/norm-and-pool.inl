@@ -164,40 +164,6 @@ static void batch_norm_backward(float* dx, float* dgamma, float* dbeta, const fl
   });
 }
 
-// A vector of channels, and one channel: what a loop over channels is written for. Bytes become integers in two steps,
-// because GCC 12 takes a vector apart that changes its width fourfold.
-struct Lanes {
-  typedef Vector Floats;
-  typedef IntVector Integers;
-  typedef uint8_t Bytes __attribute__((vector_size(LANES)));
-  typedef int16_t Shorts __attribute__((vector_size(2 * LANES)));
-  static Floats load(const float* p) { return *(const VectorInMemory*)p; }
-  static void store(float* p, Floats v) { *(VectorInMemory*)p = v; }
-  static Integers load(const uint8_t* p) {
-    Bytes bytes;
-    __builtin_memcpy(&bytes, p, LANES);
-    return __builtin_convertvector(__builtin_convertvector(bytes, Shorts), IntVector);
-  }
-  static void store(uint8_t* p, Integers v) {
-    const Bytes bytes = __builtin_convertvector(__builtin_convertvector(v, Shorts), Bytes);
-    __builtin_memcpy(p, &bytes, LANES);
-  }
-};
-struct Lane {
-  typedef float Floats;
-  typedef int Integers;
-  static Floats load(const float* p) { return *p; }
-  static void store(float* p, Floats v) { *p = v; }
-  static Integers load(const uint8_t* p) { return *p; }
-  static void store(uint8_t* p, Integers v) { *p = (uint8_t)v; }
-};
-template <class Body>
-static inline void by_lanes(int channels, const Body& body) {
-  int c = 0;
-  for (; c + LANES <= channels; c += LANES) body(c, Lanes());
-  for (; c < channels; c++) body(c, Lane());
-}
-
 // Calls visit(offset of x's pixel, tap) for the window's pixels inside of the image, in tap order.
 template <class Visit>
 static inline void window(const Geometry& g, const Position& p, const Visit& visit) {

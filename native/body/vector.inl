@@ -42,6 +42,40 @@ static void parallel_chunks(int count, int chunk, const Body& body) {
   parallel(ceil_div(count, chunk), [&](int task) { body(task * chunk, min_of(count, (task + 1) * chunk)); });
 }
 
+// A vector of entries, and one entry: what a loop is written for that compilers do not vectorise as it stands. Bytes become
+// integers in two steps, because GCC 12 takes a vector apart that changes its width fourfold.
+struct Lanes {
+  typedef Vector Floats;
+  typedef IntVector Integers;
+  typedef uint8_t Bytes __attribute__((vector_size(LANES)));
+  typedef int16_t Shorts __attribute__((vector_size(2 * LANES)));
+  static Floats load(const float* p) { return *(const VectorInMemory*)p; }
+  static void store(float* p, Floats v) { *(VectorInMemory*)p = v; }
+  static Integers load(const uint8_t* p) {
+    Bytes bytes;
+    __builtin_memcpy(&bytes, p, LANES);
+    return __builtin_convertvector(__builtin_convertvector(bytes, Shorts), IntVector);
+  }
+  static void store(uint8_t* p, Integers v) {
+    const Bytes bytes = __builtin_convertvector(__builtin_convertvector(v, Shorts), Bytes);
+    __builtin_memcpy(p, &bytes, LANES);
+  }
+};
+struct Lane {
+  typedef float Floats;
+  typedef int Integers;
+  static Floats load(const float* p) { return *p; }
+  static void store(float* p, Floats v) { *p = v; }
+  static Integers load(const uint8_t* p) { return *p; }
+  static void store(uint8_t* p, Integers v) { *p = (uint8_t)v; }
+};
+template <class Body>
+static inline void by_lanes(int count, const Body& body) {
+  int i = 0;
+  for (; i + LANES <= count; i += LANES) body(i, Lanes());
+  for (; i < count; i++) body(i, Lane());
+}
+
 // Slots of Runtime::scratch; a kernel and what it calls never share one.
 enum { SCRATCH_PANELS, SCRATCH_ROWS, SCRATCH_STRIP, SCRATCH_PARTIAL, SCRATCH_POINTERS, SCRATCH_IMAGES };
 
