@@ -17,7 +17,12 @@ struct AttentionShape {
   // to [length][padded] = scale * rows of one head, `apart` floats apart, padded with zeros
   void copy(float* to, const float* from, size_t apart, float scale) const {
     for (int i = 0; i < length; i++, to += padded, from += apart) {
-      for (int c = 0; c < width; c++) to[c] = from[c] * scale;
+      // rows are pages apart, where no hardware prefetches
+      const float* ahead = from + (i + 12 < length ? 12 * apart : 0);
+      by_lanes(width, [&](int c, auto lanes) {
+        __builtin_prefetch(ahead + c);
+        lanes.store(to + c, lanes.load(from + c) * scale);
+      });
       for (int c = width; c < padded; c++) to[c] = 0;
     }
   }
@@ -85,8 +90,10 @@ static void attention(float* y, float* log_sum, const float* qkv, int batch, int
         log_sum[(size_t)task * length + i] = most + (float)__builtin_log((double)total);
       }
       attention_product(last - first, out + (size_t)first * dim, dim, shape.width, rows, shape.columns, last, 1, values, shape.padded, false);
-      for (int i = first; i < last; i++)
-        for (int c = 0; c < shape.width; c++) out[(size_t)i * dim + c] *= share[i - first];
+      for (int i = first; i < last; i++) {
+        float* row = out + (size_t)i * dim;
+        by_lanes(shape.width, [&](int c, auto lanes) { lanes.store(row + c, lanes.load(row + c) * share[i - first]); });
+      }
     }
   });
 }

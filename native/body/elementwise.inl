@@ -59,30 +59,25 @@ static void column_sums(float* out, const float* x, int rows, int columns) {
     for (int c = 0; c < columns; c++) out[c] += partial[(size_t)chunk * columns + c];
 }
 
-static inline int32_t truncated(float x) { return (int32_t)x; }
-static inline IntVector truncated(Vector x) { return __builtin_convertvector(x, IntVector); }
-static inline float floats(int32_t x) { return (float)x; }
-static inline Vector floats(IntVector x) { return __builtin_convertvector(x, Vector); }
-
-// 2^power; unsigned, because the power of NaN is anything.
-static inline uint32_t exponent_bits(int32_t power) { return ((uint32_t)power + 127) << 23; }
-static inline IntVector exponent_bits(IntVector power) { return (power + 127) << 23; }
+static inline uint32_t bits_of(float x) { union { float value; uint32_t bits; } both = {x}; return both.bits; }
+static inline IntVector bits_of(Vector x) { return (IntVector)x; }
+static inline float float_of(uint32_t x) { union { uint32_t bits; float value; } both = {x}; return both.value; }
+static inline Vector float_of(IntVector x) { return (Vector)x; }
 
 // e^x by range reduction to [-ln2/2, ln2/2] and a degree-6 polynomial; relative error below 2e-7, no branches. Of a number
 // or a vector.
 template <class Floats>
 static inline Floats exponential(Floats x) {
-  const Floats most = Floats{} + 88.0f, least = Floats{} - 87.0f, half = Floats{} + 0.5f;
+  const Floats most = Floats{} + 88.0f, least = Floats{} - 87.0f;
   x = x > most ? most : x;
   x = x < least ? least : x;
-  const Floats scaled = x * 1.44269504088896341f;
-  const auto power = truncated(scaled + (scaled >= 0 ? half : -half));
-  const Floats r = (x - floats(power) * 0.693359375f) + floats(power) * 2.12194440e-4f;
+  // 1.5 * 2^23 rounds what is added to it to a whole number, in its lowest bits; 127 more is the exponent of 2^power
+  constexpr float ROUNDING = 12582912.0f + 127;
+  const Floats shifted = x * 1.44269504088896341f + ROUNDING;
+  const Floats power = shifted - ROUNDING;
+  const Floats r = (x - power * 0.693359375f) + power * 2.12194440e-4f;
   const Floats p = ((((((1.0f / 720) * r + 1.0f / 120) * r + 1.0f / 24) * r + 1.0f / 6) * r + 0.5f) * r + 1.0f) * r + 1.0f;
-  const auto bits = exponent_bits(power);
-  Floats two;
-  __builtin_memcpy(&two, &bits, sizeof two);
-  return p * two;
+  return p * float_of(bits_of(shifted) << 23);
 }
 
 // The normal distribution function by Abramowitz and Stegun 7.1.26, from bell = e^(-x^2 / 2): absolute error below 1e-7 (in
