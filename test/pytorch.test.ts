@@ -221,6 +221,28 @@ function check(
       close(running.variance, outputs.running_variance);
       return;
     }
+    case "layer_norm": {
+      const [x, gamma, beta] = ["x", "gamma", "beta"].map(given);
+      close(
+        through(device, [x, gamma, beta], inputs.dy, () => ops.layerNorm(x, gamma, beta, options.epsilon)),
+        outputs.y,
+        1e-5,
+      );
+      close(x.grad, outputs.dx, 1e-5);
+      close(gamma.grad, outputs.dgamma, 1e-5);
+      close(beta.grad, outputs.dbeta, 1e-5);
+      return;
+    }
+    case "causal_attention": {
+      const qkv = given("qkv");
+      close(
+        through(device, [qkv], inputs.dy, () => ops.causalAttention(qkv, options.heads)),
+        outputs.y,
+        1e-5,
+      );
+      close(qkv.grad, outputs.dqkv, 1e-5);
+      return;
+    }
     case "max_pool":
     case "average_pool": {
       const x = given("x");

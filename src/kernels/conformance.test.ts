@@ -66,6 +66,26 @@ const operations: Record<string, (golden: Golden) => Record<string, ArrayLike<nu
     k.batchNormBackward(dx, dgamma, dbeta, dy, null, x, gamma, average, inverse, rows, channels);
     return { y, dx, dgamma, dbeta, running_mean: mean, running_variance: variance, y_infer: infer };
   },
+  layer_norm: ({ inputs, options }) => {
+    const k = jsKernels();
+    const [x, gamma, beta, dy] = [inputs.x, inputs.gamma, inputs.beta, inputs.dy].map(floats);
+    const [rows, columns] = [x.length / gamma.length, gamma.length];
+    const [mean, inverse] = [new Float32Array(rows), new Float32Array(rows)];
+    const [y, dx, dgamma, dbeta] = [x, x, gamma, beta].map(like);
+    k.layerNorm(y, mean, inverse, x, gamma, beta, rows, columns, options.epsilon as number);
+    k.layerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, inverse, rows, columns);
+    return { y, dx, dgamma, dbeta };
+  },
+  causal_attention: ({ inputs, options }) => {
+    const k = jsKernels();
+    const [qkv, dy] = [floats(inputs.qkv), floats(inputs.dy)];
+    const [batch, length, dim] = inputs.dy.shape;
+    const heads = options.heads as number;
+    const [y, dqkv, logSum] = [like(dy), like(qkv), new Float32Array(batch * heads * length)];
+    k.attention(y, logSum, qkv, batch, length, dim, heads);
+    k.attentionBackward(dqkv, dy, qkv, logSum, batch, length, dim, heads);
+    return { y, dqkv };
+  },
   max_pool: (golden) => {
     const k = jsKernels();
     const [x, dy, g] = [floats(golden.inputs.x), floats(golden.inputs.dy), geometryOf(golden)];

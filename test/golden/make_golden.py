@@ -256,6 +256,27 @@ def batch_norm_case():
     return case("batch_norm", {"epsilon": 1e-5, "momentum": 0.1}, inputs, outputs)
 
 
+def layer_norm_case():
+    x = (short(100, (3, 4, 10), 2) + torch.tensor([0.0, 3.0, -5.0, 1.0], dtype=torch.float64).reshape(4, 1)).requires_grad_()
+    gamma = (short(101, (10,)) + 1.5).requires_grad_()
+    beta = short(102, (10,)).requires_grad_()
+    dy = short(103, x.shape)
+    y = F.layer_norm(x, (10,), gamma, beta, 1e-5)
+    y.backward(dy)
+    outputs = {"y": y, "dx": x.grad, "dgamma": gamma.grad, "dbeta": beta.grad}
+    return case("layer_norm", {"epsilon": 1e-5}, {"x": x, "gamma": gamma, "beta": beta, "dy": dy}, outputs)
+
+
+def attention_case(s, batch, length, dim, heads):
+    """qkv [B, L, 3 D], the heads side by side in each third."""
+    qkv = short(s, (batch, length, 3 * dim), 2).requires_grad_()
+    dy = short(s + 1, (batch, length, dim))
+    q, k, v = (x.reshape(batch, length, heads, dim // heads).transpose(1, 2) for x in qkv.split(dim, 2))
+    y = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(batch, length, dim)
+    y.backward(dy)
+    return case("causal_attention", {"heads": heads}, {"qkv": qkv, "dy": dy}, {"y": y, "dqkv": qkv.grad})
+
+
 def pool_case(op, s, shape, kernel, stride, padding):
     # ranks, so that no two are equal: which of two equal maxima wins is the implementation's choice
     ranks = uniform(s, math.prod(shape)).argsort().argsort()
@@ -315,6 +336,9 @@ def write_ops():
         gelu_case(),
         cross_entropy_case(),
         batch_norm_case(),
+        layer_norm_case(),
+        attention_case(110, 2, 7, 8, 2),
+        attention_case(112, 1, 5, 6, 1),
         pool_case("max_pool", 40, (2, 4, 6, 3), 2, 2, 0),
         pool_case("max_pool", 42, (2, 5, 7, 2), 3, 2, 0),
         pool_case("max_pool", 44, (2, 5, 6, 2), 3, 2, 1),
