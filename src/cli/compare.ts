@@ -28,7 +28,7 @@ import {
   wholeNumber,
 } from "./options.ts";
 import { writeOutput } from "./output.ts";
-import { loadDataOf, withProgress } from "./progress.ts";
+import { dataText, loadDataOf, withProgress } from "./progress.ts";
 import { asUsage, notAmong } from "./usage.ts";
 
 type Choice = MethodChoice | StrategyChoice;
@@ -63,14 +63,18 @@ export function addCompare(program: Command): void {
     )
     .option("--data <name>", `${names.join(", ")} (default: ${defaults.data.name}, drawn here)`, oneOf("data", names))
     .option("--data-dir <folder>", "the folder of the data set's files (default: fetched once)")
-    .option("--model <name>", `${modelNames.join(", ")} (default: mlp, for cifar10 cnn)`, oneOf("model", modelNames))
     .option(
-      "--epochs <count>",
-      `passes over the training images (default: ${defaults.epochs})`,
-      wholeNumber("epochs", 1),
+      "--model <name>",
+      `${modelNames.join(", ")} (default: mlp, for cifar10 cnn, for text gpt)`,
+      oneOf("model", modelNames),
     )
-    .option("--batch <count>", `images a step (default: ${defaults.batch})`, wholeNumber("batch", 1))
-    .option("--train <count>", "train on the first images only (default: all)", wholeNumber("train", 1))
+    .option("--epochs <count>", `passes over the training data (default: ${defaults.epochs})`, wholeNumber("epochs", 1))
+    .option(
+      "--batch <count>",
+      `images, or windows of a text, a step (default: ${defaults.batch})`,
+      wholeNumber("batch", 1),
+    )
+    .option("--train <count>", "train on the first images or characters only (default: all)", wholeNumber("train", 1))
     .option("--methods <list>", `some of ${METHODS.join(", ")}, separated by commas`, DEFAULT_METHODS)
     .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 2:4v2, ... (default: 2:4)")
     .option(
@@ -97,7 +101,7 @@ async function compare(options: CompareOptions): Promise<void> {
   const data = await loadDataOf(recipe);
   for (const one of recipes) checkFits(one, data);
   createComparison(out, recipes);
-  process.stderr.write(`${data.name}: ${data.train.count} training, ${data.test.count} test images; runs in ${out}\n`);
+  process.stderr.write(`${dataText(data)}; runs in ${out}\n`);
   await finishComparison(out, options, data, device);
 }
 
@@ -144,14 +148,16 @@ function recipeOf(options: CompareOptions): Recipe {
     ...(options.dataDir === undefined ? {} : { dir: options.dataDir }),
     ...(options.train === undefined ? {} : { train: options.train }),
   };
-  const model = options.model ?? (file === undefined && data.name === "cifar10" ? "cnn" : base.model.name);
+  const usual = { cifar10: "cnn", text: "gpt" }[data.name] ?? base.model.name;
+  const model = options.model ?? (file === undefined ? usual : base.model.name);
+  const { epochs, steps, ...rest } = base;
   return parseRecipe(
     {
-      ...base,
+      ...rest,
       data,
       // a model of the recipe keeps its widths
       model: model === base.model.name ? base.model : { name: model },
-      epochs: options.epochs ?? base.epochs,
+      ...(steps === undefined || options.epochs !== undefined ? { epochs: options.epochs ?? epochs } : { steps }),
       batch: options.batch ?? base.batch,
       seed: options.seed ?? base.seed,
     },

@@ -15,7 +15,8 @@ export interface Comparison {
   readonly machine: Machine;
   readonly data: string;
   readonly model: string;
-  readonly epochs: number;
+  /** Null where the recipe says steps. */
+  readonly epochs: number | null;
   readonly seed: number;
   readonly recipe: Omit<Recipe, "strategy" | "method">;
   readonly runs: readonly RunResult[];
@@ -90,7 +91,7 @@ export async function runComparison(
     machine: machineOf(device, load),
     data: recipe.data.name,
     model: recipe.model.name,
-    epochs: recipe.epochs,
+    epochs: recipe.epochs ?? null,
     seed: recipe.seed,
     recipe,
     runs,
