@@ -1,7 +1,7 @@
 /** `trisparse compare`: the same model, data and seed under several methods. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Dataset } from "../data/dataset.ts";
 import { sources } from "../data/sources.ts";
 import { jsKernels } from "../kernels/js.ts";
@@ -42,6 +42,7 @@ interface CompareOptions extends MachineOptions, RouteOptions {
   readonly dataDir?: string;
   readonly model?: string;
   readonly epochs?: number;
+  readonly steps?: number;
   readonly batch?: number;
   readonly train?: number;
   readonly methods: string;
@@ -69,6 +70,9 @@ export function addCompare(program: Command): void {
       oneOf("model", modelNames),
     )
     .option("--epochs <count>", `passes over the training data (default: ${defaults.epochs})`, wholeNumber("epochs", 1))
+    .addOption(
+      new Option("--steps <count>", "in place of epochs").argParser(wholeNumber("steps", 1)).conflicts("epochs"),
+    )
     .option(
       "--batch <count>",
       `images, or windows of a text, a step (default: ${defaults.batch})`,
@@ -139,6 +143,12 @@ export function checkFits(recipe: Recipe, data: Dataset): void {
   asUsage(() => new Run(recipe, data, new Device(jsKernels())));
 }
 
+/** Either epochs or steps; an option wins over the recipe. */
+function lengthOf(options: CompareOptions, recipe: Recipe): Pick<Recipe, "epochs" | "steps"> {
+  const { epochs, steps } = options.epochs === undefined && options.steps === undefined ? recipe : options;
+  return { epochs, steps };
+}
+
 function recipeOf(options: CompareOptions): Recipe {
   const { recipe: file } = options;
   const base = parseRecipe(file === undefined ? {} : readJson("recipe", file), file ?? "compare");
@@ -150,14 +160,13 @@ function recipeOf(options: CompareOptions): Recipe {
   };
   const usual = { cifar10: "cnn", text: "gpt" }[data.name] ?? base.model.name;
   const model = options.model ?? (file === undefined ? usual : base.model.name);
-  const { epochs, steps, ...rest } = base;
   return parseRecipe(
     {
-      ...rest,
+      ...base,
+      ...lengthOf(options, base),
       data,
       // a model of the recipe keeps its widths
       model: model === base.model.name ? base.model : { name: model },
-      ...(steps === undefined || options.epochs !== undefined ? { epochs: options.epochs ?? epochs } : { steps }),
       batch: options.batch ?? base.batch,
       seed: options.seed ?? base.seed,
     },

@@ -153,8 +153,11 @@ const recipe = z
         test: count.optional().describe("test on the first images only, of text characters"),
         augment: z.boolean().default(false).describe("mirror and shift training images"),
       })
-      .refine(({ name, file }) => file === undefined || name === "text", "file goes with the data text alone")
-      .refine(({ name, augment }) => !augment || name !== "text", "augment goes with images alone")
+      .refine(({ name, file }) => file === undefined || name === "text", {
+        path: ["file"],
+        message: "only the data text has one",
+      })
+      .refine(({ name, augment }) => !augment || name !== "text", { path: ["augment"], message: "only images can be" })
       .prefault({}),
     model: model.prefault({ name: "mlp" }),
     strategy: strategy.optional(),
@@ -168,7 +171,9 @@ const recipe = z
     batch: count.default(128),
     seed: z.int().min(0).max(0xffffffff).default(1),
   })
-  .refine(({ epochs, steps }) => epochs === undefined || steps === undefined, "expected epochs or steps, got both")
+  .refine(({ epochs, steps }) => epochs === undefined || steps === undefined, {
+    ...{ path: ["steps"], message: "expected none beside epochs" },
+  })
   .describe("A training run of trisparse");
 
 /** A complete recipe: every default filled in; either epochs or steps. */
