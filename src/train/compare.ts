@@ -1,7 +1,7 @@
 /** A comparison: one recipe under several methods, in a folder with a run folder for each. */
 import { existsSync, mkdirSync } from "node:fs";
 import { loadavg } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { expected } from "../errors.ts";
 import type { Device } from "../tensor/device.ts";
@@ -85,8 +85,8 @@ export async function runComparison(
   const runs = await trainTogether(folders, data, device, options);
   const { strategy: _, method: __, data: files, ...rest } = folders[0].recipe;
   // where the files lay is this machine's business
-  const { dir: ___, ...named } = files;
-  const recipe = { ...rest, data: named };
+  const { dir: ___, file, ...named } = files;
+  const recipe = { ...rest, data: file === undefined ? named : { ...named, file: basename(file) } };
   const comparison: Comparison = {
     machine: machineOf(device, load),
     data: recipe.data.name,
