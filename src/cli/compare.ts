@@ -37,6 +37,12 @@ type Choice = MethodChoice | StrategyChoice;
 const METHODS: readonly string[] = [...weightMethods, ...strategies].map(({ name }) => name);
 const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
 
+/** What goes with a data set where neither an option nor a recipe says otherwise. */
+const USUAL: Readonly<Record<string, { readonly model: string; readonly batch?: number }>> = {
+  cifar10: { model: "cnn" },
+  text: { model: "gpt", batch: 32 },
+};
+
 interface CompareOptions extends MachineOptions, RouteOptions {
   readonly data?: string;
   readonly dataDir?: string;
@@ -75,7 +81,7 @@ export function addCompare(program: Command): void {
     )
     .option(
       "--batch <count>",
-      `images, or windows of a text, a step (default: ${defaults.batch})`,
+      `images, or windows of a text, a step (default: ${defaults.batch}, for text 32)`,
       wholeNumber("batch", 1),
     )
     .option("--train <count>", "train on the first images or characters only (default: all)", wholeNumber("train", 1))
@@ -158,8 +164,8 @@ function recipeOf(options: CompareOptions): Recipe {
     ...(options.dataDir === undefined ? {} : { dir: options.dataDir }),
     ...(options.train === undefined ? {} : { train: options.train }),
   };
-  const usual = { cifar10: "cnn", text: "gpt" }[data.name] ?? base.model.name;
-  const model = options.model ?? (file === undefined ? usual : base.model.name);
+  const usual = file === undefined ? USUAL[data.name] : undefined;
+  const model = options.model ?? usual?.model ?? base.model.name;
   return parseRecipe(
     {
       ...base,
@@ -167,7 +173,7 @@ function recipeOf(options: CompareOptions): Recipe {
       data,
       // a model of the recipe keeps its widths
       model: model === base.model.name ? base.model : { name: model },
-      batch: options.batch ?? base.batch,
+      batch: options.batch ?? usual?.batch ?? base.batch,
       seed: options.seed ?? base.seed,
     },
     file ?? "compare",
