@@ -13,6 +13,7 @@ import { loadData } from "../src/data/sources.ts";
 import { pick } from "../src/kernels/pick.ts";
 import { Device } from "../src/tensor/device.ts";
 import { createComparison, runComparison, withMethod } from "../src/train/compare.ts";
+import { scoreOf } from "../src/train/evaluate.ts";
 import { parseRecipe } from "../src/train/recipe.ts";
 
 const { values: options } = parseArgs({
@@ -60,8 +61,8 @@ for (const { about, least, within, seeds, recipe } of claims) {
       [{ name: "dense" }, { name: "sr-ste", pattern: "2:4" }].map((method) => withMethod(complete, method)),
     );
     const { runs } = await runComparison(out, data, new Device(kernels));
-    dense.push(100 * runs[0].accuracy);
-    sparse.push(100 * runs[1].accuracy);
+    dense.push(scoreOf(runs[0]));
+    sparse.push(scoreOf(runs[1]));
     if (runs[1].verified.some(({ ok }) => !ok)) throw new Error(`${about}: a layer is not 2:4`);
   }
   const holds = mean(dense) >= least && mean(dense) - mean(sparse) <= within;

@@ -14,6 +14,7 @@ import { parseArgs } from "node:util";
 import { loadData } from "../src/data/sources.ts";
 import { pick } from "../src/kernels/pick.ts";
 import { Device } from "../src/tensor/device.ts";
+import { scoreOf } from "../src/train/evaluate.ts";
 import { parseRecipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
 
@@ -70,9 +71,9 @@ async function train(): Promise<void> {
     if (i % shards !== shard) continue;
     if (readLines(out).some((done) => done.variant === variant && done.seed === seed)) continue;
     const recipe = parseRecipe({ ...study.recipe, ...changes, seed }, variant);
-    const { name, train, test } = recipe.data;
+    const { name, file, ...limit } = recipe.data;
     const dir = options["data-dir"] === undefined ? recipe.data.dir : join(options["data-dir"], name);
-    const data = await loadData(name, { dir, seed, limit: { train, test } });
+    const data = await loadData(name, { dir, file, seed, limit });
     const run = new Run(recipe, data, new Device(kernels));
     const losses: number[] = [];
     const times: number[] = [];
@@ -81,14 +82,14 @@ async function train(): Promise<void> {
       losses.push(loss);
       times.push(ms);
     }
-    const { loss, accuracy } = run.evaluate();
+    const test = run.evaluate();
     const last = losses.slice(-Math.ceil(losses.length / 10));
     const result: Result = {
       variant,
       seed,
-      loss,
+      loss: test.loss,
       trainLoss: mean(last),
-      score: 100 * accuracy,
+      score: scoreOf(test),
       stepMs: times.sort((a, b) => a - b)[Math.floor(times.length / 2)],
     };
     appendFileSync(out, `${JSON.stringify(result)}\n`);

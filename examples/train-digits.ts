@@ -10,7 +10,7 @@ const model = new ts.Sequential([
 ]);
 
 const data = await ts.loadData("digits");
-const batches = new ts.Batches(data, { batch: 128, seed: 1 });
+const batches = ts.batchesOf(data, { batch: 128, seed: 1 });
 const steps = 5 * batches.stepsPerEpoch;
 const sparsity = ts.sparsify(model, ts.srSte.make(), { pattern: "2:4", steps });
 const rate = ts.warmupCosine({ rate: 2e-3, steps, warmup: 20 });
@@ -18,11 +18,11 @@ const optimizer = new ts.Optimizer(model, sparsity.around(ts.adamW({ rate })));
 
 for (let step = 0; step < steps; step++) {
   device.step(() => {
-    const { x, labels } = ts.trainingBatch(device, batches, step);
+    const { x, labels } = batches.training(device, step);
     const loss = ts.crossEntropy(model.forward(x), labels);
     optimizer.zeroGrad();
     ts.backward(loss);
     optimizer.step();
   });
 }
-console.log(ts.evaluate(model, device, batches, data.test), sparsity.verify());
+console.log(ts.evaluate(model, device, batches), sparsity.verify());

@@ -15,6 +15,7 @@ import { writeFileAtomically } from "../src/io/files.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
 import { methodText } from "../src/report/table.ts";
 import type { Comparison } from "../src/train/compare.ts";
+import { scoreOf } from "../src/train/evaluate.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, root), "utf8"));
@@ -34,7 +35,7 @@ function comparisonTable(name: string): string {
   const rows = runs.map((run, i) => {
     const { method } = run;
     const own = seeds.map((seed) => seed.runs[i]);
-    const accuracies = own.map(({ accuracy }) => 100 * accuracy);
+    const accuracies = own.map(scoreOf);
     const spread = Math.sqrt(
       mean(accuracies.map((a) => (a - mean(accuracies)) ** 2)) *
         (accuracies.length / Math.max(1, accuracies.length - 1)),

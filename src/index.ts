@@ -3,22 +3,40 @@ import { pick } from "./kernels/pick.ts";
 import { Device } from "./tensor/device.ts";
 
 export { add } from "./autograd/ops/add.ts";
+export { addRows } from "./autograd/ops/add-rows.ts";
 export { averagePool, globalAveragePool } from "./autograd/ops/average-pool.ts";
 export { batchNorm } from "./autograd/ops/batch-norm.ts";
+export { causalAttention } from "./autograd/ops/causal-attention.ts";
 export { conv2d } from "./autograd/ops/conv2d.ts";
 export { crossEntropy } from "./autograd/ops/cross-entropy.ts";
 export { dropout } from "./autograd/ops/dropout.ts";
+export { embedding } from "./autograd/ops/embedding.ts";
 export { gelu } from "./autograd/ops/gelu.ts";
+export { layerNorm } from "./autograd/ops/layer-norm.ts";
 export { linear } from "./autograd/ops/linear.ts";
 export { maxPool } from "./autograd/ops/max-pool.ts";
 export { relu } from "./autograd/ops/relu.ts";
 export { reshape } from "./autograd/ops/reshape.ts";
 export { resizeChannels } from "./autograd/ops/resize-channels.ts";
+export { squaredRelu } from "./autograd/ops/squared-relu.ts";
 export { backward, record } from "./autograd/tape.ts";
-export { type Augmentation, Batches, type BatchOptions, flipAndCrop } from "./data/batches.ts";
-export type { DataSource, Dataset, LoadOptions, Split } from "./data/dataset.ts";
+export type { Batch, Batches, SplitName } from "./data/batches.ts";
+export { type BatchesOptions, batchesOf } from "./data/batches-of.ts";
+export type {
+  DataSource,
+  Dataset,
+  ImageDataset,
+  ImageTask,
+  LoadOptions,
+  Split,
+  Task,
+  TextDataset,
+  TextTask,
+} from "./data/dataset.ts";
+export { type Augmentation, flipAndCrop, ImageBatches, type ImageBatchOptions } from "./data/image-batches.ts";
 export { loadData } from "./data/sources.ts";
-export { imageRange, type LabelledImages, trainingBatch } from "./data/tensors.ts";
+export { textDataset } from "./data/text.ts";
+export { TokenBatches, type TokenBatchOptions } from "./data/token-batches.ts";
 export { TrisparseError } from "./errors.ts";
 export { type DecodedTensor, decodeSafetensors, encodeSafetensors, type TensorData } from "./io/safetensors.ts";
 export type { Kernels } from "./kernels/kernels.ts";
@@ -37,21 +55,26 @@ export { dense } from "./methods/weights/dense.ts";
 export { weightMethods } from "./methods/weights/methods.ts";
 export { srSte } from "./methods/weights/sr-ste.ts";
 export { ste } from "./methods/weights/ste.ts";
-export { GELU, ReLU } from "./nn/activations.ts";
+export { GELU, ReLU, SquaredReLU } from "./nn/activations.ts";
 export { BatchNorm } from "./nn/batch-norm.ts";
+export { CausalSelfAttention } from "./nn/causal-self-attention.ts";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.ts";
 export { Dropout } from "./nn/dropout.ts";
+export { Embedding } from "./nn/embedding.ts";
 export { Flatten } from "./nn/flatten.ts";
 export {
   fanInUniform,
   type Initialiser,
   kaimingNormal,
   kaimingUniform,
+  normal,
   xavierUniform,
   zeros,
 } from "./nn/initialisers.ts";
+export { LayerNorm } from "./nn/layer-norm.ts";
 export { Linear, type LinearOptions } from "./nn/linear.ts";
 export { cnn } from "./nn/models/cnn.ts";
+export { type GptOptions, gpt } from "./nn/models/gpt.ts";
 export { lenet } from "./nn/models/lenet.ts";
 export { mlp } from "./nn/models/mlp.ts";
 export { resnet } from "./nn/models/resnet.ts";
@@ -82,7 +105,7 @@ export { SlicedMatrix } from "./sparse/sliced-matrix.ts";
 export type { Clocks } from "./tensor/device.ts";
 export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
 export { Dispatcher } from "./train/dispatcher.ts";
-export { type Evaluation, evaluate } from "./train/evaluate.ts";
+export { type Evaluation, evaluate, type ImageEvaluation, type TextEvaluation } from "./train/evaluate.ts";
 export type { PlannedLayer, PlannedProduct, Route, Routing } from "./train/plan.ts";
 export { parseRecipe, type Recipe, recipeSchema } from "./train/recipe.ts";
 export { Run, type StepRecord } from "./train/run.ts";

@@ -1,10 +1,11 @@
 /** The recipes that come with trisparse can be trained, and their schema is the one the program checks by. */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { dataset } from "../src/data/dataset.ts";
+import { type Dataset, dataset } from "../src/data/dataset.ts";
+import { textDataset } from "../src/data/text.ts";
 import { jsKernels } from "../src/kernels/js.ts";
 import { Device } from "../src/tensor/device.ts";
-import { parseRecipe, recipeSchema } from "../src/train/recipe.ts";
+import { parseRecipe, type Recipe, recipeSchema } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
 
 const folder = new URL("../recipes/", import.meta.url);
@@ -18,12 +19,27 @@ test("recipes/schema.json is what recipes are checked by (else: npx tsx scripts/
 test("there are recipes for every data set, model and method", () => {
   const recipes = names.map((name) => parseRecipe(read(name), name));
   const all = (of: (recipe: (typeof recipes)[number]) => string): Set<string> => new Set(recipes.map(of));
-  expect(all(({ data }) => data.name)).toEqual(new Set(["digits", "mnist", "fashion-mnist", "cifar10"]));
-  expect(all(({ model }) => model.name)).toEqual(new Set(["mlp", "cnn", "lenet", "resnet"]));
+  expect(all(({ data }) => data.name)).toEqual(new Set(["digits", "mnist", "fashion-mnist", "cifar10", "text"]));
+  expect(all(({ model }) => model.name)).toEqual(new Set(["mlp", "cnn", "lenet", "resnet", "gpt"]));
   expect(all(({ inputGrad }) => inputGrad.name)).toEqual(new Set(["dense", "double-pruned"]));
   expect(all(({ weightGrad }) => weightGrad.name)).toEqual(new Set(["dense", "mvue"]));
   expect(all(({ method }) => method.name)).toEqual(new Set(["dense", "asp", "sr-ste", "ste"]));
 });
+
+/** Data of the recipe's kind that its epoch takes one step for. */
+function oneBatchOf({ data, model, batch }: Recipe): Dataset {
+  if (model.name === "gpt") {
+    const text = textDataset("abcd".repeat(3 * model.context));
+    return { ...text, train: text.train.subarray(0, model.context + 1) };
+  }
+  const [size, channels] = data.name === "cifar10" ? [32, 3] : [28, 1];
+  const split = {
+    count: batch,
+    images: Uint8Array.from({ length: batch * size * size * channels }, (_, i) => i % 251),
+    labels: new Uint8Array(batch),
+  };
+  return dataset({ name: data.name, shape: [size, size, channels], classes: 10, train: split, test: split });
+}
 
 describe.each(names)("the recipe %s", (name) => {
   const recipe = parseRecipe(read(name), name);
@@ -35,20 +51,13 @@ describe.each(names)("the recipe %s", (name) => {
     const { data, model, method, inputGrad, weightGrad } = recipe;
     const depth = model.name === "resnet" ? model.depth : "";
     const all = inputGrad.name !== "dense" && weightGrad.name !== "dense" ? "-all-products" : "";
-    expect(name).toBe(`${data.name}-${model.name}${depth}-${method.name}${all}.json`);
+    const source = data.file?.replace(/\.txt$/, "") ?? data.name;
+    expect(name).toBe(`${source}-${model.name}${depth}-${method.name}${all}.json`);
   });
 
   test("has a layer that its pattern fits", () => {
-    const [size, channels] = recipe.data.name === "cifar10" ? [32, 3] : [28, 1];
-    const split = {
-      count: recipe.batch,
-      images: Uint8Array.from({ length: recipe.batch * size * size * channels }, (_, i) => i % 251),
-      labels: new Uint8Array(recipe.batch),
-    };
-    const shape = [size, size, channels] as const;
-    const data = dataset({ name: recipe.data.name, shape, classes: 10, train: split, test: split });
-    const { plan, steps } = new Run(recipe, data, new Device(jsKernels()));
+    const { plan, steps } = new Run(recipe, oneBatchOf(recipe), new Device(jsKernels()));
     expect(plan.some(({ pattern }) => pattern !== null)).toBe(recipe.method.name !== "dense");
-    expect(steps).toBe(recipe.epochs);
+    expect(steps).toBe(recipe.steps ?? recipe.epochs);
   });
 });

@@ -46,6 +46,7 @@ const cases: Record<OpName, () => Case[]> = {
   ],
   addRows: () => [
     { about: "positions", inputs: [parameter(3, 2, 4), parameter(2, 4)], run: (x, rows) => ops.addRows(x, rows) },
+    { about: "fewer", inputs: [parameter(3, 2, 4), parameter(5, 4)], run: (x, rows) => ops.addRows(x, rows) },
   ],
   averagePool: () => [
     { about: "2x2", inputs: [parameter(2, 4, 4, 3)], run: (x) => ops.averagePool(x, 2) },

@@ -5,6 +5,7 @@ import type { Kernels } from "../kernels/kernels.ts";
 import { strategies } from "../methods/strategies.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { cnn } from "../nn/models/cnn.ts";
+import { gpt } from "../nn/models/gpt.ts";
 import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { resnet } from "../nn/models/resnet.ts";
@@ -27,6 +28,8 @@ import { interleave } from "./interleave.ts";
 export interface StepModel {
   readonly batch: number;
   readonly shape: Shape;
+  /** Of a language model, whose inputs are tokens: how many different ones. */
+  readonly vocabulary?: number;
   build(birth: Birth): Module;
 }
 
@@ -35,6 +38,10 @@ export const STEP_MODELS: Readonly<Record<string, StepModel>> = {
   cnn: { batch: 64, shape: [32, 32, 3], build: (birth) => cnn(3, [32, 64, 128], 10, birth) },
   lenet: { batch: 128, shape: [28, 28, 1], build: (birth) => lenet(28, 28, 1, 10, birth) },
   resnet20: { batch: 128, shape: [32, 32, 3], build: (birth) => resnet(20, 3, 10, birth) },
+  gpt: {
+    ...{ batch: 32, shape: [128], vocabulary: 65 },
+    build: (birth) => gpt({ vocabulary: 65, context: 128, layers: 4, width: 256, heads: 4 }, birth),
+  },
 };
 
 /** What is sparse: a method for weights, in forward only, or a strategy. */
@@ -108,10 +115,10 @@ export interface SparseStep {
   readonly dispatcher?: Dispatcher | undefined;
 }
 
-/** A function that takes one step of a fresh model, on one batch of random images. */
+/** A function that takes one step of a fresh model, on one batch of random images or tokens. */
 export function stepOf(
   kernels: Kernels,
-  { shape, build }: StepModel,
+  { shape, vocabulary, build }: StepModel,
   batch: number,
   sparse: SparseStep | null,
 ): () => void {
@@ -122,15 +129,17 @@ export function stepOf(
   const optimiser = adamW({ rate: 1e-9 });
   const applied = sparse === null ? optimiser : sparsityOf(model, shape, batch, sparse).around(optimiser);
   const optimizer = new Optimizer(model, applied);
-  const images = Float32Array.from({ length: batch * sizeOf(shape) }, () => random.normal());
-  const labels = kernels.int32(batch);
+  const inputs = Float32Array.from({ length: batch * sizeOf(shape) }, () =>
+    vocabulary === undefined ? random.normal() : random.integer(vocabulary),
+  );
+  const labels = kernels.int32(vocabulary === undefined ? batch : inputs.length);
   labels.forEach((_, i) => {
-    labels[i] = i % 10;
+    labels[i] = i % (vocabulary ?? 10);
   });
   return () =>
     device.step(() => {
-      const x = device.buffer(images.length);
-      x.set(images);
+      const x = device.buffer(inputs.length);
+      x.set(inputs);
       const loss = crossEntropy(model.forward(new Tensor(device, [batch, ...shape], x)), labels);
       optimizer.zeroGrad();
       backward(loss);

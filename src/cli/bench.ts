@@ -57,7 +57,7 @@ export function addBench(program: Command): void {
       `of step: some of ${Object.keys(STEP_MODELS).join(", ")}`,
       Object.keys(STEP_MODELS).join(","),
     )
-    .option("--batch <count>", "of step (default: mlp 256, cnn 64, others 128)", wholeNumber("batch", 1))
+    .option("--batch <count>", "of step (default: mlp 256, cnn 64, gpt 32, others 128)", wholeNumber("batch", 1))
     .option(
       "--plans <list>",
       `of step: methods for weights, in forward only, or strategies: some of ${STEP_PLANS.join(", ")}`,

@@ -165,6 +165,30 @@ describe.concurrent("compare", () => {
     expect(JSON.parse(place.read("o/result.json").toString())).toEqual(json);
   });
 
+  test("of a text tells bits per character, and says how long it is in characters", async () => {
+    const place = new Place({
+      "r.json": {
+        data: { name: "text" },
+        model: { name: "gpt", layers: 1, width: 16, heads: 2, context: 16 },
+        ...{ steps: 3, batch: 4 },
+      },
+      "d/short.txt": "to be or not to be, that is the question. ".repeat(10),
+    });
+    const { stdout, stderr } = await place.succeed(...quick, "--data-dir", "d", "--json", "j.json");
+    expect(stderr).toContain("text: 378 training, 42 test characters, 15 different; runs in");
+    expect(stdout).toMatch(/│ method +│ bits\/char │/);
+    expect(stdout).not.toContain("accuracy");
+    const json = JSON.parse(place.read("j.json").toString()) as Comparison;
+    expect(json).toMatchObject({ data: "text", model: "gpt", epochs: null, recipe: { steps: 3 } });
+    for (const run of json.runs) {
+      expect(run).toMatchObject({ bitsPerChar: expect.any(Number) });
+      expect(run).not.toHaveProperty("accuracy");
+    }
+    expect(json.runs[1].verified).toHaveLength(4);
+    const longer = await place.succeed(...quick, "--data-dir", "d/short.txt", "--steps", "1", "--json", "-");
+    expect(JSON.parse(longer.stdout)).toMatchObject({ epochs: null, recipe: { steps: 1 } });
+  });
+
   test("--json FILE writes both, and makes the file's folder", async () => {
     const place = new Place({ "r.json": recipe });
     const { stdout } = await place.succeed(...quick, "--json", "new/r.json");
@@ -454,6 +478,32 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
       files: { "o/compare.json": "[]" },
       code: 1,
       says: "compare.json: expected the names of its run folders, got none.",
+    },
+    "a text that is not there": {
+      args: ["compare", "--data", "text", "--data-dir", "d"],
+      code: 1,
+      says: "text: expected one .txt file in d, got no such folder.",
+    },
+    "a text too short": {
+      args: ["compare", "--data", "text", "--data-dir", "d"],
+      files: { "d/a.txt": "short" },
+      code: 2,
+      says: "text train: expected at least 129 characters, a window of 128 and the one behind it, got 4.",
+    },
+    "a model of images on text": {
+      args: ["compare", "--data", "text", "--model", "mlp"],
+      code: 2,
+      says: "model mlp: expected images, got a text.",
+    },
+    "a model of text on images": {
+      args: ["compare", "--model", "gpt"],
+      code: 2,
+      says: "model gpt: expected a text, got images.",
+    },
+    "steps beside epochs": {
+      args: ["compare", "--steps", "3", "--epochs", "2"],
+      code: 2,
+      says: "--steps",
     },
     "a data folder that is not there": {
       args: ["compare", "--data", "mnist", "--data-dir", "d"],

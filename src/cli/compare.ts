@@ -1,7 +1,7 @@
 /** `trisparse compare`: the same model, data and seed under several methods. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Dataset } from "../data/dataset.ts";
 import { sources } from "../data/sources.ts";
 import { jsKernels } from "../kernels/js.ts";
@@ -28,7 +28,7 @@ import {
   wholeNumber,
 } from "./options.ts";
 import { writeOutput } from "./output.ts";
-import { loadDataOf, withProgress } from "./progress.ts";
+import { dataText, loadDataOf, withProgress } from "./progress.ts";
 import { asUsage, notAmong } from "./usage.ts";
 
 type Choice = MethodChoice | StrategyChoice;
@@ -37,11 +37,18 @@ type Choice = MethodChoice | StrategyChoice;
 const METHODS: readonly string[] = [...weightMethods, ...strategies].map(({ name }) => name);
 const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
 
+/** What goes with a data set where neither an option nor a recipe says otherwise. */
+const USUAL: Readonly<Record<string, { readonly model: string; readonly batch?: number }>> = {
+  cifar10: { model: "cnn" },
+  text: { model: "gpt", batch: 32 },
+};
+
 interface CompareOptions extends MachineOptions, RouteOptions {
   readonly data?: string;
   readonly dataDir?: string;
   readonly model?: string;
   readonly epochs?: number;
+  readonly steps?: number;
   readonly batch?: number;
   readonly train?: number;
   readonly methods: string;
@@ -63,14 +70,21 @@ export function addCompare(program: Command): void {
     )
     .option("--data <name>", `${names.join(", ")} (default: ${defaults.data.name}, drawn here)`, oneOf("data", names))
     .option("--data-dir <folder>", "the folder of the data set's files (default: fetched once)")
-    .option("--model <name>", `${modelNames.join(", ")} (default: mlp, for cifar10 cnn)`, oneOf("model", modelNames))
     .option(
-      "--epochs <count>",
-      `passes over the training images (default: ${defaults.epochs})`,
-      wholeNumber("epochs", 1),
+      "--model <name>",
+      `${modelNames.join(", ")} (default: mlp, for cifar10 cnn, for text gpt)`,
+      oneOf("model", modelNames),
     )
-    .option("--batch <count>", `images a step (default: ${defaults.batch})`, wholeNumber("batch", 1))
-    .option("--train <count>", "train on the first images only (default: all)", wholeNumber("train", 1))
+    .option("--epochs <count>", `passes over the training data (default: ${defaults.epochs})`, wholeNumber("epochs", 1))
+    .addOption(
+      new Option("--steps <count>", "in place of epochs").argParser(wholeNumber("steps", 1)).conflicts("epochs"),
+    )
+    .option(
+      "--batch <count>",
+      `images, or windows of a text, a step (default: ${defaults.batch}, for text 32)`,
+      wholeNumber("batch", 1),
+    )
+    .option("--train <count>", "train on the first images or characters only (default: all)", wholeNumber("train", 1))
     .option("--methods <list>", `some of ${METHODS.join(", ")}, separated by commas`, DEFAULT_METHODS)
     .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 2:4v2, ... (default: 2:4)")
     .option(
@@ -97,7 +111,7 @@ async function compare(options: CompareOptions): Promise<void> {
   const data = await loadDataOf(recipe);
   for (const one of recipes) checkFits(one, data);
   createComparison(out, recipes);
-  process.stderr.write(`${data.name}: ${data.train.count} training, ${data.test.count} test images; runs in ${out}\n`);
+  process.stderr.write(`${dataText(data)}; runs in ${out}\n`);
   await finishComparison(out, options, data, device);
 }
 
@@ -135,6 +149,12 @@ export function checkFits(recipe: Recipe, data: Dataset): void {
   asUsage(() => new Run(recipe, data, new Device(jsKernels())));
 }
 
+/** Either epochs or steps; an option wins over the recipe. */
+function lengthOf(options: CompareOptions, recipe: Recipe): Pick<Recipe, "epochs" | "steps"> {
+  const { epochs, steps } = options.epochs === undefined && options.steps === undefined ? recipe : options;
+  return { epochs, steps };
+}
+
 function recipeOf(options: CompareOptions): Recipe {
   const { recipe: file } = options;
   const base = parseRecipe(file === undefined ? {} : readJson("recipe", file), file ?? "compare");
@@ -144,15 +164,16 @@ function recipeOf(options: CompareOptions): Recipe {
     ...(options.dataDir === undefined ? {} : { dir: options.dataDir }),
     ...(options.train === undefined ? {} : { train: options.train }),
   };
-  const model = options.model ?? (file === undefined && data.name === "cifar10" ? "cnn" : base.model.name);
+  const usual = file === undefined ? USUAL[data.name] : undefined;
+  const model = options.model ?? usual?.model ?? base.model.name;
   return parseRecipe(
     {
       ...base,
+      ...lengthOf(options, base),
       data,
       // a model of the recipe keeps its widths
       model: model === base.model.name ? base.model : { name: model },
-      epochs: options.epochs ?? base.epochs,
-      batch: options.batch ?? base.batch,
+      batch: options.batch ?? usual?.batch ?? base.batch,
       seed: options.seed ?? base.seed,
     },
     file ?? "compare",

@@ -43,12 +43,10 @@ function explain(file: string, options: MachineOptions & RouteOptions): void {
   checkJson(options);
   const load = loadavg()[0];
   const device = openDevice(options);
-  const source = sources[recipe.data.name];
-  const model = buildModel(recipe.model, source, { device, random: new Random(recipe.seed) });
+  const { task } = sources[recipe.data.name];
+  const model = asUsage(() => buildModel(recipe.model, task, { device, random: new Random(recipe.seed) }));
   const routing = routingOf(options) ?? "auto";
-  const layers = asUsage(() =>
-    planRun(recipe, model, source.shape, { routing, dispatcher: new Dispatcher(device.kernels) }),
-  );
+  const layers = asUsage(() => planRun(recipe, model, task, { routing, dispatcher: new Dispatcher(device.kernels) }));
   const machine = machineOf(device, load);
   writeOutput(options.json, { machine, recipe, layers }, planText(layers, machine));
 }

@@ -43,7 +43,7 @@ function showProgress(names: readonly string[]): Progress {
   const width = Math.max(...names.map((name) => name.length));
   const bars = new MultiBar(
     {
-      format: "{name} {bar} {share}  loss {loss}  accuracy {accuracy}  {ms} ms/step  {left}",
+      format: "{name} {bar} {share}  loss {loss}  {score}  {ms} ms/step  {left}",
       hideCursor: true,
       // the words take about 70 columns beside the name; a longer line would be cut
       barsize: Math.max(4, Math.min(24, (stream.columns ?? 80) - width - 70)),
@@ -55,7 +55,7 @@ function showProgress(names: readonly string[]): Progress {
     name: name.padEnd(width),
     share: "  0 %",
     loss: "     -",
-    accuracy: "      -",
+    score: "",
     ms: "    -",
     left: "",
   }));
@@ -79,7 +79,10 @@ function showProgress(names: readonly string[]): Progress {
       list[run].update(done, { ...shown[run] });
     },
     onEpoch: (run, { test, step }) => {
-      shown[run].accuracy = `${(100 * test.accuracy).toFixed(2)} %`.padStart(7);
+      shown[run].score =
+        "accuracy" in test
+          ? `accuracy ${(100 * test.accuracy).toFixed(2)} %`
+          : `${test.bitsPerChar.toFixed(4)} bits/char`;
       list[run]?.update(step, { ...shown[run] });
     },
     stop: () => {
@@ -87,6 +90,13 @@ function showProgress(names: readonly string[]): Progress {
       stopped = true;
     },
   };
+}
+
+/** The name and the size of a data set, for a line on stderr. */
+export function dataText(data: Dataset): string {
+  const { name, classes } = data;
+  if (data.kind === "images") return `${name}: ${data.train.count} training, ${data.test.count} test images`;
+  return `${name}: ${data.train.length} training, ${data.test.length} test characters, ${classes} different`;
 }
 
 /** Loads the data of a recipe, with a line for each file that is fetched. */
@@ -97,6 +107,7 @@ export async function loadDataOf({ data, seed }: Pick<Recipe, "data" | "seed">):
   try {
     return await loadData(data.name, {
       dir: data.dir,
+      file: data.file,
       seed,
       limit: { train: data.train, test: data.test },
       onProgress: ({ file, received, total }) => {

@@ -24,7 +24,7 @@ import {
   wholeNumber,
 } from "./options.ts";
 import { writeOutput } from "./output.ts";
-import { loadDataOf, withProgress } from "./progress.ts";
+import { dataText, loadDataOf, withProgress } from "./progress.ts";
 import { asUsage, usageError } from "./usage.ts";
 
 interface TrainOptions extends MachineOptions, RouteOptions {
@@ -64,7 +64,7 @@ async function train(file: string, options: TrainOptions): Promise<void> {
   const data = await loadDataOf(recipe);
   checkFits(recipe, data);
   const folder = RunFolder.create(out, recipe);
-  process.stderr.write(`${data.name}: ${data.train.count} training, ${data.test.count} test images; run in ${out}\n`);
+  process.stderr.write(`${dataText(data)}; run in ${out}\n`);
   await finishRun(folder, options, data, device);
 }
 

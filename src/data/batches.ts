@@ -1,188 +1,29 @@
-/**
- * Normalised batches of images: shuffled ones to train on, plain ranges to evaluate on.
- * A batch is a pure function of (seed, step): nothing is remembered but a cached order, so any step can be replayed.
- * b: images a batch; h, w, c as in dataset.ts; x: [b, h * w * c] channels-last, (pixel / 255 - mean) / std of its channel.
- */
+/** What a run asks of its data, whatever they are of. */
+import type { Device } from "../tensor/device.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Task } from "./dataset.ts";
 
-import { expected } from "../errors.ts";
-import { philox, Random } from "../random.ts";
-import type { Dataset, Split } from "./dataset.ts";
-
-/** Random changes of a training image. */
-export interface Augmentation {
-  /** Mirrors half of the images left to right. */
-  readonly flip: boolean;
-  /** Pads each side by this many pixels of zeros (after normalisation) and crops the original size anywhere; 0 is off. */
-  readonly pad: number;
+/** Of the scope it was made in, as all tensors. */
+export interface Batch {
+  /** Images [b, height, width, channels], normalised; of text [b, context], tokens as whole numbers. */
+  readonly x: Tensor;
+  /** What is to be named: a class an image, the next character at each place of a text. */
+  readonly labels: Int32Array;
 }
 
-/** The usual augmentation for CIFAR-10. */
-export const flipAndCrop: Augmentation = { flip: true, pad: 4 };
+export type SplitName = "train" | "test";
 
-/** How to cut a training split into batches. */
-export interface BatchOptions {
-  /** Images a batch. */
+/** The batches of one data set, of one size. */
+export interface Batches {
+  readonly kind: Task["kind"];
+  /** Images, or windows of a text, a step. */
   readonly batch: number;
-  /** Default 0. */
-  readonly seed?: number | undefined;
-  /** Default none. */
-  readonly augment?: Augmentation | undefined;
-}
-
-// Streams that no other part draws from ("shuf", "augm"). The epoch moves the stream, not the seed: with seed + epoch,
-// runs of neighbouring seeds would see the same orders one epoch apart.
-const SHUFFLE_STREAM = 0x73687566;
-const AUGMENT_STREAM = 0x6175676d;
-
-/** The batches of one data set. Step s is batch s mod stepsPerEpoch of epoch floor(s / stepsPerEpoch). */
-export class Batches {
-  readonly batch: number;
-  /** Whole batches an epoch; the images left over are dropped, other ones each epoch. */
+  /** Steps that see about as much as the training split holds. */
   readonly stepsPerEpoch: number;
-  readonly #train: Split;
-  /** Height, width, channels of an image. */
-  readonly shape: Dataset["shape"];
-  readonly #seed: number;
-  readonly #augment: Augmentation;
-  // Per channel, (pixel / 255 - mean) / std = pixel * scale + shift: measured 2.5 times as fast as a table of 256 values.
-  readonly #scale: readonly number[];
-  readonly #shift: readonly number[];
-  #epoch = -1;
-  #order: Uint32Array = new Uint32Array(0);
-  readonly #words: Uint32Array = new Uint32Array(4);
-
-  constructor(data: Pick<Dataset, "train" | "shape" | "mean" | "std">, options: BatchOptions) {
-    const { batch, seed = 0, augment = { flip: false, pad: 0 } } = options;
-    if (!Number.isInteger(batch) || batch < 1 || batch > data.train.count) {
-      throw expected(
-        "batch",
-        `a whole number in 1..${data.train.count} (the training images)`,
-        String(batch),
-        "Choose a smaller batch or load more images",
-      );
-    }
-    if (!Number.isInteger(augment.pad) || augment.pad < 0) {
-      throw expected("augment.pad", "a whole number of pixels, 0 or more", String(augment.pad), "Use 4 for CIFAR-10");
-    }
-    this.batch = batch;
-    this.stepsPerEpoch = Math.floor(data.train.count / batch);
-    this.#train = data.train;
-    this.shape = data.shape;
-    this.#seed = seed;
-    this.#augment = augment;
-    this.#scale = data.std.map((std) => 1 / (255 * std));
-    this.#shift = data.mean.map((mean, channel) => -mean / data.std[channel]);
-  }
-
-  /** Writes training batch `step` (0, 1, ...). x: [b, h * w * c], labels: [b]; both may be longer. */
-  fill(step: number, x: Float32Array, labels: Int32Array): void {
-    if (!Number.isInteger(step) || step < 0) {
-      throw expected("fill", "a step of 0 or more", String(step), "Steps count batches from the start of training");
-    }
-    this.#checkRoom(this.batch, x, labels);
-    const order = this.#orderOf(Math.floor(step / this.stepsPerEpoch));
-    const first = (step % this.stepsPerEpoch) * this.batch;
-    const { flip, pad } = this.#augment;
-    const spread = 2 * pad + 1;
-    for (let i = 0; i < this.batch; i++) {
-      const image = order[first + i];
-      labels[i] = this.#train.labels[image];
-      if (flip || pad > 0) {
-        philox(this.#words, this.#seed, AUGMENT_STREAM, step, i, 0, 0);
-        const [mirror, down, right] = this.#words;
-        this.#copyMoved(
-          this.#train,
-          image,
-          x,
-          i,
-          (down % spread) - pad,
-          (right % spread) - pad,
-          flip && mirror % 2 === 1,
-        );
-      } else {
-        this.#copy(this.#train, image, x, i);
-      }
-    }
-  }
-
-  /** Writes images from..to-1 of any split of this data set, in order and never augmented. x: [to - from, h * w * c]. */
-  fillRange(split: Split, from: number, to: number, x: Float32Array, labels: Int32Array): void {
-    if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= split.count)) {
-      throw expected("fillRange", `a range within 0..${split.count}`, `${from}..${to}`, "Cut the last range short");
-    }
-    this.#checkRoom(to - from, x, labels);
-    for (let image = from; image < to; image++) {
-      labels[image - from] = split.labels[image];
-      this.#copy(split, image, x, image - from);
-    }
-  }
-
-  #checkRoom(count: number, x: Float32Array, labels: Int32Array): void {
-    const [height, width, channels] = this.shape;
-    const pixels = height * width * channels;
-    if (x.length < count * pixels || labels.length < count) {
-      throw expected(
-        "batch",
-        `room for ${count} images: ${count * pixels} values and ${count} labels`,
-        `${x.length} and ${labels.length}`,
-        "Allocate the arrays for the largest batch",
-      );
-    }
-  }
-
-  #orderOf(epoch: number): Uint32Array {
-    if (epoch !== this.#epoch) {
-      this.#order = new Random(this.#seed, SHUFFLE_STREAM + epoch).permutation(this.#train.count);
-      this.#epoch = epoch;
-    }
-    return this.#order;
-  }
-
-  #copy(split: Split, image: number, x: Float32Array, slot: number): void {
-    const [height, width, channels] = this.shape;
-    const pixels = height * width * channels;
-    const { images } = split;
-    const end = (slot + 1) * pixels;
-    for (let channel = 0; channel < channels; channel++) {
-      const [scale, shift] = [this.#scale[channel], this.#shift[channel]];
-      let from = image * pixels + channel;
-      for (let to = slot * pixels + channel; to < end; to += channels, from += channels) {
-        x[to] = images[from] * scale + shift;
-      }
-    }
-  }
-
-  /** Output pixel (y, x) is input pixel (y + down, x + right), counted from the other side when mirrored; 0 outside. */
-  #copyMoved(
-    split: Split,
-    image: number,
-    x: Float32Array,
-    slot: number,
-    down: number,
-    right: number,
-    mirror: boolean,
-  ): void {
-    const [height, width, channels] = this.shape;
-    const { images } = split;
-    const direction = mirror ? -channels : channels;
-    // Output columns first..last-1 see the image, the others padding.
-    const first = Math.max(0, mirror ? right : -right);
-    const last = Math.min(width, mirror ? width + right : width - right);
-    const origin = mirror ? width - 1 + right : right;
-    const stride = width * channels;
-    for (let row = 0; row < height; row++) {
-      const fromRow = row + down;
-      const toRow = (slot * height + row) * stride;
-      x.fill(0, toRow, toRow + stride);
-      if (fromRow < 0 || fromRow >= height) continue;
-      for (let channel = 0; channel < channels; channel++) {
-        const [scale, shift] = [this.#scale[channel], this.#shift[channel]];
-        let from = (image * height + fromRow) * stride + origin * channels + first * direction + channel;
-        const end = toRow + last * channels;
-        for (let to = toRow + first * channels + channel; to < end; to += channels, from += direction) {
-          x[to] = images[from] * scale + shift;
-        }
-      }
-    }
-  }
+  /** The batch of a training step (0, 1, ...): a pure function of seed and step, so that any step can be replayed. */
+  training(device: Device, step: number): Batch;
+  /** How many parts a split has, each a batch to evaluate on. */
+  parts(split: SplitName): number;
+  /** Part 0, 1, ...: together all of the split, each image or character once, as they are and in order. */
+  part(device: Device, split: SplitName, part: number): Batch;
 }

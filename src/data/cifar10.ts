@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
 import { expected } from "../errors.ts";
-import { checkSplit, type DataSource, dataset, type Split } from "./dataset.ts";
+import { checkSplit, type DataSource, dataset, type ImageDataset, type ImageTask, type Split } from "./dataset.ts";
 import { fetchOnce } from "./download.ts";
 import { unzipped } from "./gzip.ts";
 
@@ -31,15 +31,16 @@ interface RecordFile {
   bytes(): Promise<Uint8Array>;
 }
 
+const task: ImageTask = { kind: "images", shape: [32, 32, 3], classes: CLASSES };
+
 /**
  * CIFAR-10. `dir` may hold the official .bin files, also inside cifar-10-batches-bin/, or the official .tar.gz, or any
  * files *train*.bin and *test*.bin; .bin files may be gzipped. Files of a split are joined in the order of their names.
  */
-export const cifar10: DataSource = {
+export const cifar10: DataSource<ImageDataset> = {
   name: "cifar10",
   description: "32x32 colour photographs, 10 classes (50,000 + 10,000 images, 170 MB download)",
-  shape: [32, 32, 3],
-  classes: CLASSES,
+  task,
   load: async (options) => {
     const dir = options.dir ?? dirname(await fetchOnce(URL, SHA256, `cifar10/${ARCHIVE}`, options));
     const files = await recordFiles(dir);
@@ -55,7 +56,7 @@ export const cifar10: DataSource = {
     return dataset(
       {
         name: "cifar10",
-        shape: cifar10.shape,
+        shape: task.shape,
         classes: CLASSES,
         train: joinSplits(await Promise.all(train.map(readFileRecords))),
         test: joinSplits(await Promise.all(test.map(readFileRecords))),

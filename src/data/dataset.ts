@@ -1,5 +1,6 @@
 /**
- * What a data set is once it is in memory, and what a source of one must provide. No file formats, no batches.
+ * What a data set is once it is in memory, images or text, and what a source of one must provide. No file formats, no
+ * batches.
  * h, w, c: height, width and channels of one image; images are channels-last, pixel (y, x, channel) of image i is at
  * ((i * h + y) * w + x) * c + channel.
  */
@@ -13,11 +14,28 @@ export interface Split {
   readonly labels: Uint8Array;
 }
 
-/** A training and a test split with what normalisation needs. */
-export interface Dataset {
-  readonly name: string;
+/** What a model has to fit, known without the data. */
+export type Task = ImageTask | TextTask;
+
+/** To name the class of an image. */
+export interface ImageTask {
+  readonly kind: "images";
   readonly shape: readonly [height: number, width: number, channels: number];
   readonly classes: number;
+}
+
+/** To name the next character. */
+export interface TextTask {
+  readonly kind: "text";
+  /** Different characters. */
+  readonly classes: number;
+}
+
+export type Dataset = ImageDataset | TextDataset;
+
+/** A training and a test split with what normalisation needs. */
+export interface ImageDataset extends ImageTask {
+  readonly name: string;
   readonly train: Split;
   readonly test: Split;
   /** Per channel, of pixels scaled to 0..1, over the training split. */
@@ -26,15 +44,26 @@ export interface Dataset {
   readonly std: readonly number[];
 }
 
+/** A text, its end held back for tests. */
+export interface TextDataset extends TextTask {
+  readonly name: string;
+  /** The different characters of all of it, in the order of their code points; token i is character i. */
+  readonly vocabulary: readonly string[];
+  readonly train: Uint32Array;
+  readonly test: Uint32Array;
+}
+
 /** Where and how much to load; every source accepts all of it and uses what it needs. */
 export interface LoadOptions {
   /** Folder that holds the files already (--data-dir): nothing is downloaded. */
   readonly dir?: string | undefined;
+  /** The file of a text; in `dir`, where there is one. */
+  readonly file?: string | undefined;
   /** Folder for downloads; see cacheFolder. */
   readonly cacheDir?: string | undefined;
   /** For sources that make their data. Default 0. */
   readonly seed?: number | undefined;
-  /** Keeps only the first images of a split. */
+  /** Keeps only the first images, or characters, of a split. */
   readonly limit?: { readonly train?: number | undefined; readonly test?: number | undefined } | undefined;
   /** Called while a file arrives; received, total: bytes, total undefined when the server does not say. */
   readonly onProgress?: ((p: { file: string; received: number; total: number | undefined }) => void) | undefined;
@@ -43,32 +72,33 @@ export interface LoadOptions {
 }
 
 /** What a table entry must provide. */
-export interface DataSource {
+export interface DataSource<D extends Dataset = Dataset> {
   readonly name: string;
   /** One line for a list of sources. */
   readonly description: string;
-  /** What its images are, known without loading them. */
-  readonly shape: Dataset["shape"];
-  readonly classes: number;
-  load(options: LoadOptions): Promise<Dataset>;
+  readonly task: Task;
+  load(options: LoadOptions): Promise<D>;
 }
 
 /**
- * Completes a data set: checks sizes and labels, applies the limits, measures mean and std of what is left to train on.
+ * Completes a data set of images: checks sizes and labels, applies the limits, measures mean and std of what is left to train on.
  * Throws when a split does not hold what its count says or a label is not below `classes`.
  */
-export function dataset(parts: Omit<Dataset, "mean" | "std">, limit: LoadOptions["limit"] = {}): Dataset {
+export function dataset(
+  parts: Omit<ImageDataset, "kind" | "mean" | "std">,
+  limit: LoadOptions["limit"] = {},
+): ImageDataset {
   const [height, width, channels] = parts.shape;
   const pixels = height * width * channels;
   checkSplit(parts.train, pixels, parts.classes, `${parts.name} train`);
   checkSplit(parts.test, pixels, parts.classes, `${parts.name} test`);
   const train = limitSplit(parts.train, limit.train);
   const test = limitSplit(parts.test, limit.test);
-  return { ...parts, train, test, ...channelStatistics(train.images, channels) };
+  return { ...parts, kind: "images", train, test, ...channelStatistics(train.images, channels) };
 }
 
 /** Mean and standard deviation (of the population) a channel, of pixels / 255. images: [any, channels]. */
-export function channelStatistics(images: Uint8Array, channels: number): Pick<Dataset, "mean" | "std"> {
+export function channelStatistics(images: Uint8Array, channels: number): Pick<ImageDataset, "mean" | "std"> {
   const mean: number[] = [];
   const std: number[] = [];
   for (let channel = 0; channel < channels; channel++) {
@@ -93,11 +123,11 @@ export function limitSplit(split: Split, count: number | undefined): Split {
   return { count: kept, images: split.images.subarray(0, kept * pixels), labels: split.labels.subarray(0, kept) };
 }
 
-/** How many of `available` images a limit leaves. Throws unless it is a whole number of at least 1 or undefined. */
-export function limitedCount(available: number, limit: number | undefined): number {
+/** How many of `available` images, or characters, a limit leaves. Throws unless it is a whole number of at least 1 or undefined. */
+export function limitedCount(available: number, limit: number | undefined, what = "images"): number {
   if (limit === undefined) return available;
   if (!Number.isInteger(limit) || limit < 1) {
-    throw expected("limit", "a whole number of images, at least 1", String(limit), "Leave it out to use all images");
+    throw expected("limit", `a whole number of ${what}, at least 1`, String(limit), `Leave it out to use all ${what}`);
   }
   return Math.min(available, limit);
 }

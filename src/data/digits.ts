@@ -7,7 +7,15 @@
  */
 
 import { Random } from "../random.ts";
-import { type DataSource, type Dataset, dataset, type LoadOptions, limitedCount, type Split } from "./dataset.ts";
+import {
+  type DataSource,
+  dataset,
+  type ImageDataset,
+  type ImageTask,
+  type LoadOptions,
+  limitedCount,
+  type Split,
+} from "./dataset.ts";
 import { digitStrokes } from "./digit-strokes.ts";
 import { inkPath, smoothPath } from "./pen.ts";
 
@@ -39,12 +47,13 @@ const variety = {
   strayInk: [0.3, 0.8],
 } as const;
 
+const task: ImageTask = { kind: "images", shape: [SIZE, SIZE, 1], classes: 10 };
+
 /** The embedded default data set; uses `seed` and `limit` only. */
-export const digits: DataSource = {
+export const digits: DataSource<ImageDataset> = {
   name: "digits",
   description: "28x28 grey handwritten-looking digits, 10 classes, made on the spot (12,000 + 2,000 images)",
-  shape: [SIZE, SIZE, 1],
-  classes: 10,
+  task,
   load: async (options) => makeDigits(options),
 };
 
@@ -53,12 +62,12 @@ export const digits: DataSource = {
  * Image i depends on (seed, split, i) alone, so a limited set is a prefix of the whole one. Math.sin, cos and log may
  * differ in the last bit between engines; pixels are rounded to 8 bits, so at most a rare pixel differs, by one.
  */
-export function makeDigits(options: Pick<LoadOptions, "seed" | "limit"> = {}): Dataset {
+export function makeDigits(options: Pick<LoadOptions, "seed" | "limit"> = {}): ImageDataset {
   const { seed = 0, limit } = options;
   return dataset({
     name: digits.name,
-    shape: digits.shape,
-    classes: digits.classes,
+    shape: task.shape,
+    classes: task.classes,
     train: digitSplit(seed, 0, limitedCount(TRAIN, limit?.train)),
     test: digitSplit(seed, TEST_STREAM, limitedCount(TEST, limit?.test)),
   });

@@ -7,7 +7,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expected } from "../errors.ts";
-import { type DataSource, type Dataset, dataset, type LoadOptions, type Split } from "./dataset.ts";
+import { type DataSource, dataset, type ImageDataset, type LoadOptions, type Split } from "./dataset.ts";
 import { fetchOnce } from "./download.ts";
 import { unzipped } from "./gzip.ts";
 
@@ -69,12 +69,11 @@ export function readIdx(bytes: Uint8Array, where: string): Idx {
  * A source of four IDX files. With `dir`, each may be gzipped or not and spelt `-idx3-ubyte` or `.idx3-ubyte`;
  * without, they are downloaded once into <cache>/<name>.
  */
-export function idxImages(place: IdxPlace): DataSource {
+export function idxImages(place: IdxPlace): DataSource<ImageDataset> {
   return {
     name: place.name,
     description: place.description,
-    shape: [28, 28, 1],
-    classes: place.classes,
+    task: { kind: "images", shape: [28, 28, 1], classes: place.classes },
     load: async (options) => {
       const paths =
         options.dir === undefined ? await download(place, options) : await findFiles(place.name, options.dir);
@@ -116,7 +115,7 @@ function dotted(file: string): string {
   return file.replace("-idx", ".idx");
 }
 
-async function readImages(place: IdxPlace, paths: readonly string[], options: LoadOptions): Promise<Dataset> {
+async function readImages(place: IdxPlace, paths: readonly string[], options: LoadOptions): Promise<ImageDataset> {
   const [trainImages, trainLabels, testImages, testLabels] = await Promise.all(paths.map(readFileIdx));
   const [, height, width] = dimensions(trainImages, 3, paths[0]);
   const [, testHeight, testWidth] = dimensions(testImages, 3, paths[2]);

@@ -5,6 +5,7 @@ import { cifar10 } from "./cifar10.ts";
 import type { DataSource, Dataset, LoadOptions } from "./dataset.ts";
 import { digits } from "./digits.ts";
 import { idxImages } from "./idx.ts";
+import { text } from "./text.ts";
 
 /** MNIST (LeCun, Cortes, Burges), from the copy that PyTorch keeps: the original server often refuses. */
 const mnist = idxImages({
@@ -36,7 +37,7 @@ const fashionMnist = idxImages({
 
 /** Every data set, by its name. */
 export const sources: Readonly<Record<string, DataSource>> = Object.fromEntries(
-  [digits, mnist, fashionMnist, cifar10].map((source) => [source.name, source]),
+  [digits, mnist, fashionMnist, cifar10, text].map((source) => [source.name, source]),
 );
 
 /** Loads a data set by name. Throws on an unknown name and on missing or damaged files. */

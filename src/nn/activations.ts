@@ -1,5 +1,6 @@
 import { gelu } from "../autograd/ops/gelu.ts";
 import { relu } from "../autograd/ops/relu.ts";
+import { squaredRelu } from "../autograd/ops/squared-relu.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -14,5 +15,12 @@ export class ReLU extends Module {
 export class GELU extends Module {
   override forward(x: Tensor): Tensor {
     return gelu(x);
+  }
+}
+
+/** max(0, x)^2. */
+export class SquaredReLU extends Module {
+  override forward(x: Tensor): Tensor {
+    return squaredRelu(x);
   }
 }

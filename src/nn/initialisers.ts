@@ -23,6 +23,16 @@ export const kaimingNormal: Initialiser = (data, fanIn, _, random) => {
 export const xavierUniform: Initialiser = (data, fanIn, fanOut, random) =>
   uniform(data, Math.sqrt(6 / (fanIn + fanOut)), random);
 
+/** Normal of this deviation, whatever the fan. */
+export const normal =
+  (deviation: number): Initialiser =>
+  (data, _, __, random) => {
+    for (let i = 0; i < data.length; i++) data[i] = random.normal() * deviation;
+  };
+
+/** Of embeddings and products of a transformer (Radford et al. 2019, GPT-2). */
+export const smallNormal: Initialiser = normal(0.02);
+
 export const zeros: Initialiser = (data) => {
   data.fill(0);
 };

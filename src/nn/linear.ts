@@ -6,8 +6,12 @@ import { type Birth, FusingModule } from "./module.ts";
 export interface LinearOptions {
   /** Default true. */
   readonly bias?: boolean | undefined;
-  /** Default fanInUniform, for weight and bias as in PyTorch. */
+  /** Of the weight. Default fanInUniform, as in PyTorch. */
   readonly initialiser?: Initialiser | undefined;
+  /** The same for the bias. */
+  readonly biasInitialiser?: Initialiser | undefined;
+  /** The weight of another module, in place of one of its own: trained and saved once. */
+  readonly tied?: Parameter | undefined;
 }
 
 /** y [T, outputs] = x [T, inputs] W^T + bias. */
@@ -19,11 +23,11 @@ export class Linear extends FusingModule {
 
   constructor(inputs: number, outputs: number, birth: Birth, options: LinearOptions = {}) {
     super();
-    const { bias = true, initialiser = fanInUniform } = options;
-    this.weight = new Parameter(birth.device, [outputs, inputs]);
-    initialiser(this.weight.data, inputs, outputs, birth.random);
+    const { bias = true, initialiser = fanInUniform, biasInitialiser = fanInUniform, tied } = options;
+    this.weight = tied ?? new Parameter(birth.device, [outputs, inputs]);
+    if (tied === undefined) initialiser(this.weight.data, inputs, outputs, birth.random);
     this.bias = bias ? new Parameter(birth.device, [outputs]) : null;
-    if (this.bias !== null) fanInUniform(this.bias.data, inputs, outputs, birth.random);
+    if (this.bias !== null) biasInitialiser(this.bias.data, inputs, outputs, birth.random);
   }
 
   override forward(x: Tensor, relu = false): Tensor {

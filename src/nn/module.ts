@@ -39,7 +39,7 @@ export abstract class Module {
     return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
   }
 
-  /** All parameters by path, in the order of creation. */
+  /** All parameters by path, in the order of creation; one that modules share by its first path alone. */
   namedParameters(): Map<string, Parameter> {
     return this.#collect((value) => value instanceof Parameter);
   }
@@ -55,9 +55,12 @@ export abstract class Module {
 
   #collect<T>(wanted: (value: unknown) => value is T): Map<string, T> {
     const found = new Map<string, T>();
+    const seen = new Set<T>();
     for (const [path, module] of this.modules()) {
       for (const [name, value] of Object.entries(module)) {
-        if (wanted(value)) found.set(path === "" ? name : `${path}.${name}`, value);
+        if (!wanted(value) || seen.has(value)) continue;
+        seen.add(value);
+        found.set(path === "" ? name : `${path}.${name}`, value);
       }
     }
     return found;

@@ -71,6 +71,13 @@ describe("the tables of a comparison", () => {
     expect(comparisonText([dense, sparse], machine)).toContain("│ 1 of 2 along channels, inputs │");
   });
 
+  test("show bits per character of a language model in place of its accuracy", () => {
+    const { accuracy: _, ...rest } = dense as typeof dense & { accuracy: number };
+    const [, head, , row] = comparisonText([{ ...rest, bitsPerChar: 2.34567 }], machine).split("\n");
+    expect(head).toContain("│ bits/char │");
+    expect(row).toContain("│    2.3457 │");
+  });
+
   test("fit into 100 columns, also with large numbers", () => {
     const lines = comparisonText([dense, sparse], machine).split("\n");
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100);

@@ -2,10 +2,17 @@
 import Table from "cli-table3";
 import { PRODUCTS } from "../kernels/kernels.ts";
 import type { Quartiles } from "../metrics/quartiles.ts";
+import { scoreOf } from "../train/evaluate.ts";
 import type { Recipe } from "../train/recipe.ts";
 import type { Machine, RunResult } from "../train/together.ts";
 
 const digits = (value: number, count: number): string => (Number.isNaN(value) ? "-" : value.toFixed(count));
+
+const isOfText = (result: RunResult): boolean => "bitsPerChar" in result;
+
+function scoreText(result: RunResult): string {
+  return digits(scoreOf(result), isOfText(result) ? 4 : 2);
+}
 
 /** 12345 as "12.1 KiB", 3 significant digits. */
 export function bytesText(bytes: number): string {
@@ -123,7 +130,7 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
   return [
     box([
       methods,
-      ["accuracy %", all(({ accuracy }) => digits(100 * accuracy, 2))],
+      [results.some(isOfText) ? "bits/char" : "accuracy %", all(scoreText)],
       ["loss", all(({ loss }) => digits(loss, 4))],
       ["ms a step", spreads(steps, stepDecimals)],
       ...(compared ? ([["speed-up of the step", speedUps(results)]] as const) : []),

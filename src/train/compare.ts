@@ -1,7 +1,7 @@
 /** A comparison: one recipe under several methods, in a folder with a run folder for each. */
 import { existsSync, mkdirSync } from "node:fs";
 import { loadavg } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { expected } from "../errors.ts";
 import type { Device } from "../tensor/device.ts";
@@ -15,7 +15,8 @@ export interface Comparison {
   readonly machine: Machine;
   readonly data: string;
   readonly model: string;
-  readonly epochs: number;
+  /** Null where the recipe says steps. */
+  readonly epochs: number | null;
   readonly seed: number;
   readonly recipe: Omit<Recipe, "strategy" | "method">;
   readonly runs: readonly RunResult[];
@@ -84,13 +85,13 @@ export async function runComparison(
   const runs = await trainTogether(folders, data, device, options);
   const { strategy: _, method: __, data: files, ...rest } = folders[0].recipe;
   // where the files lay is this machine's business
-  const { dir: ___, ...named } = files;
-  const recipe = { ...rest, data: named };
+  const { dir: ___, file, ...named } = files;
+  const recipe = { ...rest, data: file === undefined ? named : { ...named, file: basename(file) } };
   const comparison: Comparison = {
     machine: machineOf(device, load),
     data: recipe.data.name,
     model: recipe.model.name,
-    epochs: recipe.epochs,
+    epochs: recipe.epochs ?? null,
     seed: recipe.seed,
     recipe,
     runs,

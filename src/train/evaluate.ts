@@ -1,36 +1,48 @@
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
-import type { Batches } from "../data/batches.ts";
-import type { Split } from "../data/dataset.ts";
-import { imageRange } from "../data/tensors.ts";
+import type { Batches, SplitName } from "../data/batches.ts";
 import type { Module } from "../nn/module.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Mean loss and share of right answers. */
-export interface Evaluation {
+/** What a model is worth on a split. */
+export type Evaluation = ImageEvaluation | TextEvaluation;
+
+export interface ImageEvaluation {
+  /** Mean, in nats an image. */
   readonly loss: number;
+  /** Share of right answers. */
   readonly accuracy: number;
 }
 
-const BATCH = 500;
+export interface TextEvaluation {
+  /** Mean, in nats a character. */
+  readonly loss: number;
+  readonly bitsPerChar: number;
+}
 
-/** Evaluates an image classifier on a split, in evaluation mode; the model is back in training mode after it. */
-export function evaluate(model: Module, device: Device, batches: Batches, split: Split): Evaluation {
+/** Per cent of right answers, or bits per character. */
+export function scoreOf(evaluation: Evaluation): number {
+  return "accuracy" in evaluation ? 100 * evaluation.accuracy : evaluation.bitsPerChar;
+}
+
+/** Evaluates a model on a split, in evaluation mode; the model is back in training mode after it. */
+export function evaluate(model: Module, device: Device, batches: Batches, split: SplitName = "test"): Evaluation {
   model.eval();
-  let loss = 0;
-  let right = 0;
-  for (let from = 0; from < split.count; from += BATCH) {
+  let [count, total, right] = [0, 0, 0];
+  for (let part = 0; part < batches.parts(split); part++) {
     device.step(() =>
       device.withoutGradients(() => {
-        const { x, labels } = imageRange(device, batches, split, from, Math.min(split.count, from + BATCH));
+        const { x, labels } = batches.part(device, split, part);
         const logits = model.forward(x);
-        loss += crossEntropy(logits, labels).item() * labels.length;
-        right += countRight(logits, labels);
+        count += labels.length;
+        total += crossEntropy(logits, labels).item() * labels.length;
+        if (batches.kind === "images") right += countRight(logits, labels);
       }),
     );
   }
   model.train();
-  return { loss: loss / split.count, accuracy: right / split.count };
+  const loss = total / count;
+  return batches.kind === "images" ? { loss, accuracy: right / count } : { loss, bitsPerChar: loss / Math.LN2 };
 }
 
 function countRight(logits: Tensor, labels: Int32Array): number {

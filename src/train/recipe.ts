@@ -31,6 +31,15 @@ const model = z.discriminatedUnion("name", [
     name: z.literal("resnet"),
     depth: z.union([z.literal(8), z.literal(20), z.literal(32)]).default(20),
   }),
+  z.strictObject({
+    name: z.literal("gpt"),
+    layers: count.default(4),
+    width: count.default(256).describe("of the sequence; the MLPs are four times as wide"),
+    heads: count.default(4).describe("of attention; they divide the width"),
+    context: count.default(128).describe("characters a window"),
+    activation: z.enum(["gelu", "squared-relu"]).default("gelu"),
+    dropout: z.number().min(0).max(0.9).default(0).describe("of the embedded sequence and behind each branch"),
+  }),
 ]);
 
 const schedule = z
@@ -56,6 +65,10 @@ const optimiser = z
       name: z.literal("adamw"),
       rate: z.number().gt(0).default(1e-3),
       weightDecay: z.number().min(0).default(0.01),
+      decayed: z
+        .enum(["all", "matrices"])
+        .default("all")
+        .describe("matrices: no decay of biases and of the gains of normalisation, as is usual for transformers"),
       clip: z.number().gt(0).nullable().default(null).describe("largest global norm of the gradients"),
       schedule,
     }),
@@ -135,10 +148,16 @@ const recipe = z
       .strictObject({
         name: z.enum(names(Object.keys(sources))).default("digits"),
         dir: z.string().optional().describe("folder that holds the files; without it they are fetched once"),
-        train: count.optional().describe("use only the first images"),
-        test: count.optional().describe("test on the first images only"),
+        file: z.string().optional().describe("of text: the name of its file"),
+        train: count.optional().describe("use only the first images, of text characters"),
+        test: count.optional().describe("test on the first images only, of text characters"),
         augment: z.boolean().default(false).describe("mirror and shift training images"),
       })
+      .refine(({ name, file }) => file === undefined || name === "text", {
+        path: ["file"],
+        message: "only the data text has one",
+      })
+      .refine(({ name, augment }) => !augment || name !== "text", { path: ["augment"], message: "only images can be" })
       .prefault({}),
     model: model.prefault({ name: "mlp" }),
     strategy: strategy.optional(),
@@ -147,13 +166,17 @@ const recipe = z
     weightGrad: backwardProduct(weightGradMethods, "the sparse operand of the weight gradient"),
     phases,
     optimiser,
-    epochs: count.default(5),
+    epochs: count.optional().describe("passes over the training data; 5 where neither epochs nor steps are given"),
+    steps: count.optional().describe("in place of epochs"),
     batch: count.default(128),
     seed: z.int().min(0).max(0xffffffff).default(1),
   })
+  .refine(({ epochs, steps }) => epochs === undefined || steps === undefined, {
+    ...{ path: ["steps"], message: "expected none beside epochs" },
+  })
   .describe("A training run of trisparse");
 
-/** A complete recipe: every default filled in. */
+/** A complete recipe: every default filled in; either epochs or steps. */
 export type Recipe = Omit<z.infer<typeof recipe>, "method" | "inputGrad" | "weightGrad"> & {
   method: MethodChoice;
   inputGrad: BackwardChoice;
@@ -185,7 +208,10 @@ export function recipeSchema(): object {
 /** Checks a recipe and fills in its defaults. Throws one error that names every problem, with the nearest known key. */
 export function parseRecipe(value: unknown, where = "recipe"): Recipe {
   const parsed = recipe.safeParse(withStrategy(value));
-  if (parsed.success) return parsed.data as unknown as Recipe;
+  if (parsed.success) {
+    const complete = parsed.data as unknown as Recipe;
+    return complete.steps === undefined ? { ...complete, epochs: complete.epochs ?? 5 } : complete;
+  }
   throw expected(
     where,
     "a recipe as recipes/schema.json describes",

@@ -5,11 +5,13 @@
 
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
-import { Batches, flipAndCrop } from "../data/batches.ts";
-import type { Dataset, Split } from "../data/dataset.ts";
-import { trainingBatch } from "../data/tensors.ts";
+import type { Batches, SplitName } from "../data/batches.ts";
+import { batchesOf } from "../data/batches-of.ts";
+import type { Dataset, ImageTask, Task } from "../data/dataset.ts";
+import { flipAndCrop } from "../data/image-batches.ts";
 import { expected } from "../errors.ts";
 import { cnn } from "../nn/models/cnn.ts";
+import { gpt } from "../nn/models/gpt.ts";
 import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { resnet } from "../nn/models/resnet.ts";
@@ -22,6 +24,7 @@ import { sgd } from "../optim/sgd.ts";
 import { chain, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
+import type { Parameter, Shape } from "../tensor/tensor.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
 import { operandsOf, weightMethodOf } from "./operands.ts";
@@ -69,21 +72,22 @@ export class Run {
   readonly steps: number;
   /** Steps done. */
   step = 0;
-  readonly #data: Dataset;
   readonly #optimizer: Optimizer;
 
   constructor(recipe: Recipe, data: Dataset, device: Device, options: RunOptions = {}) {
     this.recipe = recipe;
     this.device = device;
-    this.#data = data;
     const { batch, seed } = recipe;
-    this.batches = new Batches(data, { batch, seed, ...(recipe.data.augment ? { augment: flipAndCrop } : {}) });
-    this.steps = recipe.epochs * this.batches.stepsPerEpoch;
     this.model = buildModel(recipe.model, data, { device, random: new Random(seed, INIT_STREAM) });
+    this.batches = batchesOf(data, {
+      ...{ batch, seed, augment: recipe.data.augment ? flipAndCrop : undefined },
+      context: recipe.model.name === "gpt" ? recipe.model.context : undefined,
+    });
+    this.steps = recipe.steps ?? recipe.epochs! * this.batches.stepsPerEpoch;
 
     const method = weightMethodOf(recipe);
     const operands = operandsOf(recipe);
-    this.plan = options.plan ?? planRun(recipe, this.model, data.shape, options);
+    this.plan = options.plan ?? planRun(recipe, this.model, data, options);
     const asked = Object.values(operands).some((operand) => operand !== null);
     this.sparsity = asked
       ? new Sparsity(this.model, operands.forward === null ? null : method, operands, this.plan, {
@@ -111,7 +115,7 @@ export class Run {
     device.readClocks();
     const begin = performance.now();
     const loss = device.step(() => {
-      const { x, labels } = trainingBatch(device, this.batches, this.step);
+      const { x, labels } = this.batches.training(device, this.step);
       const result = crossEntropy(this.model.forward(x), labels);
       this.#optimizer.zeroGrad();
       backward(result);
@@ -133,8 +137,8 @@ export class Run {
     return { step: this.step++, loss, ms, gemmMs: device.readClocks(), pruned, flips };
   }
 
-  /** Mean loss and accuracy over a split, in evaluation mode. */
-  evaluate(split: Split = this.#data.test): Evaluation {
+  /** Of a split, in evaluation mode. */
+  evaluate(split?: SplitName): Evaluation {
     return evaluate(this.model, this.device, this.batches, split);
   }
 
@@ -183,17 +187,18 @@ export class Run {
   }
 }
 
-/** The plan of a recipe for its model and images of this shape. Throws where what it asks for fits no layer. */
+/** The plan of a recipe for its model. Throws where what it asks for fits no layer. */
 export function planRun(
   recipe: Recipe,
   model: Module,
-  shape: Dataset["shape"],
+  task: Task,
   { routing = "sparse", dispatcher }: RunOptions,
 ): PlannedLayer[] {
   const operands = operandsOf(recipe);
   const weights = multiplyingWeights(model);
   if (Object.values(operands).every((operand) => operand === null)) return planLayers(weights, operands);
-  const products = traceProducts(model, shape, recipe.batch);
+  const { shape, count } = inputOf(recipe, task);
+  const products = traceProducts(model, shape, count);
   const plan = planLayers(weights, operands, {
     routing,
     products,
@@ -204,10 +209,26 @@ export function planRun(
   return plan;
 }
 
-/** The model of a recipe for images of a data set. */
-export function buildModel(
-  model: Recipe["model"],
-  { shape, classes }: Pick<Dataset, "shape" | "classes">,
+/** What one input of a model is, and how many a step has. */
+function inputOf({ model, batch }: Recipe, task: Task): { readonly shape: Shape; readonly count: number } {
+  if (task.kind === "images") return { shape: task.shape, count: batch };
+  // each place of a window multiplies alike: one stands for all
+  return { shape: [1], count: model.name === "gpt" ? batch * model.context : batch };
+}
+
+/** The model of a recipe for a task. Throws where it is a model for another kind. */
+export function buildModel(model: Recipe["model"], task: Task, birth: Birth): Module {
+  if (model.name === "gpt") {
+    if (task.kind === "text") return gpt({ ...model, vocabulary: task.classes }, birth);
+    throw expected("model gpt", "a text", "images", "Choose the data text, or another model");
+  }
+  if (task.kind === "images") return buildImageModel(model, task, birth);
+  throw expected(`model ${model.name}`, "images", "a text", "Choose the model gpt, or other data");
+}
+
+function buildImageModel(
+  model: Exclude<Recipe["model"], { name: "gpt" }>,
+  { shape, classes }: ImageTask,
   birth: Birth,
 ): Module {
   const [height, width, channels] = shape;
@@ -243,5 +264,7 @@ function scheduleOf({ rate, schedule }: Recipe["optimiser"], steps: number): Sch
 }
 
 function optimiserOf(options: Recipe["optimiser"], rate: Schedule): Transform {
-  return options.name === "adamw" ? adamW({ ...options, rate }) : sgd({ ...options, rate });
+  if (options.name === "sgd") return sgd({ ...options, rate });
+  const decays = options.decayed === "matrices" ? ({ shape }: Parameter) => shape.length > 1 : undefined;
+  return adamW({ ...options, rate, decays });
 }

@@ -8,13 +8,17 @@ import type { Product } from "../kernels/kernels.ts";
 import { type Quartiles, quartiles } from "../metrics/quartiles.ts";
 import { type EqualLoss, type LossAt, timeToEqualLoss } from "../metrics/time-to-loss.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
+import type { Evaluation } from "./evaluate.ts";
 import type { PlannedLayer, Route } from "./plan.ts";
 import { Run, type RunOptions, type StepRecord } from "./run.ts";
 import type { EpochRecord, RunFolder } from "./run-folder.ts";
 import type { VerifiedLayer } from "./sparsity.ts";
 
-/** What one run came to; times in milliseconds unless they say seconds. */
-export interface RunResult {
+/** What one run came to: its last evaluation, and what that took. */
+export type RunResult = Evaluation & RunFacts;
+
+/** Times in milliseconds unless they say seconds. */
+interface RunFacts {
   /** Null where the recipe names none. */
   readonly strategy: string | null;
   readonly method: string;
@@ -22,8 +26,6 @@ export interface RunResult {
   readonly layers: readonly PlannedLayer[];
   /** By product: sparse where any layer's is, else masked where any is. */
   readonly plan: PlannedLayer["routes"];
-  readonly accuracy: number;
-  readonly loss: number;
   /** Sum of all step times. */
   readonly seconds: number;
   /** Steps in which the method was sparse; all of them for dense. */
@@ -110,7 +112,8 @@ export async function trainTogether(
     runs.forEach((run, i) => {
       if (run.step !== step + 1) return;
       const { stepsPerEpoch } = run.batches;
-      if (run.step % stepsPerEpoch === 0) {
+      // the last epoch may be a part of one
+      if (run.step % stepsPerEpoch === 0 || run.done) {
         const epoch = { epoch: run.step / stepsPerEpoch, step: run.step, test: run.evaluate() };
         folders[i].recordEpoch(epoch);
         options.onEpoch?.(i, epoch);
@@ -159,8 +162,7 @@ function summarise(run: Run, folder: RunFolder, dense: RunFolder | undefined): R
     pattern: (recipe.strategy ?? recipe.method).pattern ?? null,
     layers: run.plan,
     plan: summaryOf(run.plan),
-    accuracy: test.accuracy,
-    loss: test.loss,
+    ...test,
     seconds: folder.steps.reduce((sum, { ms }) => sum + ms, 0) / 1000,
     stepMs: quartiles(counted.map(({ ms }) => ms)),
     gemmMs: {

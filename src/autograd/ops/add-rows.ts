@@ -2,20 +2,25 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { requireShape } from "./shapes.ts";
 
-/** x [B, L, D] + rows [L, D], the same for each of B: positions of a sequence. */
+/** x [B, L, D] + the first L of rows [L or more, D], the same for each of B: positions of a sequence. */
 export function addRows(x: Tensor, rows: Tensor): Tensor {
   requireShape("addRows: x", x, [null, null, null]);
-  requireShape("addRows: rows", rows, x.shape.slice(1));
+  const [batch, length, width] = x.shape;
+  requireShape("addRows: rows", rows, [Math.max(length, rows.shape[0]), width]);
   const { kernels } = x.device;
-  const { size } = rows;
+  const size = length * width;
+  const used = rows.data.subarray(0, size);
   const y = x.device.buffer(x.size);
   for (let at = 0; at < x.size; at += size) {
     const [to, from] = [y.subarray(at, at + size), x.data.subarray(at, at + size)];
-    kernels.add(to, from, rows.data, size, 0);
+    kernels.add(to, from, used, size, 0);
   }
   return record("addRows", [x, rows], x.shape, y, (dy, grads) => {
     const drows = grads.into(1);
-    if (drows !== null) kernels.columnSums(drows, dy, x.shape[0], size);
+    if (drows !== null) {
+      kernels.columnSums(drows.subarray(0, size), dy, batch, size);
+      drows.fill(0, size);
+    }
     grads.pass(0);
   });
 }

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { TrisparseError } from "../errors.ts";
-import { Batches, type BatchOptions, flipAndCrop } from "./batches.ts";
-import { type Dataset, dataset } from "./dataset.ts";
+import { dataset, type ImageDataset } from "./dataset.ts";
+import { flipAndCrop, ImageBatches, type ImageBatchOptions } from "./image-batches.ts";
 
 /** `count` images of 1 x 1 pixel whose value is their index. */
-function counted(count: number): Dataset {
+function counted(count: number): ImageDataset {
   const split = { count, images: Uint8Array.from({ length: count }, (_, i) => i), labels: new Uint8Array(count) };
   return {
     ...dataset({ name: "counted", shape: [1, 1, 1], classes: 1, train: split, test: split }),
@@ -15,20 +15,20 @@ function counted(count: number): Dataset {
 }
 
 /** The images (by index) of one step of a counted data set. */
-function imagesOf(batches: Batches, step: number): number[] {
+function imagesOf(batches: ImageBatches, step: number): number[] {
   const x = new Float32Array(batches.batch);
   batches.fill(step, x, new Int32Array(batches.batch));
   return Array.from(x, (value) => Math.round(value * 255));
 }
 
-function epochOf(batches: Batches, epoch: number): number[] {
+function epochOf(batches: ImageBatches, epoch: number): number[] {
   return Array.from({ length: batches.stepsPerEpoch }, (_, s) =>
     imagesOf(batches, epoch * batches.stepsPerEpoch + s),
   ).flat();
 }
 
 /** One image of 2 x 3 pixels and 2 channels, values 1..12. */
-const single: Dataset = {
+const single: ImageDataset = {
   ...dataset({
     name: "single",
     shape: [2, 3, 2],
@@ -40,9 +40,9 @@ const single: Dataset = {
   std: [1, 1],
 };
 
-function augmented(options: Omit<BatchOptions, "batch">, step: number): number[] {
+function augmented(options: Omit<ImageBatchOptions, "batch">, step: number): number[] {
   const x = new Float32Array(12).fill(NaN);
-  new Batches(single, { batch: 1, ...options }).fill(step, x, new Int32Array(1));
+  new ImageBatches(single, { batch: 1, ...options }).fill(step, x, new Int32Array(1));
   return Array.from(x, (value) => Math.round(value * 255));
 }
 
@@ -50,7 +50,7 @@ test("every image appears at most once an epoch, and exactly once but for the dr
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 }), fc.nat(5), (a, b, epoch) => {
       const [count, batch] = [Math.max(a, b), Math.min(a, b)];
-      const batches = new Batches(counted(count), { batch, seed: 3 });
+      const batches = new ImageBatches(counted(count), { batch, seed: 3 });
       const seen = epochOf(batches, epoch);
       expect(batches.stepsPerEpoch).toBe(Math.floor(count / batch));
       expect(seen.length).toBe(count - (count % batch));
@@ -63,15 +63,15 @@ test("every image appears at most once an epoch, and exactly once but for the dr
 
 test("a step is the same whatever was asked before", () => {
   const data = counted(100);
-  const forward = new Batches(data, { batch: 8, seed: 5 });
+  const forward = new ImageBatches(data, { batch: 8, seed: 5 });
   const history = Array.from({ length: 40 }, (_, step) => imagesOf(forward, step));
-  const jumping = new Batches(data, { batch: 8, seed: 5 });
+  const jumping = new ImageBatches(data, { batch: 8, seed: 5 });
   for (const step of [39, 0, 13, 12, 25]) expect(imagesOf(jumping, step)).toEqual(history[step]);
 });
 
 test("the order differs between epochs and between seeds", () => {
   const orders = [0, 1].flatMap((seed) =>
-    [0, 1, 2].map((epoch) => epochOf(new Batches(counted(50), { batch: 10, seed }), epoch).join()),
+    [0, 1, 2].map((epoch) => epochOf(new ImageBatches(counted(50), { batch: 10, seed }), epoch).join()),
   );
   expect(new Set(orders).size).toBe(6);
 });
@@ -79,22 +79,25 @@ test("the order differs between epochs and between seeds", () => {
 test("labels travel with their images", () => {
   const images = Uint8Array.of(0, 10, 20, 30);
   const split = { count: 4, images, labels: Uint8Array.of(0, 1, 2, 3) };
-  const data = { shape: [1, 1, 1], mean: [0], std: [1 / 255], train: split } as const;
+  const data = { shape: [1, 1, 1], mean: [0], std: [1 / 255], train: split, test: split } as const;
   const [x, labels] = [new Float32Array(4), new Int32Array(4)];
-  new Batches(data, { batch: 4 }).fill(0, x, labels);
+  new ImageBatches(data, { batch: 4 }).fill(0, x, labels);
   expect(Array.from(x, Math.round)).toEqual(Array.from(labels, (label) => label * 10));
 });
 
 test("pixels are scaled to 0..1 and normalised by the mean and std of their channel", () => {
   const split = { count: 1, images: Uint8Array.of(0, 51, 255, 204), labels: Uint8Array.of(0) };
-  const batches = new Batches({ shape: [1, 2, 2], mean: [0.5, 0.2], std: [0.25, 0.5], train: split }, { batch: 1 });
+  const batches = new ImageBatches(
+    { shape: [1, 2, 2], mean: [0.5, 0.2], std: [0.25, 0.5], train: split, test: split },
+    { batch: 1 },
+  );
   const x = new Float32Array(4);
   batches.fill(0, x, new Int32Array(1));
   for (const [i, value] of [-2, 0, 2, 1.2].entries()) expect(x[i]).toBeCloseTo(value, 6);
 });
 
 test("a range is in order, not augmented, and may be shorter than the arrays", () => {
-  const batches = new Batches(counted(6), { batch: 2, augment: { flip: true, pad: 1 } });
+  const batches = new ImageBatches(counted(6), { batch: 2, augment: { flip: true, pad: 1 } });
   const x = new Float32Array(4).fill(9);
   batches.fillRange(counted(6).test, 3, 6, x, new Int32Array(4));
   expect(Array.from(x, (value) => Math.round(value * 255))).toEqual([3, 4, 5, 9 * 255]);
@@ -130,7 +133,7 @@ test("a crop takes any window of the image padded with zeros, mirrored or not", 
 
 test("padding is zero after normalisation, even where the crop leaves the image altogether", () => {
   const data = { ...single, mean: [0.5, 0.5], std: [0.5, 0.5] };
-  const batches = new Batches(data, { batch: 1, augment: flipAndCrop });
+  const batches = new ImageBatches(data, { batch: 1, augment: flipAndCrop });
   const x = new Float32Array(12);
   const empty = Array.from({ length: 100 }, (_, step) => {
     batches.fill(step, x.fill(NaN), new Int32Array(1));
@@ -151,28 +154,34 @@ test("augmentation is the same for the same seed and step, and differs between s
 test.each<[string, () => void, string]>([
   [
     "a batch larger than the data",
-    () => new Batches(counted(5), { batch: 6 }),
+    () => new ImageBatches(counted(5), { batch: 6 }),
     "batch: expected a whole number in 1..5 (the training images), got 6. Choose a smaller batch or load more images.",
   ],
   [
     "a negative padding",
-    () => new Batches(counted(5), { batch: 1, augment: { flip: false, pad: -1 } }),
+    () => new ImageBatches(counted(5), { batch: 1, augment: { flip: false, pad: -1 } }),
     "augment.pad: expected a whole number of pixels, 0 or more, got -1. Use 4 for CIFAR-10.",
   ],
   [
     "a negative step",
-    () => new Batches(counted(5), { batch: 2 }).fill(-1, new Float32Array(2), new Int32Array(2)),
+    () => new ImageBatches(counted(5), { batch: 2 }).fill(-1, new Float32Array(2), new Int32Array(2)),
     "fill: expected a step of 0 or more, got -1. Steps count batches from the start of training.",
   ],
   [
     "an array too short",
-    () => new Batches(counted(5), { batch: 2 }).fill(0, new Float32Array(1), new Int32Array(2)),
+    () => new ImageBatches(counted(5), { batch: 2 }).fill(0, new Float32Array(1), new Int32Array(2)),
     "batch: expected room for 2 images: 2 values and 2 labels, got 1 and 2. Allocate the arrays for the largest batch.",
   ],
   [
     "a range beyond the split",
     () =>
-      new Batches(counted(5), { batch: 2 }).fillRange(counted(5).test, 4, 6, new Float32Array(2), new Int32Array(2)),
+      new ImageBatches(counted(5), { batch: 2 }).fillRange(
+        counted(5).test,
+        4,
+        6,
+        new Float32Array(2),
+        new Int32Array(2),
+      ),
     "fillRange: expected a range within 0..5, got 4..6. Cut the last range short.",
   ],
 ])("%s is refused", (_, call, message) => {

@@ -1,0 +1,21 @@
+import type { Batches } from "./batches.ts";
+import type { Dataset } from "./dataset.ts";
+import { type Augmentation, ImageBatches } from "./image-batches.ts";
+import { TokenBatches } from "./token-batches.ts";
+
+export interface BatchesOptions {
+  /** Images, or windows of a text, a step. */
+  readonly batch: number;
+  /** Default 0. */
+  readonly seed?: number | undefined;
+  /** Of images. Default none. */
+  readonly augment?: Augmentation | undefined;
+  /** Characters a window of a text. Default 128. */
+  readonly context?: number | undefined;
+}
+
+/** Cuts a data set into batches, by what it is of. */
+export function batchesOf(data: Dataset, { batch, seed, augment, context = 128 }: BatchesOptions): Batches {
+  if (data.kind === "text") return new TokenBatches(data, { batch, seed, context });
+  return new ImageBatches(data, { batch, seed, augment });
+}

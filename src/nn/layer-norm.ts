@@ -1,0 +1,20 @@
+import { layerNorm } from "../autograd/ops/layer-norm.ts";
+import { Parameter, type Tensor } from "../tensor/tensor.ts";
+import { type Birth, Module } from "./module.ts";
+
+/** Layer normalisation over the last axis, of `width`; epsilon 1e-5, as in PyTorch. */
+export class LayerNorm extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(width: number, { device }: Birth) {
+    super();
+    this.weight = new Parameter(device, [width]);
+    this.weight.data.fill(1);
+    this.bias = new Parameter(device, [width]);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return layerNorm(x, this.weight, this.bias);
+  }
+}
