@@ -22,6 +22,11 @@ export function matrixGeometry(rows: number, inputs: number, outputs: number): G
   return Int32Array.of(rows, 1, 1, inputs, 1, 1, 1, 0, 1, 1, outputs);
 }
 
+/** Whether output positions have neighbours in a row of an image. */
+export function hasRows(g: Geometry): boolean {
+  return g[9] > 1;
+}
+
 /** Rows of K in one block of a pack: 128 rounded down to whole groups of m. Must equal native/body/pack.inl. */
 export function packBlock(m: number): number {
   return 128 - (128 % m);
