@@ -335,10 +335,57 @@ static void weight_grad_of_images(float* dw, const float* dy, const float* x, co
     }
 }
 
-// scale times the sum over the positions phase, phase + step, ...; below, t counts these.
-static void weight_grad_of(float* dw, const float* dy, const float* x, const Geometry& g, int phase, int step, float scale) {
-  const int rows = g.out, columns = g.inputs(), positions = ceil_div(g.positions() - phase, step), panels = ceil_div(columns, DENSE_COLUMNS);
-  const size_t stride = (size_t)rows * step;
+typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
+
+// A fixed mask: one of each pair (2q, 2q + 1) of a line of positions, whatever their values. A line is a row of an image;
+// positions that are not of images are one line. The last of an odd line has no pair and stands for itself.
+struct FixedMask {
+  int kind;
+  float restore, scale;
+  int width, rows, pairs;  // of a line, of an image, of a line
+  FixedMask(const Geometry& g, int kind, float restore, float scale) : kind(kind), restore(restore), scale(scale) {
+    const bool images = g.out_height * g.out_width > 1;
+    width = images ? g.out_width : max_of(g.batch, 1);
+    rows = images ? g.out_height : 1;
+    pairs = ceil_div(width, 2);
+  }
+  // For each of the pairs first, first + 1, ...: which position is kept and which is not, or -1.
+  __attribute__((noinline)) void list(int* kept, int* dropped, int first, int count) const {
+    int line = first / pairs, q = first % pairs;
+    for (int i = 0; i < count; i++) {
+      const int even = line * width + 2 * q;
+      const bool alone = 2 * q + 1 == width;
+      const int odd = alone ? 0 : kind < 2 ? kind : kind < 4 ? (line % rows + kind) & 1 : (q / 2 + 1) & 1;
+      kept[i] = even + odd;
+      dropped[i] = alone ? -1 : even + 1 - odd;
+      if (++q == pairs) q = 0, line++;
+    }
+  }
+  // Packs `count` rows of the gradient, what x at the dropped ones stood for among them: here it costs little, a pass over
+  // dw or dy would be a tenth of a small product. A function of its own: in its caller the sums of the tile would spill.
+  __attribute__((noinline)) void pack(float* packed, const float* dy, int rows, int columns, const int* kept, const int* dropped, int count) const {
+    for (int i = 0; i < count; i++, packed += DENSE_ROWS) {
+      const bool alone = dropped[i] < 0;
+      const float* own = dy + (size_t)kept[i] * rows;
+      const float* other = alone || restore == 0 ? zeros : dy + (size_t)dropped[i] * rows;
+      const float a = alone ? 1 : scale, b = a * restore;
+      if (columns == DENSE_ROWS) {
+        constexpr int LAST = DENSE_ROWS - 4;
+        const Four head = *(const Four*)own * a + *(const Four*)other * b;
+        const Four tail = *(const Four*)(own + LAST) * a + *(const Four*)(other + LAST) * b;
+        *(Four*)packed = head;
+        *(Four*)(packed + LAST) = tail;
+      } else {
+        for (int m = 0; m < columns; m++) packed[m] = own[m] * a + other[m] * b;
+      }
+    }
+  }
+};
+
+// mask: or null, then all positions. Below, t counts those that are kept.
+static void weight_grad_of(float* dw, const float* dy, const float* x, const Geometry& g, const FixedMask* mask) {
+  const int rows = g.out, columns = g.inputs(), panels = ceil_div(columns, DENSE_COLUMNS);
+  const int positions = mask ? g.positions() / mask->width * mask->pairs : g.positions();
   const int splits = weight_grad_splits(positions, rows, columns);
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
   const PaddedImages padded(g, x);
@@ -359,29 +406,44 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
     float* out = partial + (splits > 1 ? (size_t)split * rows * columns : 0);
     float* packed = scratch<float>(SCRATCH_ROWS, (size_t)(chunk + DENSE_ROWS) * GRAD_BLOCK);
     float* panel = scratch<float>(SCRATCH_STRIP, (size_t)GRAD_BLOCK * DENSE_COLUMNS + LANES);
+    int kept[GRAD_BLOCK], dropped[GRAD_BLOCK], run_begin[GRAD_BLOCK + 1];
     if (begin == end)
       for (int r = 0; r < count; r++) __builtin_memset(out + (size_t)(first + r) * columns, 0, sizeof(float) * columns);
     for (int t = begin; t < end; t += GRAD_BLOCK) {
       const int length = min_of(GRAD_BLOCK, end - t);
+      if (mask) mask->list(kept, dropped, t, length);
+      else kept[0] = t;
       // packed: [tile of rows][t][DENSE_ROWS]. A few t of all tiles, then the next few: a column of many t has a line of
       // each, and lines a power of two apart would put each other out of the cache before the next tile reads them.
       for (int from = 0; from < length; from += 8)
         for (int r = 0; r < count; r += DENSE_ROWS) {
-          const float* source = dy + (size_t)phase * rows + t * stride + first + r;
+          const float* source = dy + first + r;
           float* out_row = packed + (size_t)r * length;
           const int tile_rows = min_of(DENSE_ROWS, count - r), to = min_of(length, from + 8);
-          if (tile_rows == DENSE_ROWS)
-            for (int k = from; k < to; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + k * stride, sizeof(float) * DENSE_ROWS);
-          else
-            for (int k = from; k < to; k++)
-              for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[k * stride + m];
+          if (!mask) {
+            if (tile_rows == DENSE_ROWS)
+              for (int k = from; k < to; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + (size_t)(t + k) * rows, sizeof(float) * DENSE_ROWS);
+            else
+              for (int k = from; k < to; k++)
+                for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[(size_t)(t + k) * rows + m];
+            continue;
+          }
+          mask->pack(out_row + from * DENSE_ROWS, source, rows, tile_rows, kept + from, dropped + from, to - from);
         }
-      // here it costs nothing; a pass over dw would be a tenth of a small product. What lies behind is written later.
-      if (scale != 1)
-        for (int i = 0; i < ceil_div(count, DENSE_ROWS) * length * DENSE_ROWS; i += LANES) store(packed + i, load(packed + i) * scale);
+      // positions that are equally far apart are copied together
+      int runs = 0;
+      for (int k = 0; k < length; runs++) {
+        run_begin[runs] = k;
+        if (!mask) k = length;
+        else for (const int step = k + 1 < length ? kept[k + 1] - kept[k] : 0; ++k < length && kept[k] - kept[k - 1] == step;);
+      }
+      run_begin[runs] = length;
       for (int p = panel_begin; p < panel_end; p++) {
         const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);
-        fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel, DENSE_COLUMNS, g, x, padded, phase + t * step, step, length, column, width, g.out_height);
+        for (int run = 0; run < runs; run++) {
+          const int begin = run_begin[run], length = run_begin[run + 1] - begin;
+          fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel + begin * DENSE_COLUMNS, DENSE_COLUMNS, g, x, padded, kept[begin], mask && length > 1 ? kept[begin + 1] - kept[begin] : 1, length, column, width, g.out_height);
+        }
         for (int r = 0; r < count; r += DENSE_ROWS) {
           const int tile_rows = min_of(DENSE_ROWS, count - r);
           const float* a[DENSE_ROWS];
@@ -402,9 +464,11 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
 static void weight_grad(float* dw, const float* dy, const float* x, const int32_t* geometry) {
   const Geometry g(geometry);
   if (PaddedImages::suit(g) && g.out % LANES == 0 && g.positions() > 0) weight_grad_of_images(dw, dy, x, g);
-  else weight_grad_of(dw, dy, x, g, 0, 1, 1);
+  else weight_grad_of(dw, dy, x, g, nullptr);
 }
 
-static void weight_grad_alternate(float* dw, const float* dy, const float* x, const int32_t* geometry, int phase, float scale) {
-  weight_grad_of(dw, dy, x, Geometry(geometry), phase, 2, scale);
+static void weight_grad_alternate(float* dw, const float* dy, const float* x, const int32_t* geometry, int mask, float restore, float scale) {
+  const Geometry g(geometry);
+  const FixedMask fixed(g, mask, restore, scale);
+  weight_grad_of(dw, dy, x, g, &fixed);
 }

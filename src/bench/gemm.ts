@@ -202,7 +202,7 @@ function fixedMaskCalls(
   packing: boolean,
 ): Record<string, () => void> {
   if (product === "weightGrad") {
-    return { "alternate 1:2": () => kernels.weightGradAlternate(output, g, x, geometry, 0, 2) };
+    return { "alternate 1:2": () => kernels.weightGradAlternate(output, g, x, geometry, 0, 0, 2) };
   }
   const [, , , channels, kernelHeight, kernelWidth] = geometry;
   const [taps, o] = [kernelHeight * kernelWidth, geometry[10]];

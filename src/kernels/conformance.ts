@@ -540,13 +540,18 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         return [written(empty(o * i)), read(values), read(index), read(draw(x)), g, ...pattern];
       },
     ),
-  weightGradAlternate: (shapes) =>
-    [0, 1].flatMap((phase) =>
-      productTrials(shapes, (g, draw, other) => {
+  weightGradAlternate: (shapes) => {
+    // a line alone in its image, lines of one, odd ones, and odd ones of every second pixel
+    const lines = [conv(3, 1, 9, 8, 1, 1, 0, 8), conv(2, 5, 1, 16, 3, 1, 1, 9)];
+    lines.push(conv(2, 3, 15, 16, 3, 1, 1, 20), conv(2, 9, 13, 16, 3, 2, 1, 8), conv(1, 2, 23, 3, 3, 1, 1, 16));
+    const geometries = (): Geometry[] => [...shapes.geometries(), ...lines];
+    return [0, 1, 2, 3, 4].flatMap((mask) =>
+      productTrials({ ...shapes, geometries }, (g, draw, other) => {
         const { t, i, o, x } = sizes(g);
-        return [written(empty(o * i)), read(other(t * o)), read(draw(x)), g, phase, phase ? 2 : 0.7];
+        return [written(empty(o * i)), read(other(t * o)), read(draw(x)), g, mask, oneOf([0, 0.03, 1]), oneOf([1, 2])];
       }),
-    ),
+    );
+  },
   forwardSlices: (shapes) =>
     shapes.patterns.flatMap(([n, m]) =>
       fewRows(shapes, m).flatMap(([t, k, o], i) => {

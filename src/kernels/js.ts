@@ -509,11 +509,22 @@ export function jsKernels(): Kernels {
       weightGrad(dw, dy, x, g);
       multiplies += inputs * padded(out, v) * (positions / m) * n;
     },
-    weightGradAlternate: (dw, dy, x, g, phase, scale) => {
+    weightGradAlternate: (dw, dy, x, g, mask, restore, scale) => {
       const { positions, inputs, out } = shapeOf(g);
-      const kept = Uint8Array.from({ length: positions * out }, (_, at) => +(Math.floor(at / out) % 2 === phase));
-      weightGrad(dw, { values: dy.map((value) => value * fround(scale)), kept }, x, g);
-      multiplies += Math.ceil((positions - phase) / 2) * inputs * out;
+      const [rows, width] = g[8] * g[9] > 1 ? [g[8], g[9]] : [1, positions];
+      const kept = new Uint8Array(positions * out);
+      const values = Float32Array.from(dy.subarray(0, positions * out), (own, at) => {
+        const t = Math.floor(at / out);
+        const [row, column] = [Math.floor(t / width) % rows, t % width];
+        const odd = [0, 1, row % 2, 1 - (row % 2), 1 - ((column >> 2) % 2)][mask];
+        const alone = (column ^ 1) >= width;
+        kept[at] = +(alone || column % 2 === odd);
+        if (alone || kept[at] === 0) return own;
+        const neighbour = dy[at + ((column ^ 1) - column) * out];
+        return fround(scale) * (restore === 0 ? own : own + fround(restore) * neighbour);
+      });
+      weightGrad(dw, { values, kept }, x, g);
+      multiplies += (positions / Math.max(1, width)) * Math.ceil(width / 2) * inputs * out;
     },
     forwardSlices: (y, x, values, places, bias, t, k, out, relu, n, m) => {
       const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };

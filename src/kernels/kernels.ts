@@ -22,6 +22,11 @@ export function matrixGeometry(rows: number, inputs: number, outputs: number): G
   return Int32Array.of(rows, 1, 1, inputs, 1, 1, 1, 0, 1, 1, outputs);
 }
 
+/** Whether output positions have neighbours in a row of an image. */
+export function hasRows(g: Geometry): boolean {
+  return g[9] > 1;
+}
+
 /** Rows of K in one block of a pack: 128 rounded down to whole groups of m. Must equal native/body/pack.inl. */
 export function packBlock(m: number): number {
   return 128 - (128 % m);
@@ -97,10 +102,14 @@ export interface Kernels {
   ): void;
 
   /**
-   * dw = scale * sum of dy[t]^T im2col(x)[t] over the positions with t % 2 == phase (0 or 1): the weight gradient under a
-   * fixed mask that keeps every second position. t counts output positions over [batch, outHeight, outWidth].
+   * The weight gradient under a fixed mask that keeps one of each two neighbouring positions, dw = scale * sum over the
+   * kept j of (dy[j] + restore * dy[i])^T im2col(x)[j], where i is j's neighbour that is not: x[j] stands for restore of
+   * x[i]. Neighbours are the pairs of output columns (0, 1), (2, 3), ... of an image row; of a linear layer (one output
+   * position an image) of the batch. The last of an odd row has none: it is kept, with neither scale nor restoration.
+   * mask: 0 keeps the even of each pair, 1 the odd; 2 even in even rows and odd in odd ones, 3 the reverse; 4 odd in the
+   * pairs 0 and 1 of a row, even in 2 and 3, and so on. With restore 0 the dropped are not read.
    */
-  weightGradAlternate(dw: F32, dy: F32, x: F32, g: Geometry, phase: number, scale: number): void;
+  weightGradAlternate(dw: F32, dy: F32, x: F32, g: Geometry, mask: number, restore: number, scale: number): void;
 
   /**
    * Keeps the n largest |w| of each m along k (v > 1: by the sum of |w| over v neighbouring rows; ties keep the lower

@@ -54,6 +54,14 @@ export interface HyperParameter {
   readonly default: number;
   readonly min: number;
   readonly max: number;
+  /** Words that may stand for a number. */
+  readonly words?: readonly string[];
+  readonly about: string;
+}
+
+/** A word that a method takes; the first is the default. */
+export interface Choice {
+  readonly words: readonly string[];
   readonly about: string;
 }
 
@@ -67,8 +75,9 @@ export interface MethodEntry<Method> {
   /** Paper and section. */
   readonly source: string;
   readonly hyperParameters: Readonly<Record<string, HyperParameter>>;
-  /** Makes the method; values left out take their defaults. */
-  make(values?: Readonly<Record<string, number>>): Method;
+  readonly choices?: Readonly<Record<string, Choice>>;
+  /** Makes the method; what is left out takes its default. words: choices, and words in the place of numbers. */
+  make(values?: Readonly<Record<string, number>>, words?: Readonly<Record<string, string>>): Method;
 }
 
 export interface WeightMethodEntry extends MethodEntry<WeightMethod> {
@@ -110,13 +119,17 @@ interface OfActivations {
   readonly name: string;
   readonly operand: "activations";
   readonly pattern: Pattern;
+  /** Whether neighbours must be alike: then layers whose positions are samples stay dense. */
+  readonly ofImages?: boolean;
   /** Which positions of x, the layer's input, and what takes the place of the others. */
   keep(x: F32, geometry: Geometry, draw: Draw): FixedMask;
 }
 
 /** A mask that does not look at values: see weightGradAlternate. */
 export interface FixedMask {
-  /** 0: even positions are kept, 1: odd ones. */
-  readonly phase: number;
+  /** From 0 to 4. */
+  readonly mask: number;
+  /** What is taken of a kept position for its dropped neighbour. */
+  readonly restore: number;
   readonly scale: number;
 }

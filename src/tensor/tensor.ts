@@ -108,7 +108,7 @@ export type WeightGradOperand =
   /** The transpose of the gradient. */
   | { readonly operand: "gradient"; readonly packed: PackedOperand }
   /** One of each two neighbouring positions of x: see weightGradAlternate. */
-  | { readonly operand: "activations"; readonly phase: number; readonly scale: number };
+  | { readonly operand: "activations"; readonly mask: number; readonly restore: number; readonly scale: number };
 
 /** A trained tensor. Its gradient accumulates over calls of `backward` until `zeroGrad`. */
 export class Parameter extends Tensor {

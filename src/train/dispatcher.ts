@@ -186,7 +186,7 @@ function measure(
     case "weightGrad": {
       variants.push(() => kernels.weightGrad(w, y, x, geometry));
       if (operand === "activations") {
-        variants.push(() => kernels.weightGradAlternate(w, y, x, geometry, 0, 1));
+        variants.push(() => kernels.weightGradAlternate(w, y, x, geometry, 0, 0, 1));
         break;
       }
       const packed = new PackedTranspose(kernels, out, t, pattern);

@@ -1,5 +1,5 @@
 /** The operands of one layer's products, made when they are asked for. */
-import type { F32, Geometry } from "../kernels/kernels.ts";
+import { type F32, type Geometry, hasRows } from "../kernels/kernels.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { type Draw, PackedTranspose } from "../sparse/packed-transpose.ts";
 import { misfit } from "../sparse/pattern.ts";
@@ -92,7 +92,10 @@ export class LayerOperands implements OperandPlan {
     // a batch of another size than the plan was made for
     if (misfit(pattern, positions) !== undefined) return null;
     const { device } = this.#weight;
-    if (method.operand === "activations") return { operand: "activations", ...method.keep(x, geometry, this.#draw()) };
+    if (method.operand === "activations") {
+      if (method.ofImages === true && !hasRows(geometry)) return null;
+      return { operand: "activations", ...method.keep(x, geometry, this.#draw()) };
+    }
     if (this.#columns?.k !== positions) {
       this.#columns = new PackedTranspose(device.kernels, rows, positions, pattern);
     }

@@ -11,7 +11,7 @@ type ChosenMethods = Pick<Recipe, "method" | "inputGrad" | "weightGrad">;
 
 /** What is done to the weights; "dense" does nothing. */
 export function weightMethodOf({ method }: Pick<Recipe, "method">): WeightMethod {
-  return weightMethods.find(({ name }) => name === method.name)!.make(numbersOf(method));
+  return weightMethods.find(({ name }) => name === method.name)!.make(...valuesOf(method));
 }
 
 /** What a recipe asks to be sparse. */
@@ -20,7 +20,7 @@ export function operandsOf(recipe: ChosenMethods): Operands {
   const { sparse } = weightMethods.find(({ name }) => name === method.name)!;
   const pattern = (own: string | undefined): Pattern => parsePattern(own ?? method.pattern ?? "2:4");
   const made = <M>(methods: readonly MethodEntry<M>[], choice: BackwardChoice): M | undefined =>
-    methods.find(({ name }) => name === choice.name)?.make(numbersOf(choice));
+    methods.find(({ name }) => name === choice.name)?.make(...valuesOf(choice));
   const ofInputGrad = made(inputGradMethods, inputGrad);
   const ofWeightGrad = made(weightGradMethods, weightGrad);
   const ofActivations = ofWeightGrad?.operand === "activations" ? ofWeightGrad.pattern : undefined;
@@ -34,8 +34,14 @@ export function operandsOf(recipe: ChosenMethods): Operands {
   };
 }
 
-/** The numbers of a choice, without its name and pattern. */
-function numbersOf(choice: MethodChoice | BackwardChoice): Record<string, number> {
-  const numbers = Object.entries(choice).filter((entry): entry is [string, number] => typeof entry[1] === "number");
-  return Object.fromEntries(numbers);
+/** The numbers and the words of a choice, without its name and pattern. */
+function valuesOf({
+  name,
+  pattern,
+  ...values
+}: MethodChoice | BackwardChoice): [Record<string, number>, Record<string, string>] {
+  const entries = Object.entries(values);
+  const numbers = entries.filter((entry): entry is [string, number] => typeof entry[1] === "number");
+  const words = entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  return [Object.fromEntries(numbers), Object.fromEntries(words)];
 }

@@ -3,6 +3,7 @@ import { jsKernels } from "../kernels/js.ts";
 import type { Product } from "../kernels/kernels.ts";
 import { doublePruned } from "../methods/input-grad/double-pruned.ts";
 import { mvue } from "../methods/weight-grad/mvue.ts";
+import { restored } from "../methods/weight-grad/restored.ts";
 import { srSte } from "../methods/weights/sr-ste.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
@@ -96,4 +97,18 @@ test("a trace knows every product of a batch and leaves the model as it was", ()
   ]);
   expect([...stateOf(model)].map(([name, { data }]) => [name, [...data]])).toEqual(before);
   expect(multiplyingWeights(model).every(({ weight }) => weight.plan === null)).toBe(true);
+});
+
+test("what takes neighbours for alike stays away from layers without rows of images", () => {
+  const operands = { ...everything, weightGrad: { method: restored.make(), pattern: parsePattern("1:2") } };
+  const plan = (model: Parameters<typeof multiplyingWeights>[0], shape: readonly number[]): PlannedLayer[] =>
+    planLayers(multiplyingWeights(model), operands, { routing: "sparse", products: traceProducts(model, shape, 8) });
+  const [linear] = plan(mlp([8, 16, 12, 4], birth()), [8]);
+  expect(linear.products.weightGrad).toMatchObject({
+    route: "dense",
+    operand: null,
+    reason: "no rows of images: neighbouring positions are not alike",
+  });
+  const [convolution] = plan(cnn(4, [8, 16], 4, birth()), [8, 8, 4]);
+  expect(convolution.products.weightGrad).toMatchObject({ route: "sparse", operand: "activations", pattern: "1:2" });
 });

@@ -1,6 +1,6 @@
 /** Plans: for each product of each layer which operand is sparse, and by which route it is computed. */
 
-import { type Geometry, PRODUCTS, type Product } from "../kernels/kernels.ts";
+import { type Geometry, hasRows, PRODUCTS, type Product } from "../kernels/kernels.ts";
 import type { InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
@@ -160,14 +160,20 @@ function wishesOf(
     const isMatrix = geometry[1] * geometry[2] === 1;
     return isMatrix ? found : { ...found, simulated: "no kernel for a sparse gradient here" };
   };
-  return {
-    forward: ofForward,
-    inputGrad: ofInputGrad(),
-    weightGrad:
-      weightGrad === null
-        ? NOT_ASKED
-        : wish(weightGrad.method.operand, weightGrad.method.name, weightGrad.pattern, positions, "positions"),
+  const ofWeightGrad = (): Wish | string => {
+    if (weightGrad === null) return NOT_ASKED;
+    const { method, pattern } = weightGrad;
+    if (
+      method.operand === "activations" &&
+      method.ofImages === true &&
+      traced !== undefined &&
+      !hasRows(traced.geometry)
+    ) {
+      return "no rows of images: neighbouring positions are not alike";
+    }
+    return wish(method.operand, method.name, pattern, positions, "positions");
   };
+  return { forward: ofForward, inputGrad: ofInputGrad(), weightGrad: ofWeightGrad() };
 }
 
 const NOT_ASKED = "not asked for";

@@ -86,21 +86,28 @@ const optimiser = z
 
 const pattern = z.string().refine(isPattern, `expected ${PATTERN_FORM}`);
 
-/** The numbers of a line of a table of methods. */
-const numbersOf = ({ hyperParameters }: Pick<MethodEntry<unknown>, "hyperParameters">) =>
-  Object.fromEntries(
-    Object.entries(hyperParameters).map(
-      ([name, { min, max, about, default: value }]) =>
-        [name, z.number().min(min).max(max).default(value).describe(about)] as const,
+/** The numbers and words of a line of a table of methods. */
+const keysOf = ({
+  hyperParameters,
+  choices = {},
+}: Pick<MethodEntry<unknown>, "hyperParameters" | "choices">): Record<string, z.ZodType> =>
+  Object.fromEntries([
+    ...Object.entries(hyperParameters).map(([name, { min, max, words, about, default: value }]) => {
+      const number = z.number().min(min).max(max);
+      const schema = words === undefined ? number : z.union([number, z.enum(names(words))]);
+      return [name, schema.default(value).describe(about)] as const;
+    }),
+    ...Object.entries(choices).map(
+      ([name, { words, about }]) => [name, z.enum(names(words)).default(words[0]).describe(about)] as const,
     ),
-  );
+  ]);
 
 const method = z
   .discriminatedUnion(
     "name",
     weightMethods.map((entry) => {
       const sparse = entry.sparse ? { pattern: pattern.default("2:4").describe("N:M or N:MvV") } : {};
-      return z.strictObject({ name: z.literal(entry.name), ...sparse, ...numbersOf(entry) }).describe(entry.about);
+      return z.strictObject({ name: z.literal(entry.name), ...sparse, ...keysOf(entry) }).describe(entry.about);
     }) as unknown as [z.ZodObject<{ name: z.ZodLiteral<string> }>],
   )
   .prefault({ name: "sr-ste" });
@@ -115,7 +122,7 @@ const backwardProduct = (methods: readonly MethodEntry<InputGradMethod | WeightG
         const own = entry.make().operand === "activations";
         const chosen = pattern.optional().describe("N:M or N:MvV; left out, that of the method for weights");
         return z
-          .strictObject({ name: z.literal(entry.name), ...(own ? {} : { pattern: chosen }), ...numbersOf(entry) })
+          .strictObject({ name: z.literal(entry.name), ...(own ? {} : { pattern: chosen }), ...keysOf(entry) })
           .describe(entry.about);
       }),
     ])

@@ -113,6 +113,17 @@ describe("a run that was interrupted", () => {
     expect(Buffer.from(await weightsAfter(at("killed"), one, [8])).equals(whole)).toBe(true);
   });
 
+  test("with fixed masks of activations, drawn and restored by what is measured", async () => {
+    const weightGrad = { name: "restored", restore: "measured", mask: "authors" };
+    const one = recipe({ name: "sr-ste" }, { model: { name: "cnn", widths: [4, 8] }, weightGrad, epochs: 2 });
+    const whole = await weightsAfter(at("whole"), one, []);
+    expect(Buffer.from(await weightsAfter(at("killed"), one, [3, 8])).equals(whole)).toBe(true);
+    const { routes } = new Run(one, data, device()).plan[1];
+    expect(routes.weightGrad).toBe("sparse");
+    const dense = await weightsAfter(at("dense"), { ...one, weightGrad: { name: "dense" } }, []);
+    expect(Buffer.from(dense).equals(whole)).toBe(false);
+  });
+
   test("forgets a half-written line of metrics", async () => {
     const run = RunFolder.create(at("run"), recipe());
     await expect(trainTogether([run], data, device(), killAfter(8))).rejects.toThrow(Killed);

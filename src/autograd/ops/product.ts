@@ -71,7 +71,7 @@ function weightGrad(
       kernels.weightGrad(dw, dy, x, geometry);
       break;
     case "activations":
-      kernels.weightGradAlternate(dw, dy, x, geometry, operand.phase, operand.scale);
+      kernels.weightGradAlternate(dw, dy, x, geometry, operand.mask, operand.restore, operand.scale);
       break;
     case "gradient": {
       const { values, index, pattern } = operand.packed;

@@ -24,7 +24,7 @@ export const alternate: MethodEntry<WeightGradMethod> = {
     keep: (_x, _geometry, { seed, layer, step }) => {
       const words = new Uint32Array(4);
       philox(words, seed, STREAM, layer, step, 0, 0);
-      return { phase: words[0] & 1, scale };
+      return { mask: words[0] & 1, restore: 0, scale };
     },
   }),
 };

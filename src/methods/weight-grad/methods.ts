@@ -3,5 +3,6 @@ import type { MethodEntry, WeightGradMethod } from "../method.ts";
 import { alternate } from "./alternate.ts";
 import { greedy } from "./greedy.ts";
 import { mvue } from "./mvue.ts";
+import { restored } from "./restored.ts";
 
-export const weightGradMethods: readonly MethodEntry<WeightGradMethod>[] = [mvue, greedy, alternate];
+export const weightGradMethods: readonly MethodEntry<WeightGradMethod>[] = [mvue, greedy, alternate, restored];

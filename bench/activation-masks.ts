@@ -1,0 +1,233 @@
+/**
+ * Where restoration works: weight gradients under a fixed mask of the activations against the dense ones, layer by layer.
+ *
+ *   npx tsx bench/activation-masks.ts --data-dir DIR [--steps 180] [--threads 2]
+ *
+ * DIR holds a folder cifar10. A `cnn` is trained for a while on the images as they are, at twice the size, and with their
+ * pixels shuffled (the same way in all); then each layer's gradients are compared on some batches, with no step between
+ * them. Beside these, images whose neighbouring pixels are correlated by rho, with gradients that are white or as smooth.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { crossEntropy } from "../src/autograd/ops/cross-entropy.ts";
+import { backward } from "../src/autograd/tape.ts";
+import { type Dataset, dataset, type Split } from "../src/data/dataset.ts";
+import { loadData } from "../src/data/sources.ts";
+import { trainingBatch } from "../src/data/tensors.ts";
+import type { F32, Geometry } from "../src/kernels/kernels.ts";
+import { pick } from "../src/kernels/pick.ts";
+import { neighbourSimilarity } from "../src/methods/weight-grad/restored.ts";
+import { Random } from "../src/random.ts";
+import { PackedTranspose } from "../src/sparse/packed-transpose.ts";
+import { parsePattern } from "../src/sparse/pattern.ts";
+import { Device } from "../src/tensor/device.ts";
+import { multiplyingWeights } from "../src/train/layers.ts";
+import { parseRecipe } from "../src/train/recipe.ts";
+import { Run } from "../src/train/run.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    "data-dir": { type: "string" },
+    steps: { type: "string", default: "180" },
+    threads: { type: "string", default: "2" },
+  },
+});
+const { kernels } = pick({ threads: Number(options.threads) });
+const SHARES = [0, 0.03, 0.25, 0.5, 0.75, 1];
+const BATCHES = 8;
+const BATCH = 64;
+
+/** Cosine to the dense gradient and norm relative to it, by estimator; summed over batches. */
+type Probe = Map<string, [cosine: number, norm: number, batches: number]>;
+
+function dot(a: F32, b: F32): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+/** Adds one batch of one layer. */
+function compare(probe: Probe, dy: F32, x: F32, g: Geometry, step: number): void {
+  const [positions, out] = [g[0] * g[8] * g[9], g[10]];
+  const size = out * g[3] * g[4] * g[5];
+  const [dense, own] = [kernels.float32(size), kernels.float32(size)];
+  kernels.weightGrad(dense, dy, x, g);
+  const note = (name: string, value: [number, number]): void => {
+    const [cosine, norm, count] = probe.get(name) ?? [0, 0, 0];
+    probe.set(name, [cosine + value[0], norm + value[1], count + 1]);
+  };
+  const against = (gradient: F32): [number, number] => {
+    const [a, b] = [Math.sqrt(dot(dense, dense)), Math.sqrt(dot(gradient, gradient))];
+    return [dot(dense, gradient) / (a * b), b / a];
+  };
+  const draw = { seed: 1, layer: 0, step };
+  const measured = neighbourSimilarity(x, g, draw);
+  note("similarity", [measured, 0]);
+  const shares = [...SHARES.map((s) => [`s ${s}`, s] as const), ["measured", measured] as const];
+  for (const [name, s] of shares) {
+    kernels.weightGradAlternate(own, dy, x, g, 1, s, 1);
+    note(name, against(own));
+  }
+  // what a draw of two opposite masks comes to in the long run
+  const half = own.slice();
+  kernels.weightGradAlternate(half, dy, x, g, 0, measured, 1);
+  for (let i = 0; i < size; i++) half[i] = (half[i] + own[i]) / 2;
+  note("both", against(half));
+  // the best s of all by cosine: the gradient is linear in s
+  const [kept, moved] = [own.slice(), own.slice()];
+  kernels.weightGradAlternate(kept, dy, x, g, 1, 0, 1);
+  kernels.weightGradAlternate(moved, dy, x, g, 1, 1, 1);
+  let best: [number, number] = [-1, 0];
+  for (let s = 0; s <= 1.5; s += 0.05) {
+    for (let i = 0; i < size; i++) own[i] = kept[i] + s * (moved[i] - kept[i]);
+    const [cosine] = against(own);
+    if (cosine > best[0]) best = [cosine, s];
+  }
+  note("best", best);
+  const sample = new PackedTranspose(kernels, out, positions, parsePattern("2:4"));
+  sample.sample(dy, draw);
+  kernels.weightGradSparse(own, sample.values, sample.index, x, g, 2, 4, 1);
+  note("mvue", against(own));
+}
+
+function print(title: string, probes: ReadonlyMap<string, Probe>): void {
+  const columns = [...SHARES.map((s) => `s ${s}`), "measured"];
+  console.log(`\n| ${title} | similarity | ${columns.join(" | ")} | both masks | best s | MVUE 2:4 |`);
+  console.log(`| --- | --- |${columns.map(() => " --- |").join("")} --- | --- | --- |`);
+  for (const [name, probe] of probes) {
+    const of = (key: string): [number, number] => {
+      const [cosine, norm, count] = probe.get(key)!;
+      return [cosine / count, norm / count];
+    };
+    const cells = [...columns, "both"].map((key) => {
+      const [cosine, norm] = of(key);
+      return `${cosine.toFixed(3)}/${norm.toFixed(2)}`;
+    });
+    const last = `${of("best")[1].toFixed(2)} | ${of("mvue")[0].toFixed(3)}`;
+    console.log(`| ${name} | ${of("similarity")[0].toFixed(2)} | ${cells.join(" | ")} | ${last} |`);
+  }
+}
+
+const probed = (probes: Map<string, Probe>, name: string): Probe => {
+  const probe = probes.get(name) ?? new Map();
+  probes.set(name, probe);
+  return probe;
+};
+
+/** Trains a while, then compares. */
+function probeModel(title: string, data: Dataset): void {
+  const recipe = parseRecipe({
+    ...{ data: { name: "cifar10" }, model: { name: "cnn" }, method: { name: "dense" } },
+    ...{ optimiser: { name: "adamw", rate: 2e-3 }, batch: BATCH, epochs: 10 },
+  });
+  const run = new Run(recipe, data, new Device(kernels));
+  const { device, model, batches } = run;
+  const probes = new Map<string, Probe>();
+  const probeBatches = (stage: string): void => {
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const weights = multiplyingWeights(model).filter(({ axis }) => axis === "channels");
+      for (const { name, weight } of weights) {
+        weight.plan = {
+          forward: () => null,
+          denseWeight: () => weight.data,
+          inputGrad: () => null,
+          weightGrad: (dy, x, geometry) => {
+            compare(probed(probes, `${name.replace(".weight", "")} ${stage}`), dy, x, geometry, batch);
+            return null;
+          },
+        };
+      }
+      device.step(() => {
+        const { x, labels } = trainingBatch(device, batches, run.step + batch);
+        backward(crossEntropy(model.forward(x), labels));
+      });
+      for (const { weight } of weights) weight.plan = null;
+    }
+  };
+  probeBatches("first");
+  while (run.step < Number(options.steps)) run.advance();
+  probeBatches("trained");
+  print(`${title}, accuracy ${(100 * run.evaluate().accuracy).toFixed(0)} %`, probes);
+}
+
+/** Images with other pixels. */
+function changed(data: Dataset, shape: Dataset["shape"], change: (image: Uint8Array) => Uint8Array): Dataset {
+  const length = data.shape.reduce((a, b) => a * b, 1);
+  const split = ({ count, images, labels }: Split): Split => {
+    const own = new Uint8Array((count * images.length * shape[0] * shape[1]) / (count * data.shape[0] * data.shape[1]));
+    for (let i = 0; i < count; i++) {
+      const image = change(images.subarray(i * length, (i + 1) * length));
+      own.set(image, i * image.length);
+    }
+    return { count, images: own, labels };
+  };
+  return dataset({ ...data, shape, train: split(data.train), test: split(data.test) });
+}
+
+/** Twice the size, by bilinear interpolation. */
+function doubled(image: Uint8Array): Uint8Array {
+  const side = 32;
+  const own = new Uint8Array(4 * image.length);
+  const between = (at: number): [number, number, number] => {
+    const place = Math.min(side - 1, Math.max(0, (at - 0.5) / 2));
+    return [Math.floor(place), Math.min(side - 1, Math.floor(place) + 1), place % 1];
+  };
+  for (let row = 0; row < 2 * side; row++) {
+    const [top, bottom, down] = between(row);
+    for (let column = 0; column < 2 * side; column++) {
+      const [left, right, across] = between(column);
+      for (let c = 0; c < 3; c++) {
+        const pixel = (y: number, x: number): number => image[(y * side + x) * 3 + c];
+        const upper = pixel(top, left) * (1 - across) + pixel(top, right) * across;
+        const lower = pixel(bottom, left) * (1 - across) + pixel(bottom, right) * across;
+        own[(row * 2 * side + column) * 3 + c] = Math.round(upper * (1 - down) + lower * down);
+      }
+    }
+  }
+  return own;
+}
+
+/** [count, side, side, channels] with neighbours correlated by rho along rows and columns. */
+function smooth(random: Random, rho: number, count: number, side: number, channels: number): F32 {
+  const x = kernels.float32(count * side * side * channels);
+  for (let at = 0; at < x.length; at++) x[at] = random.normal();
+  for (const [apart, axis] of [
+    [channels, 1],
+    [side * channels, side],
+  ]) {
+    for (let at = apart; at < x.length; at++) {
+      const first = Math.floor(at / channels / axis) % side === 0;
+      if (!first) x[at] = rho * x[at - apart] + Math.sqrt(1 - rho * rho) * x[at];
+    }
+  }
+  return x;
+}
+
+const synthetic = new Map<string, Probe>();
+const geometry = Int32Array.of(16, 16, 16, 16, 3, 3, 1, 1, 16, 16, 16);
+for (const rho of [0, 0.5, 0.9, 0.99]) {
+  for (const [gradients, own] of [
+    ["white", 0],
+    ["as smooth", rho],
+  ] as const) {
+    const random = new Random(1);
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const [x, dy] = [smooth(random, rho, 16, 16, 16), smooth(random, own, 16, 16, 16)];
+      compare(probed(synthetic, `rho ${rho}, gradients ${gradients}`), dy, x, geometry, batch);
+    }
+  }
+}
+print("synthetic images", synthetic);
+
+if (options["data-dir"] !== undefined) {
+  const data = await loadData("cifar10", {
+    dir: join(options["data-dir"], "cifar10"),
+    limit: { train: 4000, test: 500 },
+  });
+  probeModel("CIFAR-10", data);
+  probeModel("CIFAR-10, 64 x 64", changed(data, [64, 64, 3], doubled));
+  const order = new Random(9).permutation(1024);
+  const shuffled = (image: Uint8Array): Uint8Array =>
+    image.map((_, at) => image[3 * order[Math.floor(at / 3)] + (at % 3)]);
+  probeModel("CIFAR-10, pixels shuffled", changed(data, [32, 32, 3], shuffled));
+}
