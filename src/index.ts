@@ -98,8 +98,8 @@ export { chain, type Memory, type PrunedDecay, type Slot, type Transform } from 
 export { Random } from "./random.ts";
 export { type CompactMatrix, compactBytes, decodeCompact, encodeCompact } from "./sparse/compact.ts";
 export { countKept, divergence, type Verification, verifyMask, verifyValues } from "./sparse/mask.ts";
-export { PackedMatrix, type PackedOperand } from "./sparse/packed-matrix.ts";
-export { type Draw, PackedTranspose } from "./sparse/packed-transpose.ts";
+export { type Draw, PackedMatrix, type PackedOperand } from "./sparse/packed-matrix.ts";
+export { PackedTranspose } from "./sparse/packed-transpose.ts";
 export { type Pattern, packedBytes, parsePattern, patternName } from "./sparse/pattern.ts";
 export { SlicedMatrix } from "./sparse/sliced-matrix.ts";
 export type { Clocks } from "./tensor/device.ts";

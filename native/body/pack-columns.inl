@@ -1,7 +1,8 @@
 // Packs of a transpose, made straight from the matrix as it lies: its columns become the pack's rows. The source holds k
 // rows of `rows` neighbouring floats. A lane is a row group: V neighbouring columns, which share a choice, lie in V
 // vectors. So nothing is transposed before the choice, and no lane repeats another's work. Layout of packs: pack.inl.
-// Two choices: the largest, and a sample that is right on average (MVUE).
+// Two choices: the largest, and a sample that is right on average (MVUE). Samples are taken along rows too: of tiles that
+// are transposed first.
 
 // Loops of constant length. Not in WASM: the pragma would add a tenth to the module.
 #if VECTOR_BYTES > 16
@@ -16,6 +17,8 @@ struct Columns {
   // of source as [k / taps, taps * rows], or null: what is 0 there counts as zero
   const uint32_t* mask;
   int rows, k, taps;
+  // the source is [rows, k] instead, as the pack is
+  bool upright = false;
   const float* row(int kk) const {
     const int out = k / taps;
     return source + (taps == 1 ? (size_t)kk : (size_t)(kk % out) * taps + kk / out) * rows;
@@ -297,10 +300,10 @@ static inline WideVector multiply_low(WideVector x, uint32_t by) {
 }
 
 // Even and odd lanes apart, each in the low half of a wider lane; what products leave in the high halves does no harm.
-static __attribute__((noinline)) void philox_lanes(WordVector* out, uint32_t key0, uint32_t key1, uint32_t c0, uint32_t c1, WordVector c2) {
+static __attribute__((noinline)) void philox_lanes(WordVector* out, uint32_t key0, uint32_t key1, uint32_t c0, uint32_t c1, WordVector c2, uint32_t c3) {
   WideVector x[2][4];
   for (int odd = 0; odd < 2; odd++) {
-    x[odd][0] = WideVector{} + c0, x[odd][1] = WideVector{} + c1, x[odd][3] = WideVector{};
+    x[odd][0] = WideVector{} + c0, x[odd][1] = WideVector{} + c1, x[odd][3] = WideVector{} + c3;
     x[odd][2] = odd ? (WideVector)c2 >> 32 : (WideVector)c2;
   }
 UNROLLED
@@ -323,16 +326,17 @@ UNROLLED
 template <int... J>
 static inline WordVector lane_numbers(Indices<J...>) { return WordVector{J...}; }
 
-// Uniform numbers for a strip: a counter serves a row group and four groups of m, its words one each.
+// Uniform numbers for a strip: a counter serves a row group and four groups of m, its words one each. Other streams of the
+// same layer and step are independent.
 struct Draws {
-  int seed, layer, step, drawn[4];
+  int seed, layer, step, stream, drawn[4];
   WordVector words[4][4];
-  Draws(int seed, int layer, int step) : seed(seed), layer(layer), step(step), drawn{-1, -1, -1, -1} {}
+  Draws(int seed, int layer, int step, int stream) : seed(seed), layer(layer), step(step), stream(stream), drawn{-1, -1, -1, -1} {}
   Vector draw(int unit, int row_group, int group) {
     if (group / 4 != drawn[unit]) {
       drawn[unit] = group / 4;
       philox_lanes(words[unit], (uint32_t)seed, (uint32_t)layer, (uint32_t)drawn[unit], (uint32_t)step,
-                   lane_numbers(typename Count<LANES>::type{}) + (uint32_t)row_group);
+                   lane_numbers(typename Count<LANES>::type{}) + (uint32_t)row_group, (uint32_t)stream);
     }
     // 23 bits, the last set: neither 0 nor 1
     return (Vector)((words[unit][group % 4] & 0x7fffffu) | 0x3f800001u) - 1.0f;
@@ -341,7 +345,7 @@ struct Draws {
 
 // ---- a task: a block of K by up to four units of LANES row groups, whole cache lines of the source ----
 struct Strip {
-  // units from `whole` on are read from a copy: the one that is not whole, or with a mask all of them
+  // units from `whole` on are read from a copy: the one that is not whole, or with a mask or of an upright source all
   int v, k0, length, valid, units, whole;
   const float* row[128];
   alignas(64) float edge[128 * 4 * LANES];
@@ -357,6 +361,7 @@ struct Strip {
     const int unit = LANES * v;
     units = ceil_div(valid, unit);
     whole = valid / unit;
+    if (from.upright) return transpose(from, column);
     for (int i = 0; i < length; i++) {
       row[i] = from.row(k0 + i) + column;
       // the next strip's part of this row: rows lie too far apart for the processor to foresee
@@ -385,6 +390,23 @@ struct Strip {
         }
     }
     if (from.mask) whole = 0;
+  }
+  // All units, LANES rows at a time; rows that do not exist are zeros.
+  __attribute__((noinline)) void transpose(const Columns& from, int first) {
+    whole = 0;
+    const int unit = LANES * v;
+    for (int r = 0; r < units * unit; r += LANES) {
+      const float* rows[LANES];
+      for (int j = 0; j < LANES; j++) rows[j] = r + j < valid ? from.source + (size_t)(first + r + j) * from.k + k0 : zeros;
+      float* to = edge + r / unit * unit * 128 + r % unit;
+      int i = 0;
+      for (; i + LANES <= length; i += LANES) {
+        transpose_block(to + i * unit, unit, rows);
+        for (int j = 0; j < LANES; j++) rows[j] += r + j < valid ? LANES : 0;
+      }
+      for (int rest = 0; i < length; i++, rest++)
+        for (int j = 0; j < LANES; j++) to[i * unit + j] = rows[j][rest];
+    }
   }
   __attribute__((noinline)) void emit(float* values, uint8_t* index, const Columns& from, int n, int m, int row_group);
   const float* source(int unit, int i) const { return unit < whole ? row[i] + unit * LANES * v : edge + ((unit - whole) * 128 + i) * LANES * v; }
@@ -567,10 +589,31 @@ static inline void pack_transpose(float* values, uint8_t* index, const Columns& 
   if (!usual) by_strips(values, index, from, n, m, v, [&](Strip& strip, int row_group) { choose_any_columns<SAMPLE>(strip, row_group, seeded, n, m); });
 }
 
+// A dense copy of what strips have packed, rows of k.
+static void unpack_rows(float* dense, const float* values, const uint8_t* index, int rows, int k, int n, int m, int v) {
+  const int block = pack_block(m), groups = row_groups(rows, v);
+  parallel_chunks(groups, max_of(1, 16384 / max_of(1, k * v)), [&](int from, int to) {
+    for (int row = from * v; row < min_of(rows, to * v); row++) {
+      float* out = dense + (size_t)row * k;
+      for (int i = 0; i < k; i++) out[i] = 0;
+      for (int k0 = 0; k0 < k; k0 += block) {
+        const int slots = min_of(block, k - k0) / m * n;
+        const size_t at = slots_before(k0, rows, n, m, v) + (size_t)(row / v) * slots;
+        for (int slot = 0; slot < slots; slot++) out[k0 + index[at + slot]] = values[(at + slot) * v + row % v];
+      }
+    }
+  });
+}
+
 static void prune_columns(float* values, uint8_t* index, const float* w, const uint32_t* mask, int rows, int k, int taps, int n, int m, int v) {
-  pack_transpose<false>(values, index, {w, mask, rows, k, taps}, n, m, v, Draws(0, 0, 0));
+  pack_transpose<false>(values, index, {w, mask, rows, k, taps}, n, m, v, Draws(0, 0, 0, 0));
 }
 
 static void sample_columns(float* values, uint8_t* index, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
-  pack_transpose<true>(values, index, {g, nullptr, rows, k, 1}, n, m, v, Draws(seed, layer, step));
+  pack_transpose<true>(values, index, {g, nullptr, rows, k, 1}, n, m, v, Draws(seed, layer, step, 0));
+}
+
+static void sample_rows(float* values, uint8_t* index, float* masked, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
+  pack_transpose<true>(values, index, {g, nullptr, rows, k, 1, true}, n, m, v, Draws(seed, layer, step, 1));
+  if (masked) unpack_rows(masked, values, index, rows, k, n, m, v);
 }

@@ -609,6 +609,13 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
       return [...outputs, read(w), rows, k, n, m, v, 7, random.integer(1000), random.integer(1000)];
     }),
+  sampleRows: (shapes) =>
+    pruneTrials(shapes, (rows, k, n, m, v, w) => {
+      const slots = Math.ceil(rows / v) * (k / m) * n;
+      const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
+      const masked = random.bits() & 1 ? written(empty(rows * k), true) : null;
+      return [...outputs, masked, read(w), rows, k, n, m, v, 7, random.integer(1000), random.integer(1000)];
+    }),
   packSlices: (shapes) =>
     shapes.patterns.flatMap(([n, m]) =>
       fewRows(shapes, m).flatMap(([, k, o]) =>

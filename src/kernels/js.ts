@@ -268,6 +268,42 @@ function sampleTwo(sizes: readonly number[], u: number): { places: number[]; tau
   return { places: [first, second], tau };
 }
 
+/** Packs the sample of a matrix [rows, k] along k; draw: seed, layer, step and stream. */
+function packSample(
+  values: F32,
+  index: Uint8Array,
+  rows: number,
+  k: number,
+  n: number,
+  m: number,
+  v: number,
+  entry: (row: number, column: number) => number,
+  [seed, layer, step, stream]: readonly [number, number, number, number],
+): void {
+  const words = new Uint32Array(4);
+  packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
+    const group = begin / m;
+    philox(words, seed, layer, Math.floor(group / 4), step, Math.floor(first / v), stream);
+    // 23 bits, the last set: neither 0 nor 1
+    const u = ((words[group % 4] & 0x7fffff) | 1) / 2 ** 23;
+    const sizes = Array.from({ length: m }, (_, j) => {
+      if (v === 1) return Math.abs(entry(first, begin + j));
+      const squares = Array.from({ length: last - first }, (_, r) => fround(entry(first + r, begin + j) ** 2));
+      return fround(Math.sqrt(sum(squares)));
+    });
+    const { places, tau } = sample(sizes, n, u);
+    return places.map((j) => ({
+      j,
+      keptAs: (row: number) => {
+        const x = entry(row, begin + j);
+        if (v === 1) return x < 0 || Object.is(x, -0) ? -Math.max(sizes[j], tau) : Math.max(sizes[j], tau);
+        const ratio = fround(tau / sizes[j]);
+        return sizes[j] >= tau || ratio === Number.POSITIVE_INFINITY ? x : fround(x * ratio);
+      },
+    }));
+  });
+}
+
 /** What a row of a transposable block may keep; pair 5 - p is what pair p leaves. */
 const PAIRS = [
   [0, 1],
@@ -582,30 +618,12 @@ export function jsKernels(): Kernels {
         return places.map((j) => ({ j, keptAs: (row: number) => weight(row, begin + j) }));
       });
     },
-    sampleColumns: (values, index, g, rows, k, n, m, v, seed, layer, step) => {
-      const words = new Uint32Array(4);
-      packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
-        const group = begin / m;
-        philox(words, seed, layer, Math.floor(group / 4), step, Math.floor(first / v), 0);
-        // 23 bits, the last set: neither 0 nor 1
-        const u = ((words[group % 4] & 0x7fffff) | 1) / 2 ** 23;
-        const entry = (row: number, j: number): number => g[(begin + j) * rows + row];
-        const sizes = Array.from({ length: m }, (_, j) => {
-          if (v === 1) return Math.abs(entry(first, j));
-          const squares = Array.from({ length: last - first }, (_, r) => fround(entry(first + r, j) ** 2));
-          return fround(Math.sqrt(sum(squares)));
-        });
-        const { places, tau } = sample(sizes, n, u);
-        return places.map((j) => ({
-          j,
-          keptAs: (row: number) => {
-            const x = entry(row, j);
-            if (v === 1) return x < 0 || Object.is(x, -0) ? -Math.max(sizes[j], tau) : Math.max(sizes[j], tau);
-            const ratio = fround(tau / sizes[j]);
-            return sizes[j] >= tau || ratio === Number.POSITIVE_INFINITY ? x : fround(x * ratio);
-          },
-        }));
-      });
+    sampleColumns: (values, index, g, rows, k, n, m, v, ...draw) => {
+      packSample(values, index, rows, k, n, m, v, (row, column) => g[column * rows + row], [...draw, 0]);
+    },
+    sampleRows: (values, index, masked, g, rows, k, n, m, v, ...draw) => {
+      packSample(values, index, rows, k, n, m, v, (row, column) => g[row * k + column], [...draw, 1]);
+      masked?.set(unpack(values, index, rows, k, n, m, v).values);
     },
     packSlices: (values, places, packed, index, rows, k, n, m, v) => {
       const w = unpack(packed, index, rows, k, n, m, v);

@@ -171,12 +171,30 @@ export interface Kernels {
   ): void;
   /**
    * The pack of an unbiased n:m sample of the transpose of g [k, rows], along k: what weightGradSparse takes. Minimum
-   * variance (Chmiel et al. 2023, MVUE); draws are Philox(seed, layer; group of m / 4, step, row group)[group of m % 4].
+   * variance (Chmiel et al. 2023, MVUE); draws are Philox(seed, layer; group of m / 4, step, row group, stream 0)[group of m % 4].
    * Exactly n are kept, also of zeros and NaN; a NaN shows in what is kept of its group.
    */
   sampleColumns(
     values: F32,
     index: Uint8Array,
+    g: F32,
+    rows: number,
+    k: number,
+    n: number,
+    m: number,
+    v: number,
+    seed: number,
+    layer: number,
+    step: number,
+  ): void;
+  /**
+   * The same of g [rows, k] itself, along k, for inputGrad: packed as by pruneRows, if wanted with a dense copy. Draws are
+   * of another stream, so this and the sample of the same layer and step along the other axis are independent.
+   */
+  sampleRows(
+    values: F32,
+    index: Uint8Array,
+    masked: F32 | null,
     g: F32,
     rows: number,
     k: number,
@@ -413,6 +431,7 @@ const order: Record<KernelName, true> = {
   pruneTransposable: true,
   pruneColumns: true,
   sampleColumns: true,
+  sampleRows: true,
   packSlices: true,
   maskedDecay: true,
   applyMask: true,

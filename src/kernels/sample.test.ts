@@ -1,4 +1,4 @@
-/** sampleColumns keeps what it promises: exactly n of m, right on average, with the least variance there can be. */
+/** sampleColumns and sampleRows keep what they promise: exactly n of m, right on average, with the least variance there can be. */
 import { expect, test } from "vitest";
 import { Random } from "../random.ts";
 import { jsKernels } from "./js.ts";
@@ -74,4 +74,20 @@ test.each([
     });
   }
   expect(Math.abs(variance / least - 1)).toBeLessThan(0.02);
+});
+
+test("samples along rows and columns of one step keep other places", () => {
+  const kernels = jsKernels();
+  // one number everywhere, so that both sample the same groups
+  const size = 256;
+  const g = Float32Array.from({ length: size * size }, () => 1);
+  const kept = (): [Float32Array, Uint8Array] => [new Float32Array((size * size) / 2), new Uint8Array(size ** 2 / 2)];
+  const [columns, rows, again] = [kept(), kept(), kept()];
+  kernels.sampleColumns(...columns, g, size, size, 2, 4, 1, 1, 2, 3);
+  kernels.sampleRows(...rows, null, g, size, size, 2, 4, 1, 1, 2, 3);
+  kernels.sampleRows(...again, null, g, size, size, 2, 4, 1, 1, 2, 3);
+  expect(again).toEqual(rows);
+  // of equal entries a draw keeps 0 and 2 or 1 and 3, half the time as an independent one
+  const same = rows[1].filter((place, slot) => place === columns[1][slot]).length / rows[1].length;
+  expect(Math.abs(same - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / (rows[1].length / 2)));
 });

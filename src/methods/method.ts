@@ -1,7 +1,7 @@
 /** The contracts of methods: what a paper's procedure does to the sparse operand of a product. */
 import type { F32, Geometry } from "../kernels/kernels.ts";
-import type { PackedMatrix } from "../sparse/packed-matrix.ts";
-import type { Draw, PackedTranspose } from "../sparse/packed-transpose.ts";
+import type { Draw, PackedMatrix } from "../sparse/packed-matrix.ts";
+import type { PackedTranspose } from "../sparse/packed-transpose.ts";
 import type { Pattern } from "../sparse/pattern.ts";
 
 /** A weight that multiplies, as a method sees it: [rows, k], groups along k. */

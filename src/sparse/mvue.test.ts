@@ -187,8 +187,9 @@ test("the kernel's draws are the oracle's for the same u, its values within roun
         for (const [s, j] of kept.entries()) {
           for (let r = 0; r < v; r++) {
             const [value, wanted] = [values[slots[s] * v + r], oracle.values[j][r]];
-            // zeros fill up what is missing to n
-            expect(Math.abs(value - wanted)).toBeLessThanOrEqual(m * (2 ** -22 * Math.abs(wanted) + 2 ** -149));
+            // zeros fill up what is missing to n; a point off by half of the last bit meets one among denormal numbers
+            if (norms[j] === 0 && tau < 2 ** -126) expect(Math.abs(value)).toBeLessThanOrEqual(m * 2 ** -126);
+            else expect(Math.abs(value - wanted)).toBeLessThanOrEqual(m * (2 ** -22 * Math.abs(wanted) + 2 ** -149));
           }
         }
         if (points.some((point) => Math.abs(u - point) <= rounding)) continue;

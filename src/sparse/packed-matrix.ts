@@ -13,6 +13,13 @@ export interface PackedOperand {
   readonly index: Uint8Array;
 }
 
+/** Names a draw: the same numbers give the same sample on every backend. */
+export interface Draw {
+  readonly seed: number;
+  readonly layer: number;
+  readonly step: number;
+}
+
 /** Throws where groups do not tile k; else the number of slots of the pack. */
 export function slotsOf(pattern: Pattern, rows: number, k: number): number {
   const why = misfit(pattern, k);
@@ -108,6 +115,13 @@ export class PackedMatrix implements PackedOperand {
   pruneTransposable(w: F32): void {
     this.#kernels.pruneTransposable(this.mask, w, this.rows, this.k);
     this.repack(w);
+  }
+
+  /** Keeps an unbiased sample of minimum variance of g [rows, k]. The mask is not written. */
+  sample(g: F32, { seed, layer, step }: Draw): void {
+    const { rows, k, values, index } = this;
+    const { n, m, v } = this.pattern;
+    this.#kernels.sampleRows(values, index, this.#masked, g, rows, k, n, m, v, seed, layer, step);
   }
 
   /** Packs new values under the mask as it stands. */

@@ -1,14 +1,7 @@
 /** The pack of a transpose, made from the matrix as it lies: what inputGradSparse and weightGradSparse take. */
 import type { F32, Kernels } from "../kernels/kernels.ts";
-import { type PackedOperand, slotsOf } from "./packed-matrix.ts";
+import { type Draw, type PackedOperand, slotsOf } from "./packed-matrix.ts";
 import type { Pattern } from "./pattern.ts";
-
-/** Names a draw: the same numbers give the same sample on every backend. */
-export interface Draw {
-  readonly seed: number;
-  readonly layer: number;
-  readonly step: number;
-}
 
 /** The transpose, [rows, k], of a matrix with k rows; groups along k. The arrays are written in place. */
 export class PackedTranspose implements PackedOperand {

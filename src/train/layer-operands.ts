@@ -1,7 +1,7 @@
 /** The operands of one layer's products, made when they are asked for. */
 import { type F32, type Geometry, hasRows } from "../kernels/kernels.ts";
-import { PackedMatrix } from "../sparse/packed-matrix.ts";
-import { type Draw, PackedTranspose } from "../sparse/packed-transpose.ts";
+import { type Draw, PackedMatrix } from "../sparse/packed-matrix.ts";
+import { PackedTranspose } from "../sparse/packed-transpose.ts";
 import { misfit } from "../sparse/pattern.ts";
 import type { InputGradOperand, OperandPlan, Parameter, WeightGradOperand } from "../tensor/tensor.ts";
 import type { RunClock } from "./clock.ts";

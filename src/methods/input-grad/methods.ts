@@ -2,5 +2,6 @@
 import type { InputGradMethod, MethodEntry } from "../method.ts";
 import { doublePruned } from "./double-pruned.ts";
 import { greedy } from "./greedy.ts";
+import { mvue } from "./mvue.ts";
 
-export const inputGradMethods: readonly MethodEntry<InputGradMethod>[] = [doublePruned, greedy];
+export const inputGradMethods: readonly MethodEntry<InputGradMethod>[] = [doublePruned, mvue, greedy];

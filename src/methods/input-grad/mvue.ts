@@ -1,0 +1,16 @@
+import type { InputGradMethod, MethodEntry } from "../method.ts";
+
+/**
+ * The minimum-variance unbiased N:M sample of the neural gradient, along the outputs that inputGrad sums over. The gradient
+ * of a layer is linear in that of the one above, so what all layers below receive is right on average too; but their
+ * variances add up. Source: Chmiel et al. 2023; with vectors of rows, inclusion by their norms.
+ * Difference: the paper samples for weightGrad and multiplies by a transposable weight here, to keep the variance low.
+ */
+export const mvue: MethodEntry<InputGradMethod> = {
+  name: "mvue",
+  title: "MVUE",
+  about: "an unbiased sample of the neural gradient, along the outputs",
+  source: "Chmiel et al. 2023",
+  hyperParameters: {},
+  make: () => ({ name: "mvue", operand: "gradient", pack: (rows, gradient, draw) => rows.sample(gradient, draw) }),
+};
