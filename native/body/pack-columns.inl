@@ -282,6 +282,34 @@ static __attribute__((noinline)) Vector choose_sample_any(IntVector* kept, const
   return tau;
 }
 
+// Two of four by two draws, the second among the other three (approx-MVUE, Hu et al. 2024): unbiased, not of least variance.
+// u and w: the draws. What is kept has the size that takes the place of its size. Sums without an entry are made without
+// it, as a difference would cancel, and all quotients are at most 1.
+static __attribute__((noinline)) void choose_approximately(IntVector* kept, Vector* size, Vector u, Vector w) {
+  Flags past[3], past_second[2];
+  const Vector total = sample_one<4>(past, size, u);
+  Vector others[4], share[4], left[3], as[4];
+  IntVector first = {}, second = {};
+  for (int j = 0; j < 4; j++) {
+    others[j] = Vector{};
+    for (int i = 0; i < 4; i++)
+      if (i != j) others[j] += size[i];
+    share[j] = size[j] / total;
+  }
+  for (int k = 0; k < 3; k++) first = plus(first, past[k], 1), left[k] = pick(past[k], size[k], size[k + 1]);
+  sample_one<3>(past_second, left, w);
+  for (int k = 0; k < 2; k++) second = plus(second, past_second[k], 1);
+  second -= second >= first;
+  for (int i = 0; i < 4; i++) {
+    Vector chance = share[i];
+    for (int j = 0; j < 4; j++)
+      // magnitude() keeps compilers from fusing products and sums
+      if (j != i) chance += magnitude(share[j] * pick(above(others[j], Vector{}), size[i] / others[j], Vector{}));
+    as[i] = pick(above(chance, Vector{}), size[i] / chance, size[i] * chance);
+  }
+  for (int j = 0; j < 4; j++) kept[j] = (first == j) | (second == j), size[j] = as[j];
+}
+
 // ---- Philox 4x32-10 in every lane: counters that differ in one word ----
 typedef uint32_t WordVector __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint64_t WideVector __attribute__((vector_size(VECTOR_BYTES)));
@@ -472,7 +500,7 @@ static inline void by_strips(float* values, uint8_t* index, const Columns& from,
 }
 
 // n, m and v constant.
-template <bool SAMPLE, int V, int M, int N>
+template <bool SAMPLED, int V, int M, int N>
 static void choose_columns(Strip& strip, int row_group, Draws draws) {
   // as many groups at once as fill a word of places
   constexpr int GROUPS = 4 / N;
@@ -493,10 +521,10 @@ UNROLLED
 UNROLLED
         for (int j = 0; j < M; j++) {
           load_groups<V>(a[j], unit < strip.whole ? strip.row[begin + j] + unit * V * LANES : strip.edge + ((unit - strip.whole) * 128 + begin + j) * V * LANES);
-          if (SAMPLE) size[j] = size_of(a[j], V);
+          if (SAMPLED) size[j] = size_of(a[j], V);
           else score[j] = score_of(a[j], V);
         }
-        if constexpr (SAMPLE) {
+        if constexpr (SAMPLED) {
           const Vector u = draws.draw(unit, row_group + unit * LANES, (strip.k0 + begin) / M);
           if constexpr (N == 1) tau = sample_one<M>(past[0], size, u);
           else if constexpr (N == 2) tau = sample_two<M>(past, size, u, M);
@@ -505,15 +533,15 @@ UNROLLED
         }
 UNROLLED
         for (int s = 0; s < N; s++) {
-          Vector kept[V], kept_size = SAMPLE ? size[s] : Vector{};
+          Vector kept[V], kept_size = SAMPLED ? size[s] : Vector{};
           for (int r = 0; r < V; r++) kept[r] = a[s][r];
 UNROLLED
           for (int k = 0; k < M - N; k++) {
             word = plus(word, past[s][k], 1 << 8 * (b * N + s));
             for (int r = 0; r < V; r++) kept[r] = pick(past[s][k], a[s + k + 1][r], kept[r]);
-            if (SAMPLE) kept_size = pick(past[s][k], size[s + k + 1], kept_size);
+            if (SAMPLED) kept_size = pick(past[s][k], size[s + k + 1], kept_size);
           }
-          if (SAMPLE) resize(kept, V, kept_size, tau);
+          if (SAMPLED) resize(kept, V, kept_size, tau);
           for (int r = 0; r < V; r++) store(out + ((b * N + s) * V + r) * LANES, kept[r]);
         }
       }
@@ -522,9 +550,12 @@ UNROLLED
   }
 }
 
-// The same for any n, any m up to 16 and any v.
-template <bool SAMPLE>
+enum Rule { LARGEST, SAMPLE, APPROXIMATE };
+
+// The same for any n, any m up to 16 and any v; APPROXIMATE: of 2:4 alone.
+template <Rule RULE>
 static void choose_any_columns(Strip& strip, int row_group, Draws draws, int n, int m) {
+  Draws second(draws.seed, draws.layer, draws.step, 2);
   const int v = strip.v;
   for (int unit = 0; unit < strip.units; unit++)
     for (int i = 0, slot = 0; i < strip.length; i += m) {
@@ -535,11 +566,13 @@ static void choose_any_columns(Strip& strip, int row_group, Draws draws, int n, 
         if (v == 1) load_groups<1>(a[j], p);
         else if (v == 2) load_groups<2>(a[j], p);
         else load_groups<4>(a[j], p);
-        if (SAMPLE) size[j] = size_of(a[j], v);
-        else score[j] = score_of(a[j], v);
+        if (RULE == LARGEST) score[j] = score_of(a[j], v);
+        else size[j] = size_of(a[j], v);
       }
-      if (SAMPLE) tau = choose_sample_any(kept, size, draws.draw(unit, row_group + unit * LANES, (strip.k0 + i) / m), n, m);
-      else choose_largest_any(kept, score, n, m);
+      const int lane = row_group + unit * LANES, group = (strip.k0 + i) / m;
+      if (RULE == LARGEST) choose_largest_any(kept, score, n, m);
+      else if (RULE == SAMPLE) tau = choose_sample_any(kept, size, draws.draw(unit, lane, group), n, m);
+      else choose_approximately(kept, size, draws.draw(unit, lane, group), second.draw(unit, lane, group));
       for (int s = 0; s < n; s++, slot++) {
         // the first that is kept and not written
         IntVector at = {}, searching = IntVector{} - 1;
@@ -550,9 +583,10 @@ static void choose_any_columns(Strip& strip, int row_group, Draws draws, int n, 
           kept[j] &= ~here;
           at |= here & (i + j);
           for (int r = 0; r < v; r++) x[r] = (Vector)((IntVector)x[r] | (here & (IntVector)a[j][r]));
-          if (SAMPLE) x_size = (Vector)((IntVector)x_size | (here & (IntVector)size[j]));
+          if (RULE != LARGEST) x_size = (Vector)((IntVector)x_size | (here & (IntVector)size[j]));
         }
-        if (SAMPLE) resize(x, v, x_size, tau);
+        if (RULE == SAMPLE) resize(x, v, x_size, tau);
+        if (RULE == APPROXIMATE) resize(x, v, Vector{}, x_size);
         for (int r = 0; r < v; r++) store(strip.values(unit, slot) + r * LANES, x[r]);
         for (int lane = 0; lane < LANES; lane++) strip.places(unit, slot)[lane * 4 + slot % 4] = (uint8_t)at[lane];
       }
@@ -578,15 +612,15 @@ static bool with_group(int v, int n, int m, const Body& body) {
   return v == 1 ? of(Integer<1>{}) : v == 2 && of(Integer<2>{});
 }
 
-template <bool SAMPLE>
+template <Rule RULE>
 static inline void pack_transpose(float* values, uint8_t* index, const Columns& from, int n, int m, int v, const Draws& seeded) {
   const bool usual = with_group(v, n, m, [&](auto vector, auto group, auto kept) {
     constexpr int V = decltype(vector)::value, M = decltype(group)::value, N = decltype(kept)::value;
-    if constexpr (SAMPLE && N > 2) return false;
-    else by_strips(values, index, from, N, M, V, [&](Strip& strip, int row_group) { choose_columns<SAMPLE, V, M, N>(strip, row_group, seeded); });
+    if constexpr (RULE == SAMPLE && N > 2) return false;
+    else by_strips(values, index, from, N, M, V, [&](Strip& strip, int row_group) { choose_columns<RULE == SAMPLE, V, M, N>(strip, row_group, seeded); });
     return true;
   });
-  if (!usual) by_strips(values, index, from, n, m, v, [&](Strip& strip, int row_group) { choose_any_columns<SAMPLE>(strip, row_group, seeded, n, m); });
+  if (!usual) by_strips(values, index, from, n, m, v, [&](Strip& strip, int row_group) { choose_any_columns<RULE>(strip, row_group, seeded, n, m); });
 }
 
 // A dense copy of what strips have packed, rows of k.
@@ -606,14 +640,19 @@ static void unpack_rows(float* dense, const float* values, const uint8_t* index,
 }
 
 static void prune_columns(float* values, uint8_t* index, const float* w, const uint32_t* mask, int rows, int k, int taps, int n, int m, int v) {
-  pack_transpose<false>(values, index, {w, mask, rows, k, taps}, n, m, v, Draws(0, 0, 0, 0));
+  pack_transpose<LARGEST>(values, index, {w, mask, rows, k, taps}, n, m, v, Draws(0, 0, 0, 0));
 }
 
 static void sample_columns(float* values, uint8_t* index, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
-  pack_transpose<true>(values, index, {g, nullptr, rows, k, 1}, n, m, v, Draws(seed, layer, step, 0));
+  pack_transpose<SAMPLE>(values, index, {g, nullptr, rows, k, 1}, n, m, v, Draws(seed, layer, step, 0));
 }
 
 static void sample_rows(float* values, uint8_t* index, float* masked, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
-  pack_transpose<true>(values, index, {g, nullptr, rows, k, 1, true}, n, m, v, Draws(seed, layer, step, 1));
+  pack_transpose<SAMPLE>(values, index, {g, nullptr, rows, k, 1, true}, n, m, v, Draws(seed, layer, step, 1));
   if (masked) unpack_rows(masked, values, index, rows, k, n, m, v);
+}
+
+static void sample_columns_approximately(float* values, uint8_t* index, const float* g, int rows, int k, int seed, int layer, int step) {
+  const Draws draws(seed, layer, step, 0);
+  by_strips(values, index, {g, nullptr, rows, k, 1}, 2, 4, 1, [&](Strip& strip, int row_group) { choose_any_columns<APPROXIMATE>(strip, row_group, draws, 2, 4); });
 }

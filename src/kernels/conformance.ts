@@ -616,6 +616,11 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       const masked = random.bits() & 1 ? written(empty(rows * k), true) : null;
       return [...outputs, masked, read(w), rows, k, n, m, v, 7, random.integer(1000), random.integer(1000)];
     }),
+  sampleColumnsApproximately: (shapes) =>
+    pruneTrials({ ...shapes, patterns: [[2, 4]] }, (rows, k, _n, _m, _v, w) => {
+      const outputs = [written(empty((rows * k) / 2), true), written(new Uint8Array((rows * k) / 2).fill(7), true)];
+      return [...outputs, read(w), rows, k, 7, random.integer(1000), random.integer(1000)];
+    }),
   packSlices: (shapes) =>
     shapes.patterns.flatMap(([n, m]) =>
       fewRows(shapes, m).flatMap(([, k, o]) =>

@@ -212,6 +212,11 @@ function packColumns(
 
 const sum = (list: readonly number[]): number => list.reduce((total, x) => fround(total + x), 0);
 
+const isNegative = (x: number): boolean => x < 0 || Object.is(x, -0);
+
+/** 23 bits of a word, the last set: neither 0 nor 1. */
+const uniform = (word: number): number => ((word & 0x7fffff) | 1) / 2 ** 23;
+
 /**
  * Minimum-variance unbiased sampling of n of the sizes, in single precision throughout: the kept places in order, and
  * tau: what is kept has the size max(size, tau). Kept are those that hold a point (u + q) tau, u in (0, 1).
@@ -268,6 +273,29 @@ function sampleTwo(sizes: readonly number[], u: number): { places: number[]; tau
   return { places: [first, second], tau };
 }
 
+/**
+ * The kept two of four sizes by two draws, the second among the other three, and what size each of the four has where it
+ * is kept: divided by its chance to be drawn first or second.
+ */
+function sampleApproximately(sizes: readonly number[], u: number, w: number): { places: number[]; as: number[] } {
+  const drawn = (list: readonly number[], uniform: number): number => {
+    const point = fround(uniform * sum(list));
+    const place = list.findIndex((_, j) => point < sum(list.slice(0, j + 1)));
+    return place < 0 ? list.length - 1 : place;
+  };
+  const without = <T>(list: readonly T[], j: number): T[] => list.filter((_, i) => i !== j);
+  const others = sizes.map((_, j) => sum(without(sizes, j)));
+  const shares = sizes.map((size) => fround(size / sum(sizes)));
+  const first = drawn(sizes, u);
+  const second = without([0, 1, 2, 3], first)[drawn(without(sizes, first), w)];
+  const as = sizes.map((size, i) => {
+    const asSecond = shares.map((share, j) => fround(share * (others[j] > 0 ? fround(size / others[j]) : 0)));
+    const chance = sum([shares[i], ...without(asSecond, i)]);
+    return chance > 0 ? fround(size / chance) : fround(size * chance);
+  });
+  return { places: [first, second].sort((a, b) => a - b), as };
+}
+
 /** Packs the sample of a matrix [rows, k] along k; draw: seed, layer, step and stream. */
 function packSample(
   values: F32,
@@ -284,8 +312,7 @@ function packSample(
   packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
     const group = begin / m;
     philox(words, seed, layer, Math.floor(group / 4), step, Math.floor(first / v), stream);
-    // 23 bits, the last set: neither 0 nor 1
-    const u = ((words[group % 4] & 0x7fffff) | 1) / 2 ** 23;
+    const u = uniform(words[group % 4]);
     const sizes = Array.from({ length: m }, (_, j) => {
       if (v === 1) return Math.abs(entry(first, begin + j));
       const squares = Array.from({ length: last - first }, (_, r) => fround(entry(first + r, begin + j) ** 2));
@@ -296,7 +323,7 @@ function packSample(
       j,
       keptAs: (row: number) => {
         const x = entry(row, begin + j);
-        if (v === 1) return x < 0 || Object.is(x, -0) ? -Math.max(sizes[j], tau) : Math.max(sizes[j], tau);
+        if (v === 1) return isNegative(x) ? -Math.max(sizes[j], tau) : Math.max(sizes[j], tau);
         const ratio = fround(tau / sizes[j]);
         return sizes[j] >= tau || ratio === Number.POSITIVE_INFINITY ? x : fround(x * ratio);
       },
@@ -624,6 +651,18 @@ export function jsKernels(): Kernels {
     sampleRows: (values, index, masked, g, rows, k, n, m, v, ...draw) => {
       packSample(values, index, rows, k, n, m, v, (row, column) => g[row * k + column], [...draw, 1]);
       masked?.set(unpack(values, index, rows, k, n, m, v).values);
+    },
+    sampleColumnsApproximately: (values, index, g, rows, k, seed, layer, step) => {
+      const words = new Uint32Array(4);
+      packColumns(values, index, rows, k, 2, 4, 1, (row, _, begin) => {
+        const [u, w] = [0, 2].map((stream) => {
+          philox(words, seed, layer, Math.floor(begin / 16), step, row, stream);
+          return uniform(words[(begin / 4) % 4]);
+        });
+        const group = [0, 1, 2, 3].map((j) => g[(begin + j) * rows + row]);
+        const { places, as } = sampleApproximately(group.map(Math.abs), u, w);
+        return places.map((j) => ({ j, keptAs: () => (isNegative(group[j]) ? -as[j] : as[j]) }));
+      });
     },
     packSlices: (values, places, packed, index, rows, k, n, m, v) => {
       const w = unpack(packed, index, rows, k, n, m, v);

@@ -206,6 +206,20 @@ export interface Kernels {
     step: number,
   ): void;
   /**
+   * As sampleColumns, 2:4 alone, by two draws of which the second is among the other three (approx-MVUE, Hu et al. 2024):
+   * unbiased, with up to twice the least variance. The second draw is of stream 2.
+   */
+  sampleColumnsApproximately(
+    values: F32,
+    index: Uint8Array,
+    g: F32,
+    rows: number,
+    k: number,
+    seed: number,
+    layer: number,
+    step: number,
+  ): void;
+  /**
    * The slices of a packed matrix [rows, k]: values [slice][slot][16 rows], places [slice][word][16 rows], each place in
    * its group in 2 bits (m <= 4) or 4, the first slot lowest. Rows beyond the last are zeros.
    */
@@ -432,6 +446,7 @@ const order: Record<KernelName, true> = {
   pruneColumns: true,
   sampleColumns: true,
   sampleRows: true,
+  sampleColumnsApproximately: true,
   packSlices: true,
   maskedDecay: true,
   applyMask: true,
