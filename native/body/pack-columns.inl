@@ -294,7 +294,7 @@ static __attribute__((noinline)) void choose_approximately(IntVector* kept, Vect
     others[j] = Vector{};
     for (int i = 0; i < 4; i++)
       if (i != j) others[j] += size[i];
-    share[j] = size[j] / total;
+    share[j] = pick(above(total, Vector{}), size[j] / total, total);
   }
   for (int k = 0; k < 3; k++) first = plus(first, past[k], 1), left[k] = pick(past[k], size[k], size[k + 1]);
   sample_one<3>(past_second, left, w);

@@ -285,7 +285,8 @@ function sampleApproximately(sizes: readonly number[], u: number, w: number): { 
   };
   const without = <T>(list: readonly T[], j: number): T[] => list.filter((_, i) => i !== j);
   const others = sizes.map((_, j) => sum(without(sizes, j)));
-  const shares = sizes.map((size) => fround(size / sum(sizes)));
+  const total = sum(sizes);
+  const shares = sizes.map((size) => (total > 0 ? fround(size / total) : total));
   const first = drawn(sizes, u);
   const second = without([0, 1, 2, 3], first)[drawn(without(sizes, first), w)];
   const as = sizes.map((size, i) => {

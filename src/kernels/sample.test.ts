@@ -1,6 +1,7 @@
 /** sampleColumns and sampleRows keep what they promise: exactly n of m, right on average, with the least variance there can be. */
 import { expect, test } from "vitest";
 import { Random } from "../random.ts";
+import { mvue } from "../sparse/mvue.ts";
 import { jsKernels } from "./js.ts";
 
 /** The size of what is drawn: the largest that exceed their share of the rest are certain. */
@@ -90,4 +91,91 @@ test("samples along rows and columns of one step keep other places", () => {
   // of equal entries a draw keeps 0 and 2 or 1 and 3, half the time as an independent one
   const same = rows[1].filter((place, slot) => place === columns[1][slot]).length / rows[1].length;
   expect(Math.abs(same - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / (rows[1].length / 2)));
+});
+
+/** Many samples of one group of four, [draw][slot]. */
+function approximations(group: readonly number[], draws: number, layer: number): [Float32Array, Uint8Array] {
+  const pack: [Float32Array, Uint8Array] = [new Float32Array(2 * draws), new Uint8Array(2 * draws)];
+  const g = Float32Array.from({ length: 4 * draws }, (_, i) => group[Math.floor(i / draws)]);
+  jsKernels().sampleColumnsApproximately(...pack, g, draws, 4, 1, layer, 3);
+  return pack;
+}
+
+/** The chance of each entry to be the first of two draws or the second: by all ordered pairs. */
+function chances(group: readonly number[]): number[] {
+  const sizes = group.map(Math.abs);
+  const chance = [0, 0, 0, 0];
+  const total = sizes.reduce((a, b) => a + b, 0);
+  for (let i = 0; i < 4; i++) {
+    const others = sizes.reduce((sum, size, j) => (j === i ? sum : sum + size), 0);
+    for (let j = 0; j < 4; j++) {
+      if (j === i || sizes[i] === 0) continue;
+      const pair = (sizes[i] / total) * (others > 0 ? sizes[j] / others : 1 / 3);
+      chance[i] += pair;
+      if (sizes[j] > 0) chance[j] += pair;
+    }
+  }
+  return chance;
+}
+
+test("approximate samples are unbiased, with at most twice the least variance, 1.06 times for normal groups", () => {
+  const random = new Random(6);
+  const draws = 5000;
+  const groups = [
+    ...Array.from({ length: 60 }, () => Array.from({ length: 4 }, () => Math.fround(random.normal()))),
+    ...[
+      [1, 1e-3, -1e-3, 1e-3],
+      [1, 1, 1, 1],
+      [0, 0, 2, 3],
+      [0, -5, 0, 0],
+      [1, -2, 0, 4],
+    ],
+  ];
+  let [found, least] = [0, 0];
+  groups.forEach((group, layer) => {
+    const [values, index] = approximations(group, draws, layer);
+    const [sums, squares] = [new Float64Array(4), new Float64Array(4)];
+    values.forEach((value, slot) => {
+      sums[index[slot]] += value;
+      squares[index[slot]] += value ** 2;
+    });
+    const minimum = mvue(
+      group.map((x) => [Math.fround(x)]),
+      2,
+    ).variance;
+    const chance = chances(group);
+    const variance = group.reduce((sum, x, j) => sum + (chance[j] > 0 ? x * x * (1 / chance[j] - 1) : 0), 0);
+    expect(variance).toBeLessThanOrEqual(2 * minimum + 1e-6);
+    expect(variance).toBeGreaterThanOrEqual(minimum - 1e-6);
+    let spread = 0;
+    for (let j = 0; j < 4; j++) {
+      const x = Math.fround(group[j]);
+      const error = chance[j] > 0 ? Math.sqrt((x * x * (1 / chance[j] - 1)) / draws) : 0;
+      expect(Math.abs(sums[j] / draws - x)).toBeLessThanOrEqual(5 * error + 1e-6 * Math.abs(x));
+      spread += squares[j] / draws - x * x;
+    }
+    if (layer < 60) [found, least] = [found + spread, least + minimum];
+  });
+  expect(Math.abs(found / least - 1.06)).toBeLessThan(0.02);
+});
+
+test("approximate samples of one large entry among the smallest numbers, and of zeros, are exact or finite", () => {
+  const small = 2 ** -149;
+  for (const group of [
+    [0, 0, 0, 0],
+    [0, -1e38, 0, 0],
+    [1e38, 0, small, 0],
+    [1e38, small, -small, small],
+    [small, small, 1e-38, -1],
+    [small, 0, 0, 0],
+  ]) {
+    const [values, index] = approximations(group, 500, 1);
+    const chance = chances(group);
+    values.forEach((value, slot) => {
+      const x = Math.fround(group[index[slot]]);
+      const wanted = x === 0 ? 0 : x / chance[index[slot]];
+      expect(Math.abs(value - wanted)).toBeLessThanOrEqual(1e-5 * Math.abs(wanted) + 2 * small);
+      if (slot % 2 === 1) expect(index[slot]).toBeGreaterThan(index[slot - 1]);
+    });
+  }
 });

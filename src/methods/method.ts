@@ -85,19 +85,24 @@ export interface WeightMethodEntry extends MethodEntry<WeightMethod> {
   readonly sparse: boolean;
 }
 
+/** What methods of both backward products have. */
+interface OfBackward {
+  readonly name: string;
+  /** Why it has no operand of this pattern, or undefined if it has; left out: it has all. */
+  misfit?(pattern: Pattern): string | undefined;
+}
+
 /** Makes the sparse operand of inputGrad, dx = dy w: N:M along the outputs, which it sums over. */
 export type InputGradMethod = OfWeight | OfGradientRows;
 
 /** Packs the transpose of a weight. */
-interface OfWeight {
-  readonly name: string;
+interface OfWeight extends OfBackward {
   readonly operand: "weight";
   /** weight [outputs, taps, channels], dense; mask: what the forward product keeps of it, rows of taps * channels. */
   pack(transpose: PackedTranspose, weight: F32, mask: Uint32Array, taps: number): void;
 }
 
-interface OfGradientRows {
-  readonly name: string;
+interface OfGradientRows extends OfBackward {
   readonly operand: "gradient";
   /** gradient [T, outputs], as rows is. */
   pack(rows: PackedMatrix, gradient: F32, draw: Draw): void;
@@ -107,16 +112,14 @@ interface OfGradientRows {
 export type WeightGradMethod = OfGradientColumns | OfActivations;
 
 /** Packs the transpose of the gradient. */
-interface OfGradientColumns {
-  readonly name: string;
+interface OfGradientColumns extends OfBackward {
   readonly operand: "gradient";
   /** gradient [T, outputs]. */
   pack(transpose: PackedTranspose, gradient: F32, draw: Draw): void;
 }
 
 /** Keeps one of each two neighbouring positions of the activations, whatever their values: nothing is packed. */
-interface OfActivations {
-  readonly name: string;
+interface OfActivations extends OfBackward {
   readonly operand: "activations";
   readonly pattern: Pattern;
   /** Whether neighbours must be alike: then layers whose positions are samples stay dense. */

@@ -169,9 +169,10 @@ test("the kernel's draws are the oracle's for the same u, its values within roun
       const m = group.length;
       const oracle = mvue(group, n);
       const norms = group.map((numbers) => Math.hypot(...numbers));
-      const tau = Math.max(0, ...norms.map((norm, j) => (norm > 0 ? norm / oracle.probabilities[j] : 0)));
-      // of a float's last bit, in shares of the smallest kept size
-      const least = Math.min(...norms.map((norm, j) => (norm > 0 ? norm / oracle.probabilities[j] : tau)));
+      // what is drawn, not certain, is kept with the least size
+      const sizes = norms.map((norm, j) => (norm > 0 ? norm / oracle.probabilities[j] : Number.POSITIVE_INFINITY));
+      const least = Math.min(...sizes);
+      // of a float's last bit, as a probability
       const rounding = 2 * m * n * (2 ** -23 + 2 ** -149 / least);
       const points = breaks(oracle.probabilities);
       const [values, index] = [new Float32Array(DRAWS * n * v), new Uint8Array(DRAWS * n)];
@@ -188,7 +189,7 @@ test("the kernel's draws are the oracle's for the same u, its values within roun
           for (let r = 0; r < v; r++) {
             const [value, wanted] = [values[slots[s] * v + r], oracle.values[j][r]];
             // zeros fill up what is missing to n; a point off by half of the last bit meets one among denormal numbers
-            if (norms[j] === 0 && tau < 2 ** -126) expect(Math.abs(value)).toBeLessThanOrEqual(m * 2 ** -126);
+            if (norms[j] === 0 && least < 2 ** -126) expect(Math.abs(value)).toBeLessThanOrEqual(m * 2 ** -126);
             else expect(Math.abs(value - wanted)).toBeLessThanOrEqual(m * (2 ** -22 * Math.abs(wanted) + 2 ** -149));
           }
         }

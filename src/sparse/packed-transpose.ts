@@ -1,7 +1,8 @@
 /** The pack of a transpose, made from the matrix as it lies: what inputGradSparse and weightGradSparse take. */
+import { expected } from "../errors.ts";
 import type { F32, Kernels } from "../kernels/kernels.ts";
 import { type Draw, type PackedOperand, slotsOf } from "./packed-matrix.ts";
-import type { Pattern } from "./pattern.ts";
+import { type Pattern, patternName } from "./pattern.ts";
 
 /** The transpose, [rows, k], of a matrix with k rows; groups along k. The arrays are written in place. */
 export class PackedTranspose implements PackedOperand {
@@ -36,5 +37,12 @@ export class PackedTranspose implements PackedOperand {
   sample(g: F32, { seed, layer, step }: Draw): void {
     const { n, m, v } = this.pattern;
     this.#kernels.sampleColumns(this.values, this.index, g, this.rows, this.k, n, m, v, seed, layer, step);
+  }
+
+  /** Keeps an unbiased 2:4 sample of g [k, rows] by two draws a group. */
+  sampleApproximately(g: F32, { seed, layer, step }: Draw): void {
+    if (patternName(this.pattern) !== "2:4")
+      throw expected("approx-MVUE", "the pattern 2:4", patternName(this.pattern), "Sample with MVUE");
+    this.#kernels.sampleColumnsApproximately(this.values, this.index, g, this.rows, this.k, seed, layer, step);
   }
 }

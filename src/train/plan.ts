@@ -140,13 +140,15 @@ function wishesOf(
   { forward, inputGrad, weightGrad }: Operands,
   traced: Products | undefined,
 ): Record<Product, Wish | string> {
-  const wish = (operand: Operand, method: string, pattern: Pattern, length: number, along: string): Wish | string =>
-    misfit(pattern, length, along) ?? { operand, method, pattern };
-  const ofForward =
-    forward === null
-      ? NOT_ASKED
-      : (forward.method.misfit?.(forward.pattern, rows) ??
-        wish("weight", forward.method.name, forward.pattern, axisLength, axis));
+  const wish = (
+    operand: Operand,
+    method: Pick<WeightMethod, "name" | "misfit">,
+    pattern: Pattern,
+    length: number,
+    along: string,
+  ): Wish | string =>
+    method.misfit?.(pattern, rows) ?? misfit(pattern, length, along) ?? { operand, method: method.name, pattern };
+  const ofForward = forward === null ? NOT_ASKED : wish("weight", forward.method, forward.pattern, axisLength, axis);
   // unknown positions fit
   const positions = traced === undefined ? 0 : traced.geometry[0] * traced.geometry[8] * traced.geometry[9];
   const ofInputGrad = (): Wish | string => {
@@ -154,10 +156,10 @@ function wishesOf(
     if (inputGrad === null) return NOT_ASKED;
     const { method, pattern } = inputGrad;
     if (method.operand === "weight" && typeof ofForward === "string") return "the weight is dense";
-    const found = wish(method.operand, method.name, pattern, rows, "outputs");
-    if (typeof found === "string" || method.operand === "weight" || traced === undefined) return found;
-    const { geometry } = traced;
-    const isMatrix = geometry[1] * geometry[2] === 1;
+    const found = wish(method.operand, method, pattern, rows, "outputs");
+    if (typeof found === "string" || method.operand === "weight") return found;
+    // without a geometry: a convolution's groups run along channels
+    const isMatrix = traced === undefined ? axis === "inputs" : traced.geometry[1] * traced.geometry[2] === 1;
     return isMatrix ? found : { ...found, simulated: "no kernel for a sparse gradient here" };
   };
   const ofWeightGrad = (): Wish | string => {
@@ -171,7 +173,7 @@ function wishesOf(
     ) {
       return "no rows of images: neighbouring positions are not alike";
     }
-    return wish(method.operand, method.name, pattern, positions, "positions");
+    return wish(method.operand, method, pattern, positions, "positions");
   };
   return { forward: ofForward, inputGrad: ofInputGrad(), weightGrad: ofWeightGrad() };
 }

@@ -1,8 +1,15 @@
 /** The table of methods for the weight gradient's sparse operand. */
 import type { MethodEntry, WeightGradMethod } from "../method.ts";
 import { alternate } from "./alternate.ts";
+import { approxMvue } from "./approx-mvue.ts";
 import { greedy } from "./greedy.ts";
 import { mvue } from "./mvue.ts";
 import { restored } from "./restored.ts";
 
-export const weightGradMethods: readonly MethodEntry<WeightGradMethod>[] = [mvue, greedy, alternate, restored];
+export const weightGradMethods: readonly MethodEntry<WeightGradMethod>[] = [
+  mvue,
+  approxMvue,
+  greedy,
+  alternate,
+  restored,
+];
