@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { jsKernels } from "../kernels/js.ts";
 import type { Product } from "../kernels/kernels.ts";
 import { doublePruned } from "../methods/input-grad/double-pruned.ts";
+import { approxMvue } from "../methods/weight-grad/approx-mvue.ts";
 import { mvue } from "../methods/weight-grad/mvue.ts";
 import { restored } from "../methods/weight-grad/restored.ts";
 import { srSte } from "../methods/weights/sr-ste.ts";
@@ -111,4 +112,15 @@ test("what takes neighbours for alike stays away from layers without rows of ima
   });
   const [convolution] = plan(cnn(4, [8, 16], 4, birth()), [8, 8, 4]);
   expect(convolution.products.weightGrad).toMatchObject({ route: "sparse", operand: "activations", pattern: "1:2" });
+});
+
+test("a backward product stays dense where its method has no such pattern", () => {
+  const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
+  const [fits] = planLayers(weights, { ...everything, weightGrad: { method: approxMvue.make(), pattern } });
+  expect(fits.products.weightGrad).toMatchObject({ method: "approx-mvue", route: "sparse" });
+  const wide = { method: approxMvue.make(), pattern: parsePattern("2:4v2") };
+  const [misfit] = planLayers(weights, { ...everything, weightGrad: wide });
+  expect(misfit.products.weightGrad).toMatchObject({
+    ...{ method: null, route: "dense", reason: "approx-mvue samples 2:4, not 2:4v2" },
+  });
 });

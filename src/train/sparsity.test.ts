@@ -4,6 +4,7 @@ import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
 import { jsKernels } from "../kernels/js.ts";
 import { doublePruned } from "../methods/input-grad/double-pruned.ts";
+import { mvue as mvueRows } from "../methods/input-grad/mvue.ts";
 import { mvue } from "../methods/weight-grad/mvue.ts";
 import { ste } from "../methods/weights/ste.ts";
 import { cnn } from "../nn/models/cnn.ts";
@@ -147,3 +148,17 @@ test("samples differ from layer to layer, step to step and seed to seed, and the
   const bias = ({ model }: typeof one): number[] => [...model.namedParameters().get("fc2.bias")!.grad];
   expect(bias(two)).toEqual(bias(one));
 });
+
+test.each(["2:4", "1:4", "2:4v2", "1:8v4"])(
+  "samples of the gradient are %s along the outputs for inputGrad too",
+  (pattern) => {
+    const { seen, multiplies } = step("mlp", { inputGrad: mvueRows.make(), weightGrad: mvue.make(), pattern }, false);
+    expect([seen.inputGrads.length, seen.samples.length]).toEqual([1, 2]);
+    const { n, m } = parsePattern(pattern);
+    const [fc1, fc2, fc3] = [16 * 32, 32 * 24, 24 * 4].map((size) => BATCH * size);
+    expect(multiplies).toBe(fc1 + fc2 + ((fc1 + 2 * fc2) * n) / m + 3 * fc3);
+    const [rows] = seen.inputGrads;
+    expect([rows.rows, rows.k]).toEqual([BATCH, 24]);
+    expect(verifyValues(unpacked(rows), rows.rows, rows.k, parsePattern(pattern))).toMatchObject({ ok: true });
+  },
+);
