@@ -170,7 +170,7 @@ function measure(
       if (operand === "gradient") {
         const packed = new PackedMatrix(kernels, t, out, pattern);
         variants.push(() => {
-          packed.prune(y);
+          packed.sample(y, { seed: 1, layer: 0, step: 0 });
           kernels.weightGradSparse(x, packed.values, packed.index, w, matrixGeometry(out, i, t), n, m, v);
         });
         break;

@@ -1,6 +1,6 @@
 import type { F32, Geometry } from "../../kernels/kernels.ts";
 import { philox } from "../../random.ts";
-import type { Draw } from "../../sparse/packed-transpose.ts";
+import type { Draw } from "../../sparse/packed-matrix.ts";
 import type { MethodEntry, WeightGradMethod } from "../method.ts";
 
 // "rest": a stream of its own
