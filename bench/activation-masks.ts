@@ -11,9 +11,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { crossEntropy } from "../src/autograd/ops/cross-entropy.ts";
 import { backward } from "../src/autograd/tape.ts";
-import { type Dataset, dataset, type Split } from "../src/data/dataset.ts";
-import { loadData } from "../src/data/sources.ts";
-import { trainingBatch } from "../src/data/tensors.ts";
+import { cifar10 } from "../src/data/cifar10.ts";
+import { dataset, type ImageDataset, type Split } from "../src/data/dataset.ts";
 import type { F32, Geometry } from "../src/kernels/kernels.ts";
 import { pick } from "../src/kernels/pick.ts";
 import { neighbourSimilarity } from "../src/methods/weight-grad/restored.ts";
@@ -21,6 +20,7 @@ import { Random } from "../src/random.ts";
 import { PackedTranspose } from "../src/sparse/packed-transpose.ts";
 import { parsePattern } from "../src/sparse/pattern.ts";
 import { Device } from "../src/tensor/device.ts";
+import { scoreOf } from "../src/train/evaluate.ts";
 import { multiplyingWeights } from "../src/train/layers.ts";
 import { parseRecipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
@@ -115,7 +115,7 @@ const probed = (probes: Map<string, Probe>, name: string): Probe => {
 };
 
 /** Trains a while, then compares. */
-function probeModel(title: string, data: Dataset): void {
+function probeModel(title: string, data: ImageDataset): void {
   const recipe = parseRecipe({
     ...{ data: { name: "cifar10" }, model: { name: "cnn" }, method: { name: "dense" } },
     ...{ optimiser: { name: "adamw", rate: 2e-3 }, batch: BATCH, epochs: 10 },
@@ -138,7 +138,7 @@ function probeModel(title: string, data: Dataset): void {
         };
       }
       device.step(() => {
-        const { x, labels } = trainingBatch(device, batches, run.step + batch);
+        const { x, labels } = batches.training(device, run.step + batch);
         backward(crossEntropy(model.forward(x), labels));
       });
       for (const { weight } of weights) weight.plan = null;
@@ -147,11 +147,15 @@ function probeModel(title: string, data: Dataset): void {
   probeBatches("first");
   while (run.step < Number(options.steps)) run.advance();
   probeBatches("trained");
-  print(`${title}, accuracy ${(100 * run.evaluate().accuracy).toFixed(0)} %`, probes);
+  print(`${title}, accuracy ${scoreOf(run.evaluate()).toFixed(0)} %`, probes);
 }
 
 /** Images with other pixels. */
-function changed(data: Dataset, shape: Dataset["shape"], change: (image: Uint8Array) => Uint8Array): Dataset {
+function changed(
+  data: ImageDataset,
+  shape: ImageDataset["shape"],
+  change: (image: Uint8Array) => Uint8Array,
+): ImageDataset {
   const length = data.shape.reduce((a, b) => a * b, 1);
   const split = ({ count, images, labels }: Split): Split => {
     const own = new Uint8Array((count * images.length * shape[0] * shape[1]) / (count * data.shape[0] * data.shape[1]));
@@ -220,7 +224,7 @@ for (const rho of [0, 0.5, 0.9, 0.99]) {
 print("synthetic images", synthetic);
 
 if (options["data-dir"] !== undefined) {
-  const data = await loadData("cifar10", {
+  const data = await cifar10.load({
     dir: join(options["data-dir"], "cifar10"),
     limit: { train: 4000, test: 500 },
   });
