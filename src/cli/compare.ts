@@ -19,6 +19,9 @@ import {
   checkJson,
   jsonOption,
   type MachineOptions,
+  type MonitorOptions,
+  monitored,
+  monitorOption,
   oneOf,
   openDevice,
   type RouteOptions,
@@ -43,7 +46,7 @@ const USUAL: Readonly<Record<string, { readonly model: string; readonly batch?: 
   text: { model: "gpt", batch: 32 },
 };
 
-interface CompareOptions extends MachineOptions, RouteOptions {
+interface CompareOptions extends MachineOptions, RouteOptions, MonitorOptions {
   readonly data?: string;
   readonly dataDir?: string;
   readonly model?: string;
@@ -94,6 +97,7 @@ export function addCompare(program: Command): void {
     )
     .option("--recipe <file>", "a recipe for everything that no option names")
     .option("--out <folder>", "a new folder for the runs (default: runs/<date and time>)")
+    .addOption(monitorOption)
     .addOption(routeOption)
     .addOption(threadsOption)
     .addOption(backendOption)
@@ -102,7 +106,10 @@ export function addCompare(program: Command): void {
 }
 
 async function compare(options: CompareOptions): Promise<void> {
-  const recipe = asUsage(() => recipeOf(options));
+  const recipe = monitored(
+    asUsage(() => recipeOf(options)),
+    options,
+  );
   const recipes = methodsOf(options, recipe).map((choice) => asUsage(() => withMethod(recipe, choice)));
   const out = options.out ?? defaultFolder();
   asUsage(() => checkVacant("--out", out));

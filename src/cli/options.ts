@@ -5,6 +5,7 @@ import { BACKENDS, type Backend, pick } from "../kernels/pick.ts";
 import { Device } from "../tensor/device.ts";
 import { Dispatcher } from "../train/dispatcher.ts";
 import { ROUTINGS, type Routing } from "../train/plan.ts";
+import type { Recipe } from "../train/recipe.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
 export interface MachineOptions {
@@ -94,4 +95,19 @@ export function checkJson({ json }: MachineOptions): void {
   const got = found(json)?.isDirectory() ? "a folder" : obstacle(json);
   if (got !== undefined)
     throw usageError("--json", `${json} to be writable`, got, "Name another file, or - for standard output");
+}
+
+/** How often gradients are looked at: see the recipe's key of this name. */
+export const monitorOption = new Option(
+  "--monitor <steps>",
+  "compare sparse gradients with dense ones every so many steps, beside the training (default: the recipe's, else never)",
+).argParser(wholeNumber("monitor", 0));
+
+export interface MonitorOptions {
+  readonly monitor?: number;
+}
+
+/** The recipe with the option in place of its own. */
+export function monitored(recipe: Recipe, { monitor }: MonitorOptions): Recipe {
+  return monitor === undefined ? recipe : { ...recipe, monitor: { ...recipe.monitor, every: monitor } };
 }

@@ -16,6 +16,9 @@ import {
   checkJson,
   jsonOption,
   type MachineOptions,
+  type MonitorOptions,
+  monitored,
+  monitorOption,
   openDevice,
   type RouteOptions,
   routeOption,
@@ -27,7 +30,7 @@ import { writeOutput } from "./output.ts";
 import { dataText, loadDataOf, withProgress } from "./progress.ts";
 import { asUsage, usageError } from "./usage.ts";
 
-interface TrainOptions extends MachineOptions, RouteOptions {
+interface TrainOptions extends MachineOptions, RouteOptions, MonitorOptions {
   readonly dataDir?: string;
   readonly seed?: number;
   readonly out?: string;
@@ -43,6 +46,7 @@ export function addTrain(program: Command): void {
     .option("--data-dir <folder>", "the folder of the data set's files (default: the recipe's, else fetched once)")
     .option("--seed <number>", "in place of the recipe's", wholeNumber("seed", 0))
     .option("--out <folder>", "a new folder for the run (default: runs/<date and time>)")
+    .addOption(monitorOption)
     .addOption(routeOption)
     .addOption(threadsOption)
     .addOption(backendOption)
@@ -53,7 +57,7 @@ export function addTrain(program: Command): void {
 async function train(file: string, options: TrainOptions): Promise<void> {
   const given = asUsage(() => parseRecipe(readJson("recipe", file), file));
   const recipe = {
-    ...given,
+    ...monitored(given, options),
     data: options.dataDir === undefined ? given.data : { ...given.data, dir: options.dataDir },
     seed: options.seed ?? given.seed,
   };

@@ -21,6 +21,7 @@ const dense: RunResult = {
   sparsity: 0,
   masks: [],
   verified: [],
+  gradients: [],
   weightBytes: { dense: 7.1 * 2 ** 20, packed: 7.1 * 2 ** 20 },
 };
 const layer = { pattern: "2:4v2", axis: "channels", ok: true, groups: 8, first: null };

@@ -169,8 +169,30 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
             ["N:M verified", all(verifiedText), "left"],
           ]),
         ]),
+    ...results.flatMap(gradientsText),
     machineText(machine),
   ].join("\n");
+}
+
+/** What a monitor saw. */
+function gradientsText(result: RunResult): string[] {
+  const { gradients } = result;
+  if (gradients.length === 0) return [];
+  const all = (of: (report: (typeof gradients)[number]) => number | null, count: number): string[] =>
+    gradients.map((report) => digits(of(report) ?? Number.NaN, count));
+  return [
+    "",
+    `Weight gradients of ${methodText(result)} beside dense ones, mean over the looks of the monitor:`,
+    box([
+      ["layer", gradients.map(({ layer }) => layer), "left"],
+      ["cosine", all(({ cosine }) => cosine, 4)],
+      ["of the mean", all(({ meanCosine }) => meanCosine, 4)],
+      ["norm of the mean", all(({ norm }) => norm, 3)],
+      ["error", all(({ error }) => error, 4)],
+      ["variance / least", all(({ variance }) => variance, 3)],
+      ["similarity", all(({ similarity }) => similarity, 3)],
+    ]),
+  ];
 }
 
 /** Where the numbers were measured, on two lines. */

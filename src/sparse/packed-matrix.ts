@@ -34,6 +34,24 @@ export function slotsOf(pattern: Pattern, rows: number, k: number): number {
   return Math.ceil(rows / pattern.v) * (k / pattern.m) * pattern.n;
 }
 
+/** Writes the dense matrix [rows, k] that the sparse kernels see into w. */
+export function unpack({ pattern, rows, k, values, index }: PackedOperand, w: Float32Array): void {
+  const { n, m, v } = pattern;
+  w.fill(0, 0, rows * k);
+  const block = packBlock(m);
+  let slot = 0;
+  for (let begin = 0; begin < k; begin += block) {
+    const slots = ((Math.min(k, begin + block) - begin) / m) * n;
+    for (let first = 0; first < rows; first += v) {
+      for (const end = slot + slots; slot < end; slot++) {
+        for (let row = first; row < Math.min(rows, first + v); row++) {
+          w[row * k + begin + index[slot]] = values[slot * v + row - first];
+        }
+      }
+    }
+  }
+}
+
 /** [rows, k], groups along k. The arrays are written in place by `prune` and `repack`. */
 export class PackedMatrix implements PackedOperand {
   readonly pattern: Pattern;
@@ -72,21 +90,7 @@ export class PackedMatrix implements PackedOperand {
 
   /** Writes the dense matrix [rows, k] that the sparse kernels see into w. */
   unpackInto(w: Float32Array): void {
-    const { rows, k, values, index } = this;
-    const { n, m, v } = this.pattern;
-    w.fill(0, 0, rows * k);
-    const block = packBlock(m);
-    let slot = 0;
-    for (let begin = 0; begin < k; begin += block) {
-      const slots = ((Math.min(k, begin + block) - begin) / m) * n;
-      for (let first = 0; first < rows; first += v) {
-        for (const end = slot + slots; slot < end; slot++) {
-          for (let row = first; row < Math.min(rows, first + v); row++) {
-            w[row * k + begin + index[slot]] = values[slot * v + row - first];
-          }
-        }
-      }
-    }
+    unpack(this, w);
   }
 
   /** Chooses the mask by magnitude (ties keep the lower index) and packs w [rows, k] under it; soft: see the kernel. */

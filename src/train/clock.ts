@@ -1,3 +1,4 @@
+import type { GradientProbe } from "./gradient-probe.ts";
 import { type Phase, type Phases, phaseAt } from "./phases.ts";
 
 /** Where a run is; one object for all of its layers. */
@@ -6,6 +7,8 @@ export class RunClock {
   readonly #phases: Phases;
   /** Steps taken. */
   step = 0;
+  /** Set while gradients are looked at. */
+  probe: GradientProbe | null = null;
 
   constructor(steps: number, phases: Phases) {
     this.steps = steps;

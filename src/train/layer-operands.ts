@@ -55,12 +55,18 @@ export class LayerOperands implements OperandPlan {
   }
 
   denseWeight(): F32 {
+    // a copy: the one of the pack, once made, is written at every step
+    if (this.#clock.probe?.dense && this.#site !== null) {
+      const weight = this.#weight.device.kernels.float32(this.#weight.size);
+      weight.set(this.#site.effective());
+      return weight;
+    }
     return this.#site?.denseWeight() ?? this.#weight.data;
   }
 
   inputGrad(dy: F32): InputGradOperand | null {
     const { inputGrad } = this.#operands;
-    if (inputGrad === null || this.#clock.phase(true) === "dense") return null;
+    if (inputGrad === null || this.#isDense()) return null;
     const { method, pattern } = inputGrad;
     if (method.operand === "weight") {
       const packed = this.#transposed();
@@ -85,7 +91,8 @@ export class LayerOperands implements OperandPlan {
 
   weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null {
     const { weightGrad } = this.#operands;
-    if (this.#routes.weightGrad !== "sparse" || weightGrad === null || this.#clock.phase(true) === "dense") return null;
+    this.#clock.probe?.noteInput(this.#source.name, x, geometry, this.#draw());
+    if (this.#routes.weightGrad !== "sparse" || weightGrad === null || this.#isDense()) return null;
     const { rows } = this.#source;
     const positions = dy.length / rows;
     const { method, pattern } = weightGrad;
@@ -101,6 +108,7 @@ export class LayerOperands implements OperandPlan {
     }
     const columns = this.#columns;
     device.timed("pack", () => method.pack(columns, dy, this.#draw()));
+    this.#clock.probe?.noteSample(this.#source.name, columns, dy);
     return { operand: "gradient", packed: columns };
   }
 
@@ -123,7 +131,13 @@ export class LayerOperands implements OperandPlan {
     return this.#transpose;
   }
 
+  #isDense(): boolean {
+    return this.#clock.probe?.dense === true || this.#clock.phase(true) === "dense";
+  }
+
   #draw(): Draw {
-    return { ...this.#chance, step: this.#clock.step };
+    const { seed, layer } = this.#chance;
+    const { probe, step } = this.#clock;
+    return { seed: probe === null ? seed : probe.reseeded(seed), layer, step };
   }
 }

@@ -140,6 +140,14 @@ const phases = z
   .prefault({})
   .describe("shares of the run's steps");
 
+const monitor = z
+  .strictObject({
+    every: z.int().min(0).default(0).describe("steps from one look at the gradients to the next; 0: none"),
+    repeats: z.int().min(2).max(64).default(8).describe("sparse gradients a look"),
+  })
+  .prefault({})
+  .describe("compares sparse gradients with dense ones, beside the training");
+
 const strategy = z
   .strictObject({
     name: z.enum(names(strategies.map(({ name }) => name))),
@@ -172,6 +180,7 @@ const recipe = z
     inputGrad: backwardProduct(inputGradMethods, "the sparse operand of the input gradient"),
     weightGrad: backwardProduct(weightGradMethods, "the sparse operand of the weight gradient"),
     phases,
+    monitor,
     optimiser,
     epochs: count.optional().describe("passes over the training data; 5 where neither epochs nor steps are given"),
     steps: count.optional().describe("in place of epochs"),

@@ -9,6 +9,7 @@ import { expected } from "../errors.ts";
 import { found, obstacle, readFile, writeFileAtomically } from "../io/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
 import type { Evaluation } from "./evaluate.ts";
+import type { GradientReport } from "./gradient-probe.ts";
 import type { PlannedLayer } from "./plan.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { Run, StepRecord } from "./run.ts";
@@ -53,11 +54,18 @@ export function checkVacant(where: string, path: string): void {
   );
 }
 
+/** A look at the gradients of the step to come. */
+export interface GradientRecord {
+  readonly step: number;
+  readonly gradients: readonly GradientReport[];
+}
+
 export class RunFolder {
   readonly path: string;
   readonly recipe: Recipe;
   readonly steps: StepRecord[] = [];
   readonly epochs: EpochRecord[] = [];
+  readonly gradients: GradientRecord[] = [];
   #unwritten: string[] = [];
 
   private constructor(path: string, recipe: Recipe) {
@@ -104,6 +112,11 @@ export class RunFolder {
 
   recordEpoch(record: EpochRecord): void {
     this.epochs.push(record);
+    this.#unwritten.push(JSON.stringify(record));
+  }
+
+  recordGradients(record: GradientRecord): void {
+    this.gradients.push(record);
     this.#unwritten.push(JSON.stringify(record));
   }
 
@@ -164,6 +177,7 @@ export class RunFolder {
       if (record === undefined)
         throw expected(metrics, "a JSON object a line", JSON.stringify(line.slice(0, 80)), todo);
       if ("test" in record) this.epochs.push(record);
+      else if ("gradients" in record) this.gradients.push(record);
       else this.steps.push(record);
     }
     if (this.steps.length !== step) {
@@ -180,10 +194,12 @@ export class RunFolder {
   }
 }
 
-function parseRecord(line: string): StepRecord | EpochRecord | undefined {
+function parseRecord(line: string): StepRecord | EpochRecord | GradientRecord | undefined {
   try {
     const record: unknown = JSON.parse(line);
-    return typeof record === "object" && record !== null ? (record as StepRecord | EpochRecord) : undefined;
+    return typeof record === "object" && record !== null
+      ? (record as StepRecord | EpochRecord | GradientRecord)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -26,6 +26,7 @@ import { Random } from "../random.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
 import type { Parameter, Shape } from "../tensor/tensor.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
+import type { GradientReport } from "./gradient-probe.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
 import { operandsOf, weightMethodOf } from "./operands.ts";
 import { type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
@@ -135,6 +136,26 @@ export class Run {
     const flips = this.sparsity?.observe() ?? 0;
     const pruned = this.sparsity?.pruned ?? false;
     return { step: this.step++, loss, ms, gemmMs: device.readClocks(), pruned, flips };
+  }
+
+  /**
+   * What sparse operands do to the gradients of the step to come, layer by layer; none where nothing is sparse. Costs
+   * repeats + 1 passes and leaves the run as it was.
+   */
+  probeGradients(repeats: number): GradientReport[] {
+    const { device } = this;
+    if (this.sparsity === null) return [];
+    const buffers = [...this.model.namedBuffers().values()].map(({ data }) => ({ data, before: data.slice() }));
+    const reports = this.sparsity.probe(repeats, () =>
+      device.step(() => {
+        const { x, labels } = this.batches.training(device, this.step);
+        this.#optimizer.zeroGrad();
+        backward(crossEntropy(this.model.forward(x), labels));
+      }),
+    );
+    for (const { data, before } of buffers) data.set(before);
+    device.readClocks();
+    return reports;
   }
 
   /** Of a split, in evaluation mode. */

@@ -14,7 +14,7 @@ import { Optimizer } from "../optim/optimizer.ts";
 import { sgd } from "../optim/sgd.ts";
 import { Random } from "../random.ts";
 import { verifyValues } from "../sparse/mask.ts";
-import { PackedMatrix, type PackedOperand } from "../sparse/packed-matrix.ts";
+import { PackedMatrix, type PackedOperand, unpack } from "../sparse/packed-matrix.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import { tensor } from "../tensor/tensor.ts";
@@ -78,12 +78,9 @@ function step(name: string, options: Partial<SparsifyOptions>, weights = true) {
 }
 
 /** The dense matrix [rows, k] of a pack. */
-function unpacked({ pattern, rows, k, values, index }: PackedOperand): Float32Array {
-  const matrix = new PackedMatrix(jsKernels(), rows, k, pattern);
-  matrix.values.set(values);
-  matrix.index.set(index);
-  const w = new Float32Array(rows * k);
-  matrix.unpackInto(w);
+function unpacked(packed: PackedOperand): Float32Array {
+  const w = new Float32Array(packed.rows * packed.k);
+  unpack(packed, w);
   return w;
 }
 

@@ -11,6 +11,7 @@ import { compactBytes, encodeCompact } from "../sparse/compact.ts";
 import { type Verification, verifyValues } from "../sparse/mask.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
 import { RunClock } from "./clock.ts";
+import { GradientProbe, type GradientReport } from "./gradient-probe.ts";
 import { LayerOperands } from "./layer-operands.ts";
 import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
 import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
@@ -134,6 +135,25 @@ export class Sparsity {
   get #training(): Clock {
     const { step, steps } = this.#clock;
     return { step, steps, training: true };
+  }
+
+  /**
+   * Looks at the gradients that `pass`, a forward and backward pass, leaves, with dense and with sparse products. Masks are
+   * those of the step to come, which chooses them anew.
+   */
+  probe(repeats: number, pass: () => void): GradientReport[] {
+    const probe = new GradientProbe(repeats);
+    const watched = this.#weights.filter(({ weight }) => weight.plan !== null);
+    this.#clock.probe = probe;
+    try {
+      return probe.run(() => {
+        pass();
+        return new Map(watched.map(({ name, weight }) => [name, weight.grad]));
+      });
+    } finally {
+      this.#clock.probe = null;
+      for (const { weight } of watched) weight.touch();
+    }
   }
 
   /** Whether any layer is sparse at this moment. */

@@ -9,6 +9,7 @@ import { type Quartiles, quartiles } from "../metrics/quartiles.ts";
 import { type EqualLoss, type LossAt, timeToEqualLoss } from "../metrics/time-to-loss.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
 import type { Evaluation } from "./evaluate.ts";
+import { type GradientReport, meanReport } from "./gradient-probe.ts";
 import type { PlannedLayer, Route } from "./plan.ts";
 import { Run, type RunOptions, type StepRecord } from "./run.ts";
 import type { EpochRecord, RunFolder } from "./run-folder.ts";
@@ -41,6 +42,8 @@ interface RunFacts {
   readonly sparsity: number;
   readonly masks: readonly { readonly layer: string; readonly sad: number; readonly flipRate: number }[];
   readonly verified: readonly VerifiedLayer[];
+  /** Mean of the looks at its gradients; none without a monitor. */
+  readonly gradients: readonly GradientReport[];
   readonly weightBytes: { readonly dense: number; readonly packed: number };
 }
 
@@ -104,6 +107,10 @@ export async function trainTogether(
     const step = Math.min(...runs.filter((run) => !run.done).map((run) => run.step));
     runs.forEach((run, i) => {
       if (run.step !== step || run.done) return;
+      const { every, repeats } = run.recipe.monitor;
+      if (every > 0 && step % every === 0 && run.sparsity !== null) {
+        folders[i].recordGradients({ step, gradients: run.probeGradients(repeats) });
+      }
       const record = run.advance();
       folders[i].recordStep(record);
       options.onStep?.(i, record, run.steps);
@@ -179,6 +186,7 @@ function summarise(run: Run, folder: RunFolder, dense: RunFolder | undefined): R
     sparsity: report?.sparsity ?? 0,
     masks: report?.layers ?? [],
     verified: sparsity?.verify() ?? [],
+    gradients: meanReport(folder.gradients.map(({ gradients }) => gradients)),
     weightBytes: sparsity?.weightBytes() ?? { dense: weights, packed: weights },
   };
 }
