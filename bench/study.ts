@@ -8,11 +8,13 @@
  * run that RESULTS.jsonl has is not repeated; shards share the work between processes. The first variant is what the
  * others are compared with: mean of the differences at the same seed, with its standard error.
  */
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadData } from "../src/data/sources.ts";
 import { pick } from "../src/kernels/pick.ts";
+import { quartiles } from "../src/metrics/quartiles.ts";
+import { readStudy, type StudyResult, studyTable } from "../src/report/study-table.ts";
 import { Device } from "../src/tensor/device.ts";
 import { scoreOf } from "../src/train/evaluate.ts";
 import { parseRecipe } from "../src/train/recipe.ts";
@@ -22,17 +24,6 @@ interface Study {
   readonly recipe: object;
   readonly seeds: readonly number[];
   readonly variants: Readonly<Record<string, object>>;
-}
-
-interface Result {
-  readonly variant: string;
-  readonly seed: number;
-  readonly loss: number;
-  /** Of the last tenth of the steps. */
-  readonly trainLoss: number;
-  /** Points of a hundred, or bits per character. */
-  readonly score: number;
-  readonly stepMs: number;
 }
 
 const { values: options, positionals } = parseArgs({
@@ -46,16 +37,7 @@ const { values: options, positionals } = parseArgs({
   },
 });
 
-const readLines = (path: string): Result[] =>
-  existsSync(path)
-    ? readFileSync(path, "utf8")
-        .trim()
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as Result)
-    : [];
-
-if (options.table !== undefined) printTable(readLines(options.table));
+if (options.table !== undefined) console.log(studyTable(readStudy(options.table)));
 else await train();
 
 async function train(): Promise<void> {
@@ -69,7 +51,7 @@ async function train(): Promise<void> {
   );
   for (const [i, { variant, seed, changes }] of jobs.entries()) {
     if (i % shards !== shard) continue;
-    if (readLines(out).some((done) => done.variant === variant && done.seed === seed)) continue;
+    if (readStudy(out).some((done) => done.variant === variant && done.seed === seed)) continue;
     const recipe = parseRecipe({ ...study.recipe, ...changes, seed }, variant);
     const { name, file, ...limit } = recipe.data;
     const dir = options["data-dir"] === undefined ? recipe.data.dir : join(options["data-dir"], name);
@@ -84,44 +66,15 @@ async function train(): Promise<void> {
     }
     const test = run.evaluate();
     const last = losses.slice(-Math.ceil(losses.length / 10));
-    const result: Result = {
+    const result: StudyResult = {
       variant,
       seed,
       loss: test.loss,
-      trainLoss: mean(last),
+      trainLoss: last.reduce((a, b) => a + b, 0) / last.length,
       score: scoreOf(test),
-      stepMs: times.sort((a, b) => a - b)[Math.floor(times.length / 2)],
+      stepMs: quartiles(times).median,
     };
     appendFileSync(out, `${JSON.stringify(result)}\n`);
     console.log(JSON.stringify(result));
-  }
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / values.length;
-}
-
-function printTable(results: readonly Result[]): void {
-  const variants = [...new Set(results.map(({ variant }) => variant))];
-  variants.sort((a, b) => Number(b === "dense") - Number(a === "dense"));
-  const base = results.filter(({ variant }) => variant === variants[0]);
-  console.log("| variant | seeds | score | difference | loss | difference | train loss | difference | ms a step |");
-  console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-  for (const name of variants) {
-    const own = results.filter(({ variant }) => variant === name);
-    const cells = (["score", "loss", "trainLoss"] as const).map((key) => {
-      const differences = own.flatMap((one) => {
-        const other = base.find(({ seed }) => seed === one.seed);
-        return other === undefined ? [] : [one[key] - other[key]];
-      });
-      const digits = key === "score" ? 2 : 4;
-      const [centre, count] = [mean(differences), differences.length];
-      const error = Math.sqrt(mean(differences.map((x) => (x - centre) ** 2)) / Math.max(1, count - 1));
-      const difference = name === variants[0] ? "" : `${centre.toFixed(digits)} ± ${error.toFixed(digits)}`;
-      return `${mean(own.map((one) => one[key])).toFixed(digits)} | ${difference}`;
-    });
-    console.log(
-      `| ${name} | ${own.length} | ${cells.join(" | ")} | ${mean(own.map(({ stepMs }) => stepMs)).toFixed(1)} |`,
-    );
   }
 }

@@ -1,0 +1,65 @@
+/** The table of a study: variants of one recipe, each over some seeds. */
+import { existsSync, readFileSync } from "node:fs";
+
+/** The end of one run. */
+export interface StudyResult {
+  readonly variant: string;
+  readonly seed: number;
+  /** On the test split. */
+  readonly loss: number;
+  /** Of the last tenth of the steps. */
+  readonly trainLoss: number;
+  /** Points of a hundred, or bits per character. */
+  readonly score: number;
+  /** Median, on a machine that had other work. */
+  readonly stepMs: number;
+}
+
+/** The runs of a file, a JSON object a line; none where there is no file. */
+export function readStudy(path: string | URL): StudyResult[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, "utf8").split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as StudyResult);
+}
+
+/**
+ * Markdown, dense first. Differences are to dense at the same seed: their mean, and the standard error of that mean. Without
+ * dense runs the first variant takes their place.
+ */
+export function studyTable(results: readonly StudyResult[], score = "score"): string {
+  const variants = [...new Set(results.map(({ variant }) => variant))];
+  variants.sort((a, b) => Number(b === "dense") - Number(a === "dense"));
+  const base = results.filter(({ variant }) => variant === variants[0]);
+  const rows = variants.map((name) => {
+    const own = results.filter(({ variant }) => variant === name);
+    const cells = (["score", "loss", "trainLoss"] as const).map((key) => {
+      const differences = own.flatMap((one) => {
+        const other = base.find(({ seed }) => seed === one.seed);
+        return other === undefined ? [] : [one[key] - other[key]];
+      });
+      const digits = key === "score" ? 2 : 4;
+      const difference = name === variants[0] ? "" : withError(differences, digits);
+      return `${mean(own.map((one) => one[key])).toFixed(digits)} | ${difference}`;
+    });
+    return `| ${name} | ${own.length} | ${cells.join(" | ")} |`;
+  });
+  return [
+    `| variant | seeds | ${score} | difference | test loss | difference | training loss | difference |`,
+    "|---|---|---|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}
+
+/** "+0.0041 ± 0.0006"; of one value "+0.0041". */
+function withError(values: readonly number[], digits: number): string {
+  if (values.length === 0) return "";
+  const centre = mean(values);
+  const text = `${centre < 0 ? "" : "+"}${centre.toFixed(digits)}`;
+  if (values.length < 2) return text;
+  const error = Math.sqrt(mean(values.map((x) => (x - centre) ** 2)) / (values.length - 1));
+  return `${text} ± ${error.toFixed(digits)}`;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
+}
