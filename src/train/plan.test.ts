@@ -124,3 +124,14 @@ test("a backward product stays dense where its method has no such pattern", () =
     ...{ method: null, route: "dense", reason: "approx-mvue samples 2:4, not 2:4v2" },
   });
 });
+
+test("weights whose names hold a word of skip stay dense, and a word that no name holds is refused", () => {
+  const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
+  const plan = (skip: string[]) => planLayers(weights, everything, { routing: "sparse", skip });
+  expect(plan(["fc1"]).map(({ pattern, reason }) => [pattern, reason])).toEqual([
+    [null, 'skipped by "fc1"'],
+    ["2:4", "groups of 4 along inputs"],
+    [null, "the last layer stays dense"],
+  ]);
+  expect(() => plan(["fc9"])).toThrow("skip: expected parts of the names fc1.weight, fc2.weight, fc3.weight");
+});

@@ -1,5 +1,6 @@
 /** Plans: for each product of each layer which operand is sparse, and by which route it is computed. */
 
+import { expected } from "../errors.ts";
 import { type Geometry, hasRows, PRODUCTS, type Product } from "../kernels/kernels.ts";
 import type { InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
@@ -55,6 +56,8 @@ export interface Routes {
   readonly routing: Routing;
   readonly products?: ReadonlyMap<Parameter, Products>;
   readonly dispatcher?: Timer;
+  /** Parts of names of weights that stay dense. */
+  readonly skip?: readonly string[];
 }
 
 /** Knows how long a product takes: a Dispatcher. */
@@ -71,7 +74,15 @@ export function planLayers(
   operands: Operands,
   routes: Routes = { routing: "sparse" },
 ): PlannedLayer[] {
+  const { skip = [] } = routes;
+  const unknown = skip.find((part) => !weights.some(({ name }) => name.includes(part)));
+  if (unknown !== undefined) {
+    const names = weights.map(({ name }) => name).join(", ");
+    throw expected("skip", `parts of the names ${names}`, JSON.stringify(unknown), "Correct it or leave it out");
+  }
   return weights.map((weight, i) => {
+    const skipped = skip.find((part) => weight.name.includes(part));
+    if (skipped !== undefined) return denseLayer(weight, `skipped by "${skipped}"`);
     if (i === weights.length - 1) return denseLayer(weight, "the last layer stays dense");
     return planLayer(weight, operands, routes);
   });

@@ -179,6 +179,7 @@ const recipe = z
     method,
     inputGrad: backwardProduct(inputGradMethods, "the sparse operand of the input gradient"),
     weightGrad: backwardProduct(weightGradMethods, "the sparse operand of the weight gradient"),
+    skip: z.array(z.string().min(1)).default([]).describe("parts of the names of weights that stay dense"),
     phases,
     monitor,
     optimiser,

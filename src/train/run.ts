@@ -223,6 +223,7 @@ export function planRun(
   const plan = planLayers(weights, operands, {
     routing,
     products,
+    skip: recipe.skip,
     ...(dispatcher === undefined ? {} : { dispatcher }),
   });
   const { name, pattern } = recipe.method;
