@@ -13,6 +13,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { writeFileAtomically } from "../src/io/files.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
+import { readStudy, studyTable } from "../src/report/study-table.ts";
 import { methodText } from "../src/report/table.ts";
 import type { Comparison } from "../src/train/compare.ts";
 import { scoreOf } from "../src/train/evaluate.ts";
@@ -98,16 +99,39 @@ const note = (): string => {
   return `Ratios are medians of rounds in one process, pruning and packing included; their quartiles lie ${q1.toFixed(2)} to ${q3.toFixed(2)} apart. Milliseconds are medians and hold for this machine only.`;
 };
 
-const path = fileURLToPath(new URL("README.md", root));
-const text = readFileSync(path, "utf8");
-const marked = /(<!-- results:[^\n]*-->\n)[\s\S]*?(<!-- \/results -->)/;
-if (!marked.test(text))
-  throw new Error("write-results: expected the README to hold the marks of the results, got none. Put them back.");
-writeFileAtomically(
-  path,
-  text.replace(
-    marked,
-    (_, open: string, close: string) =>
-      `${open}\n${comparisonTable("fashion-mnist")}\n\n${comparisonTable("fashion-mnist-all-products")}\n\n${stepsTable()}\n\n${note()}\n\n${close}`,
-  ),
+/** Puts text between two marks of a file. */
+function fill(file: string, mark: string, content: string): void {
+  const path = fileURLToPath(new URL(file, root));
+  const text = readFileSync(path, "utf8");
+  const marked = new RegExp(`(<!-- ${mark}:[^\\n]*-->\\n)[\\s\\S]*?(<!-- /${mark} -->)`);
+  if (!marked.test(text))
+    throw new Error(`write-results: expected ${file} to hold the marks of ${mark}, got none. Put them back.`);
+  writeFileAtomically(
+    path,
+    text.replace(marked, (_, open: string, close: string) => `${open}\n${content}\n\n${close}`),
+  );
+}
+
+const studies: readonly (readonly [name: string, about: string, score?: string])[] = [
+  ["mlp", "Fashion-MNIST, MLP 784-1024-1024-10, 5 epochs, batch 256, AdamW", "accuracy %"],
+  ["cnn", "CIFAR-10, 14,000 images, `cnn` 32-64-128, 10 epochs, batch 64, AdamW", "accuracy %"],
+  ["resnet20", "CIFAR-10, 14,000 images, ResNet-20, 8 epochs, batch 128, SGD, mirrored and shifted", "accuracy %"],
+  ["gpt", "tinyshakespeare, GPT of 4 layers, width 256, context 128, batch 16, 5,000 steps, AdamW", "bits a character"],
+];
+
+/** The tables of the studies that were run. */
+function qualityTables(): string {
+  return studies
+    .flatMap(([name, about, score]) => {
+      const results = readStudy(new URL(`docs/results/quality-${name}.jsonl`, root));
+      return results.length === 0 ? [] : [`${about}:`, studyTable(results, score)];
+    })
+    .join("\n\n");
+}
+
+fill(
+  "README.md",
+  "results",
+  [comparisonTable("fashion-mnist"), comparisonTable("fashion-mnist-all-products"), stepsTable(), note()].join("\n\n"),
 );
+fill("docs/strategies.md", "quality", qualityTables());

@@ -37,7 +37,7 @@ export function studyTable(results: readonly StudyResult[], score = "score"): st
         const other = base.find(({ seed }) => seed === one.seed);
         return other === undefined ? [] : [one[key] - other[key]];
       });
-      const digits = key === "score" ? 2 : 4;
+      const digits = key === "score" && score !== "bits a character" ? 2 : 4;
       const difference = name === variants[0] ? "" : withError(differences, digits);
       return `${mean(own.map((one) => one[key])).toFixed(digits)} | ${difference}`;
     });
