@@ -4,6 +4,10 @@ import { describe, expect, test } from "vitest";
 import { type Dataset, dataset } from "../src/data/dataset.ts";
 import { textDataset } from "../src/data/text.ts";
 import { jsKernels } from "../src/kernels/js.ts";
+import { inputGradMethods } from "../src/methods/input-grad/methods.ts";
+import { strategies } from "../src/methods/strategies.ts";
+import { weightGradMethods } from "../src/methods/weight-grad/methods.ts";
+import { weightMethods } from "../src/methods/weights/methods.ts";
 import { Device } from "../src/tensor/device.ts";
 import { parseRecipe, type Recipe, recipeSchema } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
@@ -21,9 +25,12 @@ test("there are recipes for every data set, model and method", () => {
   const all = (of: (recipe: (typeof recipes)[number]) => string): Set<string> => new Set(recipes.map(of));
   expect(all(({ data }) => data.name)).toEqual(new Set(["digits", "mnist", "fashion-mnist", "cifar10", "text"]));
   expect(all(({ model }) => model.name)).toEqual(new Set(["mlp", "cnn", "lenet", "resnet", "gpt"]));
-  expect(all(({ inputGrad }) => inputGrad.name)).toEqual(new Set(["dense", "double-pruned"]));
-  expect(all(({ weightGrad }) => weightGrad.name)).toEqual(new Set(["dense", "mvue"]));
-  expect(all(({ method }) => method.name)).toEqual(new Set(["dense", "asp", "sr-ste", "ste"]));
+  const named = (table: readonly { readonly name: string }[], ...others: string[]): Set<string> =>
+    new Set([...others, ...table.map(({ name }) => name)]);
+  expect(all(({ method }) => method.name)).toEqual(named(weightMethods));
+  expect(all(({ inputGrad }) => inputGrad.name)).toEqual(named(inputGradMethods, "dense"));
+  expect(all(({ weightGrad }) => weightGrad.name)).toEqual(named(weightGradMethods, "dense"));
+  expect(all(({ strategy }) => strategy?.name ?? "none")).toEqual(named(strategies, "none"));
 });
 
 /** Data of the recipe's kind that its epoch takes one step for. */
@@ -48,11 +55,12 @@ describe.each(names)("the recipe %s", (name) => {
     const { $schema, about } = read(name) as { $schema: string; about: string };
     expect($schema).toBe("./schema.json");
     expect(about).toMatch(/\.$/);
-    const { data, model, method, inputGrad, weightGrad } = recipe;
+    const { data, model, strategy, method, inputGrad, weightGrad } = recipe;
     const depth = model.name === "resnet" ? model.depth : "";
-    const all = inputGrad.name !== "dense" && weightGrad.name !== "dense" ? "-all-products" : "";
+    const backward = [inputGrad.name, weightGrad.name].filter((one) => one !== "dense");
+    const words = strategy === undefined ? [method.name, ...backward] : [strategy.name];
     const source = data.file?.replace(/\.txt$/, "") ?? data.name;
-    expect(name).toBe(`${source}-${model.name}${depth}-${method.name}${all}.json`);
+    expect(name).toBe(`${source}-${model.name}${depth}-${words.join("-")}.json`);
   });
 
   test("has a layer that its pattern fits", () => {

@@ -158,6 +158,39 @@ describe("a run that was interrupted", () => {
   });
 });
 
+describe("a run with phases", () => {
+  const phases = { sparseFrom: 0.25, frozenFrom: 0.5, denseFrom: 0.75 };
+  const phased = () => recipe({ name: "s-ste", pattern: "2:4" }, { phases, weightGrad: { name: "mvue" } });
+
+  test("is sparse and moves its masks only where it should, and ends as a dense model", async () => {
+    const folder = RunFolder.create(at("p"), phased());
+    const [result] = await trainTogether([folder], data, device());
+    const share = (from: number, to: number) =>
+      folder.steps.slice(Math.round(from * folder.steps.length), Math.round(to * folder.steps.length));
+    expect(new Set(share(0, 0.25).map(({ pruned }) => pruned))).toEqual(new Set([false]));
+    expect(new Set(share(0.25, 0.75).map(({ pruned }) => pruned))).toEqual(new Set([true]));
+    expect(new Set(share(0.75, 1).map(({ pruned }) => pruned))).toEqual(new Set([false]));
+    const flips = (steps: typeof folder.steps): number => steps.reduce((sum, step) => sum + step.flips, 0);
+    expect(flips(share(0.25, 0.5))).toBeGreaterThan(0);
+    expect(flips(share(0.5, 0.75))).toBe(0);
+    expect(result.verified).toEqual([]);
+    expect(result.sparsity).toBe(0);
+  });
+
+  test.each([3, 7, 11, 15])("goes on with the same bits after a kill at step %i", async (step) => {
+    const whole = RunFolder.create(at("w"), phased());
+    await trainTogether([whole], data, device());
+    await expect(trainTogether([RunFolder.create(at("k"), phased())], data, device(), killAfter(step))).rejects.toThrow(
+      Killed,
+    );
+    const killed = RunFolder.open(at("k"));
+    await trainTogether([killed], data, device());
+    expect(readFileSync(join(at("k"), "weights.safetensors"))).toEqual(
+      readFileSync(join(at("w"), "weights.safetensors")),
+    );
+  });
+});
+
 describe("a comparison", () => {
   test("trains every method, verifies masks, and orders their movement", async () => {
     const methods = [{ name: "dense" }, { name: "asp" }, { name: "sr-ste", lambda: 0.05 }, { name: "ste" }];
