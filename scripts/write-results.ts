@@ -1,9 +1,9 @@
 /**
  * Writes the results into the README, from what the programs themselves wrote:
  *
- *   trisparse compare --data fashion-mnist --batch 128 --threads 1 --seed S --json docs/results/fashion-mnist-S.json
- *   trisparse compare --data fashion-mnist --batch 256 --pattern 2:4v2 --methods dense,sr-ste,mvue,fully-sparse --threads 1 \
- *     --seed S --json docs/results/fashion-mnist-strategies-S.json
+ *   trisparse compare --data fashion-mnist --pattern 2:4 --methods dense,asp,ste,sr-ste,s-ste,mvue,fully-sparse \
+ *     --threads 1 --seed S --json docs/results/fashion-mnist-S.json
+ *   trisparse compare --data fashion-mnist --pattern 2:4v2 --threads 1 --seed S --json docs/results/fashion-mnist-v2-S.json
  *   npx tsx bench/steps.ts --json docs/results/steps.json
  *
  * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md
@@ -34,7 +34,7 @@ function comparisonTable(name: string): string {
   const seeds = files.map((file) => read(`docs/results/${file}`) as Comparison);
   const { recipe, machine, runs } = seeds[0];
   const rows = runs.map((run, i) => {
-    const { method } = run;
+    const isDense = run.strategy === null && run.method === "dense";
     const own = seeds.map((seed) => seed.runs[i]);
     const accuracies = own.map(scoreOf);
     const spread = Math.sqrt(
@@ -47,7 +47,7 @@ function comparisonTable(name: string): string {
     const gemm = (of: "forward" | "inputGrad" | "weightGrad" | "pack"): string =>
       mean(own.map(({ gemmMs }) => gemmMs[of])).toFixed(2);
     const bytes = own[0].weightBytes;
-    const speed = method === "dense" ? "1" : `${ratio.toFixed(2)}x${ratio < 1 ? " (slower)" : ""}`;
+    const speed = isDense ? "1" : `${ratio.toFixed(2)}x${ratio < 1 ? " (slower)" : ""}`;
     return `| ${methodText(run)} | ${mean(accuracies).toFixed(2)} ± ${spread.toFixed(2)} | ${speed} | ${gemm("forward")} | ${gemm("inputGrad")} | ${gemm("weightGrad")} | ${gemm("pack")} | ${(bytes.packed / 2 ** 20).toFixed(2)} MiB |`;
   });
   const hidden = "hidden" in recipe.model ? recipe.model.hidden.join("-") : "";
@@ -132,6 +132,6 @@ function qualityTables(): string {
 fill(
   "README.md",
   "results",
-  [comparisonTable("fashion-mnist"), comparisonTable("fashion-mnist-strategies"), stepsTable(), note()].join("\n\n"),
+  [comparisonTable("fashion-mnist"), comparisonTable("fashion-mnist-v2"), stepsTable(), note()].join("\n\n"),
 );
 fill("docs/strategies.md", "quality", qualityTables());

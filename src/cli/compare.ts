@@ -39,6 +39,9 @@ type Choice = MethodChoice | StrategyChoice;
 /** What --methods takes. */
 const METHODS: readonly string[] = [...weightMethods, ...strategies].map(({ name }) => name);
 const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
+// what gains at the sizes of a laptop: pairs of rows that share their places, and enough images a step
+const DEFAULT_PATTERN = "2:4v2";
+const MLP_BATCH = 256;
 
 /** What goes with a data set where neither an option nor a recipe says otherwise. */
 const USUAL: Readonly<Record<string, { readonly model: string; readonly batch?: number }>> = {
@@ -84,12 +87,12 @@ export function addCompare(program: Command): void {
     )
     .option(
       "--batch <count>",
-      `images, or windows of a text, a step (default: ${defaults.batch}, for text 32)`,
+      `images, or windows of a text, a step (default: mlp ${MLP_BATCH}, text 32, else ${defaults.batch})`,
       wholeNumber("batch", 1),
     )
     .option("--train <count>", "train on the first images or characters only (default: all)", wholeNumber("train", 1))
     .option("--methods <list>", `some of ${METHODS.join(", ")}, separated by commas`, DEFAULT_METHODS)
-    .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 2:4v2, ... (default: 2:4)")
+    .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 2:4v2, ... (default: the recipe's, else 2:4v2)")
     .option(
       "--seed <number>",
       `of weights, order of images and drawn digits (default: ${defaults.seed})`,
@@ -180,7 +183,10 @@ function recipeOf(options: CompareOptions): Recipe {
       data,
       // a model of the recipe keeps its widths
       model: model === base.model.name ? base.model : { name: model },
-      batch: options.batch ?? usual?.batch ?? base.batch,
+      batch:
+        options.batch ??
+        usual?.batch ??
+        (file === undefined && model === "mlp" ? Math.min(MLP_BATCH, options.train ?? MLP_BATCH) : base.batch),
       seed: options.seed ?? base.seed,
     },
     file ?? "compare",
@@ -188,8 +194,8 @@ function recipeOf(options: CompareOptions): Recipe {
 }
 
 /** The methods and strategies asked for, dense first; that of the recipe keeps its numbers. */
-function methodsOf({ methods, pattern }: CompareOptions, { method: own, strategy }: Recipe): Choice[] {
-  const shared = pattern ?? strategy?.pattern ?? own.pattern ?? "2:4";
+function methodsOf({ methods, pattern, recipe: file }: CompareOptions, { method: own, strategy }: Recipe): Choice[] {
+  const shared = pattern ?? (file === undefined ? DEFAULT_PATTERN : (strategy?.pattern ?? own.pattern ?? "2:4"));
   asUsage(() => parsePattern(shared));
   const choices = methods.split(",").map((text): Choice => {
     const name = text.trim();
