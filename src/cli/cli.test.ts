@@ -394,7 +394,7 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
       says: "pattern 3:5: expected at least one layer",
     },
     "a batch of more images than there are": {
-      args: ["compare", "--train", "100"],
+      args: ["compare", "--train", "100", "--batch", "200"],
       code: 2,
       says: "batch: expected a whole number in 1..100",
     },
