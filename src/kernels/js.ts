@@ -142,7 +142,9 @@ function unpack(
   v: number,
   place: (row: number, column: number) => number = (row, column) => row * k + column,
 ): Operand {
-  const operand = { values: new Float32Array(rows * k), kept: new Uint8Array(rows * k) };
+  // in the precision that it is given: gradients are checked with doubles
+  const Values = values.constructor as Float32ArrayConstructor;
+  const operand = { values: new Values(rows * k), kept: new Uint8Array(rows * k) };
   let slot = 0;
   for (let k0 = 0; k0 < k; k0 += packBlock(m)) {
     const count = ((Math.min(k, k0 + packBlock(m)) - k0) / m) * n;
