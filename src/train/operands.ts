@@ -28,11 +28,17 @@ export function operandsOf(recipe: ChosenMethods): Operands {
   const fixed = ofWeightGrad?.operand === "activations" ? ofWeightGrad.pattern : undefined;
   return {
     forward: sparse ? { method: weightMethodOf(recipe), pattern: pattern(method.pattern) } : null,
-    activations: ofActivations === undefined ? null : { method: ofActivations, pattern: pattern(activations.pattern) },
+    activations: ofActivations === undefined ? null : { method: ofActivations, pattern: patternOfActivations(recipe) },
     inputGrad: ofInputGrad === undefined ? null : { method: ofInputGrad, pattern: pattern(inputGrad.pattern) },
     weightGrad:
       ofWeightGrad === undefined ? null : { method: ofWeightGrad, pattern: fixed ?? pattern(weightGrad.pattern) },
   };
+}
+
+/** Left out it is that of the weights, without vectors: these share a mask between rows. */
+function patternOfActivations({ method, activations }: ChosenMethods): Pattern {
+  if (activations.pattern !== undefined) return parsePattern(activations.pattern);
+  return { ...parsePattern(method.pattern ?? "2:4"), v: 1 };
 }
 
 /** The numbers and the words of a choice, without its name and pattern. */
