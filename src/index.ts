@@ -40,8 +40,10 @@ export { TokenBatches, type TokenBatchOptions } from "./data/token-batches.ts";
 export { TrisparseError } from "./errors.ts";
 export { type DecodedTensor, decodeSafetensors, encodeSafetensors, type TensorData } from "./io/safetensors.ts";
 export type { Kernels } from "./kernels/kernels.ts";
+export { magnitude } from "./methods/activations/magnitude.ts";
 export { doublePruned } from "./methods/input-grad/double-pruned.ts";
 export type {
+  ActivationMethod,
   HyperParameter,
   InputGradMethod,
   WeightGradMethod,

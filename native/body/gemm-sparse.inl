@@ -493,3 +493,46 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
     with_vector_and_columns(v, g.inputs(), copied);
   if (splits > 1) sum_splits(dw, partial, splits, g.out * g.inputs());
 }
+
+// w [out, k] as a product with packed activations reads it: its columns are the rows of a panel, transposed on the way.
+template <int COLUMNS>
+struct TransposedRows {
+  const float *w, *bias;
+  int k, out, relu, count, together = 1, size;
+  TransposedRows(const float* w, const float* bias, int k, int out, int relu) : w(w), bias(bias), k(k), out(out), relu(relu), count(ceil_div(out, COLUMNS)), size(128 * COLUMNS) {}
+  int width(int strip) const { return min_of(COLUMNS, out - strip * COLUMNS); }
+  Panel<COLUMNS> rows(float* memory, int first, int length, int strip, bool) const {
+    const float* from[COLUMNS];
+    for (int j = 0; j < width(strip); j++) from[j] = w + (size_t)(strip * COLUMNS + j) * k + first;
+    transpose_rows<COLUMNS>(memory, from, width(strip), length);
+    return {memory};
+  }
+  int store(float* y, const float* sum, int strip) const {
+    const int column = strip * COLUMNS;
+    by_lanes(width(strip), [&](int j, auto lanes) {
+      typedef decltype(lanes) L;
+      auto value = L::load(sum + j);
+      if (bias) value = value + L::load(bias + column + j);
+      L::store(y + column + j, relu ? rectified(value) : value);
+    });
+    return width(strip);
+  }
+};
+
+// y = x w^T has the form of dw = dy^T x: the rows of x in the place of the outputs, its inputs in that of the positions.
+static void forward_sparse_activations(float* y, const float* values, const uint8_t* index, const float* w, const float* bias,
+                                       int t, int k, int out, int relu, int n, int m, int v) {
+  if (t == 0) return;
+  const int32_t geometry[] = {k, 1, 1, out, 1, 1, 1, 0, 1, 1, t};
+  const Geometry g(geometry);
+  const int threads = runtime->threads();
+  const auto multiply = [&](auto size) {
+    constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE;
+    // not in parts along k: bias and ReLU come with the stores
+    weight_grad_strips<V, VECTORS, AT_ONCE>(y, {values, index, n, m}, g, 1, threads == 1 ? 1 : 3 * threads,
+                                            TransposedRows<VECTORS * LANES>(w, bias, k, out, relu));
+  };
+  // few outputs are rare: not worth their code in WASM
+  if constexpr (LANES > 4) with_vector_and_columns(v, out, multiply);
+  else with_vector(v, multiply);
+}

@@ -552,6 +552,19 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       }),
     );
   },
+  forwardSparseActivations: (shapes) =>
+    [0, 1].flatMap((relu) =>
+      packedTrials(
+        shapes,
+        (g) => [sizes(g).t, sizes(g).i],
+        (g, { values, index }, draw, pattern) => {
+          const { t, i, o } = sizes(g);
+          const bias = relu ? read(normal(o)) : null;
+          const operands = [written(empty(t * o)), read(values), read(index), read(draw(o * i)), bias];
+          return [...operands, t, i, o, relu, ...pattern];
+        },
+      ),
+    ),
   forwardSlices: (shapes) =>
     shapes.patterns.flatMap(([n, m]) =>
       fewRows(shapes, m).flatMap(([t, k, o], i) => {
@@ -1004,7 +1017,7 @@ function sparseAndDense(
     const args = [...outputs.map((array) => written(array)), read(normal(rows * k)), rows, k, n, m, v, 0];
     return call(kernels, "pruneRows", args) as [Float32Array, Uint8Array, Uint32Array, Float32Array];
   };
-  const [images, grads] = [read(normal(x)), read(normal(t * o))];
+  const [images, grads, dense] = [read(normal(x)), read(normal(t * o)), read(normal(o * channels))];
   const w = prune(o, i);
   const transposed = prune(channels, taps * o);
   const backwards = Float32Array.from({ length: o * i }, (_, at) => {
@@ -1012,6 +1025,8 @@ function sparseAndDense(
     return transposed[3][c * taps * o + tap * o + row];
   });
   const dy = prune(o, t);
+  const activations = prune(t, channels);
+  const matrix = matrixGeometry(t, channels, o);
   const dyDense = Float32Array.from({ length: t * o }, (_, at) => dy[3][(at % o) * t + Math.floor(at / o)]);
   const packed = ([values, index]: readonly Numbers[]): Argument[] => [read(values), read(index)];
   return [
@@ -1026,6 +1041,13 @@ function sparseAndDense(
     {
       sparse: ["weightGradSparse", [written(empty(o * i)), ...packed(dy), images, g, n, m, v]],
       dense: ["weightGrad", [written(empty(o * i)), read(dyDense), images, g]],
+    },
+    {
+      sparse: [
+        "forwardSparseActivations",
+        [written(empty(t * o)), ...packed(activations), dense, null, t, channels, o, 0, n, m, v],
+      ],
+      dense: ["forward", [written(empty(t * o)), read(activations[3]), dense, null, matrix, 0]],
     },
   ];
 }

@@ -142,7 +142,9 @@ function unpack(
   v: number,
   place: (row: number, column: number) => number = (row, column) => row * k + column,
 ): Operand {
-  const operand = { values: new Float32Array(rows * k), kept: new Uint8Array(rows * k) };
+  // in the precision that it is given: gradients are checked with doubles
+  const Values = values.constructor as Float32ArrayConstructor;
+  const operand = { values: new Values(rows * k), kept: new Uint8Array(rows * k) };
   let slot = 0;
   for (let k0 = 0; k0 < k; k0 += packBlock(m)) {
     const count = ((Math.min(k, k0 + packBlock(m)) - k0) / m) * n;
@@ -589,6 +591,17 @@ export function jsKernels(): Kernels {
       });
       weightGrad(dw, { values, kept }, x, g);
       multiplies += (positions / Math.max(1, width)) * Math.ceil(width / 2) * inputs * out;
+    },
+    forwardSparseActivations: (y, values, index, w, bias, t, k, out, relu, n, m, v) => {
+      const x = unpack(values, index, t, k, n, m, v);
+      for (let row = 0; row < t; row++) {
+        for (let o = 0; o < out; o++) {
+          let sum = bias === null ? 0 : bias[o];
+          for (let i = 0; i < k; i++) if (x.kept![row * k + i] === 1) sum += x.values[row * k + i] * w[o * k + i];
+          y[row * out + o] = relu ? rectified(sum) : sum;
+        }
+      }
+      multiplies += out * padded(t, v) * (k / m) * n;
     },
     forwardSlices: (y, x, values, places, bias, t, k, out, relu, n, m) => {
       const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };

@@ -83,6 +83,21 @@ export interface Kernels {
   inputGradSparse(dx: F32, dy: F32, values: F32, index: Uint8Array, g: Geometry, n: number, m: number, v: number): void;
   /** weightGrad with dy packed as its transpose [O, T], n:m along T. */
   weightGradSparse(dw: F32, values: F32, index: Uint8Array, x: F32, g: Geometry, n: number, m: number, v: number): void;
+  /** y [t, out] = x w^T + bias, then max(0, .) if relu, with x [t, k] packed n:m along k and w [out, k] dense. */
+  forwardSparseActivations(
+    y: F32,
+    values: F32,
+    index: Uint8Array,
+    w: F32,
+    bias: F32 | null,
+    t: number,
+    k: number,
+    out: number,
+    relu: number,
+    n: number,
+    m: number,
+    v: number,
+  ): void;
   /**
    * y [t, out] = x [t, k] w^T + bias, then max(0, .) if relu, with w in slices. For few rows of x, where reading the
    * weights is the limit; right for any number.
@@ -439,6 +454,7 @@ const order: Record<KernelName, true> = {
   inputGradSparse: true,
   weightGradSparse: true,
   weightGradAlternate: true,
+  forwardSparseActivations: true,
   forwardSlices: true,
   pruneRows: true,
   packRows: true,

@@ -85,24 +85,33 @@ export interface WeightMethodEntry extends MethodEntry<WeightMethod> {
   readonly sparse: boolean;
 }
 
-/** What methods of both backward products have. */
-interface OfBackward {
+/** What methods that make the operand of one product have. */
+interface OfProduct {
   readonly name: string;
   /** Why it has no operand of this pattern, or undefined if it has; left out: it has all. */
   misfit?(pattern: Pattern): string | undefined;
+}
+
+/**
+ * Makes the sparse operand of forward, y = x w^T, from the input of a layer whose weight stays dense in it: N:M along the
+ * inputs, which it sums over.
+ */
+export interface ActivationMethod extends OfProduct {
+  /** x [T, inputs], as rows is; writes its mask too. */
+  pack(rows: PackedMatrix, x: F32): void;
 }
 
 /** Makes the sparse operand of inputGrad, dx = dy w: N:M along the outputs, which it sums over. */
 export type InputGradMethod = OfWeight | OfGradientRows;
 
 /** Packs the transpose of a weight. */
-interface OfWeight extends OfBackward {
+interface OfWeight extends OfProduct {
   readonly operand: "weight";
   /** weight [outputs, taps, channels], dense; mask: what the forward product keeps of it, rows of taps * channels. */
   pack(transpose: PackedTranspose, weight: F32, mask: Uint32Array, taps: number): void;
 }
 
-interface OfGradientRows extends OfBackward {
+interface OfGradientRows extends OfProduct {
   readonly operand: "gradient";
   /** gradient [T, outputs], as rows is. */
   pack(rows: PackedMatrix, gradient: F32, draw: Draw): void;
@@ -112,14 +121,14 @@ interface OfGradientRows extends OfBackward {
 export type WeightGradMethod = OfGradientColumns | OfActivations;
 
 /** Packs the transpose of the gradient. */
-interface OfGradientColumns extends OfBackward {
+interface OfGradientColumns extends OfProduct {
   readonly operand: "gradient";
   /** gradient [T, outputs]. */
   pack(transpose: PackedTranspose, gradient: F32, draw: Draw): void;
 }
 
 /** Keeps one of each two neighbouring positions of the activations, whatever their values: nothing is packed. */
-interface OfActivations extends OfBackward {
+interface OfActivations extends OfProduct {
   readonly operand: "activations";
   readonly pattern: Pattern;
   /** Whether neighbours must be alike: then layers whose positions are samples stay dense. */

@@ -1,7 +1,7 @@
 /** Tensors: a shape and float32 values on a device. Parameters: tensors that are trained. */
 import { expected } from "../errors.ts";
 import type { F32, Geometry } from "../kernels/kernels.ts";
-import type { PackedOperand } from "../sparse/packed-matrix.ts";
+import type { PackedMatrix, PackedOperand } from "../sparse/packed-matrix.ts";
 import type { Device } from "./device.ts";
 
 export type Shape = readonly number[];
@@ -83,11 +83,8 @@ export interface InputGrads {
 
 /** The operands of a weight's three products while it is trained sparse; attached by train/. Null: that product is dense. */
 export interface OperandPlan {
-  /**
-   * The packed weight of y = im2col(x) w^T. Called first, once a product; the others belong to the values of that time.
-   * inputGrad: whether the gradient of x will be asked for.
-   */
-  forward(geometry: Geometry, inputGrad: boolean): PackedOperand | null;
+  /** Of y = im2col(x) w^T. Called first, once a product; the others belong to the values of that time. */
+  forward(x: Tensor, geometry: Geometry): ForwardOperand | null;
   /** What dense products multiply by: the weight, or a copy with zeros where it is pruned. */
   denseWeight(): F32;
   /** Of dx = dy w, with dy [T, O]. */
@@ -95,6 +92,11 @@ export interface OperandPlan {
   /** Of dw = dy^T x. */
   weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null;
 }
+
+export type ForwardOperand =
+  | { readonly operand: "weight"; readonly packed: PackedOperand }
+  /** The rows of x. They hold until the product's backward: what it multiplies by, and where x has a gradient. */
+  | { readonly operand: "activations"; readonly packed: PackedMatrix };
 
 export type InputGradOperand =
   /** The transpose of the weight. */

@@ -31,7 +31,8 @@ export function withMethod(recipe: Recipe, choice: MethodChoice | StrategyChoice
     const { method: __, inputGrad: ___, weightGrad: ____, ...others } = rest;
     return parseRecipe({ ...others, ...choice }, `strategy ${choice.strategy.name}`);
   }
-  const dense = { inputGrad: { name: "dense" }, weightGrad: { name: "dense" } };
+  const none = { name: "dense" };
+  const dense = { activations: none, inputGrad: none, weightGrad: none };
   return parseRecipe({ ...rest, method: choice, ...(choice.name === "dense" ? dense : {}) }, `method ${choice.name}`);
 }
 

@@ -145,11 +145,22 @@ function measure(
   const variants: (() => void)[] = [];
   switch (product) {
     case "forward": {
+      variants.push(() => kernels.forward(y, x, w, null, geometry, 0));
+      if (operand === "activations") {
+        const packed = new PackedMatrix(kernels, t, i, pattern);
+        const { masked } = packed;
+        variants.push(() => {
+          packed.prune(x);
+          kernels.forwardSparseActivations(y, packed.values, packed.index, w, null, t, i, out, 0, n, m, v);
+          // the mask of the gradient
+          kernels.applyMask(masked, packed.mask, t, i);
+        });
+        break;
+      }
       const packed = new PackedMatrix(kernels, out, i, pattern);
       const withCopy = new PackedMatrix(kernels, out, i, pattern);
       const { masked } = withCopy;
       variants.push(
-        () => kernels.forward(y, x, w, null, geometry, 0),
         () => {
           packed.prune(w);
           kernels.forwardSparse(y, x, packed.values, packed.index, null, geometry, 0, n, m, v);

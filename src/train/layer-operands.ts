@@ -2,8 +2,16 @@
 import { type F32, type Geometry, hasRows } from "../kernels/kernels.ts";
 import { type Draw, PackedMatrix } from "../sparse/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/packed-transpose.ts";
-import { misfit } from "../sparse/pattern.ts";
-import type { InputGradOperand, OperandPlan, Parameter, WeightGradOperand } from "../tensor/tensor.ts";
+import { misfit, type Pattern } from "../sparse/pattern.ts";
+import type { Device } from "../tensor/device.ts";
+import type {
+  ForwardOperand,
+  InputGradOperand,
+  OperandPlan,
+  Parameter,
+  Tensor,
+  WeightGradOperand,
+} from "../tensor/tensor.ts";
 import type { RunClock } from "./clock.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import type { Operands, PlannedLayer } from "./plan.ts";
@@ -26,6 +34,7 @@ export class LayerOperands implements OperandPlan {
   #transpose: PackedTranspose | null = null;
   /** The version of the weight that the transpose is of. */
   #version = -1;
+  readonly #inputs = new InputPacks();
   #rows: PackedMatrix | null = null;
   #columns: PackedTranspose | null = null;
 
@@ -47,11 +56,24 @@ export class LayerOperands implements OperandPlan {
     this.#chance = chance;
   }
 
-  forward(): ReturnType<OperandPlan["forward"]> {
-    const packed = this.#site?.current() ?? null;
+  forward(x: Tensor): ForwardOperand | null {
+    if (this.#site === null) return this.#activations(x);
+    const packed = this.#site.current();
     // now, while the weight is in cache, and not when backward asks for it
     if (this.#weight.device.recording) this.#transposed();
-    return this.#routes.forward === "sparse" ? packed : null;
+    return this.#routes.forward === "sparse" && packed !== null ? { operand: "weight", packed } : null;
+  }
+
+  /** Where forward is sparse and the weight is not. */
+  #activations(x: Tensor): ForwardOperand | null {
+    const { activations } = this.#operands;
+    const { device } = x;
+    if (this.#routes.forward !== "sparse" || activations === null) return null;
+    if (this.#clock.phase(device.recording) === "dense") return null;
+    const { method, pattern } = activations;
+    const packed = this.#inputs.take(device, x.size / this.#source.k, this.#source.k, pattern);
+    device.timed("pack", () => method.pack(packed, x.data));
+    return { operand: "activations", packed };
   }
 
   denseWeight(): F32 {
@@ -139,5 +161,26 @@ export class LayerOperands implements OperandPlan {
     const { seed, layer } = this.#chance;
     const { probe, step } = this.#clock;
     return { seed: probe === null ? seed : probe.reseeded(seed), layer, step };
+  }
+}
+
+/** Packs of a layer's inputs. Each holds until backward, so that a layer may be used twice in a step. */
+class InputPacks {
+  #packs: PackedMatrix[] = [];
+  #taken = 0;
+  #scope = 0;
+
+  take(device: Device, rows: number, k: number, pattern: Pattern): PackedMatrix {
+    if (device.scope !== this.#scope) this.#taken = 0;
+    this.#scope = device.scope;
+    // without a step nothing says when a pack is free
+    const at = device.scope === 0 ? -1 : this.#taken++;
+    const known = this.#packs[at];
+    if (known?.rows === rows) return known;
+    const packed = new PackedMatrix(device.kernels, rows, k, pattern);
+    // from now on it is written with the pack
+    packed.masked;
+    if (at >= 0) this.#packs[at] = packed;
+    return packed;
   }
 }

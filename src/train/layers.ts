@@ -37,6 +37,8 @@ export interface Products {
   readonly geometry: Geometry;
   /** False where the input is the model's: its gradient is never computed. */
   readonly inputGrad: boolean;
+  /** The operation that made the input; null: it is the model's. */
+  readonly input: string | null;
 }
 
 /**
@@ -53,10 +55,10 @@ export function traceProducts(model: Module, shape: Shape, batch: number): Map<P
   const buffers = [...model.namedBuffers().values()].map(({ data }) => ({ data, before: data.slice() }));
   for (const weight of weights) {
     weight.plan = {
-      forward: (one, inputGrad) => {
+      forward: (x, one) => {
         const geometry = one.slice();
         geometry[0] *= batch;
-        found.set(weight, { geometry, inputGrad });
+        found.set(weight, { geometry, inputGrad: x.needsGrad, input: x.creator?.op ?? null });
         return null;
       },
       denseWeight: () => weight.data,

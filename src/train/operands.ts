@@ -1,13 +1,14 @@
 /** From the words of a recipe to the methods that they name. */
+import { activationMethods } from "../methods/activations/methods.ts";
 import { inputGradMethods } from "../methods/input-grad/methods.ts";
 import type { MethodEntry, WeightMethod } from "../methods/method.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import type { Operands } from "./plan.ts";
-import type { BackwardChoice, MethodChoice, Recipe } from "./recipe.ts";
+import type { MethodChoice, OperandChoice, Recipe } from "./recipe.ts";
 
-type ChosenMethods = Pick<Recipe, "method" | "inputGrad" | "weightGrad">;
+type ChosenMethods = Pick<Recipe, "method" | "activations" | "inputGrad" | "weightGrad">;
 
 /** What is done to the weights; "dense" does nothing. */
 export function weightMethodOf({ method }: Pick<Recipe, "method">): WeightMethod {
@@ -16,22 +17,28 @@ export function weightMethodOf({ method }: Pick<Recipe, "method">): WeightMethod
 
 /** What a recipe asks to be sparse. */
 export function operandsOf(recipe: ChosenMethods): Operands {
-  const { method, inputGrad, weightGrad } = recipe;
+  const { method, activations, inputGrad, weightGrad } = recipe;
   const { sparse } = weightMethods.find(({ name }) => name === method.name)!;
   const pattern = (own: string | undefined): Pattern => parsePattern(own ?? method.pattern ?? "2:4");
-  const made = <M>(methods: readonly MethodEntry<M>[], choice: BackwardChoice): M | undefined =>
+  const made = <M>(methods: readonly MethodEntry<M>[], choice: OperandChoice): M | undefined =>
     methods.find(({ name }) => name === choice.name)?.make(...valuesOf(choice));
+  const ofActivations = made(activationMethods, activations);
   const ofInputGrad = made(inputGradMethods, inputGrad);
   const ofWeightGrad = made(weightGradMethods, weightGrad);
-  const ofActivations = ofWeightGrad?.operand === "activations" ? ofWeightGrad.pattern : undefined;
+  const fixed = ofWeightGrad?.operand === "activations" ? ofWeightGrad.pattern : undefined;
   return {
     forward: sparse ? { method: weightMethodOf(recipe), pattern: pattern(method.pattern) } : null,
+    activations: ofActivations === undefined ? null : { method: ofActivations, pattern: patternOfActivations(recipe) },
     inputGrad: ofInputGrad === undefined ? null : { method: ofInputGrad, pattern: pattern(inputGrad.pattern) },
     weightGrad:
-      ofWeightGrad === undefined
-        ? null
-        : { method: ofWeightGrad, pattern: ofActivations ?? pattern(weightGrad.pattern) },
+      ofWeightGrad === undefined ? null : { method: ofWeightGrad, pattern: fixed ?? pattern(weightGrad.pattern) },
   };
+}
+
+/** Left out it is that of the weights, without vectors: these share a mask between rows. */
+function patternOfActivations({ method, activations }: ChosenMethods): Pattern {
+  if (activations.pattern !== undefined) return parsePattern(activations.pattern);
+  return { ...parsePattern(method.pattern ?? "2:4"), v: 1 };
 }
 
 /** The numbers and the words of a choice, without its name and pattern. */
@@ -39,7 +46,7 @@ function valuesOf({
   name,
   pattern,
   ...values
-}: MethodChoice | BackwardChoice): [Record<string, number>, Record<string, string>] {
+}: MethodChoice | OperandChoice): [Record<string, number>, Record<string, string>] {
   const entries = Object.entries(values);
   const numbers = entries.filter((entry): entry is [string, number] => typeof entry[1] === "number");
   const words = entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");

@@ -20,6 +20,7 @@ const birth = () => ({ device: new Device(jsKernels()), random: new Random(1) })
 const pattern = parsePattern("2:4");
 const everything: Operands = {
   forward: { method: srSte.make(), pattern },
+  activations: null,
   inputGrad: { method: doublePruned.make(), pattern },
   weightGrad: { method: mvue.make(), pattern },
 };

@@ -2,7 +2,7 @@
 
 import { expected } from "../errors.ts";
 import { type Geometry, hasRows, PRODUCTS, type Product } from "../kernels/kernels.ts";
-import type { InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
+import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { ProductTimes } from "./dispatcher.ts";
@@ -21,6 +21,8 @@ export type Routing = (typeof ROUTINGS)[number];
 /** What shall be sparse in every layer where it fits; null: nothing in that product. */
 export interface Operands {
   readonly forward: { readonly method: Pick<WeightMethod, "name" | "misfit">; readonly pattern: Pattern } | null;
+  /** In place of the weight in forward, where a layer's input is that of a squared ReLU. */
+  readonly activations: { readonly method: ActivationMethod; readonly pattern: Pattern } | null;
   readonly inputGrad: { readonly method: InputGradMethod; readonly pattern: Pattern } | null;
   readonly weightGrad: { readonly method: WeightGradMethod; readonly pattern: Pattern } | null;
 }
@@ -89,11 +91,20 @@ export function planLayers(
 }
 
 function planLayer(source: MultiplyingWeight, operands: Operands, routes: Routes): PlannedLayer {
+  const planned = planProducts(source, operands, routes);
+  const { operand, route } = planned.products.forward;
+  // sparse activations that do not pay leave forward to the weight
+  if (operand === "activations" && route !== "sparse" && operands.forward !== null)
+    return planProducts(source, { ...operands, activations: null }, routes);
+  return planned;
+}
+
+function planProducts(source: MultiplyingWeight, operands: Operands, routes: Routes): PlannedLayer {
   const { name, weight, axis } = source;
   const { routing, products, dispatcher } = routes;
   const traced = products?.get(weight);
   const wishes = wishesOf(source, operands, traced);
-  const sparseWeight = typeof wishes.forward !== "string";
+  const sparseWeight = isOfWeight(wishes.forward);
   const decide = (product: Product, copy: boolean): Decision => {
     const wish = wishes[product];
     const instead = product !== "weightGrad" && sparseWeight ? "masked" : "dense";
@@ -126,7 +137,7 @@ function planLayer(source: MultiplyingWeight, operands: Operands, routes: Routes
   if (asked.length === 0) return denseLayer(source, own.forward.reason, own);
   const slower = routing === "auto" ? slowerThanDense(asked.map((product) => decisions[product])) : undefined;
   if (slower !== undefined) return denseLayer(source, slower, own);
-  const { pattern } = own.forward;
+  const pattern = sparseWeight ? own.forward.pattern : null;
   const reason = pattern === null ? own.forward.reason : `groups of ${operands.forward!.pattern.m} along ${axis}`;
   return { name, shape: weight.shape, axis, pattern, routes: routesOf(own), reason, products: own };
 }
@@ -140,6 +151,10 @@ interface Wish {
   readonly simulated?: string | undefined;
 }
 
+function isOfWeight(wish: Wish | string): boolean {
+  return typeof wish !== "string" && wish.operand === "weight";
+}
+
 interface Decision {
   readonly planned: PlannedProduct;
   readonly times: ProductTimes | null;
@@ -148,7 +163,7 @@ interface Decision {
 /** What can be sparse in each product of a layer, or why nothing can. */
 function wishesOf(
   { rows, axis, axisLength }: MultiplyingWeight,
-  { forward, inputGrad, weightGrad }: Operands,
+  { forward, activations, inputGrad, weightGrad }: Operands,
   traced: Products | undefined,
 ): Record<Product, Wish | string> {
   const wish = (
@@ -159,14 +174,21 @@ function wishesOf(
     along: string,
   ): Wish | string =>
     method.misfit?.(pattern, rows) ?? misfit(pattern, length, along) ?? { operand, method: method.name, pattern };
-  const ofForward = forward === null ? NOT_ASKED : wish("weight", forward.method, forward.pattern, axisLength, axis);
+  const ofWeight = forward === null ? NOT_ASKED : wish("weight", forward.method, forward.pattern, axisLength, axis);
+  const ofActivations = (): Wish | string => {
+    if (activations === null) return NOT_ASKED;
+    if (axis !== "inputs" || traced?.input !== "squaredRelu") return "its input is not of a squared ReLU";
+    return wish("activations", activations.method, activations.pattern, axisLength, axis);
+  };
+  const found = ofActivations();
+  const ofForward = typeof found === "string" && forward !== null ? ofWeight : found;
   // unknown positions fit
   const positions = traced === undefined ? 0 : traced.geometry[0] * traced.geometry[8] * traced.geometry[9];
   const ofInputGrad = (): Wish | string => {
     if (traced?.inputGrad === false) return "none: the model's input";
     if (inputGrad === null) return NOT_ASKED;
     const { method, pattern } = inputGrad;
-    if (method.operand === "weight" && typeof ofForward === "string") return "the weight is dense";
+    if (method.operand === "weight" && !isOfWeight(ofForward)) return "the weight is dense";
     const found = wish(method.operand, method, pattern, rows, "outputs");
     if (typeof found === "string" || method.operand === "weight") return found;
     // without a geometry: a convolution's groups run along channels

@@ -5,8 +5,9 @@
 import { z } from "zod";
 import { sources } from "../data/sources.ts";
 import { expected, nearest } from "../errors.ts";
+import { activationMethods } from "../methods/activations/methods.ts";
 import { inputGradMethods } from "../methods/input-grad/methods.ts";
-import type { InputGradMethod, MethodEntry, WeightGradMethod } from "../methods/method.ts";
+import type { ActivationMethod, InputGradMethod, MethodEntry, WeightGradMethod } from "../methods/method.ts";
 import { strategies } from "../methods/strategies.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
@@ -112,14 +113,17 @@ const method = z
   )
   .prefault({ name: "sr-ste" });
 
-/** One of a table of methods for a backward product, or dense. */
-const backwardProduct = (methods: readonly MethodEntry<InputGradMethod | WeightGradMethod>[], about: string) =>
+/** One of a table of methods for an operand beside the weight, or dense. */
+const operand = (
+  methods: readonly MethodEntry<ActivationMethod | InputGradMethod | WeightGradMethod>[],
+  about: string,
+) =>
   z
     .discriminatedUnion("name", [
       z.strictObject({ name: z.literal("dense") }),
       ...methods.map((entry) => {
         // a fixed mask is its own pattern
-        const own = entry.make().operand === "activations";
+        const own = "pattern" in entry.make();
         const chosen = pattern.optional().describe("N:M or N:MvV; left out, that of the method for weights");
         return z
           .strictObject({ name: z.literal(entry.name), ...(own ? {} : { pattern: chosen }), ...keysOf(entry) })
@@ -177,8 +181,9 @@ const recipe = z
     model: model.prefault({ name: "mlp" }),
     strategy: strategy.optional(),
     method,
-    inputGrad: backwardProduct(inputGradMethods, "the sparse operand of the input gradient"),
-    weightGrad: backwardProduct(weightGradMethods, "the sparse operand of the weight gradient"),
+    activations: operand(activationMethods, "the sparse operand of forward in layers whose input is of a squared ReLU"),
+    inputGrad: operand(inputGradMethods, "the sparse operand of the input gradient"),
+    weightGrad: operand(weightGradMethods, "the sparse operand of the weight gradient"),
     skip: z.array(z.string().min(1)).default([]).describe("parts of the names of weights that stay dense"),
     phases,
     monitor,
@@ -194,10 +199,11 @@ const recipe = z
   .describe("A training run of trisparse");
 
 /** A complete recipe: every default filled in; either epochs or steps. */
-export type Recipe = Omit<z.infer<typeof recipe>, "method" | "inputGrad" | "weightGrad"> & {
+export type Recipe = Omit<z.infer<typeof recipe>, "method" | "activations" | "inputGrad" | "weightGrad"> & {
   method: MethodChoice;
-  inputGrad: BackwardChoice;
-  weightGrad: BackwardChoice;
+  activations: OperandChoice;
+  inputGrad: OperandChoice;
+  weightGrad: OperandChoice;
 };
 
 /** A method with its pattern (none for dense) and its numbers. */
@@ -207,8 +213,8 @@ export interface MethodChoice {
   readonly [hyperParameter: string]: string | number | undefined;
 }
 
-/** A method for a backward product; "dense" for none. */
-export interface BackwardChoice {
+/** A method for an operand beside the weight; "dense" for none. */
+export interface OperandChoice {
   readonly name: string;
   readonly pattern?: string | undefined;
   readonly [hyperParameter: string]: string | number | undefined;

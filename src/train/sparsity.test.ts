@@ -42,7 +42,7 @@ function step(name: string, options: Partial<SparsifyOptions>, weights = true) {
     const { plan } = parameter;
     if (plan === null) continue;
     parameter.plan = {
-      forward: (geometry, inputGrad) => plan.forward(geometry, inputGrad),
+      forward: (x, geometry) => plan.forward(x, geometry),
       denseWeight: () => plan.denseWeight(),
       inputGrad: (dy) => {
         const operand = plan.inputGrad(dy);

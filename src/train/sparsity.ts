@@ -97,6 +97,7 @@ export class Sparsity {
           : new Site(source, operands.forward.pattern, method, clock);
       if (site !== null) sites.push(site);
       const asked =
+        routes.forward === "sparse" ||
         routes.weightGrad === "sparse" ||
         (routes.inputGrad !== "dense" && operands.inputGrad?.method.operand === "gradient");
       if (site === null && !asked) return;
@@ -287,6 +288,8 @@ export function sparsify(model: Module, method: WeightMethod | null, options: Sp
   const patternOr = (text: string | undefined): Pattern => (text === undefined ? pattern : parsePattern(text));
   const operands: Operands = {
     forward: method === null ? null : { method, pattern },
+    // without an input nothing is known of what makes that of a layer
+    activations: null,
     inputGrad: inputGrad === undefined ? null : { method: inputGrad, pattern: patternOr(options.inputGradPattern) },
     weightGrad: weightGrad === undefined ? null : { method: weightGrad, pattern: patternOr(options.weightGradPattern) },
   };

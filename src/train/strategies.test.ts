@@ -35,10 +35,10 @@ function trained(recipe: object, kernels: Kernels = jsKernels()) {
     const { plan } = parameter;
     if (plan === null) continue;
     parameter.plan = {
-      forward: (geometry, inputGrad) => {
-        const packed = plan.forward(geometry, inputGrad);
-        if (packed !== null) seen.push({ product: "forward", operand: "weight", packed });
-        return packed;
+      forward: (x, geometry) => {
+        const operand = plan.forward(x, geometry);
+        if (operand !== null) seen.push({ product: "forward", ...operand });
+        return operand;
       },
       denseWeight: () => plan.denseWeight(),
       inputGrad: (dy) => {

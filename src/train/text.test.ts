@@ -28,6 +28,10 @@ const sparse = (more: object = {}): Recipe => {
   const { method: _, inputGrad: __, weightGrad: ___, ...rest } = recipe(more);
   return parseRecipe({ ...rest, ...allSparse });
 };
+const withActivations = sparse({
+  model: { ...recipe().model, activation: "squared-relu" },
+  activations: { name: "magnitude" },
+});
 const device = (): Device => new Device(jsKernels());
 
 let folder = "";
@@ -71,6 +75,7 @@ describe("a run of a language model", () => {
   test.each([
     ["dense", recipe()],
     ["all products sparse", sparse()],
+    ["sparse activations", withActivations],
   ])("ends after an interruption with the bits of one that had none: %s", (_, one) => {
     const whole = new Run(one, data, device());
     while (!whole.done) whole.advance();

@@ -1,9 +1,10 @@
 /**
  * The three products of training for a weight, what linear layers and convolutions share. Each is sparse where the
- * weight's plan has a packed operand for it: the weight, its transpose, or the transpose of the output's gradient.
+ * weight's plan has a packed operand for it: the weight, its transpose, the input, or the output's gradient.
  */
 import { type F32, type Geometry, type Kernels, matrixGeometry } from "../../kernels/kernels.ts";
 import {
+  type ForwardOperand,
   type InputGradOperand,
   Parameter,
   type Shape,
@@ -27,25 +28,20 @@ export function product(
   const out = geometry[10];
   const positions = geometry[0] * geometry[8] * geometry[9];
   const plan = w instanceof Parameter ? w.plan : null;
-  const packed = plan?.forward(geometry, x.needsGrad) ?? null;
-  const biasData = bias?.data ?? null;
+  const operand = plan?.forward(x, geometry) ?? null;
   const y = device.buffer(positions * out);
-  if (packed === null) {
-    const weight = plan?.denseWeight() ?? w.data;
-    device.timed("forward", () => kernels.forward(y, x.data, weight, biasData, geometry, Number(relu)));
-  } else {
-    const { values, index, pattern } = packed;
-    const { n, m, v } = pattern;
-    device.timed("forward", () =>
-      kernels.forwardSparse(y, x.data, values, index, biasData, geometry, Number(relu), n, m, v),
-    );
-  }
+  const weight = operand?.operand === "weight" ? null : (plan?.denseWeight() ?? w.data);
+  device.timed("forward", () =>
+    forward(kernels, y, x.data, weight, bias?.data ?? null, operand, geometry, Number(relu)),
+  );
+  const kept = operand?.operand === "activations" ? operand.packed : null;
   return record(op, bias === null ? [x, w] : [x, w, bias], shape, y, (dy, grads) => {
     if (relu) kernels.reluBackward(dy, dy, y, y.length);
     const dw = grads.into(1);
     if (dw !== null) {
-      const operand = plan?.weightGrad(dy, x.data, geometry) ?? null;
-      device.timed("weightGrad", () => weightGrad(kernels, dw, dy, x.data, operand, geometry));
+      const input = kept?.masked ?? x.data;
+      const operand = plan?.weightGrad(dy, input, geometry) ?? null;
+      device.timed("weightGrad", () => weightGrad(kernels, dw, dy, input, operand, geometry));
     }
     // the bias has the gradient of all entries, not of the sample
     const dbias = bias === null ? null : grads.into(2);
@@ -54,8 +50,33 @@ export function product(
     if (dx === null) return;
     const operand = plan?.inputGrad(dy) ?? null;
     const weight = operand?.operand === "weight" ? null : (plan?.denseWeight() ?? w.data);
-    device.timed("inputGrad", () => inputGrad(kernels, dx, dy, weight, operand, geometry));
+    device.timed("inputGrad", () => {
+      inputGrad(kernels, dx, dy, weight, operand, geometry);
+      // y does not depend on what was pruned
+      if (kept !== null) kernels.applyMask(dx, kept.mask, kept.rows, kept.k);
+    });
   });
+}
+
+/** weight: null where the operand is the weight. */
+function forward(
+  kernels: Kernels,
+  y: F32,
+  x: F32,
+  weight: F32 | null,
+  bias: F32 | null,
+  operand: ForwardOperand | null,
+  geometry: Geometry,
+  relu: number,
+): void {
+  if (operand === null) {
+    kernels.forward(y, x, weight!, bias, geometry, relu);
+    return;
+  }
+  const { values, index, pattern, rows, k } = operand.packed;
+  const { n, m, v } = pattern;
+  if (operand.operand === "weight") kernels.forwardSparse(y, x, values, index, bias, geometry, relu, n, m, v);
+  else kernels.forwardSparseActivations(y, values, index, weight!, bias, rows, k, geometry[10], relu, n, m, v);
 }
 
 function weightGrad(

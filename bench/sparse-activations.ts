@@ -1,0 +1,132 @@
+/**
+ * Sparse activations in forward: what products with them cost, and what they keep and cost in training.
+ *
+ *   npx tsx bench/sparse-activations.ts [--data-dir DIR] [--steps 500] [--seed 1] [--threads 1] [--patterns 2:4,1:4,2:8,1:8]
+ *
+ * A product's time has the pruning, the copy with zeros for the weight gradient and the mask of the input gradient in it.
+ * DIR holds tinyshakespeare.txt: a small GPT is trained under each pattern, step by step in turn with the dense one.
+ */
+import { parseArgs } from "node:util";
+import { interleave } from "../src/bench/interleave.ts";
+import { loadData } from "../src/data/sources.ts";
+import { matrixGeometry } from "../src/kernels/kernels.ts";
+import { pick } from "../src/kernels/pick.ts";
+import { quartiles } from "../src/metrics/quartiles.ts";
+import { Random } from "../src/random.ts";
+import { PackedMatrix } from "../src/sparse/packed-matrix.ts";
+import { parsePattern } from "../src/sparse/pattern.ts";
+import { Device } from "../src/tensor/device.ts";
+import { multiplyingWeights } from "../src/train/layers.ts";
+import { parseRecipe } from "../src/train/recipe.ts";
+import { Run } from "../src/train/run.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    "data-dir": { type: "string" },
+    steps: { type: "string", default: "500" },
+    seed: { type: "string", default: "1" },
+    threads: { type: "string", default: "1" },
+    patterns: { type: "string", default: "2:4,1:4,2:8,1:8" },
+  },
+});
+const { kernels } = pick({ threads: Number(options.threads) });
+const patterns = options.patterns.split(",");
+console.log(`${kernels.backend} ${kernels.instructionSet}, ${kernels.threads} threads`);
+
+for (const [t, i, o] of [
+  [2048, 512, 128],
+  [4096, 1024, 256],
+  [4096, 2048, 512],
+  [512, 1024, 1024],
+]) {
+  const random = new Random(1);
+  const filled = (length: number, squared = false): Float32Array => {
+    const array = kernels.float32(length);
+    for (let at = 0; at < length; at++) array[at] = squared ? Math.max(0, random.normal()) ** 2 : random.normal();
+    return array;
+  };
+  const [x, w, bias, y, dx] = [filled(t * i, true), filled(o * i), filled(o), filled(t * o), filled(t * i)];
+  const calls: Record<string, () => void> = {
+    dense: () => kernels.forward(y, x, w, bias, matrixGeometry(t, i, o), 0),
+  };
+  for (const name of patterns) {
+    const packed = new PackedMatrix(kernels, t, i, parsePattern(name));
+    const { values, index, mask } = packed;
+    const { n, m, v } = packed.pattern;
+    packed.masked;
+    const multiply = (): void => kernels.forwardSparseActivations(y, values, index, w, bias, t, i, o, 0, n, m, v);
+    calls[`${name} pruning`] = () => packed.prune(x);
+    calls[`${name} product`] = multiply;
+    calls[`${name} all`] = () => {
+      packed.prune(x);
+      multiply();
+      kernels.applyMask(dx, mask, t, i);
+    };
+  }
+  console.log(`${t} x ${i} x ${o}`);
+  for (const { name, ms, ratio } of interleave(calls, 20, 10))
+    console.log(`  ${name.padEnd(14)} ${ms.median.toFixed(2)} ms, ${ratio.median.toFixed(2)}x dense`);
+}
+
+/** A run with what it was seen to keep: [step, share of zeros, share of the squared norm] by layer. */
+function sparseRun(pattern: string | null, data: Awaited<ReturnType<typeof loadData>>) {
+  const recipe = parseRecipe({
+    data: { name: "text", file: "tinyshakespeare.txt" },
+    model: { name: "gpt", layers: 2, width: 128, context: 128, activation: "squared-relu" },
+    method: { name: "dense" },
+    ...(pattern === null ? {} : { activations: { name: "magnitude", pattern } }),
+    optimiser: { name: "adamw", rate: 1e-3, decayed: "matrices", weightDecay: 0.1, clip: 1 },
+    ...{ steps: Number(options.steps), batch: 16, seed: Number(options.seed) },
+  });
+  const run = new Run(recipe, data, new Device(kernels), { routing: "sparse" });
+  const kept = new Map<string, string[]>();
+  for (const { name, weight } of multiplyingWeights(run.model)) {
+    const { plan } = weight;
+    if (plan === null) continue;
+    const forward = plan.forward.bind(plan);
+    plan.forward = (x, geometry) => {
+      const operand = forward(x, geometry);
+      if (operand?.operand === "activations" && weight.device.recording && isSampled(run.step)) {
+        let [all, left, zeros] = [0, 0, 0];
+        x.data.forEach((value, at) => {
+          all += value ** 2;
+          left += operand.packed.masked[at] ** 2;
+          zeros += Number(value === 0);
+        });
+        const text = `step ${run.step}: ${percent(left / all)} kept, ${percent(zeros / x.size)} zeros`;
+        kept.set(name, [...(kept.get(name) ?? []), text]);
+      }
+      return operand;
+    };
+  }
+  return { name: pattern ?? "dense", run, kept, ms: [] as number[], losses: [] as number[] };
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+/** Whether a step is looked at; its time is not counted. */
+function isSampled(step: number): boolean {
+  return step % 50 === 49;
+}
+
+if (options["data-dir"] !== undefined) {
+  const data = await loadData("text", { file: "tinyshakespeare.txt", dir: options["data-dir"] });
+  const runs = [null, ...patterns].map((pattern) => sparseRun(pattern, data));
+  while (!runs[0].run.done) {
+    for (const { run, ms, losses } of runs) {
+      const step = run.advance();
+      losses.push(step.loss);
+      if (!isSampled(step.step)) ms.push(step.ms);
+    }
+  }
+  for (const { name, run, kept, ms, losses } of runs) {
+    const last = losses.slice(-50);
+    const training = last.reduce((sum, loss) => sum + loss, 0) / last.length;
+    const ratio = quartiles(ms.map((one, step) => runs[0].ms[step] / one)).median;
+    const times = `step ${quartiles(ms).median.toFixed(1)} ms, ${ratio.toFixed(3)}x dense`;
+    console.log(`${name}: training loss ${training.toFixed(4)}, test loss ${run.evaluate().loss.toFixed(4)}, ${times}`);
+    for (const [layer, texts] of kept) console.log(`  ${layer}: ${texts[0]}; ${texts.at(-1)}`);
+  }
+}
