@@ -376,6 +376,11 @@ struct Strip {
   // units from `whole` on are read from a copy: the one that is not whole, or with a mask or of an upright source all
   int v, k0, length, valid, units, whole;
   const float* row[128];
+  // 4 * LANES floats each: what the next strip reads
+  const float* ahead[128];
+  // where the pack of this strip begins
+  float* to_values;
+  uint8_t* to_index;
   alignas(64) float edge[128 * 4 * LANES];
   // what is kept: value[unit][slot * v + r][lane], place[unit][slot / 4][lane][slot % 4]
   alignas(64) float value[128 * 4 * LANES];
@@ -390,10 +395,10 @@ struct Strip {
     units = ceil_div(valid, unit);
     whole = valid / unit;
     if (from.upright) return transpose(from, column);
+    const int next = column + 4 * LANES < from.rows ? 4 * LANES : block * from.rows - column;
     for (int i = 0; i < length; i++) {
       row[i] = from.row(k0 + i) + column;
-      // the next strip's part of this row: rows lie too far apart for the processor to foresee
-      for (int c = 4 * LANES; c < 8 * LANES; c += 16) __builtin_prefetch(row[i] + c, 0, 2);
+      ahead[i] = row[i] + next;
     }
     if (from.mask) {
       const int whole_vectors = whole * unit;
@@ -422,6 +427,10 @@ struct Strip {
   // All units, LANES rows at a time; rows that do not exist are zeros.
   __attribute__((noinline)) void transpose(const Columns& from, int first) {
     whole = 0;
+    for (int i = 0; i < length; i++) {
+      const int at = i * 4 * LANES;
+      ahead[i] = from.source + (size_t)(first + 4 * LANES + at / 128) * from.k + k0 + at % 128;
+    }
     const int unit = LANES * v;
     for (int r = 0; r < units * unit; r += LANES) {
       const float* rows[LANES];
@@ -436,8 +445,13 @@ struct Strip {
         for (int j = 0; j < LANES; j++) to[i * unit + j] = rows[j][rest];
     }
   }
-  __attribute__((noinline)) void emit(float* values, uint8_t* index, const Columns& from, int n, int m, int row_group);
+  __attribute__((noinline)) void emit(int slots);
   const float* source(int unit, int i) const { return unit < whole ? row[i] + unit * LANES * v : edge + ((unit - whole) * 128 + i) * LANES * v; }
+  // Asks for the entries of the next strip that lie where these do. All at once they would keep this one waiting, and
+  // rows lie too far apart for the processor to foresee.
+  __attribute__((always_inline)) void prefetch(int unit, int i, int v) const {
+    for (int c = 0; c < LANES * v; c += 16) __builtin_prefetch(ahead[i] + unit * LANES * v + c);
+  }
   float* values(int unit, int slot) { return value + (unit * 128 + slot) * v * LANES; }
   uint8_t* places(int unit, int slot) { return place + (unit * 128 + slot / 4 * 4) * LANES; }
 };
@@ -479,10 +493,9 @@ static inline void emit_unit(float* values, uint8_t* index, const float* value, 
   }
 }
 
-void Strip::emit(float* to_values, uint8_t* to_index, const Columns& from, int n, int m, int row_group) {
-  const int slots = length / m * n;
+void Strip::emit(int slots) {
   for (int unit = 0; unit < units; unit++) {
-    const size_t at = slots_before(k0, from.rows, n, m, v) + (size_t)(row_group + unit * LANES) * slots;
+    const size_t at = (size_t)unit * LANES * slots;
     emit_unit(to_values + at * v, to_index + at, values(unit, 0), places(unit, 0), slots, v, valid - unit * LANES * v);
   }
 }
@@ -493,9 +506,14 @@ static inline void by_strips(float* values, uint8_t* index, const Columns& from,
   const int block = pack_block(m), strips = ceil_div(from.rows, 4 * LANES);
   parallel(strips * ceil_div(from.k, block), [&](int task) {
     Strip strip;
-    strip.open(from, task / strips * block, block, task % strips * 4 * LANES, v);
-    choose(strip, task % strips * 4 * LANES / v);
-    strip.emit(values, index, from, n, m, task % strips * 4 * LANES / v);
+    const int row_group = task % strips * 4 * LANES / v;
+    strip.open(from, task / strips * block, block, row_group * v, v);
+    const int slots = strip.length / m * n;
+    const size_t at = slots_before(strip.k0, from.rows, n, m, v) + (size_t)row_group * slots;
+    strip.to_values = values + at * v;
+    strip.to_index = index + at;
+    choose(strip, row_group);
+    strip.emit(slots);
   });
 }
 
@@ -507,8 +525,15 @@ static void choose_columns(Strip& strip, int row_group, Draws draws) {
   IntVector base = {};
   for (int b = 0; b < GROUPS; b++)
     for (int s = 0; s < N; s++) base |= (b * M + s) << 8 * (b * N + s);
+  const float* to_values = strip.to_values;
+  const uint8_t* to_index = strip.to_index;
   for (int i = 0; i < strip.length; i += GROUPS * M) {
     for (int unit = 0; unit < strip.units; unit++) {
+      // lines of the pack that `emit` is going to write: a store to a line that is not in cache reads it first
+      for (int l = 0; l < GROUPS * N * V; l++) __builtin_prefetch(to_values + l * LANES, 1);
+      __builtin_prefetch(to_index, 1);
+      to_values += GROUPS * N * V * LANES;
+      to_index += GROUPS * N * LANES;
       IntVector word = base + i * 0x01010101;
       float* out = strip.value + (unit * 128 + i / M * N) * V * LANES;
 UNROLLED
@@ -520,6 +545,7 @@ UNROLLED
         Flags past[N][M - N];
 UNROLLED
         for (int j = 0; j < M; j++) {
+          strip.prefetch(unit, begin + j, V);
           load_groups<V>(a[j], unit < strip.whole ? strip.row[begin + j] + unit * V * LANES : strip.edge + ((unit - strip.whole) * 128 + begin + j) * V * LANES);
           if (SAMPLED) size[j] = size_of(a[j], V);
           else score[j] = score_of(a[j], V);
@@ -563,6 +589,7 @@ static void choose_any_columns(Strip& strip, int row_group, Draws draws, int n, 
       IntVector score[16], kept[16];
       for (int j = 0; j < m; j++) {
         const float* p = strip.source(unit, i + j);
+        strip.prefetch(unit, i + j, v);
         if (v == 1) load_groups<1>(a[j], p);
         else if (v == 2) load_groups<2>(a[j], p);
         else load_groups<4>(a[j], p);
