@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { jsKernels } from "../kernels/js.ts";
 import type { Product } from "../kernels/kernels.ts";
 import { doublePruned } from "../methods/input-grad/double-pruned.ts";
+import { greedy } from "../methods/input-grad/greedy.ts";
 import { approxMvue } from "../methods/weight-grad/approx-mvue.ts";
 import { mvue } from "../methods/weight-grad/mvue.ts";
 import { restored } from "../methods/weight-grad/restored.ts";
@@ -135,4 +136,16 @@ test("weights whose names hold a word of skip stay dense, and a word that no nam
     [null, "the last layer stays dense"],
   ]);
   expect(() => plan(["fc9"])).toThrow("skip: expected parts of the names fc1.weight, fc2.weight, fc3.weight");
+});
+
+test("a sparse gradient in a convolution's inputGrad, which has no kernel, is simulated unless dense routes are asked for", () => {
+  const model = cnn(4, [8, 16], 4, birth());
+  const products = traceProducts(model, [8, 8, 4], 8);
+  const operands = { ...everything, inputGrad: { method: greedy.make(), pattern } };
+  const route = (routing: Routing) =>
+    planLayers(multiplyingWeights(model), operands, { routing, products })[1].products.inputGrad;
+  for (const routing of ["auto", "sparse"] as const) {
+    expect(route(routing)).toMatchObject({ operand: "gradient", route: "masked" });
+  }
+  expect(route("dense")).toMatchObject({ route: "dense" });
 });

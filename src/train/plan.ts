@@ -111,8 +111,8 @@ function planProducts(source: MultiplyingWeight, operands: Operands, routes: Rou
     if (typeof wish === "string") return { planned: { ...NOTHING, route: instead, reason: wish }, times: null };
     const { operand, method, pattern, simulated } = wish;
     if (simulated !== undefined) {
-      // dense arithmetic on zeros costs time: only who asks for sparse routes whatever they cost gets it
-      const route: Route = routing === "sparse" ? "masked" : instead;
+      // whether it pays is not the question: it is asked for to be compared with
+      const route: Route = routing === "dense" ? "dense" : "masked";
       const planned = { ...NOTHING, operand, method, pattern: patternName(pattern), route, reason: simulated };
       return { planned, times: null };
     }
