@@ -120,6 +120,11 @@ const studies: readonly (readonly [name: string, about: string, score?: string])
   ["mlp", "Fashion-MNIST, MLP 784-1024-1024-10, 5 epochs, batch 256, AdamW", "accuracy %"],
   ["cnn", "CIFAR-10, 14,000 images, `cnn` 32-64-128, 10 epochs, batch 64, AdamW", "accuracy %"],
   ["resnet20", "CIFAR-10, 14,000 images, ResNet-20, 8 epochs, batch 128, SGD, mirrored and shifted", "accuracy %"],
+  [
+    "gpt-short",
+    "tinyshakespeare, GPT of 2 layers, width 128, context 128, batch 16, 1,000 steps, AdamW",
+    "bits a character",
+  ],
   ["gpt", "tinyshakespeare, GPT of 4 layers, width 256, context 128, batch 16, 5,000 steps, AdamW", "bits a character"],
 ];
 
