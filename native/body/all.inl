@@ -7,6 +7,8 @@
 #include "planes.inl"
 #include "gemm-sparse.inl"
 #include "gemm-by-positions.inl"
+#include "choices.inl"
+#include "draws.inl"
 #include "pack-columns.inl"
 #include "transposable.inl"
 #include "slices.inl"
