@@ -185,6 +185,10 @@ const recipe = z
         file: z.string().optional().describe("of text: the name of its file"),
         train: count.optional().describe("use only the first images, of text characters"),
         test: count.optional().describe("test on the first images only, of text characters"),
+        shuffled: z
+          .boolean()
+          .default(false)
+          .describe("one other order of the pixels of all images: neighbours are not alike"),
         augment: z.boolean().default(false).describe("mirror and shift training images"),
       })
       .refine(({ name, file }) => file === undefined || name === "text", {
@@ -192,6 +196,10 @@ const recipe = z
         message: "only the data text has one",
       })
       .refine(({ name, augment }) => !augment || name !== "text", { path: ["augment"], message: "only images can be" })
+      .refine(({ name, shuffled }) => !shuffled || name !== "text", {
+        path: ["shuffled"],
+        message: "only images can be",
+      })
       .prefault({}),
     model: model.prefault({ name: "mlp" }),
     strategy: strategy.optional(),
