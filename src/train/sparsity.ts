@@ -184,9 +184,9 @@ export class Sparsity {
     return this.#sites.reduce((flips, site) => flips + (site.pruned ? site.history.observe(site.packed.mask) : 0), 0);
   }
 
-  /** The weights that the sparse layers multiply by, zeros included, by name. */
+  /** What the layers that methods act on multiply by, zeros included, by name; in a dense phase that is the weight. */
   effectiveWeights(): Map<string, Float32Array> {
-    return new Map(this.#sites.filter((site) => site.current() !== null).map((site) => [site.name, site.effective()]));
+    return new Map(this.#sites.map((site) => [site.name, site.effective()]));
   }
 
   /**
