@@ -20,6 +20,7 @@ const dense: RunResult = {
   flipRate: 0,
   sparsity: 0,
   masks: [],
+  structure: null,
   verified: [],
   gradients: [],
   weightBytes: { dense: 7.1 * 2 ** 20, packed: 7.1 * 2 ** 20 },

@@ -163,9 +163,17 @@ const monitor = z
   .strictObject({
     every: z.int().min(0).default(0).describe("steps from one look at the gradients to the next; 0: none"),
     repeats: z.int().min(2).max(64).default(8).describe("sparse gradients a look"),
+    masks: z
+      .int()
+      .min(0)
+      .optional()
+      .describe("steps from one record of masks to the next, 0: none; left out, a hundredth of the run, at least 20"),
+    virtual: pattern
+      .optional()
+      .describe("of a run with dense weights: records the masks that this pattern would have; compare sets it"),
   })
   .prefault({})
-  .describe("compares sparse gradients with dense ones, beside the training");
+  .describe("what is watched beside the training: masks, and sparse gradients against dense ones");
 
 const strategy = z
   .strictObject({
