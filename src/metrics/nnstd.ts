@@ -6,8 +6,8 @@
 import { maskWords } from "../kernels/kernels.ts";
 import { ones } from "../sparse/mask.ts";
 
-/** Words compared for one layer at most: about a second. Layers of 4096 x 1024 and less are below it. */
-const MOST_WORDS = 2 ** 29;
+/** Words compared for one layer at most: about a second. A layer of 2048 x 2048 is just at it. */
+const MOST_WORDS = 2 ** 28;
 /** Pairs of neurons at most: 6 bytes each. */
 const MOST_PAIRS = 2 ** 24;
 /** Distances are matched in so many steps: counted, not sorted. */
