@@ -185,6 +185,8 @@ class Tracer {
         for (const parameter of others) this.#writes(parameter, 0, this.#of(x));
         this.#note("kept", "a layer norm takes the mean over all of them", this.#of(x));
         return this.#of(x);
+      case "addBias":
+        return this.#writes(others[0], 0, this.#of(x));
       case "addRows":
         return this.#writes(others[0], 1, this.#of(x));
       case "add":
