@@ -666,6 +666,22 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         return [written(empty(count), true), read(draw(count)), read(normal(count)), count, relu];
       }),
     ),
+  mix: (shapes) =>
+    countTrials(
+      shapes,
+      (count, draw) => {
+        return [written(empty(count)), read(draw(count)), read(normal(count)), count, 0.3, -1.7];
+      },
+      1e-6,
+    ),
+  addProduct: (shapes) =>
+    countTrials(
+      shapes,
+      (count, draw) => {
+        return [written(draw(count)), read(draw(count)), read(normal(count)), count, -0.3];
+      },
+      1e-6,
+    ),
   scale: (shapes) => countTrials(shapes, (count, draw) => [written(draw(count), true), count, 0.3]),
   sumOfSquares: (shapes) =>
     countTrials(shapes, (count, draw) => [written(new Float64Array(1)), read(draw(count)), count], 1e-12),

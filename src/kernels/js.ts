@@ -702,6 +702,12 @@ export function jsKernels(): Kernels {
     add: (y, a, b, count, relu) => {
       for (let i = 0; i < count; i++) y[i] = relu ? rectified(a[i] + b[i]) : a[i] + b[i];
     },
+    mix: (y, a, b, count, alpha, beta) => {
+      for (let i = 0; i < count; i++) y[i] = fround(alpha) * a[i] + fround(beta) * b[i];
+    },
+    addProduct: (y, a, b, count, factor) => {
+      for (let i = 0; i < count; i++) y[i] += fround(factor) * a[i] * b[i];
+    },
     scale: (x, count, factor) => {
       for (let i = 0; i < count; i++) x[i] *= fround(factor);
     },

@@ -256,6 +256,10 @@ export interface Kernels {
 
   /** y = a + b, then max(0, .) if relu; y may be a or b. */
   add(y: F32, a: F32, b: F32, count: number, relu: number): void;
+  /** y = alpha a + beta b; y may be a or b. */
+  mix(y: F32, a: F32, b: F32, count: number, alpha: number, beta: number): void;
+  /** y += factor a b. */
+  addProduct(y: F32, a: F32, b: F32, count: number, factor: number): void;
   scale(x: F32, count: number, factor: number): void;
   /** out[0] = sum of x^2, in double precision. */
   sumOfSquares(out: Float64Array, x: F32, count: number): void;
@@ -467,6 +471,8 @@ const order: Record<KernelName, true> = {
   maskedDecay: true,
   applyMask: true,
   add: true,
+  mix: true,
+  addProduct: true,
   scale: true,
   sumOfSquares: true,
   columnSums: true,

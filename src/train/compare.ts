@@ -32,7 +32,7 @@ export function withMethod(recipe: Recipe, choice: MethodChoice | StrategyChoice
     return parseRecipe({ ...others, ...choice }, `strategy ${choice.strategy.name}`);
   }
   const none = { name: "dense" };
-  const dense = { activations: none, inputGrad: none, weightGrad: none };
+  const dense = { activations: none, inputGrad: none, weightGrad: none, layers: {} };
   return parseRecipe({ ...rest, method: choice, ...(choice.name === "dense" ? dense : {}) }, `method ${choice.name}`);
 }
 

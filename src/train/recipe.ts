@@ -12,6 +12,7 @@ import { strategies } from "../methods/strategies.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { isPattern, PATTERN_FORM } from "../sparse/pattern.ts";
+import { SKIP_FORM } from "./plan.ts";
 
 const names = (list: readonly string[]): [string, ...string[]] => list as [string, ...string[]];
 const count = z.int().min(1);
@@ -142,6 +143,20 @@ const operand = (
     .prefault({ name: "dense" })
     .describe(about);
 
+const ofActivations = operand(
+  activationMethods,
+  "the sparse operand of forward in layers whose input is of a squared ReLU",
+);
+const ofInputGrad = operand(inputGradMethods, "the sparse operand of the input gradient");
+const ofWeightGrad = operand(weightGradMethods, "the sparse operand of the weight gradient");
+
+const layer = z.strictObject({
+  method: method.unwrap().optional(),
+  activations: ofActivations.unwrap().optional(),
+  inputGrad: ofInputGrad.unwrap().optional(),
+  weightGrad: ofWeightGrad.unwrap().optional(),
+});
+
 const share = z.number().min(0).max(1);
 
 const phases = z
@@ -190,10 +205,14 @@ const recipe = z
     model: model.prefault({ name: "mlp" }),
     strategy: strategy.optional(),
     method,
-    activations: operand(activationMethods, "the sparse operand of forward in layers whose input is of a squared ReLU"),
-    inputGrad: operand(inputGradMethods, "the sparse operand of the input gradient"),
-    weightGrad: operand(weightGradMethods, "the sparse operand of the weight gradient"),
-    skip: z.array(z.string().min(1)).default([]).describe("parts of the names of weights that stay dense"),
+    activations: ofActivations,
+    inputGrad: ofInputGrad,
+    weightGrad: ofWeightGrad,
+    skip: z.array(z.string().min(1)).default(["last"]).describe(`weights that stay dense: ${SKIP_FORM}`),
+    layers: z
+      .record(z.string().min(1), layer)
+      .default({})
+      .describe("other choices for the weights whose names hold this part; the first that fits counts"),
     phases,
     monitor,
     optimiser,
@@ -208,12 +227,18 @@ const recipe = z
   .describe("A training run of trisparse");
 
 /** A complete recipe: every default filled in; either epochs or steps. */
-export type Recipe = Omit<z.infer<typeof recipe>, "method" | "activations" | "inputGrad" | "weightGrad"> & {
+export type Recipe = Omit<z.infer<typeof recipe>, keyof Choices | "layers"> &
+  Choices & {
+    layers: Readonly<Record<string, Partial<Choices>>>;
+  };
+
+/** What shall be sparse, and how. */
+interface Choices {
   method: MethodChoice;
   activations: OperandChoice;
   inputGrad: OperandChoice;
   weightGrad: OperandChoice;
-};
+}
 
 /** A method with its pattern (none for dense) and its numbers. */
 export interface MethodChoice {

@@ -27,9 +27,9 @@ import type { Clocks, Device } from "../tensor/device.ts";
 import type { Parameter, Shape } from "../tensor/tensor.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
 import type { GradientReport } from "./gradient-probe.ts";
-import { multiplyingWeights, traceProducts } from "./layers.ts";
-import { operandsOf, weightMethodOf } from "./operands.ts";
-import { type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
+import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "./layers.ts";
+import { operandsByLayer, weightMethodOf } from "./operands.ts";
+import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 import { requireSparse, Sparsity } from "./sparsity.ts";
 
@@ -87,11 +87,10 @@ export class Run {
     this.steps = recipe.steps ?? recipe.epochs! * this.batches.stepsPerEpoch;
 
     const method = weightMethodOf(recipe);
-    const operands = operandsOf(recipe);
+    const operands = operandsByLayer(recipe);
     this.plan = options.plan ?? planRun(recipe, this.model, data, options);
-    const asked = Object.values(operands).some((operand) => operand !== null);
-    this.sparsity = asked
-      ? new Sparsity(this.model, operands.forward === null ? null : method, operands, this.plan, {
+    this.sparsity = asksForSparse(operands, multiplyingWeights(this.model))
+      ? new Sparsity(this.model, operands, this.plan, {
           steps: this.steps,
           seed,
           phases: recipe.phases,
@@ -208,6 +207,10 @@ export class Run {
   }
 }
 
+function asksForSparse(operands: OperandsByLayer, weights: readonly MultiplyingWeight[]): boolean {
+  return weights.some(({ name }) => Object.values(operands.of(name)).some((operand) => operand !== null));
+}
+
 /** The plan of a recipe for its model. Throws where what it asks for fits no layer. */
 export function planRun(
   recipe: Recipe,
@@ -215,9 +218,9 @@ export function planRun(
   task: Task,
   { routing = "sparse", dispatcher }: RunOptions,
 ): PlannedLayer[] {
-  const operands = operandsOf(recipe);
+  const operands = operandsByLayer(recipe);
   const weights = multiplyingWeights(model);
-  if (Object.values(operands).every((operand) => operand === null)) return planLayers(weights, operands);
+  if (!asksForSparse(operands, weights)) return planLayers(weights, operands);
   const { shape, count } = inputOf(recipe, task);
   const products = traceProducts(model, shape, count);
   const plan = planLayers(weights, operands, {
