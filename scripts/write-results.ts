@@ -54,7 +54,7 @@ function comparisonTable(name: string): string {
     const speed = isDense ? "1" : `${ratio.toFixed(2)}x${ratio < 1 ? " (slower)" : ""}`;
     return `| ${methodText(run)} | ${mean(accuracies).toFixed(2)} ± ${spread.toFixed(2)} | ${speed} | ${equal} | ${gemm("forward")} | ${gemm("inputGrad")} | ${gemm("weightGrad")} | ${gemm("pack")} | ${(bytes.packed / 2 ** 20).toFixed(2)} MiB |`;
   });
-  const hidden = "hidden" in recipe.model ? recipe.model.hidden.join("-") : "";
+  const hidden = "hidden" in recipe.model ? recipe.model.hidden?.join("-") : "";
   return [
     `Fashion-MNIST, MLP 784-${hidden}-10, ${recipe.epochs} epochs, batch ${recipe.batch}, AdamW, cosine; ${seeds.length} seeds (${machineText(machine)}):`,
     "",

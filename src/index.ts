@@ -3,6 +3,7 @@ import { pick } from "./kernels/pick.ts";
 import { Device } from "./tensor/device.ts";
 
 export { add } from "./autograd/ops/add.ts";
+export { addBias } from "./autograd/ops/add-bias.ts";
 export { addRows } from "./autograd/ops/add-rows.ts";
 export { averagePool, globalAveragePool } from "./autograd/ops/average-pool.ts";
 export { batchNorm } from "./autograd/ops/batch-norm.ts";
@@ -61,6 +62,15 @@ export { nnstd } from "./metrics/nnstd.ts";
 export { GELU, ReLU, SquaredReLU } from "./nn/activations.ts";
 export { BatchNorm } from "./nn/batch-norm.ts";
 export { CausalSelfAttention } from "./nn/causal-self-attention.ts";
+export {
+  type ChannelGraph,
+  type ChannelGroup,
+  type ChannelUse,
+  reorderChannels,
+  type TracedOperation,
+  traceChannels,
+} from "./nn/channels.ts";
+export type { Removal } from "./nn/compaction.ts";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.ts";
 export { Dropout } from "./nn/dropout.ts";
 export { Embedding } from "./nn/embedding.ts";
@@ -78,12 +88,12 @@ export { LayerNorm } from "./nn/layer-norm.ts";
 export { Linear, type LinearOptions } from "./nn/linear.ts";
 export { cnn } from "./nn/models/cnn.ts";
 export { type GptOptions, gpt } from "./nn/models/gpt.ts";
-export { lenet } from "./nn/models/lenet.ts";
+export { type LenetWidths, lenet } from "./nn/models/lenet.ts";
 export { mlp } from "./nn/models/mlp.ts";
-export { resnet } from "./nn/models/resnet.ts";
+export { type ResnetBlock, type ResnetWidths, resnet } from "./nn/models/resnet.ts";
 export { type Birth, Buffer, FusingModule, loadState, Module, stateOf } from "./nn/module.ts";
 export { AveragePool, GlobalAveragePool, MaxPool, type PoolOptions } from "./nn/pooling.ts";
-export { Residual, SubsamplingShortcut } from "./nn/residual.ts";
+export { Residual, ShiftedShortcut, SubsamplingShortcut } from "./nn/residual.ts";
 export { Sequential } from "./nn/sequential.ts";
 export { type AdamWOptions, adamW } from "./optim/adamw.ts";
 export { clipByGlobalNorm } from "./optim/clip.ts";
@@ -104,11 +114,19 @@ export { countKept, divergence, type Verification, verifyMask, verifyValues } fr
 export { type Draw, PackedMatrix, type PackedOperand } from "./sparse/packed-matrix.ts";
 export { PackedTranspose } from "./sparse/packed-transpose.ts";
 export { type Pattern, packedBytes, parsePattern, patternName } from "./sparse/pattern.ts";
+export {
+  keptMagnitude,
+  type Permutation,
+  type PermutationOptions,
+  searchPermutation,
+} from "./sparse/permutation.ts";
 export { SlicedMatrix } from "./sparse/sliced-matrix.ts";
 export type { Clocks } from "./tensor/device.ts";
 export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
+export { type Compacted, compact } from "./train/compact.ts";
 export { Dispatcher } from "./train/dispatcher.ts";
 export { type Evaluation, evaluate, type ImageEvaluation, type TextEvaluation } from "./train/evaluate.ts";
+export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./train/permute.ts";
 export type { PlannedLayer, PlannedProduct, Route, Routing } from "./train/plan.ts";
 export { parseRecipe, type Recipe, recipeSchema } from "./train/recipe.ts";
 export { Run, type StepRecord } from "./train/run.ts";

@@ -44,6 +44,10 @@ const cases: Record<OpName, () => Case[]> = {
     { about: "with ReLU", inputs: [spaced(2, 3), parameter(2, 3)], run: (a, b) => ops.add(a, b, true) },
     { about: "of a tensor and itself", inputs: [parameter(4)], run: (a) => ops.add(a, a) },
   ],
+  addBias: () => [
+    { about: "of images", inputs: [parameter(2, 2, 3, 4), parameter(4)], run: (x, bias) => ops.addBias(x, bias) },
+    { about: "with ReLU", inputs: [spaced(3, 4), parameter(4)], run: (x, bias) => ops.addBias(x, bias, true) },
+  ],
   addRows: () => [
     { about: "positions", inputs: [parameter(3, 2, 4), parameter(2, 4)], run: (x, rows) => ops.addRows(x, rows) },
     { about: "fewer", inputs: [parameter(3, 2, 4), parameter(5, 4)], run: (x, rows) => ops.addRows(x, rows) },

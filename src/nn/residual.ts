@@ -1,8 +1,9 @@
 import { add } from "../autograd/ops/add.ts";
+import { addBias } from "../autograd/ops/add-bias.ts";
 import { averagePool } from "../autograd/ops/average-pool.ts";
 import { resizeChannels } from "../autograd/ops/resize-channels.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { Module } from "./module.ts";
+import { Parameter, type Tensor } from "../tensor/tensor.ts";
+import { type Birth, Module } from "./module.ts";
 
 /** relu(body(x) + shortcut(x)); without a shortcut x itself. */
 export class Residual extends Module {
@@ -17,6 +18,23 @@ export class Residual extends Module {
 
   override forward(x: Tensor): Tensor {
     return add(this.body.forward(x), this.shortcut?.forward(x) ?? x, true);
+  }
+}
+
+/** relu(shortcut(x) + bias): what is left of a Residual whose body came to give one value for each channel. */
+export class ShiftedShortcut extends Module {
+  /** [channels]. */
+  readonly bias: Parameter;
+  readonly shortcut: Module | null;
+
+  constructor(channels: number, { device }: Birth, shortcut: Module | null = null) {
+    super();
+    this.bias = new Parameter(device, [channels]);
+    this.shortcut = shortcut;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return addBias(this.shortcut?.forward(x) ?? x, this.bias, true);
   }
 }
 

@@ -28,16 +28,25 @@ const model = z.discriminatedUnion("name", [
     name: z.literal("cnn"),
     widths: widths.default([32, 64, 128]).describe("channels of the 3x3 convolutions"),
   }),
-  z.strictObject({ name: z.literal("lenet") }),
+  z.strictObject({
+    name: z.literal("lenet"),
+    widths: z.tuple([count, count, count]).default([20, 50, 500]).describe("filters, filters, hidden units"),
+  }),
   z.strictObject({
     name: z.literal("resnet"),
     depth: z.union([z.literal(8), z.literal(20), z.literal(32)]).default(20),
+    widths: z.tuple([count, count, count]).default([16, 32, 64]).describe("channels of the three stages, growing"),
+    blocks: z
+      .array(z.union([count, z.enum(["constant", "shortcut"])]))
+      .optional()
+      .describe("channels within each block; constant: its shortcut and a bias; shortcut: that alone"),
   }),
   z.strictObject({
     name: z.literal("gpt"),
     layers: count.default(4),
-    width: count.default(256).describe("of the sequence; the MLPs are four times as wide"),
+    width: count.default(256).describe("of the sequence"),
     heads: count.default(4).describe("of attention; they divide the width"),
+    hidden: z.array(count).optional().describe("units of each block's MLP; left out, four times the width"),
     context: count.default(128).describe("characters a window"),
     activation: z.enum(["gelu", "squared-relu"]).default("gelu"),
     dropout: z.number().min(0).max(0.9).default(0).describe("of the embedded sequence and behind each branch"),

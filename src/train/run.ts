@@ -259,9 +259,12 @@ function virtualPatterns(recipe: Recipe, model: Module): Map<string, Pattern> {
 
 /** What one input of a model is, and how many a step has. */
 function inputOf({ model, batch }: Recipe, task: Task): { readonly shape: Shape; readonly count: number } {
-  if (task.kind === "images") return { shape: task.shape, count: batch };
-  // each place of a window multiplies alike: one stands for all
-  return { shape: [1], count: model.name === "gpt" ? batch * model.context : batch };
+  return { shape: inputShapeOf(task), count: model.name === "gpt" ? batch * model.context : batch };
+}
+
+/** One input of a model; of texts one token, as each place of a window multiplies alike. */
+export function inputShapeOf(task: Task): Shape {
+  return task.kind === "images" ? task.shape : [1];
 }
 
 /** The model of a recipe for a task. Throws where it is a model for another kind. */
@@ -286,9 +289,9 @@ function buildImageModel(
     case "cnn":
       return cnn(channels, model.widths, classes, birth);
     case "lenet":
-      return lenet(height, width, channels, classes, birth);
+      return lenet(height, width, channels, classes, birth, model.widths);
     case "resnet":
-      return resnet(model.depth, channels, classes, birth);
+      return resnet(model.depth, channels, classes, birth, model);
   }
 }
 

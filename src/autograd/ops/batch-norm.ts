@@ -103,7 +103,7 @@ export function batchNormInfer(
     epsilon,
     Number(relu),
   );
-  return record("batchNormInfer", [x], x.shape, y, () => {
+  return record("batchNormInfer", [x, gamma, beta], x.shape, y, () => {
     throw expected(
       "batch norm",
       "training mode for a backward pass",

@@ -1,5 +1,6 @@
 /** Every differentiable operation. The gradient check goes through this table; an operation missing here is not public. */
 import { add } from "./add.ts";
+import { addBias } from "./add-bias.ts";
 import { addRows } from "./add-rows.ts";
 import { averagePool, globalAveragePool } from "./average-pool.ts";
 import { batchNorm, batchNormPool } from "./batch-norm.ts";
@@ -19,6 +20,7 @@ import { squaredRelu } from "./squared-relu.ts";
 
 export const ops: {
   readonly add: typeof add;
+  readonly addBias: typeof addBias;
   readonly addRows: typeof addRows;
   readonly averagePool: typeof averagePool;
   readonly batchNorm: typeof batchNorm;
@@ -38,7 +40,19 @@ export const ops: {
   readonly resizeChannels: typeof resizeChannels;
   readonly squaredRelu: typeof squaredRelu;
 } = {
-  ...{ add, addRows, averagePool, batchNorm, batchNormPool, causalAttention, conv2d, crossEntropy, dropout, embedding },
+  ...{
+    add,
+    addBias,
+    addRows,
+    averagePool,
+    batchNorm,
+    batchNormPool,
+    causalAttention,
+    conv2d,
+    crossEntropy,
+    dropout,
+    embedding,
+  },
   ...{ gelu, globalAveragePool, layerNorm, linear, maxPool, relu, reshape, resizeChannels, squaredRelu },
 };
 

@@ -23,6 +23,8 @@ export interface GptOptions {
   readonly width: number;
   /** Divides the width. */
   readonly heads: number;
+  /** Units of the MLP of each block. Default: four times the width. */
+  readonly hidden?: readonly number[] | undefined;
   /** Default "gelu". */
   readonly activation?: "gelu" | "squared-relu" | undefined;
   /** Of the embedded sequence and of what each branch adds to it; not within attention. Default 0. */
@@ -34,6 +36,10 @@ export function gpt(options: GptOptions, birth: Birth): Module {
   const { width, heads } = options;
   if (width % heads !== 0) {
     throw expected("gpt", `heads that divide the width of ${width}`, `${heads}`, "Choose 4 heads of a width of 256");
+  }
+  const { hidden, layers } = options;
+  if (hidden !== undefined && hidden.length !== layers) {
+    throw expected("gpt", `hidden widths of ${layers} blocks`, `${hidden.length}`, "Give one for each, or none");
   }
   return new Gpt(options, birth);
 }
@@ -55,7 +61,7 @@ class Gpt extends Module {
     this.positions = new Parameter(birth.device, [context, width]);
     smallNormal(this.positions.data, context, width, birth.random);
     this.dropout = dropoutOf(options, birth);
-    this.blocks = new Sequential(Array.from({ length: layers }, () => new Block(options, birth)));
+    this.blocks = new Sequential(Array.from({ length: layers }, (_, i) => new Block(options, i, birth)));
     this.norm = new LayerNorm(width, birth);
     this.head = new Linear(width, vocabulary, birth, { bias: false, tied: this.tokens.weight });
   }
@@ -68,7 +74,7 @@ class Gpt extends Module {
   }
 }
 
-/** x + attention(norm(x)), then the same with an MLP four times as wide. */
+/** x + attention(norm(x)), then the same with an MLP, four times as wide unless said. */
 class Block extends Module {
   readonly norm1: LayerNorm;
   readonly attention: CausalSelfAttention;
@@ -77,9 +83,10 @@ class Block extends Module {
   readonly dropout1: Dropout | null;
   readonly dropout2: Dropout | null;
 
-  constructor(options: GptOptions, birth: Birth) {
+  constructor(options: GptOptions, index: number, birth: Birth) {
     super();
     const { layers, width, heads, activation = "gelu" } = options;
+    const hidden = options.hidden?.[index] ?? 4 * width;
     // a block adds two branches to the sequence: this keeps the variance of their sum
     const last = normal(0.02 / Math.sqrt(2 * layers));
     const linear = (inputs: number, outputs: number, initialiser: Initialiser): Linear =>
@@ -88,9 +95,9 @@ class Block extends Module {
     this.attention = new CausalSelfAttention(width, heads, birth, last);
     this.norm2 = new LayerNorm(width, birth);
     this.mlp = new Sequential({
-      fc1: linear(width, 4 * width, smallNormal),
+      fc1: linear(width, hidden, smallNormal),
       activation: activation === "gelu" ? new GELU() : new SquaredReLU(),
-      fc2: linear(4 * width, width, last),
+      fc2: linear(hidden, width, last),
     });
     this.dropout1 = dropoutOf(options, birth);
     this.dropout2 = dropoutOf(options, birth);

@@ -6,20 +6,29 @@ import type { Birth } from "../module.ts";
 import { MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
+export type LenetWidths = readonly [filters1: number, filters2: number, hidden: number];
+
 /**
  * The LeNet of Caffe's MNIST example, which structured sparsity learning prunes (Wen et al. 2016, section 4.1):
  * 20 and 50 filters of 5x5, 500 hidden units; its one ReLU sits behind the hidden layer.
  */
-export function lenet(height: number, width: number, channels: number, classes: number, birth: Birth): Sequential {
+export function lenet(
+  height: number,
+  width: number,
+  channels: number,
+  classes: number,
+  birth: Birth,
+  [filters1, filters2, hidden]: LenetWidths = [20, 50, 500],
+): Sequential {
   const left = (length: number): number => Math.floor((Math.floor((length - 4) / 2) - 4) / 2);
   return new Sequential({
-    conv1: new Conv2d(channels, 20, 5, birth),
+    conv1: new Conv2d(channels, filters1, 5, birth),
     pool1: new MaxPool(2),
-    conv2: new Conv2d(20, 50, 5, birth),
+    conv2: new Conv2d(filters1, filters2, 5, birth),
     pool2: new MaxPool(2),
     flatten: new Flatten(),
-    fc1: new Linear(50 * left(height) * left(width), 500, birth),
+    fc1: new Linear(filters2 * left(height) * left(width), hidden, birth),
     relu1: new ReLU(),
-    fc2: new Linear(500, classes, birth),
+    fc2: new Linear(hidden, classes, birth),
   });
 }

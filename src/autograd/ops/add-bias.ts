@@ -1,0 +1,25 @@
+import { sizeOf, type Tensor } from "../../tensor/tensor.ts";
+import { record } from "../tape.ts";
+import { requireShape } from "./shapes.ts";
+
+/** x [B, ..., C] + bias [C], then ReLU if asked. */
+export function addBias(x: Tensor, bias: Tensor, relu = false): Tensor {
+  const { device, shape } = x;
+  const { kernels } = device;
+  const channels = shape[shape.length - 1];
+  requireShape("addBias: bias", bias, [channels]);
+  const y = device.buffer(x.size);
+  // the bias spread over one image: a call of the kernel for each image, not for each place
+  const size = sizeOf(shape.slice(1));
+  const spread = device.temporary(size);
+  for (let at = 0; at < size; at += channels) spread.set(bias.data, at);
+  for (let at = 0; at < x.size; at += size)
+    kernels.add(y.subarray(at, at + size), x.data.subarray(at, at + size), spread, size, Number(relu));
+  device.release(spread);
+  return record("addBias", [x, bias], shape, y, (dy, grads) => {
+    if (relu) kernels.reluBackward(dy, dy, y, y.length);
+    const dbias = grads.into(1);
+    if (dbias !== null) kernels.columnSums(dbias, dy, y.length / channels, channels);
+    grads.pass(0);
+  });
+}
