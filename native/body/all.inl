@@ -11,6 +11,7 @@
 #include "draws.inl"
 #include "pack-columns.inl"
 #include "transposable.inl"
+#include "transposable-blocks.inl"
 #include "slices.inl"
 #include "elementwise.inl"
 #include "masks.inl"

@@ -1,5 +1,6 @@
 /** The contracts of methods: what a paper's procedure does to the sparse operand of a product. */
 import type { F32, Geometry, Kernels } from "../kernels/kernels.ts";
+import type { TransposableSolver } from "../kernels/transposable-masks.ts";
 import type { Draw, PackedMatrix } from "../sparse/packed-matrix.ts";
 import type { PackedTranspose } from "../sparse/packed-transpose.ts";
 import type { Pattern } from "../sparse/pattern.ts";
@@ -31,7 +32,7 @@ export interface WeightSite {
   /** The same with soft thresholds, scaled by a factor that the first call chooses: see S-STE. */
   pruneSoftly(): void;
   /** As prune, with a mask that is N:M along the rows too. Throws where there is none. */
-  pruneTransposable(): void;
+  pruneTransposable(solver: TransposableSolver): void;
   /** As prune, with a mask that the caller writes: exactly N:M. */
   pruneBy(choose: (mask: Uint32Array) => void): void;
   /** Packs the weight under the mask as it stands, or other values [rows, k] in its place. */
@@ -161,8 +162,11 @@ export type InputGradMethod = OfWeight | OfGradientRows;
 /** Packs the transpose of a weight. */
 interface OfWeight extends OfProduct {
   readonly operand: "weight";
-  /** weight [outputs, taps, channels], dense; mask: what the forward product keeps of it, rows of taps * channels. */
-  pack(transpose: PackedTranspose, weight: F32, mask: Uint32Array, taps: number): void;
+  /**
+   * weight [outputs, taps, channels], dense; mask: what the forward product keeps of it, rows of taps * channels. What the
+   * transpose holds, its choice and order, is there again at the next step and in a resumed run; a dense phase ends it.
+   */
+  pack(transpose: PackedTranspose, weight: F32, mask: Uint32Array, taps: number, draw: Draw): void;
 }
 
 interface OfGradientRows extends OfProduct {

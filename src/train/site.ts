@@ -1,6 +1,7 @@
 /** A sparse weight while it is trained: its pack, its mask over time, and what a method may do to it. */
 import { expected } from "../errors.ts";
 import type { F32, Kernels } from "../kernels/kernels.ts";
+import type { TransposableSolver } from "../kernels/transposable-masks.ts";
 import type { WeightMethod, WeightSite } from "../methods/method.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { PrunedDecay } from "../optim/transform.ts";
@@ -112,8 +113,8 @@ export class Site implements WeightSite {
     this.#choose(() => this.packed.prune(this.weight, this.soft));
   }
 
-  pruneTransposable(): void {
-    this.#choose(() => this.packed.pruneTransposable(this.weight));
+  pruneTransposable(solver: TransposableSolver): void {
+    this.#choose(() => this.packed.pruneTransposable(this.weight, solver));
   }
 
   pruneBy(choose: (mask: Uint32Array) => void): void {

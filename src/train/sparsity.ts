@@ -79,6 +79,7 @@ export class Sparsity {
   readonly #sites: readonly Site[];
   readonly #clock: RunClock;
   readonly #weights: readonly MultiplyingWeight[];
+  readonly #plans = new Map<string, LayerOperands>();
   readonly #memories = new Memories();
   #variance: Transform["variance"];
 
@@ -106,7 +107,9 @@ export class Sparsity {
         routes.weightGrad === "sparse" ||
         (routes.inputGrad !== "dense" && own.inputGrad?.method.operand === "gradient");
       if (site === null && !asked) return;
-      source.weight.plan = new LayerOperands(source, routes, own, site, clock, { seed, layer });
+      const plan = new LayerOperands(source, routes, own, site, clock, { seed, layer });
+      source.weight.plan = plan;
+      this.#plans.set(source.name, plan);
     });
     this.#sites = sites;
   }
@@ -264,6 +267,9 @@ export class Sparsity {
       put(`${name}.lastMask`, history.last);
       put(`${name}.flips`, history.counts());
     }
+    for (const [name, plan] of this.#plans) {
+      for (const [key, data] of plan.state()) put(`${name}.inputGrad.${key}`, data);
+    }
     return state;
   }
 
@@ -277,6 +283,10 @@ export class Sparsity {
     this.#memories.restore(under("memory of all/"));
     const frozenAt = state.get("variance frozen")?.data[0];
     if (this.#variance !== undefined) this.#variance.frozenAt = frozenAt ?? null;
+    for (const [name, plan] of this.#plans) {
+      const saved = (key: string): ArrayLike<number> | null => state.get(`${name}.inputGrad.${key}`)?.data ?? null;
+      plan.restore({ choice: saved("choice"), order: saved("order") });
+    }
     for (const site of this.#sites) {
       site.memories.restore(under(`memory of ${site.name}/`));
       const pattern = state.get(`${site.name}.pattern`);

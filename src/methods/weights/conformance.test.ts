@@ -236,18 +236,27 @@ describe("S-STE", () => {
 describe("transposable", () => {
   const maskOf = (sparsity: Sparsity): Uint32Array => sparsity.state().get("fc1.weight.lastMask")!.data as Uint32Array;
 
-  test("keeps two of four along inputs and along outputs, at every step", () => {
-    const { sparsity, step } = setup(named("transposable"), sgd({ rate: 0.5 }), "2:4", { refresh: 1 });
+  test.each([
+    ["2:4", "exact"],
+    ["2:4", "greedy"],
+    ["1:4", "exact"],
+    ["4:8", "exact"],
+    ["4:8", "greedy"],
+    ["2:16", "greedy"],
+  ])("keeps %s along inputs and along outputs, at every step: %s", (pattern, solver) => {
+    const { n, m } = parsePattern(pattern);
+    const one = { ...named("transposable"), make: () => named("transposable").make({ refresh: 1 }, { solver }) };
+    const { sparsity, step } = setup(one, sgd({ rate: 0.5 }), pattern);
     for (let i = 0; i < STEPS; i++) {
       step();
       const mask = maskOf(sparsity);
-      for (let row = 0; row < 32; row += 4) {
+      for (let row = 0; row < 32; row += m) {
         for (let column = 0; column < 16; column++) {
-          const down = [0, 1, 2, 3].reduce((sum, i) => sum + ((mask[row + i] >>> column) & 1), 0);
-          expect(down).toBe(2);
+          const down = Array.from({ length: m }, (_, r) => (mask[row + r] >>> column) & 1);
+          expect(down.reduce((sum, bit) => sum + bit, 0)).toBe(n);
         }
       }
-      expect(verifyMask(mask, 32, 16, { n: 2, m: 4, v: 1 })).toMatchObject({ ok: true });
+      expect(verifyMask(mask, 32, 16, { n, m, v: 1 })).toMatchObject({ ok: true });
     }
   });
 
@@ -261,7 +270,7 @@ describe("transposable", () => {
   });
 
   test("says why another pattern does not do", () => {
-    expect(() => setup(named("transposable"), sgd({ rate: 1 }), "1:4")).toThrow("transposable masks are 2:4");
+    expect(() => setup(named("transposable"), sgd({ rate: 1 }), "2:4v2")).toThrow("not shared by vectors");
   });
 });
 
