@@ -18,6 +18,7 @@ export class Site implements WeightSite {
   readonly kernels: Kernels;
   readonly parameter: Parameter;
   readonly method: WeightMethod;
+  readonly asked: Pattern;
   readonly memories = new Memories();
   readonly history: MaskHistory;
   pruned = false;
@@ -31,6 +32,7 @@ export class Site implements WeightSite {
   /** Whether the pack is of other values than the weight's. */
   #packsOther = false;
   #forgets = false;
+  #scratch: F32 | null = null;
   readonly #clock: RunClock;
   #version = -1;
   #evaluated = false;
@@ -48,6 +50,7 @@ export class Site implements WeightSite {
     this.kernels = weight.device.kernels;
     this.parameter = weight;
     this.method = method;
+    this.asked = pattern;
     this.#packed = new PackedMatrix(this.kernels, rows, k, pattern);
     this.history = new MaskHistory(this.kernels, weight.size);
     this.#clock = clock;
@@ -79,6 +82,11 @@ export class Site implements WeightSite {
 
   memory(name: string, length: number): F32 {
     return this.memories.take(name, length, this.kernels);
+  }
+
+  get scratch(): F32 {
+    this.#scratch ??= this.kernels.float32(this.weight.length);
+    return this.#scratch;
   }
 
   /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
@@ -124,7 +132,7 @@ export class Site implements WeightSite {
   }
 
   #choose(prune: () => void): void {
-    if (this.#frozen && this.pruned) {
+    if (this.#frozen && this.chosen) {
       this.repack();
       return;
     }
