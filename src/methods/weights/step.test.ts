@@ -38,7 +38,7 @@ describe("STEP", () => {
   });
 
   test("begins when the mean of the drifts over the window is below epsilon", () => {
-    const begins = [3e-6, 1e-5, 3e-5, 1e-4, 3e-4].map((epsilon) => {
+    const begins = [3e-7, 4e-7, 4.5e-7, 5e-7, 5.5e-7].map((epsilon) => {
       const one = run(epsilon);
       const { begin, seen } = train(one);
       // of one entry in 61 of each parameter, as the optimiser looks
