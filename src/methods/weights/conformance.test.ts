@@ -8,7 +8,7 @@ import type { Parameter } from "../../tensor/tensor.ts";
 import { tensor } from "../../tensor/tensor.ts";
 import type { Sparsity } from "../../train/sparsity.ts";
 import type { WeightMethodEntry } from "../method.ts";
-import { maskOf, named, optimisers, type Setup, STEPS, saved, setup, unfit } from "./conformance.ts";
+import { isKept, maskOf, named, optimisers, type Setup, STEPS, saved, setup, unfit } from "./conformance.ts";
 import { weightMethods } from "./methods.ts";
 
 for (const entry of weightMethods) {
@@ -135,6 +135,19 @@ describe("ASP", () => {
     const bits = sparsity.state().get("fc1.weight.mask")!.data[0] & 15;
     expect(bits).toBe((1 << order[0]) | (1 << order[1]));
   });
+});
+
+test("ASP leaves no moments where it pruned, and weight decay makes none", () => {
+  for (const [name, optimiser] of Object.entries(optimisers)) {
+    const one = setup(named("asp"), optimiser());
+    for (let i = 0; i < STEPS; i++) one.step();
+    const { mask } = maskOf(one);
+    const moments = [...one.optimizer.memories()].filter(([key]) => key.startsWith("fc1.weight."));
+    expect(moments, name).not.toEqual([]);
+    for (const [, array] of moments) {
+      expect(array.every((value, i) => isKept(mask, i) !== (value === 0))).toBe(true);
+    }
+  }
 });
 
 describe("ASP that recomputes its mask", () => {
