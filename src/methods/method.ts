@@ -14,10 +14,12 @@ export interface WeightSite {
   /** Of the kernel's window; k = taps * channels. */
   readonly taps: number;
   readonly kernels: Kernels;
-  /** The weight as it is trained, dense; written by the optimiser, and by a method after its step. */
+  /** The weight as it is trained, dense; written by the optimiser, and by a method beside its step. */
   readonly weight: F32;
   /** Of the loss by what the products multiplied by; a method may write to it in onGradient. */
   readonly gradient: F32;
+  /** N:M of the run, which must hold at its end. */
+  readonly asked: Pattern;
   /** N:M of this moment: what is asked for, or what changePattern set. */
   readonly pattern: Pattern;
   /** What was chosen last, see sparse/mask.ts; meaningless before the first choice. */
@@ -26,6 +28,8 @@ export interface WeightSite {
   readonly pruned: boolean;
   /** Numbers that a method keeps with this weight, zeros at first, by name; saved with the run. */
   memory(name: string, length: number): F32;
+  /** Room for values [rows, k] that are made anew before each use: not saved. */
+  readonly scratch: F32;
 
   /** Chooses the mask anew by magnitude and packs the weight. From then on the site is sparse. */
   prune(): void;
@@ -68,6 +72,10 @@ export interface Clock {
 
 /** The running variance of an optimiser that has one (Adam). */
 export interface RunningVariance {
+  /** What is added to its root. */
+  readonly epsilon: number;
+  /** Updates that it looks back: 1 / (1 - beta2). */
+  readonly memory: number;
   /** Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before. */
   readonly drift: number;
   /** The step before which it was frozen; null while it moves. */
@@ -90,6 +98,8 @@ export interface WeightMethod {
   readonly name: string;
   /** Why it has no masks of this pattern for a weight of so many rows, or undefined if it has; left out: it has all. */
   misfit?(pattern: Pattern, rows: number): string | undefined;
+  /** Whether it works only with an optimiser that has a running variance. */
+  readonly needsVariance?: boolean;
   /**
    * Before the first product with a weight that has changed; an evaluation before the step may have called it already.
    */

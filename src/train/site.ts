@@ -19,6 +19,7 @@ export class Site implements WeightSite {
   readonly kernels: Kernels;
   readonly parameter: Parameter;
   readonly method: WeightMethod;
+  readonly asked: Pattern;
   readonly memories = new Memories();
   readonly history: MaskHistory;
   pruned = false;
@@ -32,6 +33,7 @@ export class Site implements WeightSite {
   /** Whether the pack is of other values than the weight's. */
   #packsOther = false;
   #forgets = false;
+  #scratch: F32 | null = null;
   readonly #clock: RunClock;
   #version = -1;
   #evaluated = false;
@@ -49,6 +51,7 @@ export class Site implements WeightSite {
     this.kernels = weight.device.kernels;
     this.parameter = weight;
     this.method = method;
+    this.asked = pattern;
     this.#packed = new PackedMatrix(this.kernels, rows, k, pattern);
     this.history = new MaskHistory(this.kernels, weight.size);
     this.#clock = clock;
@@ -80,6 +83,11 @@ export class Site implements WeightSite {
 
   memory(name: string, length: number): F32 {
     return this.memories.take(name, length, this.kernels);
+  }
+
+  get scratch(): F32 {
+    this.#scratch ??= this.kernels.float32(this.weight.length);
+    return this.#scratch;
   }
 
   /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
@@ -125,7 +133,7 @@ export class Site implements WeightSite {
   }
 
   #choose(prune: () => void): void {
-    if (this.#frozen && this.pruned) {
+    if (this.#frozen && this.chosen) {
       this.repack();
       return;
     }

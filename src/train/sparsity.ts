@@ -118,6 +118,10 @@ export class Sparsity {
   around(optimiser: Transform): Transform {
     const sites = new Map(this.#sites.map((site) => [site.parameter, site]));
     const methods = new Set(this.#sites.map(({ method }) => method));
+    for (const { name, needsVariance } of methods) {
+      if (needsVariance !== true || optimiser.variance !== undefined) continue;
+      throw expected(`method ${name}`, "optimiser adamw", optimiser.name, "It freezes the running variance of Adam");
+    }
     this.#clock.rate = (step) => optimiser.rate?.(step) ?? 0;
     this.#variance = optimiser.variance;
     return {
@@ -254,7 +258,9 @@ export class Sparsity {
       state.set(name, { shape: [data.length], data });
     };
     for (const [name, array] of this.#memories.all()) put(`memory of all/${name}`, Float64Array.from(array));
-    const { frozenAt } = this.#variance ?? { frozenAt: null };
+    const { frozenAt, watched } = this.#variance ?? { frozenAt: null, watched: false };
+    // else the first drift after a resumption would be missing
+    if (watched) put("variance watched", Float64Array.of(1));
     if (frozenAt !== null) put("variance frozen", Float64Array.of(frozenAt));
     for (const { name, chosen, packed, history, soft, memories } of this.#sites) {
       for (const [key, array] of memories.all()) put(`memory of ${name}/${key}`, Float64Array.from(array));
@@ -282,7 +288,10 @@ export class Sparsity {
       );
     this.#memories.restore(under("memory of all/"));
     const frozenAt = state.get("variance frozen")?.data[0];
-    if (this.#variance !== undefined) this.#variance.frozenAt = frozenAt ?? null;
+    if (this.#variance !== undefined) {
+      this.#variance.frozenAt = frozenAt ?? null;
+      this.#variance.watched = state.has("variance watched");
+    }
     for (const [name, plan] of this.#plans) {
       const saved = (key: string): ArrayLike<number> | null => state.get(`${name}.inputGrad.${key}`)?.data ?? null;
       plan.restore({ choice: saved("choice"), order: saved("order") });
@@ -325,6 +334,14 @@ class WatchedVariance implements RunningVariance {
   get drift(): number {
     this.#running.watched = true;
     return this.#running.drift;
+  }
+
+  get epsilon(): number {
+    return this.#running.epsilon;
+  }
+
+  get memory(): number {
+    return this.#running.memory;
   }
 
   get frozenAt(): number | null {
