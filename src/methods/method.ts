@@ -49,7 +49,7 @@ export interface WeightSite {
   maskGradient(): void;
   /** weight = 0 where the mask is 0. */
   maskWeight(): void;
-  /** The optimiser's moments are set to zero where the mask is 0. In onGradient. */
+  /** The optimiser's moments are set to zero where the mask is 0, before its next step. */
   forgetPruned(): void;
 }
 

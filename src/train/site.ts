@@ -245,8 +245,9 @@ export class Memories {
     return array;
   }
 
-  all(): ReadonlyMap<string, F32> {
-    return this.#arrays;
+  /** With what was saved and not taken since: a run may be saved twice in between. */
+  all(): ReadonlyMap<string, ArrayLike<number>> {
+    return new Map([...this.#restored, ...this.#arrays]);
   }
 
   /** What `take` finds the first time it is asked. */
