@@ -25,6 +25,8 @@ export interface WeightSite {
   readonly pruned: boolean;
   /** Numbers that a method keeps with this weight, zeros at first, by name; saved with the run. */
   memory(name: string, length: number): F32;
+  /** As memory, but not saved: for what is written before it is read. */
+  scratch(name: string, length: number): F32;
 
   /** Chooses the mask anew by magnitude and packs the weight. From then on the site is sparse. */
   prune(): void;

@@ -19,6 +19,7 @@ export class Site implements WeightSite {
   readonly parameter: Parameter;
   readonly method: WeightMethod;
   readonly memories = new Memories();
+  readonly #scratch = new Memories();
   readonly history: MaskHistory;
   pruned = false;
   /** The factor of soft thresholds; 0: they are hard. */
@@ -79,6 +80,10 @@ export class Site implements WeightSite {
 
   memory(name: string, length: number): F32 {
     return this.memories.take(name, length, this.kernels);
+  }
+
+  scratch(name: string, length: number): F32 {
+    return this.#scratch.take(name, length, this.kernels);
   }
 
   /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */

@@ -3,9 +3,10 @@ import type { WeightMethodEntry } from "../method.ts";
 import { asp } from "./asp.ts";
 import { dense } from "./dense.ts";
 import { lbc } from "./lbc.ts";
+import { maxq } from "./maxq.ts";
 import { sSte } from "./s-ste.ts";
 import { srSte } from "./sr-ste.ts";
 import { ste } from "./ste.ts";
 import { transposable } from "./transposable.ts";
 
-export const weightMethods: readonly WeightMethodEntry[] = [dense, asp, srSte, sSte, ste, transposable, lbc];
+export const weightMethods: readonly WeightMethodEntry[] = [dense, asp, srSte, sSte, ste, transposable, lbc, maxq];
