@@ -29,6 +29,7 @@ export class Training {
   readonly #optimizer: Optimizer;
   readonly #x: number[];
   readonly #inputs: number;
+  #used = new Float32Array(0);
 
   constructor(
     entry: { make(numbers?: Record<string, number>, words?: Record<string, string>): WeightMethod },
@@ -57,11 +58,21 @@ export class Training {
       );
       this.#optimizer.zeroGrad();
       backward(mean);
+      this.#used = Float32Array.from(this.weight.plan?.denseWeight() ?? this.weight.data);
       this.#optimizer.step();
       return mean.item();
     });
     this.sparsity.observe();
     return loss;
+  }
+
+  /** What fc1 multiplied by in the last step. */
+  usedLast(): Float32Array {
+    return this.#used;
+  }
+
+  takeWeights(other: Training): void {
+    loadState(this.model, stateOf(other.model), "test");
   }
 
   evaluate(): void {
