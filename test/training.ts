@@ -29,6 +29,7 @@ export class Training {
   readonly #optimizer: Optimizer;
   readonly #x: number[];
   readonly #inputs: number;
+  #first: Float32Array | null = null;
   #used = new Float32Array(0);
 
   constructor(
@@ -59,6 +60,7 @@ export class Training {
       this.#optimizer.zeroGrad();
       backward(mean);
       this.#used = Float32Array.from(this.weight.plan?.denseWeight() ?? this.weight.data);
+      this.#first ??= this.#used;
       this.#optimizer.step();
       return mean.item();
     });
@@ -69,6 +71,11 @@ export class Training {
   /** What fc1 multiplied by in the last step. */
   usedLast(): Float32Array {
     return this.#used;
+  }
+
+  /** The same in the first step. */
+  usedFirst(): Float32Array {
+    return this.#first ?? this.#used;
   }
 
   takeWeights(other: Training): void {

@@ -12,6 +12,8 @@ export interface WeightSite {
   readonly k: number;
   /** Of the kernel's window; k = taps * channels. */
   readonly taps: number;
+  /** Rows of the product's other operand in a step: samples, or their places; 0 before the first. */
+  readonly positions: number;
   readonly kernels: Kernels;
   /** The weight as it is trained, dense; written by the optimiser, and by a method after its step. */
   readonly weight: F32;
@@ -42,7 +44,7 @@ export interface WeightSite {
   multiplyBy(values: F32): void;
   /** The values [rows, k] of the last prune with zeros where it pruned. */
   readonly masked: F32;
-  /** Another N:M for the choices to come, along the same axis; what is asked for must be back by the end of the run. */
+  /** Another N:M for the choices to come, along the same axis; n may be m: then the weight stays dense. The last one set counts. */
   changePattern(pattern: Pattern): void;
 
   /** gradient += lambda * weight where the mask of the last forward is 0; done last, with or right before the update. */

@@ -15,6 +15,7 @@ export class Site implements WeightSite {
   readonly rows: number;
   readonly k: number;
   readonly taps: number;
+  positions = 0;
   readonly kernels: Kernels;
   readonly parameter: Parameter;
   readonly method: WeightMethod;

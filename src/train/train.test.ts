@@ -6,6 +6,7 @@ import { dataset } from "../data/dataset.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import { jsKernels } from "../kernels/js.ts";
 import { nativeInstructionSets, nativeKernels } from "../kernels/native.ts";
+import { weightMethods } from "../methods/weights/methods.ts";
 import { Random } from "../random.ts";
 import { verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
@@ -314,7 +315,7 @@ describe("recipes", () => {
     [{ epoch: 3 }, 'unknown key "epoch" (perhaps you mean "epochs")'],
     [
       { method: { name: "srste" } },
-      'method.name: expected one of dense, asp, sr-ste, s-ste, ste, transposable, got "srste" (perhaps you mean "sr-ste")',
+      `method.name: expected one of ${weightMethods.map(({ name }) => name).join(", ")}, got "srste" (perhaps you mean "sr-ste")`,
     ],
     [{ method: { name: "asp", prunAt: 1 } }, 'method: unknown key "prunAt" (perhaps you mean "pruneAt")'],
     [{ method: { name: "dense", pattern: "2:4" } }, 'method: unknown key "pattern"'],

@@ -113,8 +113,7 @@ function remove(site: WeightSite, mask: Uint32Array, keep: number): void {
   for (let first = 0, at = 0; first < rows; first += v) {
     const last = Math.min(rows, first + v);
     for (let column = 0; column < k; column += m, at += words) {
-      sumRows(ofPlaces, scores, first, last, k, column);
-      if (ofPlaces.every((score) => score === 0)) sumRows(ofPlaces, weight, first, last, k, column, Math.abs);
+      if (!sumRows(ofPlaces, scores, first, last, k, column)) sumSizes(ofPlaces, weight, first, last, k, column);
       for (let i = 1; i < low.length; i++) low[i] = low[i & (i - 1)] + ofPlaces[31 - Math.clz32(i & -i)];
       for (let i = 1; i < high.length; i++) high[i] = high[i & (i - 1)] + ofPlaces[half + 31 - Math.clz32(i & -i)];
       let count = 0;
@@ -138,18 +137,23 @@ function remove(site: WeightSite, mask: Uint32Array, keep: number): void {
   }
 }
 
-function sumRows(
-  sums: Float64Array,
-  x: Float32Array,
-  first: number,
-  last: number,
-  k: number,
-  column: number,
-  of: (value: number) => number = (value) => value,
-): void {
+/** Whether any is not 0; plain loops: there are half a million groups in a small model. */
+function sumRows(sums: Float64Array, x: Float32Array, first: number, last: number, k: number, column: number): boolean {
+  sums.fill(0);
+  let any = false;
+  for (let row = first; row < last; row++) {
+    for (let j = 0, at = row * k + column; j < sums.length; j++, at++) {
+      sums[j] += x[at];
+      any ||= x[at] !== 0;
+    }
+  }
+  return any;
+}
+
+function sumSizes(sums: Float64Array, x: Float32Array, first: number, last: number, k: number, column: number): void {
   sums.fill(0);
   for (let row = first; row < last; row++) {
-    for (let j = 0; j < sums.length; j++) sums[j] += of(x[row * k + column + j]);
+    for (let j = 0; j < sums.length; j++) sums[j] += Math.abs(x[row * k + column + j]);
   }
 }
 

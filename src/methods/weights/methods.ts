@@ -2,6 +2,7 @@
 import type { WeightMethodEntry } from "../method.ts";
 import { asp } from "./asp.ts";
 import { dense } from "./dense.ts";
+import { domino } from "./domino.ts";
 import { lbc } from "./lbc.ts";
 import { maxq } from "./maxq.ts";
 import { sSte } from "./s-ste.ts";
@@ -9,4 +10,14 @@ import { srSte } from "./sr-ste.ts";
 import { ste } from "./ste.ts";
 import { transposable } from "./transposable.ts";
 
-export const weightMethods: readonly WeightMethodEntry[] = [dense, asp, srSte, sSte, ste, transposable, lbc, maxq];
+export const weightMethods: readonly WeightMethodEntry[] = [
+  dense,
+  asp,
+  srSte,
+  sSte,
+  ste,
+  transposable,
+  lbc,
+  maxq,
+  domino,
+];
