@@ -99,39 +99,42 @@ const removedWords = ({ n, m }: Pattern): number => Math.ceil(combinationCount(n
 function remove(site: WeightSite, mask: Uint32Array, keep: number): void {
   const { rows, k, pattern, weight } = site;
   const { n, m, v } = pattern;
-  const choices = combinations(n, m);
+  const choices = Uint16Array.from(combinations(n, m));
   const words = removedWords(pattern);
   const gone = site.memory("removed", Math.ceil(rows / v) * (k / m) * words);
   const scores = site.memory("score", rows * k);
-  // the sums of the lower and the upper half of places, for all subsets: a combination then takes one addition
-  const half = m >> 1;
-  const [low, high] = [new Float64Array(1 << half), new Float64Array(1 << (m - half))];
+  const places = Uint8Array.from([...choices].flatMap((bits) => [...Array(m).keys()].filter((i) => (bits >>> i) & 1)));
   const all = new Float64Array(choices.length);
-  const isLeft = new Uint8Array(choices.length);
+  const left = new Uint8Array(choices.length);
+  const full = Array.from({ length: words }, (_, i) => 2 ** Math.min(BITS, choices.length - i * BITS) - 1);
   const ofPlaces = new Float64Array(m);
   mask.fill(0);
   for (let first = 0, at = 0; first < rows; first += v) {
     const last = Math.min(rows, first + v);
     for (let column = 0; column < k; column += m, at += words) {
       if (!sumRows(ofPlaces, scores, first, last, k, column)) sumSizes(ofPlaces, weight, first, last, k, column);
-      for (let i = 1; i < low.length; i++) low[i] = low[i & (i - 1)] + ofPlaces[31 - Math.clz32(i & -i)];
-      for (let i = 1; i < high.length; i++) high[i] = high[i & (i - 1)] + ofPlaces[half + 31 - Math.clz32(i & -i)];
+      // those that are left, in their order
       let count = 0;
-      for (let c = 0; c < all.length; c++) {
-        all[c] = low[choices[c] & (low.length - 1)] + high[choices[c] >>> half];
-        isLeft[c] = 1 - ((gone[at + ((c / BITS) | 0)] >>> (c % BITS)) & 1);
-        count += isLeft[c];
+      for (let word = 0; word < words; word++) {
+        for (let bits = full[word] & ~gone[at + word]; bits !== 0; bits &= bits - 1) {
+          const c = word * BITS + 31 - Math.clz32(bits & -bits);
+          let sum = 0;
+          for (let i = c * n; i < c * n + n; i++) sum += ofPlaces[places[i]];
+          left[count] = c;
+          all[count++] = sum;
+        }
       }
       for (; count > keep; count--) {
-        let lowest = -1;
-        for (let c = 0; c < all.length; c++) {
-          if (isLeft[c] === 1 && (lowest < 0 || all[c] <= all[lowest])) lowest = c;
+        let lowest = 0;
+        for (let i = 1; i < count; i++) if (all[i] <= all[lowest]) lowest = i;
+        gone[at + ((left[lowest] / BITS) | 0)] += 2 ** (left[lowest] % BITS);
+        for (let i = lowest; i < count - 1; i++) {
+          left[i] = left[i + 1];
+          all[i] = all[i + 1];
         }
-        isLeft[lowest] = 0;
-        gone[at + ((lowest / BITS) | 0)] += 2 ** (lowest % BITS);
       }
       let union = 0;
-      for (let c = 0; c < all.length; c++) if (isLeft[c] === 1) union |= choices[c];
+      for (let i = 0; i < count; i++) union |= choices[left[i]];
       for (let row = first; row < last; row++) setBits(mask, row * maskWords(k) * 32 + column, union, m);
     }
   }
