@@ -15,6 +15,7 @@
 #include "slices.inl"
 #include "elementwise.inl"
 #include "masks.inl"
+#include "soft-axes.inl"
 #include "norm-and-pool.inl"
 #include "embedding.inl"
 #include "layer-norm.inl"

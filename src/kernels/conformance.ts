@@ -682,6 +682,24 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
     maskTrials(shapes, (rows, k, mask, draw) => {
       return [written(new Float64Array(rows * 3)), read(draw(rows * k)), read(mask), rows, k];
     }),
+  thresholds: (shapes) =>
+    maskTrials(shapes, (rows, k, _, draw) => {
+      const w = read(draw(rows * 2 * k));
+      const [rank, ofGroup] = [1 + random.integer(2 * k - 1), 1 + random.integer(2 * rows * k - 1)];
+      // rows of two segments, taps, and all
+      return [
+        [written(empty(rows), true), w, rows, 2, k, 2 * k, k, rank],
+        [written(empty(2), true), w, 2, rows, k, k, 2 * k, 1 + random.integer(Math.max(1, rows * k - 1))],
+        [written(empty(1), true), w, 1, 1, 2 * rows * k, 0, 0, ofGroup],
+      ][rows * k > 1 ? random.integer(3) : 0];
+    }),
+  softAxes: (shapes) =>
+    maskTrials(shapes, (rows, k, _, draw) => {
+      const taps = 1 + random.integer(3);
+      const ofTaps = random.bits() & 1 ? read(positive(taps)) : null;
+      const [y, w] = [empty(rows * k * taps), draw(rows * k * taps)];
+      return [written(y), read(w), read(positive(rows)), ofTaps, rows, k * taps, taps, 0.3];
+    }),
   add: (shapes) =>
     [0, 1].flatMap((relu) =>
       countTrials(shapes, (count, draw) => {

@@ -740,6 +740,22 @@ export function jsKernels(): Kernels {
         if (w[i] === 0) out[row * 3 + 2]++;
       }
     },
+    thresholds: (out, w, groups, segments, length, groupStride, segmentStride, rank) => {
+      for (let group = 0; group < groups; group++) {
+        const sizes = Float32Array.from({ length: segments * length }, (_, i) =>
+          Math.abs(w[group * groupStride + Math.floor(i / length) * segmentStride + (i % length)]),
+        ).sort();
+        out[group] = fround(sizes[rank - 1] + sizes[rank]) / 2;
+      }
+    },
+    softAxes: (y, w, ofRows, ofTaps, rows, k, taps, temperature) => {
+      const share = (above: number): number => (above > 0 ? 1 / (1 + Math.exp(-above / fround(temperature))) : 0);
+      for (let i = 0; i < rows * k; i++) {
+        const ofRow = share(Math.abs(w[i]) - ofRows[Math.floor(i / k)]);
+        const ofTap = ofTaps === null ? 0 : share(Math.abs(w[i]) - ofTaps[Math.floor((i % k) / (k / taps))]);
+        y[i] = w[i] * (1 + ofRow + ofTap);
+      }
+    },
 
     add: (y, a, b, count, relu) => {
       for (let i = 0; i < count; i++) y[i] = relu ? rectified(a[i] + b[i]) : a[i] + b[i];

@@ -267,6 +267,35 @@ export interface Kernels {
    * are zero.
    */
   keptMagnitude(out: Float64Array, w: F32, mask: Uint32Array, rows: number, k: number): void;
+  /**
+   * out [groups] = the mean of the rank-th smallest |w| of each group and of the one above it (NaN is above infinity). A
+   * group is `segments` runs of `length` entries; groups and segments begin at multiples of their strides. 1 <= rank <
+   * segments * length.
+   */
+  thresholds(
+    out: F32,
+    w: F32,
+    groups: number,
+    segments: number,
+    length: number,
+    groupStride: number,
+    segmentStride: number,
+    rank: number,
+  ): void;
+  /**
+   * y = w (1 + f + g), w [rows, taps, k / taps]: f and g are the logistic function of (|w| - t) / temperature where |w| is
+   * above t, else 0, with t of the entry's row and of its tap; without ofTaps g is 0 (Xiang et al. 2024, MaxQ).
+   */
+  softAxes(
+    y: F32,
+    w: F32,
+    ofRows: F32,
+    ofTaps: F32 | null,
+    rows: number,
+    k: number,
+    taps: number,
+    temperature: number,
+  ): void;
 
   /** y = a + b, then max(0, .) if relu; y may be a or b. */
   add(y: F32, a: F32, b: F32, count: number, relu: number): void;
@@ -486,6 +515,8 @@ const order: Record<KernelName, true> = {
   applyMask: true,
   maskDivergence: true,
   keptMagnitude: true,
+  thresholds: true,
+  softAxes: true,
   add: true,
   mix: true,
   addProduct: true,

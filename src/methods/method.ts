@@ -13,6 +13,8 @@ export interface WeightSite {
   readonly k: number;
   /** Of the kernel's window; k = taps * channels. */
   readonly taps: number;
+  /** Rows of the product's other operand in a step: samples, or their places; 0 before the first. */
+  readonly positions: number;
   readonly kernels: Kernels;
   /** The weight as it is trained, dense; written by the optimiser, and by a method beside its step. */
   readonly weight: F32;
@@ -28,8 +30,8 @@ export interface WeightSite {
   readonly pruned: boolean;
   /** Numbers that a method keeps with this weight, zeros at first, by name; saved with the run. */
   memory(name: string, length: number): F32;
-  /** Room for values [rows, k] that are made anew before each use: not saved. */
-  readonly scratch: F32;
+  /** As memory, but not saved: for what is written before it is read. */
+  scratch(name: string, length: number): F32;
 
   /** Chooses the mask anew by magnitude and packs the weight. From then on the site is sparse. */
   prune(): void;
@@ -45,7 +47,7 @@ export interface WeightSite {
   multiplyBy(values: F32): void;
   /** The values [rows, k] of the last prune with zeros where it pruned. */
   readonly masked: F32;
-  /** Another N:M for the choices to come, along the same axis; what is asked for must be back by the end of the run. */
+  /** Another N:M for the choices to come, along the same axis; n may be m: then the weight stays dense. The last one set counts. */
   changePattern(pattern: Pattern): void;
 
   /** gradient += lambda * weight where the mask of the last forward is 0; done last, with or right before the update. */
@@ -54,7 +56,7 @@ export interface WeightSite {
   maskGradient(): void;
   /** weight = 0 where the mask is 0. */
   maskWeight(): void;
-  /** The optimiser's moments are set to zero where the mask is 0. In onGradient. */
+  /** The optimiser's moments are set to zero where the mask is 0, before its next step. */
   forgetPruned(): void;
 }
 

@@ -56,8 +56,9 @@ export class LayerOperands implements OperandPlan {
     this.#chance = chance;
   }
 
-  forward(x: Tensor): ForwardOperand | null {
+  forward(x: Tensor, geometry: Geometry): ForwardOperand | null {
     if (this.#site === null) return this.#activations(x);
+    if (this.#weight.device.recording) this.#site.positions = geometry[0] * geometry[8] * geometry[9];
     const packed = this.#site.current();
     // now, while the weight is in cache, and not when backward asks for it
     if (this.#weight.device.recording) this.#transposed();

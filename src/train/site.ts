@@ -16,11 +16,13 @@ export class Site implements WeightSite {
   readonly rows: number;
   readonly k: number;
   readonly taps: number;
+  positions = 0;
   readonly kernels: Kernels;
   readonly parameter: Parameter;
   readonly method: WeightMethod;
   readonly asked: Pattern;
   readonly memories = new Memories();
+  readonly #scratch = new Memories();
   readonly history: MaskHistory;
   pruned = false;
   /** The factor of soft thresholds; 0: they are hard. */
@@ -33,7 +35,6 @@ export class Site implements WeightSite {
   /** Whether the pack is of other values than the weight's. */
   #packsOther = false;
   #forgets = false;
-  #scratch: F32 | null = null;
   readonly #clock: RunClock;
   #version = -1;
   #evaluated = false;
@@ -85,9 +86,8 @@ export class Site implements WeightSite {
     return this.memories.take(name, length, this.kernels);
   }
 
-  get scratch(): F32 {
-    this.#scratch ??= this.kernels.float32(this.weight.length);
-    return this.#scratch;
+  scratch(name: string, length: number): F32 {
+    return this.#scratch.take(name, length, this.kernels);
   }
 
   /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
@@ -254,8 +254,9 @@ export class Memories {
     return array;
   }
 
-  all(): ReadonlyMap<string, F32> {
-    return this.#arrays;
+  /** With what was saved and not taken since: a run may be saved twice in between. */
+  all(): ReadonlyMap<string, ArrayLike<number>> {
+    return new Map([...this.#restored, ...this.#arrays]);
   }
 
   /** What `take` finds the first time it is asked. */

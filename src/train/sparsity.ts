@@ -129,9 +129,11 @@ export class Sparsity {
       update: (slots: readonly Slot[], step: number) => {
         this.#clock.step = step;
         const clock = this.#clock.at(true);
+        // in a dense phase masks are those of another one
+        const idle = this.#clock.phase(true) === "dense";
         const decaying = slots.map((slot) => {
           const site = sites.get(slot.parameter);
-          if (site === undefined) return slot;
+          if (site === undefined || idle) return slot;
           site.method.onGradient?.(site, clock);
           if (site.takeForgets()) forgetPruned(slot, site.mask, site.rows, site.k);
           const prunedDecay = site.takeDecay();
@@ -141,7 +143,7 @@ export class Sparsity {
           return slot;
         });
         optimiser.update(decaying, step);
-        for (const { parameter } of slots) {
+        for (const { parameter } of idle ? [] : slots) {
           const site = sites.get(parameter);
           site?.method.afterStep?.(site, clock);
         }

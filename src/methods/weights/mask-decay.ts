@@ -53,9 +53,10 @@ export const maskDecay: WeightMethodEntry = {
 /** Products by W (E + (1 - E) d), E chosen now; with d = 1 they are those of the dense weight, bit for bit. */
 function fade(site: WeightSite, d: number): void {
   site.prune();
-  const { kernels, weight, mask, rows, k, scratch } = site;
-  scratch.set(weight);
+  const { kernels, weight, mask, rows, k } = site;
+  const values = site.scratch("values", weight.length);
+  values.set(weight);
   // not by the pack's masked copy, which would then be written at every step of the sparse phase too
-  kernels.maskedDecay(scratch, weight, mask, rows, k, d - 1);
-  site.multiplyBy(scratch);
+  kernels.maskedDecay(values, weight, mask, rows, k, d - 1);
+  site.multiplyBy(values);
 }

@@ -3,7 +3,10 @@ import type { WeightMethodEntry } from "../method.ts";
 import { asp } from "./asp.ts";
 import { ast } from "./ast.ts";
 import { dense } from "./dense.ts";
+import { domino } from "./domino.ts";
+import { lbc } from "./lbc.ts";
 import { maskDecay } from "./mask-decay.ts";
+import { maxq } from "./maxq.ts";
 import { sSte } from "./s-ste.ts";
 import { srSte } from "./sr-ste.ts";
 import { ste } from "./ste.ts";
@@ -22,4 +25,7 @@ export const weightMethods: readonly WeightMethodEntry[] = [
   maskDecay,
   structureDecay,
   transposable,
+  lbc,
+  maxq,
+  domino,
 ];
