@@ -176,6 +176,7 @@ export class Run {
   trainedWeights(): ReturnType<typeof stateOf> {
     const state = stateOf(this.model);
     for (const [name, data] of this.sparsity?.effectiveWeights() ?? []) state.set(name, { ...state.get(name)!, data });
+    this.sparsity?.mergeBranches(state);
     return state;
   }
 
