@@ -287,6 +287,10 @@ test("every method may have branches; the method spre has them, a dense one none
     expect(branchesOf(run.model).map((one) => one.name)).toEqual(name === "dense" ? [] : ["conv2", "conv3"]);
   }
   expect(branchesOf(newRun(recipe({ name: "sr-ste" })).model)).toEqual([]);
+  const reasons = newRun(recipe()).plan.map(({ products }) =>
+    products.forward.reason.endsWith("; twice, with a branch"),
+  );
+  expect(reasons).toEqual([false, true, true, false]);
   expect(branchesOf(newRun(recipe(undefined, { skip: ["conv3"] })).model).map(({ name }) => name)).toEqual(["conv2"]);
   expect(() => parseRecipe({ model: { name: "mlp" }, spatialBranches: true })).toThrow(
     "only cnn and resnet have convolutions that a batch norm follows",
