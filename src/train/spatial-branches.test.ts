@@ -16,7 +16,7 @@ import { Random } from "../random.ts";
 import { kept, verifyMask, verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
-import { type Parameter, type Tensor, tensor } from "../tensor/tensor.ts";
+import { type OperandPlan, type Parameter, type Tensor, tensor } from "../tensor/tensor.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import { buildModel, Run } from "./run.ts";
 import { sparsify } from "./sparsity.ts";
@@ -191,9 +191,13 @@ test("the gradients are those of central differences", () => {
 test("masks are legal at every step, and all products of both convolutions are sparse", () => {
   const run = newRun(recipe(undefined, backwardToo));
   const operands = new Set<string>();
-  for (const { name, branch } of branchesOf(run.model)) {
+  for (const { name, conv, branch } of branchesOf(run.model)) {
     const { weight } = branch.conv;
     const plan = weight.plan!;
+    const sampled = (one: OperandPlan, ...of: Parameters<OperandPlan["weightGrad"]>): number[] => {
+      const operand = one.weightGrad(...of);
+      return operand?.operand === "gradient" ? [...operand.packed.index] : [];
+    };
     weight.plan = {
       forward: (x, geometry) => {
         const operand = plan.forward(x, geometry);
@@ -209,6 +213,8 @@ test("masks are legal at every step, and all products of both convolutions are s
       weightGrad: (dy, x, geometry) => {
         const operand = plan.weightGrad(dy, x, geometry);
         operands.add(`${name} weightGrad ${operand?.operand}`);
+        // of one gradient both would draw others
+        expect(sampled(conv.weight.plan!, dy, x, geometry)).not.toEqual(sampled(plan, dy, x, geometry));
         return operand;
       },
       afterWeightGrad: (dw) => plan.afterWeightGrad?.(dw),
