@@ -252,8 +252,9 @@ export class Memories {
     return array;
   }
 
-  all(): ReadonlyMap<string, F32> {
-    return this.#arrays;
+  /** Those restored that nobody took yet are still to be saved. */
+  all(): ReadonlyMap<string, ArrayLike<number>> {
+    return new Map([...this.#restored, ...this.#arrays]);
   }
 
   /** What `take` finds the first time it is asked. */
