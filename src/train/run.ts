@@ -245,14 +245,15 @@ export function planRun(
   });
   const { name, pattern } = recipe.method;
   requireSparse(plan, pattern === undefined ? `method ${name}` : `pattern ${pattern}`);
-  return weightMethodOf(recipe).spatialBranches === true ? withBranches(plan, model) : plan;
+  return withBranches(plan, operands, model);
 }
 
 /** The plan with a word about each branch: it takes the time of its layer once more. */
-function withBranches(plan: readonly PlannedLayer[], model: Module): PlannedLayer[] {
+function withBranches(plan: readonly PlannedLayer[], operands: OperandsByLayer, model: Module): PlannedLayer[] {
   const paths = new Set(normalisedConvs(model).map(({ path }) => `${path}.weight`));
   return plan.map((layer) => {
-    if (layer.pattern === null || !paths.has(layer.name)) return layer;
+    const asked = operands.of(layer.name).forward?.method.spatialBranches === true;
+    if (!asked || layer.pattern === null || !paths.has(layer.name)) return layer;
     const { forward } = layer.products;
     const products = { ...layer.products, forward: { ...forward, reason: `${forward.reason}; twice, with a branch` } };
     return { ...layer, products };
