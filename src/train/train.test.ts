@@ -314,7 +314,7 @@ describe("recipes", () => {
     [{ epoch: 3 }, 'unknown key "epoch" (perhaps you mean "epochs")'],
     [
       { method: { name: "srste" } },
-      'method.name: expected one of dense, asp, sr-ste, s-ste, ste, transposable, got "srste" (perhaps you mean "sr-ste")',
+      'method.name: expected one of dense, asp, sr-ste, spre, s-ste, ste, transposable, got "srste" (perhaps you mean "sr-ste")',
     ],
     [{ method: { name: "asp", prunAt: 1 } }, 'method: unknown key "prunAt" (perhaps you mean "pruneAt")'],
     [{ method: { name: "dense", pattern: "2:4" } }, 'method: unknown key "pattern"'],

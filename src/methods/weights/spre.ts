@@ -14,5 +14,6 @@ export const spre: WeightMethodEntry = {
   source: "Zhang et al. 2023; zyxxmu/SpRE",
   sparse: true,
   hyperParameters: srSte.hyperParameters,
-  make: (values) => ({ ...srSte.make(values), name: "spre", spatialBranches: true }),
+  ...(srSte.choices === undefined ? {} : { choices: srSte.choices }),
+  make: (...chosen) => ({ ...srSte.make(...chosen), name: "spre", spatialBranches: true }),
 };
