@@ -58,6 +58,7 @@ export { dense } from "./methods/weights/dense.ts";
 export { weightMethods } from "./methods/weights/methods.ts";
 export { srSte } from "./methods/weights/sr-ste.ts";
 export { ste } from "./methods/weights/ste.ts";
+export { nnstd } from "./metrics/nnstd.ts";
 export { GELU, ReLU, SquaredReLU } from "./nn/activations.ts";
 export { BatchNorm } from "./nn/batch-norm.ts";
 export { CausalSelfAttention } from "./nn/causal-self-attention.ts";

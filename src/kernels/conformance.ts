@@ -660,6 +660,15 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
     }),
   applyMask: (shapes) =>
     maskTrials(shapes, (rows, k, mask, draw) => [written(draw(rows * k), true), read(mask), rows, k]),
+  maskDivergence: (shapes) =>
+    shapes.counts.map((count) => {
+      const mask = (): Uint32Array => Uint32Array.from({ length: count }, () => random.integer(2 ** 32));
+      return trial(`${count} words`, [written(new Float64Array(1), true), read(mask()), read(mask()), count]);
+    }),
+  keptMagnitude: (shapes) =>
+    maskTrials(shapes, (rows, k, mask, draw) => {
+      return [written(new Float64Array(rows * 3)), read(draw(rows * k)), read(mask), rows, k];
+    }),
   add: (shapes) =>
     [0, 1].flatMap((relu) =>
       countTrials(shapes, (count, draw) => {

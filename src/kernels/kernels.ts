@@ -253,6 +253,13 @@ export interface Kernels {
   maskedDecay(grad: F32, w: F32, mask: Uint32Array, rows: number, k: number, lambda: number): void;
   /** x = 0 where the mask is 0. */
   applyMask(x: F32, mask: Uint32Array, rows: number, k: number): void;
+  /** out[0] = the ones of a xor b: entries that are kept in exactly one of two masks. */
+  maskDivergence(out: Float64Array, a: Uint32Array, b: Uint32Array, words: number): void;
+  /**
+   * What a mask keeps of w [rows, k], for each row: out [rows, 3] = sum of the kept |w|, sum of all |w|, kept entries that
+   * are zero.
+   */
+  keptMagnitude(out: Float64Array, w: F32, mask: Uint32Array, rows: number, k: number): void;
 
   /** y = a + b, then max(0, .) if relu; y may be a or b. */
   add(y: F32, a: F32, b: F32, count: number, relu: number): void;
@@ -470,6 +477,8 @@ const order: Record<KernelName, true> = {
   packSlices: true,
   maskedDecay: true,
   applyMask: true,
+  maskDivergence: true,
+  keptMagnitude: true,
   add: true,
   mix: true,
   addProduct: true,

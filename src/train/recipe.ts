@@ -172,9 +172,17 @@ const monitor = z
   .strictObject({
     every: z.int().min(0).default(0).describe("steps from one look at the gradients to the next; 0: none"),
     repeats: z.int().min(2).max(64).default(8).describe("sparse gradients a look"),
+    masks: z
+      .int()
+      .min(0)
+      .optional()
+      .describe("steps from one record of masks to the next, 0: none; left out, a hundredth of the run, at least 20"),
+    virtual: pattern
+      .optional()
+      .describe("of a run with dense weights: records the masks that this pattern would have; compare sets it"),
   })
   .prefault({})
-  .describe("compares sparse gradients with dense ones, beside the training");
+  .describe("what is watched beside the training: masks, and sparse gradients against dense ones");
 
 const strategy = z
   .strictObject({
@@ -194,6 +202,10 @@ const recipe = z
         file: z.string().optional().describe("of text: the name of its file"),
         train: count.optional().describe("use only the first images, of text characters"),
         test: count.optional().describe("test on the first images only, of text characters"),
+        shuffled: z
+          .boolean()
+          .default(false)
+          .describe("one other order of the pixels of all images: neighbours are not alike"),
         augment: z.boolean().default(false).describe("mirror and shift training images"),
       })
       .refine(({ name, file }) => file === undefined || name === "text", {
@@ -201,6 +213,10 @@ const recipe = z
         message: "only the data text has one",
       })
       .refine(({ name, augment }) => !augment || name !== "text", { path: ["augment"], message: "only images can be" })
+      .refine(({ name, shuffled }) => !shuffled || name !== "text", {
+        path: ["shuffled"],
+        message: "only images can be",
+      })
       .prefault({}),
     model: model.prefault({ name: "mlp" }),
     strategy: strategy.optional(),

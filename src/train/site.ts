@@ -49,7 +49,7 @@ export class Site implements WeightSite {
     this.parameter = weight;
     this.method = method;
     this.#packed = new PackedMatrix(this.kernels, rows, k, pattern);
-    this.history = new MaskHistory(weight.size);
+    this.history = new MaskHistory(this.kernels, weight.size);
     this.#clock = clock;
   }
 

@@ -174,6 +174,11 @@ export class Sparsity {
     }
   }
 
+  /** The weights under a method. */
+  get sites(): readonly Site[] {
+    return this.#sites;
+  }
+
   /** Whether any layer is sparse at this moment. */
   get pruned(): boolean {
     return this.#sites.some(({ pruned }) => pruned);
@@ -184,9 +189,9 @@ export class Sparsity {
     return this.#sites.reduce((flips, site) => flips + (site.pruned ? site.history.observe(site.packed.mask) : 0), 0);
   }
 
-  /** The weights that the sparse layers multiply by, zeros included, by name. */
+  /** What the layers that methods act on multiply by, zeros included, by name; in a dense phase that is the weight. */
   effectiveWeights(): Map<string, Float32Array> {
-    return new Map(this.#sites.filter((site) => site.current() !== null).map((site) => [site.name, site.effective()]));
+    return new Map(this.#sites.map((site) => [site.name, site.effective()]));
   }
 
   /**
@@ -257,7 +262,7 @@ export class Sparsity {
       put(`${name}.mask`, packed.mask.slice());
       put(`${name}.firstMask`, history.first);
       put(`${name}.lastMask`, history.last);
-      put(`${name}.flips`, Float64Array.of(history.flips, history.steps));
+      put(`${name}.flips`, history.counts());
     }
     return state;
   }
@@ -291,11 +296,8 @@ export class Sparsity {
         );
       }
       site.bringBack(mask.data);
-      site.history.first = Uint32Array.from(state.get(`${site.name}.firstMask`)?.data ?? []);
-      site.history.last = Uint32Array.from(state.get(`${site.name}.lastMask`)?.data ?? []);
-      const [flips, steps] = Array.from(state.get(`${site.name}.flips`)?.data ?? [0, 0]);
-      site.history.flips = flips;
-      site.history.steps = steps;
+      const [first, last, counts] = ["firstMask", "lastMask", "flips"].map((what) => state.get(`${site.name}.${what}`));
+      site.history.restore(first?.data ?? [], last?.data ?? [], counts?.data ?? []);
     }
   }
 }
