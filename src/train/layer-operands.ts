@@ -56,8 +56,9 @@ export class LayerOperands implements OperandPlan {
     this.#chance = chance;
   }
 
-  forward(x: Tensor): ForwardOperand | null {
+  forward(x: Tensor, geometry: Geometry): ForwardOperand | null {
     if (this.#site === null) return this.#activations(x);
+    if (this.#weight.device.recording) this.#site.positions = geometry[0] * geometry[8] * geometry[9];
     const packed = this.#site.current();
     // now, while the weight is in cache, and not when backward asks for it
     if (this.#weight.device.recording) this.#transposed();
@@ -138,19 +139,47 @@ export class LayerOperands implements OperandPlan {
   #transposed(): PackedTranspose | null {
     const { inputGrad } = this.#operands;
     const site = this.#site;
-    if (this.#routes.inputGrad !== "sparse" || site === null || !site.pruned) return null;
+    if (this.#routes.inputGrad !== "sparse" || site === null) return null;
     if (inputGrad === null || inputGrad.method.operand !== "weight") return null;
+    if (!site.pruned) {
+      this.#transpose = null;
+      this.#version = -1;
+      return null;
+    }
     const { method, pattern } = inputGrad;
-    const { rows, k, axisLength } = this.#source;
     const { device, version } = this.#weight;
-    const taps = k / axisLength;
-    this.#transpose ??= new PackedTranspose(device.kernels, axisLength, taps * rows, pattern);
+    const taps = this.#source.k / this.#source.axisLength;
+    this.#transpose ??= this.#newTranspose(pattern);
     if (this.#version !== version) {
       this.#version = version;
       const transpose = this.#transpose;
-      device.timed("pack", () => method.pack(transpose, site.kept, site.packed.mask, taps));
+      // a probe's passes must choose as the step itself
+      const draw = { ...this.#chance, step: this.#clock.step };
+      device.timed("pack", () => method.pack(transpose, site.kept, site.packed.mask, taps, draw));
     }
     return this.#transpose;
+  }
+
+  #newTranspose(pattern: Pattern): PackedTranspose {
+    const { rows, k, axisLength } = this.#source;
+    return new PackedTranspose(this.#weight.device.kernels, axisLength, (k / axisLength) * rows, pattern);
+  }
+
+  /** What must be saved with the run, by name; `restore` brings it back. */
+  state(): Map<string, Uint32Array> {
+    const { choice, order } = this.#transpose ?? { choice: null, order: null };
+    const state = new Map<string, Uint32Array>();
+    if (choice !== null) state.set("choice", choice.slice());
+    if (order !== null) state.set("order", Uint32Array.from(order));
+    return state;
+  }
+
+  restore(saved: { choice: ArrayLike<number> | null; order: ArrayLike<number> | null }): void {
+    const { inputGrad } = this.#operands;
+    if (inputGrad === null || (saved.choice === null && saved.order === null)) return;
+    this.#transpose = this.#newTranspose(inputGrad.pattern);
+    this.#transpose.choice = saved.choice;
+    this.#transpose.order = saved.order;
   }
 
   #isDense(): boolean {

@@ -1,6 +1,7 @@
 /** A sparse weight while it is trained: its pack, its mask over time, and what a method may do to it. */
 import { expected } from "../errors.ts";
 import type { F32, Kernels } from "../kernels/kernels.ts";
+import type { TransposableSolver } from "../kernels/transposable-masks.ts";
 import type { WeightMethod, WeightSite } from "../methods/method.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { PrunedDecay } from "../optim/transform.ts";
@@ -15,10 +16,13 @@ export class Site implements WeightSite {
   readonly rows: number;
   readonly k: number;
   readonly taps: number;
+  positions = 0;
   readonly kernels: Kernels;
   readonly parameter: Parameter;
   readonly method: WeightMethod;
+  readonly asked: Pattern;
   readonly memories = new Memories();
+  readonly #scratch = new Memories();
   readonly history: MaskHistory;
   pruned = false;
   /** The factor of soft thresholds; 0: they are hard. */
@@ -48,6 +52,7 @@ export class Site implements WeightSite {
     this.kernels = weight.device.kernels;
     this.parameter = weight;
     this.method = method;
+    this.asked = pattern;
     this.#packed = new PackedMatrix(this.kernels, rows, k, pattern);
     this.history = new MaskHistory(this.kernels, weight.size);
     this.#clock = clock;
@@ -81,6 +86,10 @@ export class Site implements WeightSite {
     return this.memories.take(name, length, this.kernels);
   }
 
+  scratch(name: string, length: number): F32 {
+    return this.#scratch.take(name, length, this.kernels);
+  }
+
   /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
   current(): PackedMatrix | null {
     const { device, version } = this.parameter;
@@ -112,8 +121,8 @@ export class Site implements WeightSite {
     this.#choose(() => this.packed.prune(this.weight, this.soft));
   }
 
-  pruneTransposable(): void {
-    this.#choose(() => this.packed.pruneTransposable(this.weight));
+  pruneTransposable(solver: TransposableSolver): void {
+    this.#choose(() => this.packed.pruneTransposable(this.weight, solver));
   }
 
   pruneBy(choose: (mask: Uint32Array) => void): void {
@@ -124,7 +133,7 @@ export class Site implements WeightSite {
   }
 
   #choose(prune: () => void): void {
-    if (this.#frozen && this.pruned) {
+    if (this.#frozen && this.chosen) {
       this.repack();
       return;
     }
@@ -245,8 +254,9 @@ export class Memories {
     return array;
   }
 
-  all(): ReadonlyMap<string, F32> {
-    return this.#arrays;
+  /** With what was saved and not taken since: a run may be saved twice in between. */
+  all(): ReadonlyMap<string, ArrayLike<number>> {
+    return new Map([...this.#restored, ...this.#arrays]);
   }
 
   /** What `take` finds the first time it is asked. */

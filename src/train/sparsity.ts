@@ -79,6 +79,7 @@ export class Sparsity {
   readonly #sites: readonly Site[];
   readonly #clock: RunClock;
   readonly #weights: readonly MultiplyingWeight[];
+  readonly #plans = new Map<string, LayerOperands>();
   readonly #memories = new Memories();
   #variance: Transform["variance"];
 
@@ -106,7 +107,9 @@ export class Sparsity {
         routes.weightGrad === "sparse" ||
         (routes.inputGrad !== "dense" && own.inputGrad?.method.operand === "gradient");
       if (site === null && !asked) return;
-      source.weight.plan = new LayerOperands(source, routes, own, site, clock, { seed, layer });
+      const plan = new LayerOperands(source, routes, own, site, clock, { seed, layer });
+      source.weight.plan = plan;
+      this.#plans.set(source.name, plan);
     });
     this.#sites = sites;
   }
@@ -115,6 +118,10 @@ export class Sparsity {
   around(optimiser: Transform): Transform {
     const sites = new Map(this.#sites.map((site) => [site.parameter, site]));
     const methods = new Set(this.#sites.map(({ method }) => method));
+    for (const { name, needsVariance } of methods) {
+      if (needsVariance !== true || optimiser.variance !== undefined) continue;
+      throw expected(`method ${name}`, "optimiser adamw", optimiser.name, "It freezes the running variance of Adam");
+    }
     this.#clock.rate = (step) => optimiser.rate?.(step) ?? 0;
     this.#variance = optimiser.variance;
     return {
@@ -122,9 +129,11 @@ export class Sparsity {
       update: (slots: readonly Slot[], step: number) => {
         this.#clock.step = step;
         const clock = this.#clock.at(true);
+        // in a dense phase masks are those of another one
+        const idle = this.#clock.phase(true) === "dense";
         const decaying = slots.map((slot) => {
           const site = sites.get(slot.parameter);
-          if (site === undefined) return slot;
+          if (site === undefined || idle) return slot;
           site.method.onGradient?.(site, clock);
           if (site.takeForgets()) forgetPruned(slot, site.mask, site.rows, site.k);
           const prunedDecay = site.takeDecay();
@@ -134,7 +143,7 @@ export class Sparsity {
           return slot;
         });
         optimiser.update(decaying, step);
-        for (const { parameter } of slots) {
+        for (const { parameter } of idle ? [] : slots) {
           const site = sites.get(parameter);
           site?.method.afterStep?.(site, clock);
         }
@@ -251,7 +260,9 @@ export class Sparsity {
       state.set(name, { shape: [data.length], data });
     };
     for (const [name, array] of this.#memories.all()) put(`memory of all/${name}`, Float64Array.from(array));
-    const { frozenAt } = this.#variance ?? { frozenAt: null };
+    const { frozenAt, watched } = this.#variance ?? { frozenAt: null, watched: false };
+    // else the first drift after a resumption would be missing
+    if (watched) put("variance watched", Float64Array.of(1));
     if (frozenAt !== null) put("variance frozen", Float64Array.of(frozenAt));
     for (const { name, chosen, packed, history, soft, memories } of this.#sites) {
       for (const [key, array] of memories.all()) put(`memory of ${name}/${key}`, Float64Array.from(array));
@@ -263,6 +274,9 @@ export class Sparsity {
       put(`${name}.firstMask`, history.first);
       put(`${name}.lastMask`, history.last);
       put(`${name}.flips`, history.counts());
+    }
+    for (const [name, plan] of this.#plans) {
+      for (const [key, data] of plan.state()) put(`${name}.inputGrad.${key}`, data);
     }
     return state;
   }
@@ -276,7 +290,14 @@ export class Sparsity {
       );
     this.#memories.restore(under("memory of all/"));
     const frozenAt = state.get("variance frozen")?.data[0];
-    if (this.#variance !== undefined) this.#variance.frozenAt = frozenAt ?? null;
+    if (this.#variance !== undefined) {
+      this.#variance.frozenAt = frozenAt ?? null;
+      this.#variance.watched = state.has("variance watched");
+    }
+    for (const [name, plan] of this.#plans) {
+      const saved = (key: string): ArrayLike<number> | null => state.get(`${name}.inputGrad.${key}`)?.data ?? null;
+      plan.restore({ choice: saved("choice"), order: saved("order") });
+    }
     for (const site of this.#sites) {
       site.memories.restore(under(`memory of ${site.name}/`));
       const pattern = state.get(`${site.name}.pattern`);
@@ -315,6 +336,14 @@ class WatchedVariance implements RunningVariance {
   get drift(): number {
     this.#running.watched = true;
     return this.#running.drift;
+  }
+
+  get epsilon(): number {
+    return this.#running.epsilon;
+  }
+
+  get memory(): number {
+    return this.#running.memory;
   }
 
   get frozenAt(): number | null {
