@@ -114,6 +114,8 @@ export interface WeightMethod {
   afterStep?(site: WeightSite, clock: Clock): void;
   /** Once a step, behind afterStep of all of its weights. */
   afterStepOfAll?(all: WeightSites, clock: Clock): void;
+  /** The step before which channels are ordered so that pruning keeps more of them: see train/permute.ts. Left out: none. */
+  permutesAt?(steps: number): number;
   /** Steps at which the schedule of the learning rate starts anew. */
   restarts?(steps: number): readonly number[];
 }

@@ -114,6 +114,14 @@ describe("a run that was interrupted", () => {
     expect(Buffer.from(await weightsAfter(at("killed"), one, [8])).equals(whole)).toBe(true);
   });
 
+  test("with channels put in order before the pruning too", async () => {
+    const one = recipe({ name: "asp", permute: "channels" });
+    const whole = await weightsAfter(at("whole"), one, []);
+    // across the pruning
+    expect(Buffer.from(await weightsAfter(at("killed"), one, [8, 3])).equals(whole)).toBe(true);
+    expect(Buffer.from(await weightsAfter(at("plain"), recipe({ name: "asp" }), [])).equals(whole)).toBe(false);
+  });
+
   test("with fixed masks of activations, drawn and restored by what is measured", async () => {
     const weightGrad = { name: "restored", restore: "measured", mask: "authors" };
     const one = recipe({ name: "sr-ste" }, { model: { name: "cnn", widths: [4, 8] }, weightGrad, epochs: 2 });
@@ -189,6 +197,29 @@ describe("a run with phases", () => {
     expect(readFileSync(join(at("k"), "weights.safetensors"))).toEqual(
       readFileSync(join(at("w"), "weights.safetensors")),
     );
+  });
+});
+
+describe("channels put in order before a pruning", () => {
+  test("leave the run as it was until then, and more of its weights is kept", () => {
+    const more = { model: { name: "mlp", hidden: [32, 16] } };
+    const [plain, permuted] = ["none", "channels"].map(
+      (permute) => new Run(recipe({ name: "asp", pruneAt: 0.5, permute }, more), data, device()),
+    );
+    const losses = (run: Run): number => {
+      while (run.step < 9) run.advance();
+      const { loss } = run.evaluate();
+      run.advance();
+      return loss;
+    };
+    expect(losses(plain)).toBe(losses(permuted));
+    const searched = permuted.permuted.filter(({ found }) => found !== null);
+    expect(searched.map(({ layers }) => layers)).toEqual([["fc2.weight"]]);
+    expect(searched[0].found!.after).toBeGreaterThan(searched[0].found!.before);
+    const norm = (run: Run): number =>
+      Array.from(run.trainedWeights().get("fc2.weight")!.data, Math.abs).reduce((sum, value) => sum + value, 0);
+    expect(norm(permuted)).toBeGreaterThan(norm(plain));
+    expect(permuted.sparsity!.verify().every(({ ok }) => ok)).toBe(true);
   });
 });
 
