@@ -98,6 +98,8 @@ export interface WeightSites {
 /** A procedure as a value; it keeps no state but what the site keeps. */
 export interface WeightMethod {
   readonly name: string;
+  /** Whether a branch is trained beside each sparse 3x3 convolution that a batch norm follows: see SpRe. */
+  readonly spatialBranches?: boolean;
   /** Why it has no masks of this pattern for a weight of so many rows, or undefined if it has; left out: it has all. */
   misfit?(pattern: Pattern, rows: number): string | undefined;
   /** Whether it works only with an optimiser that has a running variance. */

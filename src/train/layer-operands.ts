@@ -15,7 +15,6 @@ import type {
 import type { RunClock } from "./clock.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import type { Operands, PlannedLayer } from "./plan.ts";
-import type { Site } from "./site.ts";
 
 /** What names the draws of a layer. */
 export interface Chance {
@@ -23,12 +22,28 @@ export interface Chance {
   readonly layer: number;
 }
 
+/** A weight that is sparse, or is to be: a Site. */
+export interface SparseWeight {
+  readonly packed: PackedMatrix;
+  readonly pruned: boolean;
+  /** The weight with at least what the mask keeps as the products use it. */
+  readonly kept: F32;
+  /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
+  current(): PackedMatrix | null;
+  /** What dense products multiply by. */
+  denseWeight(): F32;
+  /** A copy of what the products multiply by. */
+  effective(): Float32Array;
+  /** gradient = 0 where the weight does not count in any product. */
+  confine?(gradient: F32): void;
+}
+
 export class LayerOperands implements OperandPlan {
   readonly #weight: Parameter;
   readonly #source: MultiplyingWeight;
   readonly #routes: PlannedLayer["routes"];
   readonly #operands: Operands;
-  readonly #site: Site | null;
+  readonly #site: SparseWeight | null;
   readonly #clock: RunClock;
   readonly #chance: Chance;
   #transpose: PackedTranspose | null = null;
@@ -43,7 +58,7 @@ export class LayerOperands implements OperandPlan {
     source: MultiplyingWeight,
     routes: PlannedLayer["routes"],
     operands: Operands,
-    site: Site | null,
+    site: SparseWeight | null,
     clock: RunClock,
     chance: Chance,
   ) {
@@ -133,6 +148,10 @@ export class LayerOperands implements OperandPlan {
     device.timed("pack", () => method.pack(columns, dy, this.#draw()));
     this.#clock.probe?.noteSample(this.#source.name, columns, dy);
     return { operand: "gradient", packed: columns };
+  }
+
+  afterWeightGrad(dw: F32): void {
+    this.#site?.confine?.(dw);
   }
 
   /** The packed transpose of the weight as it is now, where inputGrad multiplies by one. */

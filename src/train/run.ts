@@ -16,6 +16,7 @@ import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { resnet } from "../nn/models/resnet.ts";
 import { type Birth, loadState, type Module, stateOf } from "../nn/module.ts";
+import { normalisedConvs } from "../nn/spatial-branch.ts";
 import { adamW } from "../optim/adamw.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import { Optimizer } from "../optim/optimizer.ts";
@@ -197,6 +198,7 @@ export class Run {
   trainedWeights(): ReturnType<typeof stateOf> {
     const state = stateOf(this.model);
     for (const [name, data] of this.sparsity?.effectiveWeights() ?? []) state.set(name, { ...state.get(name)!, data });
+    this.sparsity?.mergeBranches(state);
     return state;
   }
 
@@ -264,7 +266,19 @@ export function planRun(
   });
   const { name, pattern } = recipe.method;
   requireSparse(plan, pattern === undefined ? `method ${name}` : `pattern ${pattern}`);
-  return plan;
+  return withBranches(plan, operands, model);
+}
+
+/** The plan with a word about each branch: it takes the time of its layer once more. */
+function withBranches(plan: readonly PlannedLayer[], operands: OperandsByLayer, model: Module): PlannedLayer[] {
+  const paths = new Set(normalisedConvs(model).map(({ path }) => `${path}.weight`));
+  return plan.map((layer) => {
+    const asked = operands.of(layer.name).forward?.method.spatialBranches === true;
+    if (!asked || layer.pattern === null || !paths.has(layer.name)) return layer;
+    const { forward } = layer.products;
+    const products = { ...layer.products, forward: { ...forward, reason: `${forward.reason}; twice, with a branch` } };
+    return { ...layer, products };
+  });
 }
 
 /** The layers that would be sparse with the pattern that a dense run is watched under, by name; none without one. */

@@ -9,9 +9,10 @@ import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { RunClock } from "./clock.ts";
+import type { SparseWeight } from "./layer-operands.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 
-export class Site implements WeightSite {
+export class Site implements WeightSite, SparseWeight {
   readonly name: string;
   readonly rows: number;
   readonly k: number;
@@ -27,6 +28,10 @@ export class Site implements WeightSite {
   pruned = false;
   /** The factor of soft thresholds; 0: they are hard. */
   soft = 0;
+  /** Counts the times that the method acted before a product. */
+  revision = 0;
+  /** Called when a mask is chosen, with the weight that it was chosen of. */
+  onChoice: (() => void) | null = null;
   /** Whether the weight itself holds zeros where it is pruned: then it is its own masked copy. */
   #weightIsMasked = false;
   #packed: PackedMatrix;
@@ -98,6 +103,7 @@ export class Site implements WeightSite {
     const training = device.recording;
     if (this.#version !== version || (training && this.#evaluated)) {
       this.#version = version;
+      this.revision++;
       this.#evaluated = !training;
       const phase = this.#clock.phase(training);
       this.#frozen = phase === "frozen";
@@ -138,6 +144,7 @@ export class Site implements WeightSite {
       return;
     }
     prune();
+    this.onChoice?.();
     this.pruned = true;
     this.chosen = true;
     this.#packsOther = false;

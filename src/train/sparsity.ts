@@ -11,11 +11,14 @@ import type {
   WeightMethod,
   WeightSites,
 } from "../methods/method.ts";
-import type { Module } from "../nn/module.ts";
+import type { Module, stateOf } from "../nn/module.ts";
+import { normalisedConvs, SpatialBranch } from "../nn/spatial-branch.ts";
 import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
+import { Random } from "../random.ts";
 import { compactBytes, encodeCompact } from "../sparse/compact.ts";
 import { type Verification, verifyValues } from "../sparse/mask.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
+import { BranchSite } from "./branch-site.ts";
 import { RunClock } from "./clock.ts";
 import { GradientProbe, type GradientReport } from "./gradient-probe.ts";
 import { LayerOperands } from "./layer-operands.ts";
@@ -65,6 +68,9 @@ export interface SparsifyOptions {
   readonly seed?: number | undefined;
 }
 
+// "brch": the stream of first weights of branches
+const BRANCH_STREAM = 0x62726368;
+
 interface SparsityOptions {
   /** Of the whole run. */
   readonly steps: number;
@@ -77,6 +83,7 @@ interface SparsityOptions {
 export class Sparsity {
   readonly layers: readonly PlannedLayer[];
   readonly #sites: readonly Site[];
+  readonly #branches = new Map<Site, BranchSite>();
   readonly #clock: RunClock;
   readonly #weights: readonly MultiplyingWeight[];
   readonly #plans = new Map<string, LayerOperands>();
@@ -112,6 +119,29 @@ export class Sparsity {
       this.#plans.set(source.name, plan);
     });
     this.#sites = sites;
+    this.#grow(model, operands, seed);
+  }
+
+  /** Puts branches beside the sparse convolutions whose method asks; their products take the routes of the convolutions'. */
+  #grow(model: Module, operands: OperandsByLayer, seed: number): void {
+    const random = new Random(seed, BRANCH_STREAM);
+    for (const pair of normalisedConvs(model)) {
+      const { conv } = pair;
+      const { device } = conv.weight;
+      const site = this.#sites.find(({ parameter }) => parameter === conv.weight);
+      if (site?.method.spatialBranches !== true) continue;
+      const branch = new SpatialBranch(conv, { device, random });
+      conv.branch = branch;
+      const { weight } = branch.conv;
+      const own = new BranchSite(site, pair, branch);
+      this.#branches.set(site, own);
+      const layer = this.#weights.findIndex((one) => one.weight === conv.weight);
+      const source = { ...this.#weights[layer], name: own.name, weight };
+      // its gradients are not those of the convolution, so its draws are not
+      const chance = { seed, layer: this.#weights.length + layer };
+      const { routes } = this.layers[layer];
+      weight.plan = new LayerOperands(source, routes, operands.of(site.name), own, this.#clock, chance);
+    }
   }
 
   /** Wraps the transform that applies the step, so that methods act right before and after it. */
@@ -170,7 +200,7 @@ export class Sparsity {
    */
   probe(repeats: number, pass: () => void): GradientReport[] {
     const probe = new GradientProbe(repeats);
-    const watched = this.#weights.filter(({ weight }) => weight.plan !== null);
+    const watched = [...this.#weights, ...this.#branches.values()].filter(({ weight }) => weight.plan !== null);
     this.#clock.probe = probe;
     try {
       return probe.run(() => {
@@ -203,15 +233,21 @@ export class Sparsity {
     return new Map(this.#sites.map((site) => [site.name, site.effective()]));
   }
 
+  /** Of a model's state: puts one convolution in the place of each that has a branch. In evaluation mode it does the same. */
+  mergeBranches(state: ReturnType<typeof stateOf>): void {
+    for (const branch of this.#branches.values()) branch.mergeInto(state);
+  }
+
   /**
-   * Checks the values that the kernels multiply by, unpacked, not the mask. Layers that were never pruned fail; in a dense
-   * phase there is nothing to check.
+   * Checks the values that the kernels multiply by, unpacked, not the mask; of a layer with a branch the merged ones. Layers
+   * that were never pruned fail; in a dense phase there is nothing to check.
    */
   verify(): VerifiedLayer[] {
     if (this.#clock.phase(false) === "dense") return [];
     return this.#sites.map((site) => {
       const { rows, k, pattern } = site.packed;
-      const found: Verification = verifyValues(site.effective(), rows, k, pattern);
+      const values = this.#branches.get(site)?.merged().weight ?? site.effective();
+      const found: Verification = verifyValues(values, rows, k, pattern);
       const axis = this.layers.find(({ name }) => name === site.name)!.axis;
       const { ok, groups, first } = found;
       return { layer: site.name, pattern: patternName(pattern), axis, ok, groups, first };
@@ -264,7 +300,8 @@ export class Sparsity {
     // else the first drift after a resumption would be missing
     if (watched) put("variance watched", Float64Array.of(1));
     if (frozenAt !== null) put("variance frozen", Float64Array.of(frozenAt));
-    for (const { name, chosen, packed, history, soft, memories } of this.#sites) {
+    for (const site of this.#sites) {
+      const { name, chosen, packed, history, soft, memories } = site;
       for (const [key, array] of memories.all()) put(`memory of ${name}/${key}`, Float64Array.from(array));
       if (soft !== 0) put(`${name}.soft`, Float64Array.of(soft));
       const { n, m, v } = packed.pattern;
@@ -274,6 +311,8 @@ export class Sparsity {
       put(`${name}.firstMask`, history.first);
       put(`${name}.lastMask`, history.last);
       put(`${name}.flips`, history.counts());
+      const branch = this.#branches.get(site);
+      if (branch !== undefined) put(`${name}.taps`, Uint32Array.of(branch.taps));
     }
     for (const [name, plan] of this.#plans) {
       for (const [key, data] of plan.state()) put(`${name}.inputGrad.${key}`, data);
@@ -319,6 +358,8 @@ export class Sparsity {
       site.bringBack(mask.data);
       const [first, last, counts] = ["firstMask", "lastMask", "flips"].map((what) => state.get(`${site.name}.${what}`));
       site.history.restore(first?.data ?? [], last?.data ?? [], counts?.data ?? []);
+      const branch = this.#branches.get(site);
+      if (branch !== undefined) branch.taps = state.get(`${site.name}.taps`)?.data[0] ?? 0;
     }
   }
 }

@@ -8,6 +8,7 @@ import { lbc } from "./lbc.ts";
 import { maskDecay } from "./mask-decay.ts";
 import { maxq } from "./maxq.ts";
 import { sSte } from "./s-ste.ts";
+import { spre } from "./spre.ts";
 import { srSte } from "./sr-ste.ts";
 import { ste } from "./ste.ts";
 import { step } from "./step.ts";
@@ -27,5 +28,6 @@ export const weightMethods: readonly WeightMethodEntry[] = [
   transposable,
   lbc,
   maxq,
+  spre,
   domino,
 ];
