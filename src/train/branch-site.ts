@@ -10,6 +10,7 @@ import type { SparseWeight } from "./layer-operands.ts";
 import type { Site } from "./site.ts";
 
 export class BranchSite implements SparseWeight {
+  positions = 0;
   /** Path of the weight. */
   readonly name: string;
   readonly weight: Parameter;

@@ -26,6 +26,8 @@ export interface Chance {
 export interface SparseWeight {
   readonly packed: PackedMatrix;
   readonly pruned: boolean;
+  /** Rows of the product's other operand in a step; noted by its forward. */
+  positions: number;
   /** The weight with at least what the mask keeps as the products use it. */
   readonly kept: F32;
   /** Of the last product in training: written for methods that ask. */

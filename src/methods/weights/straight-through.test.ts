@@ -53,8 +53,9 @@ describe("the gradient of a weight under a method", () => {
       weightOf(dense).touch();
       differentiate(dense);
       expect(maxDifference(weightOf(model).grad, weightOf(dense).grad), `step ${step}`).toBeLessThan(1e-6);
-      // STEP diverges after so few dense steps: then single precision shows no slopes
-      if (step % 5 === 0 && lossOf(dense) < 100) checkByDifferences(dense);
+      // STEP diverges after so few dense steps
+      if (!(lossOf(dense) < 100)) break;
+      if (step % 5 === 0) checkByDifferences(dense);
       optimizer.step();
     }
   });
