@@ -14,6 +14,7 @@
 #include "slices.inl"
 #include "elementwise.inl"
 #include "norm-and-pool.inl"
+#include "gather-columns.inl"
 #include "embedding.inl"
 #include "layer-norm.inl"
 #include "attention.inl"
