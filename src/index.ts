@@ -12,6 +12,7 @@ export { conv2d } from "./autograd/ops/conv2d.ts";
 export { crossEntropy } from "./autograd/ops/cross-entropy.ts";
 export { dropout } from "./autograd/ops/dropout.ts";
 export { embedding } from "./autograd/ops/embedding.ts";
+export { gatherColumns } from "./autograd/ops/gather-columns.ts";
 export { gelu } from "./autograd/ops/gelu.ts";
 export { layerNorm } from "./autograd/ops/layer-norm.ts";
 export { linear } from "./autograd/ops/linear.ts";
@@ -74,6 +75,7 @@ export { Conv2d, type Conv2dOptions } from "./nn/conv2d.ts";
 export { Dropout } from "./nn/dropout.ts";
 export { Embedding } from "./nn/embedding.ts";
 export { Flatten } from "./nn/flatten.ts";
+export { GatheredLinear, gatherInputs } from "./nn/gathered-linear.ts";
 export {
   fanInUniform,
   type Initialiser,
