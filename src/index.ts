@@ -59,6 +59,7 @@ export { dense } from "./methods/weights/dense.ts";
 export { weightMethods } from "./methods/weights/methods.ts";
 export { srSte } from "./methods/weights/sr-ste.ts";
 export { ste } from "./methods/weights/ste.ts";
+export { nnstd } from "./metrics/nnstd.ts";
 export { GELU, ReLU, SquaredReLU } from "./nn/activations.ts";
 export { BatchNorm } from "./nn/batch-norm.ts";
 export { CausalSelfAttention } from "./nn/causal-self-attention.ts";
@@ -115,12 +116,19 @@ export { countKept, divergence, type Verification, verifyMask, verifyValues } fr
 export { type Draw, PackedMatrix, type PackedOperand } from "./sparse/packed-matrix.ts";
 export { PackedTranspose } from "./sparse/packed-transpose.ts";
 export { type Pattern, packedBytes, parsePattern, patternName } from "./sparse/pattern.ts";
+export {
+  keptMagnitude,
+  type Permutation,
+  type PermutationOptions,
+  searchPermutation,
+} from "./sparse/permutation.ts";
 export { SlicedMatrix } from "./sparse/sliced-matrix.ts";
 export type { Clocks } from "./tensor/device.ts";
 export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
 export { type Compacted, compact } from "./train/compact.ts";
 export { Dispatcher } from "./train/dispatcher.ts";
 export { type Evaluation, evaluate, type ImageEvaluation, type TextEvaluation } from "./train/evaluate.ts";
+export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./train/permute.ts";
 export type { PlannedLayer, PlannedProduct, Route, Routing } from "./train/plan.ts";
 export { parseRecipe, type Recipe, recipeSchema } from "./train/recipe.ts";
 export { Run, type StepRecord } from "./train/run.ts";

@@ -13,6 +13,7 @@
 #include "transposable.inl"
 #include "slices.inl"
 #include "elementwise.inl"
+#include "masks.inl"
 #include "norm-and-pool.inl"
 #include "gather-columns.inl"
 #include "embedding.inl"

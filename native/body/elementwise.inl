@@ -8,6 +8,18 @@ static void add(float* y, const float* a, const float* b, int count, int relu) {
   });
 }
 
+static void mix(float* y, const float* a, const float* b, int count, float alpha, float beta) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) {
+    for (int i = from; i < to; i++) y[i] = alpha * a[i] + beta * b[i];
+  });
+}
+
+static void add_product(float* y, const float* a, const float* b, int count, float factor) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) {
+    for (int i = from; i < to; i++) y[i] += factor * (a[i] * b[i]);
+  });
+}
+
 static void scale(float* x, int count, float factor) {
   parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) x[i] *= factor; });
 }

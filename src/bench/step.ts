@@ -18,7 +18,7 @@ import { Device } from "../tensor/device.ts";
 import { type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
 import { Dispatcher } from "../train/dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "../train/layers.ts";
-import { operandsOf, weightMethodOf } from "../train/operands.ts";
+import { operandsByLayer } from "../train/operands.ts";
 import { planLayers, type Routing } from "../train/plan.ts";
 import { parseRecipe } from "../train/recipe.ts";
 import { Sparsity } from "../train/sparsity.ts";
@@ -159,11 +159,11 @@ function sparsityOf(
       ? { strategy: { name: plan, pattern: text } }
       : { method: { name: plan, pattern: text } },
   );
-  const operands = operandsOf(recipe);
+  const operands = operandsByLayer(recipe);
   const products = traceProducts(model, shape, batch);
   const layers = planLayers(multiplyingWeights(model), operands, {
     ...{ routing, products },
     ...(dispatcher === undefined ? {} : { dispatcher }),
   });
-  return new Sparsity(model, weightMethodOf(recipe), operands, layers, { steps: 1e9, seed: 1 });
+  return new Sparsity(model, operands, layers, { steps: 1e9, seed: 1 });
 }

@@ -227,6 +227,7 @@ describe.concurrent("train", () => {
     expect(stdout).not.toMatch(/speed-up/i);
     expect(readdirSync(place.at("o")).sort()).toEqual([
       "checkpoint.safetensors",
+      "masks.safetensors",
       "metrics.jsonl",
       "plan.json",
       "recipe.json",

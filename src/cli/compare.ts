@@ -38,6 +38,7 @@ type Choice = MethodChoice | StrategyChoice;
 
 /** What --methods takes. */
 const METHODS: readonly string[] = [...weightMethods, ...strategies].map(({ name }) => name);
+const ALL_WEIGHTS = "all-weights";
 const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
 // what gains at the sizes of a laptop: pairs of rows that share their places, and enough images a step
 const DEFAULT_PATTERN = "2:4v2";
@@ -91,7 +92,11 @@ export function addCompare(program: Command): void {
       wholeNumber("batch", 1),
     )
     .option("--train <count>", "train on the first images or characters only (default: all)", wholeNumber("train", 1))
-    .option("--methods <list>", `some of ${METHODS.join(", ")}, separated by commas`, DEFAULT_METHODS)
+    .option(
+      "--methods <list>",
+      `some of ${METHODS.join(", ")}, separated by commas; ${ALL_WEIGHTS}: each method for weights`,
+      DEFAULT_METHODS,
+    )
     .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 2:4v2, ... (default: the recipe's, else 2:4v2)")
     .option(
       "--seed <number>",
@@ -113,13 +118,23 @@ async function compare(options: CompareOptions): Promise<void> {
     asUsage(() => recipeOf(options)),
     options,
   );
-  const recipes = methodsOf(options, recipe).map((choice) => asUsage(() => withMethod(recipe, choice)));
+  const choices = methodsOf(options, recipe);
   const out = options.out ?? defaultFolder();
   asUsage(() => checkVacant("--out", out));
   checkJson(options);
   const device = openDevice(options);
   const data = await loadDataOf(recipe);
-  for (const one of recipes) checkFits(one, data);
+  const recipes = choices.flatMap(({ choice, optional }) => {
+    const one = asUsage(() => withMethod(recipe, choice));
+    try {
+      checkFits(one, data);
+    } catch (error) {
+      if (!optional) throw error;
+      process.stderr.write(`left out: ${(error as Error).message}\n`);
+      return [];
+    }
+    return [one];
+  });
   createComparison(out, recipes);
   process.stderr.write(`${dataText(data)}; runs in ${out}\n`);
   await finishComparison(out, options, data, device);
@@ -193,19 +208,30 @@ function recipeOf(options: CompareOptions): Recipe {
   );
 }
 
+/** A run that is asked for; an optional one is left out where its method has no masks of the pattern. */
+interface Asked {
+  readonly choice: Choice;
+  readonly optional: boolean;
+}
+
 /** The methods and strategies asked for, dense first; that of the recipe keeps its numbers. */
-function methodsOf({ methods, pattern, recipe: file }: CompareOptions, { method: own, strategy }: Recipe): Choice[] {
+function methodsOf({ methods, pattern, recipe: file }: CompareOptions, { method: own, strategy }: Recipe): Asked[] {
   const shared = pattern ?? (file === undefined ? DEFAULT_PATTERN : (strategy?.pattern ?? own.pattern ?? "2:4"));
   asUsage(() => parsePattern(shared));
-  const choices = methods.split(",").map((text): Choice => {
+  const ofMethod = ({ name, sparse }: (typeof weightMethods)[number]): Choice => {
+    return { ...(name === own.name ? own : {}), name, ...(sparse ? { pattern: shared } : {}) };
+  };
+  const asked = methods.split(",").flatMap((text): Asked[] => {
     const name = text.trim();
-    if (strategies.some((one) => one.name === name)) return { strategy: { name, pattern: shared } };
+    if (name === ALL_WEIGHTS) return weightMethods.map((entry) => ({ choice: ofMethod(entry), optional: true }));
+    if (strategies.some((one) => one.name === name))
+      return [{ choice: { strategy: { name, pattern: shared } }, optional: false }];
     const entry = weightMethods.find((one) => one.name === name);
-    if (entry === undefined) throw notAmong("--methods", "some of", METHODS, name);
-    return { ...(name === own.name ? own : {}), name, ...(entry.sparse ? { pattern: shared } : {}) };
+    if (entry === undefined) throw notAmong("--methods", "some of", [...METHODS, ALL_WEIGHTS], name);
+    return [{ choice: ofMethod(entry), optional: false }];
   });
-  const isDense = (choice: Choice): boolean => "name" in choice && choice.name === "dense";
-  return [...choices.filter(isDense), ...choices.filter((choice) => !isDense(choice))];
+  const isDense = ({ choice }: Asked): boolean => "name" in choice && choice.name === "dense";
+  return [...asked.filter(isDense), ...asked.filter((one) => !isDense(one))];
 }
 
 /** runs/2026-11-21-184501, with a number behind where two start in one second. */

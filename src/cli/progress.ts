@@ -109,6 +109,7 @@ export async function loadDataOf({ data, seed }: Pick<Recipe, "data" | "seed">):
       dir: data.dir,
       file: data.file,
       seed,
+      shuffled: data.shuffled,
       limit: { train: data.train, test: data.test },
       onProgress: ({ file, received, total }) => {
         if (file !== current) process.stderr.write(`${isTTY && current !== "" ? "\n" : ""}fetching ${file}`);

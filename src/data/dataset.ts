@@ -65,6 +65,8 @@ export interface LoadOptions {
   readonly seed?: number | undefined;
   /** Keeps only the first images, or characters, of a split. */
   readonly limit?: { readonly train?: number | undefined; readonly test?: number | undefined } | undefined;
+  /** Puts the pixels of all images in one other order: see shuffledPixels. Default false. */
+  readonly shuffled?: boolean | undefined;
   /** Called while a file arrives; received, total: bytes, total undefined when the server does not say. */
   readonly onProgress?: ((p: { file: string; received: number; total: number | undefined }) => void) | undefined;
   /** Replaces the global fetch. */

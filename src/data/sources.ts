@@ -5,6 +5,7 @@ import { cifar10 } from "./cifar10.ts";
 import type { DataSource, Dataset, LoadOptions } from "./dataset.ts";
 import { digits } from "./digits.ts";
 import { idxImages } from "./idx.ts";
+import { shuffledPixels } from "./shuffled.ts";
 import { text } from "./text.ts";
 
 /** MNIST (LeCun, Cortes, Burges), from the copy that PyTorch keeps: the original server often refuses. */
@@ -52,5 +53,6 @@ export async function loadData(name: string, options: LoadOptions = {}): Promise
       near === undefined ? "Choose one of these" : `Perhaps you mean "${near}"`,
     );
   }
-  return sources[name].load(options);
+  const data = await sources[name].load(options);
+  return options.shuffled === true ? shuffledPixels(data) : data;
 }

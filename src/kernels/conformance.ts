@@ -673,11 +673,36 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
     }),
   applyMask: (shapes) =>
     maskTrials(shapes, (rows, k, mask, draw) => [written(draw(rows * k), true), read(mask), rows, k]),
+  maskDivergence: (shapes) =>
+    shapes.counts.map((count) => {
+      const mask = (): Uint32Array => Uint32Array.from({ length: count }, () => random.integer(2 ** 32));
+      return trial(`${count} words`, [written(new Float64Array(1), true), read(mask()), read(mask()), count]);
+    }),
+  keptMagnitude: (shapes) =>
+    maskTrials(shapes, (rows, k, mask, draw) => {
+      return [written(new Float64Array(rows * 3)), read(draw(rows * k)), read(mask), rows, k];
+    }),
   add: (shapes) =>
     [0, 1].flatMap((relu) =>
       countTrials(shapes, (count, draw) => {
         return [written(empty(count), true), read(draw(count)), read(normal(count)), count, relu];
       }),
+    ),
+  mix: (shapes) =>
+    countTrials(
+      shapes,
+      (count, draw) => {
+        return [written(empty(count)), read(draw(count)), read(normal(count)), count, 0.3, -1.7];
+      },
+      1e-6,
+    ),
+  addProduct: (shapes) =>
+    countTrials(
+      shapes,
+      (count, draw) => {
+        return [written(draw(count)), read(draw(count)), read(normal(count)), count, -0.3];
+      },
+      1e-6,
     ),
   scale: (shapes) => countTrials(shapes, (count, draw) => [written(draw(count), true), count, 0.3]),
   sumOfSquares: (shapes) =>

@@ -698,9 +698,29 @@ export function jsKernels(): Kernels {
     applyMask: (x, mask, rows, k) => {
       for (let i = 0; i < rows * k; i++) if (!isKept(mask, k, Math.floor(i / k), i % k)) x[i] = 0;
     },
+    maskDivergence: (out, a, b, words) => {
+      out[0] = 0;
+      for (let i = 0; i < words * 32; i++) out[0] += ((a[i >>> 5] ^ b[i >>> 5]) >>> (i & 31)) & 1;
+    },
+    keptMagnitude: (out, w, mask, rows, k) => {
+      out.fill(0, 0, rows * 3);
+      for (let i = 0; i < rows * k; i++) {
+        const row = Math.floor(i / k);
+        out[row * 3 + 1] += Math.abs(w[i]);
+        if (!isKept(mask, k, row, i % k)) continue;
+        out[row * 3] += Math.abs(w[i]);
+        if (w[i] === 0) out[row * 3 + 2]++;
+      }
+    },
 
     add: (y, a, b, count, relu) => {
       for (let i = 0; i < count; i++) y[i] = relu ? rectified(a[i] + b[i]) : a[i] + b[i];
+    },
+    mix: (y, a, b, count, alpha, beta) => {
+      for (let i = 0; i < count; i++) y[i] = fround(alpha) * a[i] + fround(beta) * b[i];
+    },
+    addProduct: (y, a, b, count, factor) => {
+      for (let i = 0; i < count; i++) y[i] += fround(factor) * a[i] * b[i];
     },
     scale: (x, count, factor) => {
       for (let i = 0; i < count; i++) x[i] *= fround(factor);

@@ -253,9 +253,20 @@ export interface Kernels {
   maskedDecay(grad: F32, w: F32, mask: Uint32Array, rows: number, k: number, lambda: number): void;
   /** x = 0 where the mask is 0. */
   applyMask(x: F32, mask: Uint32Array, rows: number, k: number): void;
+  /** out[0] = the ones of a xor b: entries that are kept in exactly one of two masks. */
+  maskDivergence(out: Float64Array, a: Uint32Array, b: Uint32Array, words: number): void;
+  /**
+   * What a mask keeps of w [rows, k], for each row: out [rows, 3] = sum of the kept |w|, sum of all |w|, kept entries that
+   * are zero.
+   */
+  keptMagnitude(out: Float64Array, w: F32, mask: Uint32Array, rows: number, k: number): void;
 
   /** y = a + b, then max(0, .) if relu; y may be a or b. */
   add(y: F32, a: F32, b: F32, count: number, relu: number): void;
+  /** y = alpha a + beta b; y may be a or b. */
+  mix(y: F32, a: F32, b: F32, count: number, alpha: number, beta: number): void;
+  /** y += factor a b. */
+  addProduct(y: F32, a: F32, b: F32, count: number, factor: number): void;
   scale(x: F32, count: number, factor: number): void;
   /** out[0] = sum of x^2, in double precision. */
   sumOfSquares(out: Float64Array, x: F32, count: number): void;
@@ -470,7 +481,11 @@ const order: Record<KernelName, true> = {
   packSlices: true,
   maskedDecay: true,
   applyMask: true,
+  maskDivergence: true,
+  keptMagnitude: true,
   add: true,
+  mix: true,
+  addProduct: true,
   scale: true,
   sumOfSquares: true,
   columnSums: true,

@@ -1,27 +1,56 @@
 /** The contracts of methods: what a paper's procedure does to the sparse operand of a product. */
-import type { F32, Geometry } from "../kernels/kernels.ts";
+import type { F32, Geometry, Kernels } from "../kernels/kernels.ts";
 import type { Draw, PackedMatrix } from "../sparse/packed-matrix.ts";
 import type { PackedTranspose } from "../sparse/packed-transpose.ts";
 import type { Pattern } from "../sparse/pattern.ts";
 
 /** A weight that multiplies, as a method sees it: [rows, k], groups along k. */
 export interface WeightSite {
+  /** Path of the weight, e.g. "fc1.weight". */
+  readonly name: string;
+  readonly rows: number;
+  readonly k: number;
+  /** Of the kernel's window; k = taps * channels. */
+  readonly taps: number;
+  readonly kernels: Kernels;
+  /** The weight as it is trained, dense; written by the optimiser, and by a method after its step. */
+  readonly weight: F32;
+  /** Of the loss by what the products multiplied by; a method may write to it in onGradient. */
+  readonly gradient: F32;
+  /** N:M of this moment: what is asked for, or what changePattern set. */
+  readonly pattern: Pattern;
+  /** What was chosen last, see sparse/mask.ts; meaningless before the first choice. */
+  readonly mask: Uint32Array;
+  /** Whether products are sparse at this moment. */
+  readonly pruned: boolean;
+  /** Numbers that a method keeps with this weight, zeros at first, by name; saved with the run. */
+  memory(name: string, length: number): F32;
+
   /** Chooses the mask anew by magnitude and packs the weight. From then on the site is sparse. */
   prune(): void;
   /** The same with soft thresholds, scaled by a factor that the first call chooses: see S-STE. */
   pruneSoftly(): void;
   /** As prune, with a mask that is N:M along the rows too. Throws where there is none. */
   pruneTransposable(): void;
-  /** Packs the weight under the mask as it stands. */
-  repack(): void;
-  /** Whether it was pruned before. */
-  readonly pruned: boolean;
+  /** As prune, with a mask that the caller writes: exactly N:M. */
+  pruneBy(choose: (mask: Uint32Array) => void): void;
+  /** Packs the weight under the mask as it stands, or other values [rows, k] in its place. */
+  repack(values?: F32): void;
+  /** Makes the products dense, by these values [rows, k] in the place of the weight; until the site is pruned again. */
+  multiplyBy(values: F32): void;
+  /** The values [rows, k] of the last prune with zeros where it pruned. */
+  readonly masked: F32;
+  /** Another N:M for the choices to come, along the same axis; what is asked for must be back by the end of the run. */
+  changePattern(pattern: Pattern): void;
+
   /** gradient += lambda * weight where the mask of the last forward is 0; done last, with or right before the update. */
   decayPruned(lambda: number): void;
   /** gradient = 0 where the mask is 0. */
   maskGradient(): void;
   /** weight = 0 where the mask is 0. */
   maskWeight(): void;
+  /** The optimiser's moments are set to zero where the mask is 0. In onGradient. */
+  forgetPruned(): void;
 }
 
 /** Where a run is. */
@@ -32,6 +61,27 @@ export interface Clock {
   readonly steps: number;
   /** False in an evaluation before this step: it may pack, but begins no phase. */
   readonly training: boolean;
+  /** The optimiser's learning rate at this step. */
+  readonly rate: number;
+}
+
+/** The running variance of an optimiser that has one (Adam). */
+export interface RunningVariance {
+  /** Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before. */
+  readonly drift: number;
+  /** The step before which it was frozen; null while it moves. */
+  readonly frozenAt: number | null;
+  /** Keeps it as it is from now on. */
+  freeze(): void;
+}
+
+/** All weights of a run that are under one method. */
+export interface WeightSites {
+  readonly sites: readonly WeightSite[];
+  /** Null with an optimiser that has none. */
+  readonly variance: RunningVariance | null;
+  /** As that of a site. */
+  memory(name: string, length: number): F32;
 }
 
 /** A procedure as a value; it keeps no state but what the site keeps. */
@@ -39,12 +89,16 @@ export interface WeightMethod {
   readonly name: string;
   /** Why it has no masks of this pattern for a weight of so many rows, or undefined if it has; left out: it has all. */
   misfit?(pattern: Pattern, rows: number): string | undefined;
-  /** Before the first product with a weight that has changed. */
+  /**
+   * Before the first product with a weight that has changed; an evaluation before the step may have called it already.
+   */
   beforeForward(site: WeightSite, clock: Clock): void;
   /** On the finished gradient, after clipping, before the optimiser. */
   onGradient?(site: WeightSite, clock: Clock): void;
   /** After the optimiser's step. */
   afterStep?(site: WeightSite, clock: Clock): void;
+  /** Once a step, behind afterStep of all of its weights. */
+  afterStepOfAll?(all: WeightSites, clock: Clock): void;
   /** Steps at which the schedule of the learning rate starts anew. */
   restarts?(steps: number): readonly number[];
 }

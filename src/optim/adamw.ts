@@ -1,6 +1,6 @@
 import type { Parameter } from "../tensor/tensor.ts";
 import { type Rate, rateAt } from "./schedule.ts";
-import type { Transform } from "./transform.ts";
+import type { RunningVariance, Slot, Transform } from "./transform.ts";
 
 export interface AdamWOptions {
   readonly rate: Rate;
@@ -18,24 +18,53 @@ export interface AdamWOptions {
 export function adamW(options: AdamWOptions): Transform {
   const { rate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, decays } = options;
   const [beta1, beta2] = betas;
+  const variance = new Variance();
   return {
     name: "adamW",
     applies: true,
     decaysPruned: true,
+    rate: (step) => rateAt(rate, step),
+    variance,
     init: ({ device, size }) => ({ moment1: device.kernels.float32(size), moment2: device.kernels.float32(size) }),
     update: (slots, step) => {
       const now = rateAt(rate, step);
-      const [correction1, correction2] = betas.map((beta) => 1 - beta ** (step + 1));
+      // with beta 1 the kernel leaves the variance as it is; STEP's code takes this power of epsilon then
+      const { frozenAt } = variance;
+      const [keep, floor] = frozenAt === null ? [beta2, epsilon] : [1, epsilon ** 0.75];
+      const correction1 = 1 - beta1 ** (step + 1);
+      const correction2 = 1 - beta2 ** (frozenAt ?? step + 1);
+      if (variance.watched && frozenAt === null) variance.observe(slots, beta2);
       for (const { parameter, memory, prunedDecay } of slots) {
         const { data, grad, size, device } = parameter;
         const { moment1, moment2 } = memory;
         const decay = decays === undefined || decays(parameter) ? weightDecay : 0;
         device.kernels.adam(
-          ...([data, moment1, moment2, grad, size, now, beta1, beta2] as const),
-          ...([epsilon, decay, correction1, correction2] as const),
+          ...([data, moment1, moment2, grad, size, now, beta1, keep] as const),
+          ...([floor, decay, correction1, correction2] as const),
           ...([prunedDecay?.mask ?? null, prunedDecay?.k ?? 0, prunedDecay?.lambda ?? 0] as const),
         );
       }
     },
   };
+}
+
+/** One entry of so many is looked at: a prime, so that no column of a matrix is seen alone. */
+const STRIDE = 61;
+
+class Variance implements RunningVariance {
+  drift = Number.NaN;
+  watched = false;
+  frozenAt: number | null = null;
+
+  /** Before the update, which makes v of beta2 v + (1 - beta2) g^2. */
+  observe(slots: readonly Slot[], beta2: number): void {
+    let [sum, count] = [0, 0];
+    for (const { parameter, memory } of slots) {
+      const { grad, size } = parameter;
+      const { moment2 } = memory;
+      for (let i = 0; i < size; i += STRIDE) sum += Math.abs(grad[i] * grad[i] - moment2[i]);
+      count += Math.ceil(size / STRIDE);
+    }
+    this.drift = ((1 - beta2) * sum) / count;
+  }
 }

@@ -17,6 +17,7 @@ export function sgd({ rate, momentum = 0, nesterov = false, weightDecay = 0 }: S
     name: "sgd",
     applies: true,
     decaysPruned: true,
+    rate: (step) => rateAt(rate, step),
     init: ({ device, size }) => (momentum === 0 ? {} : { velocity: device.kernels.float32(size) }),
     update: (slots, step) => {
       const now = rateAt(rate, step);

@@ -25,12 +25,32 @@ export interface Slot {
   readonly prunedDecay?: PrunedDecay;
 }
 
+/** Sets the moments of a parameter [rows, k] to zero where the mask is 0: pruned weights that come back start anew. */
+export function forgetPruned({ parameter, memory }: Slot, mask: Uint32Array, rows: number, k: number): void {
+  for (const array of Object.values(memory)) {
+    if (array.length === parameter.size) parameter.device.kernels.applyMask(array, mask, rows, k);
+  }
+}
+
+/** The running variance of Adam: see STEP in methods/weights. */
+export interface RunningVariance {
+  /** Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before, and while nobody watches. */
+  readonly drift: number;
+  /** Whether the drift is wanted: it costs a pass over the sample. */
+  watched: boolean;
+  /** The number of updates that it is of; null while it moves. */
+  frozenAt: number | null;
+}
+
 export interface Transform {
   readonly name: string;
   /** Whether it writes to the weights: the last of a chain. */
   readonly applies: boolean;
   /** Whether it takes a slot's prunedDecay into account in its own pass; for others that is a pass before it. */
   readonly decaysPruned?: boolean;
+  /** The learning rate of a step, of a transform that has one. */
+  rate?(step: number): number;
+  readonly variance?: RunningVariance;
   /** Zeroed arrays for one parameter; names are unique within a chain. */
   init(parameter: Parameter): Memory;
   /** step counts from 0. Parameters without a gradient are left out of slots. */

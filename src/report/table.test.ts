@@ -20,6 +20,7 @@ const dense: RunResult = {
   flipRate: 0,
   sparsity: 0,
   masks: [],
+  structure: null,
   verified: [],
   gradients: [],
   weightBytes: { dense: 7.1 * 2 ** 20, packed: 7.1 * 2 ** 20 },
@@ -66,6 +67,20 @@ describe("the tables of a comparison", () => {
     expect(second).toBe(
       "│ sr-ste 2:4v2 │      89.00 │ 0.3000 │  900 (  90..1000) │ slower: 0.99 (0.90..10.25) │    1235 │",
     );
+  });
+
+  test("show what masks keep and how they settle, where they were watched", () => {
+    expect(comparisonText([dense, sparse], machine)).not.toContain("NNSTD");
+    const early = [0.5, 0.625, 0.9, 1].map((overlap, i) => ({ step: [0, 10, 50, 100][i], overlap }));
+    const structure = {
+      ...{ virtual: false, flipRate: 0.01, sad: 5, sadShare: 0.5, keptShare: 0.72, deadGroups: 3, deadRows: 0 },
+      ...{ nnstd: 0.4125, early, layers: [], flipRatio: 0.8412, flipRatios: [] },
+    };
+    const watched = { ...dense, structure: { ...structure, virtual: true, flipRatio: null, nnstd: null } };
+    const text = comparisonText([watched, { ...sparse, structure }], machine);
+    expect(text).toContain("│ sr-ste 2:4v2 │         0.841 │      72.00 │           3 │ 0.412 │    62.5 │");
+    expect(text).toContain("│ dense        │             - │      72.00 │           3 │     - │    62.5 │");
+    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 
   test("show a layer that is not N:M, and where groups run", () => {

@@ -169,9 +169,35 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
             ["N:M verified", all(verifiedText), "left"],
           ]),
         ]),
+    ...structureText(results),
     ...results.flatMap(gradientsText),
     machineText(machine),
   ].join("\n");
+}
+
+/** What watching the masks showed: see docs/metrics.md. */
+function structureText(results: readonly RunResult[]): string[] {
+  const seen = results.filter(({ structure }) => structure !== null);
+  if (seen.length === 0) return [];
+  type Structure = NonNullable<RunResult["structure"]>;
+  const all = (of: (structure: Structure) => number | null | undefined, count: number): string[] =>
+    seen.map(({ structure }) => digits(of(structure!) ?? Number.NaN, count));
+  // the share of the last mask that is there after a tenth of the run
+  const early = ({ early: points }: Structure): number | undefined =>
+    points.find(({ step }) => step >= (points.at(-1)?.step ?? 0) / 10)?.overlap;
+  return [
+    "",
+    "Masks over a run, of dense weights those they would have. NNSTD: from the first mask to the last,",
+    "neurons in any order; early %: what of the last mask was there after a tenth of the run.",
+    box([
+      ["method", seen.map(methodText), "left"],
+      ["flips / dense", all(({ flipRatio }) => flipRatio, 3)],
+      ["kept |w| %", all(({ keptShare }) => 100 * keptShare, 2)],
+      ["dead groups", all(({ deadGroups }) => deadGroups, 0)],
+      ["NNSTD", all(({ nnstd }) => nnstd, 3)],
+      ["early %", all((structure) => 100 * (early(structure) ?? Number.NaN), 1)],
+    ]),
+  ];
 }
 
 /** What a monitor saw. */

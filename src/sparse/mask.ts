@@ -6,7 +6,8 @@ import { expected } from "../errors.ts";
 import { maskWords } from "../kernels/kernels.ts";
 import { misfit, type Pattern, patternName } from "./pattern.ts";
 
-function ones(word: number): number {
+/** Ones of a word. */
+export function ones(word: number): number {
   let x = word - ((word >>> 1) & 0x55555555);
   x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
   return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;

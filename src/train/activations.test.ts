@@ -24,7 +24,7 @@ import type { ProductTimes } from "./dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
 import { operandsOf } from "./operands.ts";
 import { type Phases, phaseAt } from "./phases.ts";
-import { type Operands, planLayers, type Routes } from "./plan.ts";
+import { inAllLayers, type Operands, planLayers, type Routes } from "./plan.ts";
 import { parseRecipe } from "./recipe.ts";
 import { Sparsity } from "./sparsity.ts";
 
@@ -65,7 +65,7 @@ class Twice extends Module {
 }
 
 const planOf = (model: Module, operands: Operands, routes: Partial<Routes> = {}) =>
-  planLayers(multiplyingWeights(model), operands, {
+  planLayers(multiplyingWeights(model), inAllLayers(operands), {
     routing: "sparse",
     products: traceProducts(model, [6], 8),
     ...routes,
@@ -75,7 +75,7 @@ const planOf = (model: Module, operands: Operands, routes: Partial<Routes> = {})
 function sparsified(kernels: Kernels, operands: Operands, phases?: Phases) {
   const model = new Twice(birth(kernels));
   const layers = planOf(model, operands);
-  const sparsity = new Sparsity(model, operands.forward === null ? null : ste.make(), operands, layers, {
+  const sparsity = new Sparsity(model, inAllLayers(operands), layers, {
     ...{ steps: 4, seed: 1, phases },
   });
   const seen: { packed: PackedMatrix; x: Tensor }[] = [];
@@ -105,7 +105,7 @@ test("layers whose input is of a squared ReLU multiply sparse activations by a d
   const shape = { vocabulary: 5, context: 8, layers: 2, width: 16, heads: 2 };
   const model = gpt({ ...shape, activation: "squared-relu" }, one);
   const products = traceProducts(model, [1], 8);
-  const plan = planLayers(multiplyingWeights(model), all, { routing: "sparse", products });
+  const plan = planLayers(multiplyingWeights(model), inAllLayers(all), { routing: "sparse", products });
   const operands = plan.map(({ products: { forward } }) => forward.operand);
   expect(operands).toEqual([
     "weight",
@@ -123,7 +123,7 @@ test("layers whose input is of a squared ReLU multiply sparse activations by a d
   expect(fc2.products.inputGrad.reason).toBe("the weight is dense");
 
   const gelu = gpt(shape, birth());
-  const none = planLayers(multiplyingWeights(gelu), activations(), {
+  const none = planLayers(multiplyingWeights(gelu), inAllLayers(activations()), {
     ...{ routing: "sparse", products: traceProducts(gelu, [1], 8) },
   });
   expect(none.slice(0, -1).every(({ reason }) => reason === "its input is not of a squared ReLU")).toBe(true);
@@ -237,11 +237,11 @@ test("no place of a text knows of those behind it: rows share no mask", () => {
   const model = gpt(options, one);
   const products = traceProducts(model, [1], 8);
   const plan = (text: string) =>
-    planLayers(multiplyingWeights(model), activations(text), { routing: "sparse", products });
+    planLayers(multiplyingWeights(model), inAllLayers(activations(text)), { routing: "sparse", products });
   expect(plan("2:4v2")[3].reason).toBe("rows of activations share no mask, as in 2:4v2");
   const layers = plan("1:4");
   expect(layers[3].routes.forward).toBe("sparse");
-  new Sparsity(model, null, activations("1:4"), layers, { steps: 1, seed: 1 });
+  new Sparsity(model, inAllLayers(activations("1:4")), layers, { steps: 1, seed: 1 });
   const logits = (tokens: number[]): Float32Array => model.forward(tensor(one.device, [1, 8], tokens)).data;
   const [before, after] = [logits([0, 1, 2, 3, 4, 3, 2, 1]), logits([0, 1, 2, 3, 4, 3, 2, 4])];
   const ahead = 7 * options.vocabulary;

@@ -32,7 +32,7 @@ export function withMethod(recipe: Recipe, choice: MethodChoice | StrategyChoice
     return parseRecipe({ ...others, ...choice }, `strategy ${choice.strategy.name}`);
   }
   const none = { name: "dense" };
-  const dense = { activations: none, inputGrad: none, weightGrad: none };
+  const dense = { activations: none, inputGrad: none, weightGrad: none, layers: {} };
   return parseRecipe({ ...rest, method: choice, ...(choice.name === "dense" ? dense : {}) }, `method ${choice.name}`);
 }
 
@@ -46,7 +46,8 @@ export interface StrategyChoice {
 }
 
 /** Makes the folder of a comparison: compare.json and a run folder a recipe, named after its strategy or method. */
-export function createComparison(path: string, recipes: readonly Recipe[]): void {
+export function createComparison(path: string, chosen: readonly Recipe[]): void {
+  const recipes = beside(chosen);
   checkVacant("compare", path);
   mkdirSync(path, { recursive: true });
   const own = recipes.map(({ strategy, method }) => strategy?.name ?? method.name);
@@ -56,6 +57,17 @@ export function createComparison(path: string, recipes: readonly Recipe[]): void
   });
   // last: a folder with this file is complete
   writeJson(join(path, FILE), { runs: names });
+}
+
+/** Runs with dense weights are watched under the pattern of the first sparse one, so that flip rates can be compared. */
+function beside(recipes: readonly Recipe[]): Recipe[] {
+  const virtual = recipes.map(({ method }) => method.pattern).find((pattern) => pattern !== undefined);
+  if (virtual === undefined) return [...recipes];
+  return recipes.map((one) =>
+    one.method.name === "dense"
+      ? { ...one, monitor: { ...one.monitor, virtual: one.monitor.virtual ?? virtual } }
+      : one,
+  );
 }
 
 /** Whether a folder holds a comparison. */

@@ -5,7 +5,7 @@ import type { MethodEntry, WeightMethod } from "../methods/method.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
-import type { Operands } from "./plan.ts";
+import type { Operands, OperandsByLayer } from "./plan.ts";
 import type { MethodChoice, OperandChoice, Recipe } from "./recipe.ts";
 
 type ChosenMethods = Pick<Recipe, "method" | "activations" | "inputGrad" | "weightGrad">;
@@ -13,6 +13,19 @@ type ChosenMethods = Pick<Recipe, "method" | "activations" | "inputGrad" | "weig
 /** What is done to the weights; "dense" does nothing. */
 export function weightMethodOf({ method }: Pick<Recipe, "method">): WeightMethod {
   return weightMethods.find(({ name }) => name === method.name)!.make(...valuesOf(method));
+}
+
+/** What a recipe asks to be sparse in each layer, by the name of its weight: what its `layers` say comes first. */
+export function operandsByLayer(recipe: ChosenMethods & Pick<Recipe, "layers">): OperandsByLayer {
+  const all = operandsOf(recipe);
+  const own = Object.entries(recipe.layers).map(
+    ([part, choices]) => [part, operandsOf({ ...recipe, ...choices } as ChosenMethods)] as const,
+  );
+  return {
+    all,
+    parts: own.map(([part]) => part),
+    of: (name) => own.find(([part]) => name.includes(part))?.[1] ?? all,
+  };
 }
 
 /** What a recipe asks to be sparse. */

@@ -7,6 +7,7 @@ import { approxMvue } from "../methods/weight-grad/approx-mvue.ts";
 import { mvue } from "../methods/weight-grad/mvue.ts";
 import { restored } from "../methods/weight-grad/restored.ts";
 import { srSte } from "../methods/weights/sr-ste.ts";
+import { ste } from "../methods/weights/ste.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { stateOf } from "../nn/module.ts";
@@ -15,7 +16,7 @@ import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import type { ProductTimes } from "./dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
-import { type Operands, type PlannedLayer, planLayers, type Routing } from "./plan.ts";
+import { inAllLayers, type Operands, type PlannedLayer, planLayers, type Routing } from "./plan.ts";
 
 const birth = () => ({ device: new Device(jsKernels()), random: new Random(1) });
 const pattern = parsePattern("2:4");
@@ -26,12 +27,14 @@ const everything: Operands = {
   weightGrad: { method: mvue.make(), pattern },
 };
 
+const nothing: Operands = { forward: null, activations: null, inputGrad: null, weightGrad: null };
+
 /** The plan of a small MLP where products take these times. */
 function planOf(times: Record<Product, ProductTimes>, routing: Routing = "auto", batch = 8): PlannedLayer[] {
   const model = mlp([8, 16, 12, 4], birth());
   const products = traceProducts(model, [8], batch);
   const dispatcher = { times: (product: Product) => times[product] };
-  return planLayers(multiplyingWeights(model), everything, { routing, products, dispatcher });
+  return planLayers(multiplyingWeights(model), inAllLayers(everything), { routing, products, dispatcher });
 }
 const fast = { dense: 2, sparse: 1, sparseAndCopy: 1.25, masked: 2.1 };
 const slow = { dense: 2, sparse: 3, sparseAndCopy: 3.25, masked: 2.01 };
@@ -105,7 +108,10 @@ test("a trace knows every product of a batch and leaves the model as it was", ()
 test("what takes neighbours for alike stays away from layers without rows of images", () => {
   const operands = { ...everything, weightGrad: { method: restored.make(), pattern: parsePattern("1:2") } };
   const plan = (model: Parameters<typeof multiplyingWeights>[0], shape: readonly number[]): PlannedLayer[] =>
-    planLayers(multiplyingWeights(model), operands, { routing: "sparse", products: traceProducts(model, shape, 8) });
+    planLayers(multiplyingWeights(model), inAllLayers(operands), {
+      routing: "sparse",
+      products: traceProducts(model, shape, 8),
+    });
   const [linear] = plan(mlp([8, 16, 12, 4], birth()), [8]);
   expect(linear.products.weightGrad).toMatchObject({
     route: "dense",
@@ -118,10 +124,13 @@ test("what takes neighbours for alike stays away from layers without rows of ima
 
 test("a backward product stays dense where its method has no such pattern", () => {
   const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
-  const [fits] = planLayers(weights, { ...everything, weightGrad: { method: approxMvue.make(), pattern } });
+  const [fits] = planLayers(
+    weights,
+    inAllLayers({ ...everything, weightGrad: { method: approxMvue.make(), pattern } }),
+  );
   expect(fits.products.weightGrad).toMatchObject({ method: "approx-mvue", route: "sparse" });
   const wide = { method: approxMvue.make(), pattern: parsePattern("2:4v2") };
-  const [misfit] = planLayers(weights, { ...everything, weightGrad: wide });
+  const [misfit] = planLayers(weights, inAllLayers({ ...everything, weightGrad: wide }));
   expect(misfit.products.weightGrad).toMatchObject({
     ...{ method: null, route: "dense", reason: "approx-mvue samples 2:4, not 2:4v2" },
   });
@@ -129,13 +138,37 @@ test("a backward product stays dense where its method has no such pattern", () =
 
 test("weights whose names hold a word of skip stay dense, and a word that no name holds is refused", () => {
   const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
-  const plan = (skip: string[]) => planLayers(weights, everything, { routing: "sparse", skip });
-  expect(plan(["fc1"]).map(({ pattern, reason }) => [pattern, reason])).toEqual([
+  const plan = (skip: string[]) => planLayers(weights, inAllLayers(everything), { routing: "sparse", skip });
+  expect(plan(["fc1", "last"]).map(({ pattern, reason }) => [pattern, reason])).toEqual([
     [null, 'skipped by "fc1"'],
     ["2:4", "groups of 4 along inputs"],
     [null, "the last layer stays dense"],
   ]);
-  expect(() => plan(["fc9"])).toThrow("skip: expected parts of the names fc1.weight, fc2.weight, fc3.weight");
+  const reasons = (skip: string[]) => plan(skip).map(({ reason }) => reason);
+  expect(reasons(["first", "outputs<5"])).toEqual([
+    "the first layer stays dense",
+    "groups of 4 along inputs",
+    "4 outputs, below 5",
+  ]);
+  expect(reasons(["inputs<9"])[0]).toBe("8 inputs, below 9");
+  expect(reasons([])[2]).toBe("groups of 4 along inputs");
+  expect(() => plan(["fc9"])).toThrow(/skip: expected a part of a name, .* of fc1.weight, fc2.weight, fc3.weight/);
+});
+
+test("layers whose names hold a word of layers have operands of their own", () => {
+  const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
+  const other = { ...nothing, forward: { method: ste.make(), pattern: parsePattern("1:4") } };
+  const operands = {
+    ...inAllLayers({ ...nothing, forward: { method: srSte.make(), pattern: parsePattern("2:4") } }),
+    parts: ["fc2"],
+  };
+  const of = (name: string): Operands => (name.includes("fc2") ? other : operands.all);
+  const plan = planLayers(weights, { ...operands, of });
+  expect(plan.map(({ pattern }) => pattern)).toEqual(["2:4", "1:4", null]);
+  expect(plan.map(({ products }) => products.forward.method)).toEqual(["sr-ste", "ste", null]);
+  expect(() => planLayers(weights, { ...operands, parts: ["conv"], of })).toThrow(
+    /layers: expected parts of the names fc1.weight/,
+  );
 });
 
 test("a sparse gradient in a convolution's inputGrad, which has no kernel, is simulated unless dense routes are asked for", () => {
@@ -143,7 +176,7 @@ test("a sparse gradient in a convolution's inputGrad, which has no kernel, is si
   const products = traceProducts(model, [8, 8, 4], 8);
   const operands = { ...everything, inputGrad: { method: greedy.make(), pattern } };
   const route = (routing: Routing) =>
-    planLayers(multiplyingWeights(model), operands, { routing, products })[1].products.inputGrad;
+    planLayers(multiplyingWeights(model), inAllLayers(operands), { routing, products })[1].products.inputGrad;
   for (const routing of ["auto", "sparse"] as const) {
     expect(route(routing)).toMatchObject({ operand: "gradient", route: "masked" });
   }

@@ -20,11 +20,24 @@ export type Routing = (typeof ROUTINGS)[number];
 
 /** What shall be sparse in every layer where it fits; null: nothing in that product. */
 export interface Operands {
-  readonly forward: { readonly method: Pick<WeightMethod, "name" | "misfit">; readonly pattern: Pattern } | null;
+  readonly forward: { readonly method: WeightMethod; readonly pattern: Pattern } | null;
   /** In place of the weight in forward, where a layer's input is that of a squared ReLU. */
   readonly activations: { readonly method: ActivationMethod; readonly pattern: Pattern } | null;
   readonly inputGrad: { readonly method: InputGradMethod; readonly pattern: Pattern } | null;
   readonly weightGrad: { readonly method: WeightGradMethod; readonly pattern: Pattern } | null;
+}
+
+/** The same with exceptions. */
+export interface OperandsByLayer {
+  readonly all: Operands;
+  /** Parts of the names of weights that have operands of their own. */
+  readonly parts: readonly string[];
+  of(name: string): Operands;
+}
+
+/** Without exceptions. */
+export function inAllLayers(all: Operands): OperandsByLayer {
+  return { all, parts: [], of: () => all };
 }
 
 /** What was decided for one product of a layer. */
@@ -58,7 +71,7 @@ export interface Routes {
   readonly routing: Routing;
   readonly products?: ReadonlyMap<Parameter, Products>;
   readonly dispatcher?: Timer;
-  /** Parts of names of weights that stay dense. */
+  /** Which weights stay dense: see `SKIP_FORM`. Default: the last, the classifier, as in the papers. */
   readonly skip?: readonly string[];
 }
 
@@ -70,24 +83,56 @@ export interface Timer {
 /** A layer may be this much slower than dense before it stays dense: the noise of a measurement. */
 const SLACK = 1.03;
 
-/** Decides for every weight that multiplies; the last one, the classifier, stays dense, as in the papers. */
+/** What an item of `skip` says. */
+export const SKIP_FORM = 'a part of a name, "first", "last", "inputs<N" or "outputs<N" (along the axis of its groups)';
+
+const SKIP_LAST = ["last"];
+
+/** Decides for every weight that multiplies. */
 export function planLayers(
   weights: readonly MultiplyingWeight[],
-  operands: Operands,
+  operands: OperandsByLayer,
   routes: Routes = { routing: "sparse" },
 ): PlannedLayer[] {
-  const { skip = [] } = routes;
-  const unknown = skip.find((part) => !weights.some(({ name }) => name.includes(part)));
-  if (unknown !== undefined) {
+  const { skip = SKIP_LAST } = routes;
+  for (const [where, parts, form] of [
+    ["skip", skip, `${SKIP_FORM} of `],
+    ["layers", operands.parts, "parts of the names "],
+  ] as const) {
+    const unknown = parts.find((part) => !isRule(part) && !weights.some(({ name }) => name.includes(part)));
+    if (unknown === undefined) continue;
     const names = weights.map(({ name }) => name).join(", ");
-    throw expected("skip", `parts of the names ${names}`, JSON.stringify(unknown), "Correct it or leave it out");
+    throw expected(where, `${form}${names}`, JSON.stringify(unknown), "Correct it or leave it out");
   }
   return weights.map((weight, i) => {
-    const skipped = skip.find((part) => weight.name.includes(part));
-    if (skipped !== undefined) return denseLayer(weight, `skipped by "${skipped}"`);
-    if (i === weights.length - 1) return denseLayer(weight, "the last layer stays dense");
-    return planLayer(weight, operands, routes);
+    const why = skip
+      .map((item) => skippedBy(item, weight, i === 0, i === weights.length - 1))
+      .find((reason) => reason !== undefined);
+    if (why !== undefined) return denseLayer(weight, why);
+    return planLayer(weight, operands.of(weight.name), routes);
   });
+}
+
+const NARROW = /^(inputs|outputs)<(\d+)$/;
+
+function isRule(item: string): boolean {
+  return item === "first" || item === "last" || NARROW.test(item);
+}
+
+/** Why an item of skip leaves this weight dense, or undefined if it does not. */
+function skippedBy(
+  item: string,
+  { name, rows, axis, axisLength }: MultiplyingWeight,
+  isFirst: boolean,
+  isLast: boolean,
+): string | undefined {
+  if (item === "first") return isFirst ? "the first layer stays dense" : undefined;
+  if (item === "last") return isLast ? "the last layer stays dense" : undefined;
+  const narrow = NARROW.exec(item);
+  if (narrow === null) return name.includes(item) ? `skipped by "${item}"` : undefined;
+  const length = narrow[1] === "outputs" ? rows : axisLength;
+  const what = narrow[1] === "outputs" ? "outputs" : axis;
+  return length < Number(narrow[2]) ? `${length} ${what}, below ${narrow[2]}` : undefined;
 }
 
 function planLayer(source: MultiplyingWeight, operands: Operands, routes: Routes): PlannedLayer {

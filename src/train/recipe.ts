@@ -12,6 +12,7 @@ import { strategies } from "../methods/strategies.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { isPattern, PATTERN_FORM } from "../sparse/pattern.ts";
+import { SKIP_FORM } from "./plan.ts";
 
 const names = (list: readonly string[]): [string, ...string[]] => list as [string, ...string[]];
 const count = z.int().min(1);
@@ -151,6 +152,20 @@ const operand = (
     .prefault({ name: "dense" })
     .describe(about);
 
+const ofActivations = operand(
+  activationMethods,
+  "the sparse operand of forward in layers whose input is of a squared ReLU",
+);
+const ofInputGrad = operand(inputGradMethods, "the sparse operand of the input gradient");
+const ofWeightGrad = operand(weightGradMethods, "the sparse operand of the weight gradient");
+
+const layer = z.strictObject({
+  method: method.unwrap().optional(),
+  activations: ofActivations.unwrap().optional(),
+  inputGrad: ofInputGrad.unwrap().optional(),
+  weightGrad: ofWeightGrad.unwrap().optional(),
+});
+
 const share = z.number().min(0).max(1);
 
 const phases = z
@@ -166,9 +181,17 @@ const monitor = z
   .strictObject({
     every: z.int().min(0).default(0).describe("steps from one look at the gradients to the next; 0: none"),
     repeats: z.int().min(2).max(64).default(8).describe("sparse gradients a look"),
+    masks: z
+      .int()
+      .min(0)
+      .optional()
+      .describe("steps from one record of masks to the next, 0: none; left out, a hundredth of the run, at least 20"),
+    virtual: pattern
+      .optional()
+      .describe("of a run with dense weights: records the masks that this pattern would have; compare sets it"),
   })
   .prefault({})
-  .describe("compares sparse gradients with dense ones, beside the training");
+  .describe("what is watched beside the training: masks, and sparse gradients against dense ones");
 
 const strategy = z
   .strictObject({
@@ -188,6 +211,10 @@ const recipe = z
         file: z.string().optional().describe("of text: the name of its file"),
         train: count.optional().describe("use only the first images, of text characters"),
         test: count.optional().describe("test on the first images only, of text characters"),
+        shuffled: z
+          .boolean()
+          .default(false)
+          .describe("one other order of the pixels of all images: neighbours are not alike"),
         augment: z.boolean().default(false).describe("mirror and shift training images"),
       })
       .refine(({ name, file }) => file === undefined || name === "text", {
@@ -195,14 +222,22 @@ const recipe = z
         message: "only the data text has one",
       })
       .refine(({ name, augment }) => !augment || name !== "text", { path: ["augment"], message: "only images can be" })
+      .refine(({ name, shuffled }) => !shuffled || name !== "text", {
+        path: ["shuffled"],
+        message: "only images can be",
+      })
       .prefault({}),
     model: model.prefault({ name: "mlp" }),
     strategy: strategy.optional(),
     method,
-    activations: operand(activationMethods, "the sparse operand of forward in layers whose input is of a squared ReLU"),
-    inputGrad: operand(inputGradMethods, "the sparse operand of the input gradient"),
-    weightGrad: operand(weightGradMethods, "the sparse operand of the weight gradient"),
-    skip: z.array(z.string().min(1)).default([]).describe("parts of the names of weights that stay dense"),
+    activations: ofActivations,
+    inputGrad: ofInputGrad,
+    weightGrad: ofWeightGrad,
+    skip: z.array(z.string().min(1)).default(["last"]).describe(`weights that stay dense: ${SKIP_FORM}`),
+    layers: z
+      .record(z.string().min(1), layer)
+      .default({})
+      .describe("other choices for the weights whose names hold this part; the first that fits counts"),
     phases,
     monitor,
     optimiser,
@@ -217,12 +252,18 @@ const recipe = z
   .describe("A training run of trisparse");
 
 /** A complete recipe: every default filled in; either epochs or steps. */
-export type Recipe = Omit<z.infer<typeof recipe>, "method" | "activations" | "inputGrad" | "weightGrad"> & {
+export type Recipe = Omit<z.infer<typeof recipe>, keyof Choices | "layers"> &
+  Choices & {
+    layers: Readonly<Record<string, Partial<Choices>>>;
+  };
+
+/** What shall be sparse, and how. */
+interface Choices {
   method: MethodChoice;
   activations: OperandChoice;
   inputGrad: OperandChoice;
   weightGrad: OperandChoice;
-};
+}
 
 /** A method with its pattern (none for dense) and its numbers. */
 export interface MethodChoice {

@@ -1,6 +1,6 @@
 /**
- * The folder of a run: recipe.json, plan.json (which routes were chosen), metrics.jsonl (a line a step and a line an evaluation), checkpoint.safetensors,
- * and at the end weights.safetensors and result.json. A process may be killed at any moment: files are replaced by
+ * The folder of a run: recipe.json, plan.json (which routes were chosen), metrics.jsonl (a line a step, an evaluation and a
+ * look at masks or gradients), masks.safetensors (masks of a few steps), checkpoint.safetensors, and at the end weights.safetensors and result.json. A process may be killed at any moment: files are replaced by
  * renaming, and `resume` cuts metrics.jsonl back to what the checkpoint knows.
  */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
@@ -8,8 +8,10 @@ import { join } from "node:path";
 import { expected } from "../errors.ts";
 import { found, obstacle, readFile, writeFileAtomically } from "../io/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
+import type { MaskRecord } from "../metrics/mask-record.ts";
 import type { Evaluation } from "./evaluate.ts";
 import type { GradientReport } from "./gradient-probe.ts";
+import type { MaskSnapshots } from "./mask-monitor.ts";
 import type { PlannedLayer } from "./plan.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { Run, StepRecord } from "./run.ts";
@@ -22,6 +24,7 @@ export interface EpochRecord {
 }
 
 const FORMAT = "trisparse-checkpoint-1";
+const MASKS_FORMAT = "trisparse-masks-1";
 
 /** Parses JSON of a file of ours. */
 export function readJson(where: string, path: string): unknown {
@@ -66,6 +69,9 @@ export class RunFolder {
   readonly steps: StepRecord[] = [];
   readonly epochs: EpochRecord[] = [];
   readonly gradients: GradientRecord[] = [];
+  readonly masks: MaskRecord[] = [];
+  /** Snapshots that masks.safetensors holds. */
+  #savedMasks = 0;
   #unwritten: string[] = [];
 
   private constructor(path: string, recipe: Recipe) {
@@ -120,6 +126,11 @@ export class RunFolder {
     this.#unwritten.push(JSON.stringify(record));
   }
 
+  recordMasks(record: MaskRecord): void {
+    this.masks.push(record);
+    this.#unwritten.push(JSON.stringify(record));
+  }
+
   /** Appends what was recorded. */
   flush(): void {
     if (this.#unwritten.length === 0) return;
@@ -136,10 +147,41 @@ export class RunFolder {
   /** Saves all that the rest of the run depends on. */
   checkpoint(run: Run): void {
     this.flush();
+    // before the checkpoint: what is beyond it after a kill is cut off, what is missing could not be made again
+    this.#saveMasks(run);
     const metrics = this.#file("metrics.jsonl");
     const metricsBytes = existsSync(metrics) ? statSync(metrics).size : 0;
     const metadata = { format: FORMAT, step: String(run.step), metricsBytes: String(metricsBytes) };
     writeFileAtomically(this.#file("checkpoint.safetensors"), encodeSafetensors(run.state(), metadata));
+  }
+
+  #saveMasks({ masks: { snapshots, shapes } }: Run): void {
+    if (snapshots.size === this.#savedMasks) return;
+    const tensors = [...snapshots].flatMap(([step, masks]) =>
+      [...masks].map(([name, data]) => [`${step}/${name}`, { shape: [data.length], data }] as const),
+    );
+    const metadata = { format: MASKS_FORMAT, shapes: JSON.stringify(shapes) };
+    writeFileAtomically(this.#file("masks.safetensors"), encodeSafetensors(new Map(tensors), metadata));
+    this.#savedMasks = snapshots.size;
+  }
+
+  /** Folders of before there were snapshots have none. */
+  #restoreMasks(run: Run): void {
+    const file = this.#file("masks.safetensors");
+    if (!existsSync(file)) return;
+    const { tensors, metadata } = decodeSafetensors(readFile("masks", file), file);
+    const saved: MaskSnapshots = new Map();
+    for (const [key, { data }] of tensors) {
+      const [, step, name] = /^(\d+)\/(.+)$/.exec(key) ?? [];
+      if (metadata.format !== MASKS_FORMAT || step === undefined || !(data instanceof Uint32Array)) {
+        const todo = "Copy a whole file here, or delete it to go on without the masks so far";
+        throw expected(file, `masks of format ${MASKS_FORMAT}`, `${metadata.format}, tensor ${key}`, todo);
+      }
+      const masks = saved.get(Number(step)) ?? new Map<string, Uint32Array>();
+      saved.set(Number(step), masks.set(name, data));
+    }
+    run.masks.restoreSnapshots(saved, run.step, file);
+    this.#savedMasks = run.masks.snapshots.size;
   }
 
   /** Brings a fresh run of this folder's recipe to the last checkpoint; at the start without one. */
@@ -170,6 +212,7 @@ export class RunFolder {
     if (!(size >= metricsBytes))
       throw expected(metrics, `at least ${metricsBytes} bytes, as its checkpoint says`, `${size}`, todo);
     run.restore(tensors as ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>, step);
+    this.#restoreMasks(run);
     if (size > metricsBytes) truncateSync(metrics, metricsBytes);
     if (metricsBytes === 0) return;
     for (const line of new TextDecoder().decode(readFile("metrics", metrics)).trimEnd().split("\n")) {
@@ -178,6 +221,7 @@ export class RunFolder {
         throw expected(metrics, "a JSON object a line", JSON.stringify(line.slice(0, 80)), todo);
       if ("test" in record) this.epochs.push(record);
       else if ("gradients" in record) this.gradients.push(record);
+      else if ("masks" in record) this.masks.push(record);
       else this.steps.push(record);
     }
     if (this.steps.length !== step) {
@@ -194,11 +238,11 @@ export class RunFolder {
   }
 }
 
-function parseRecord(line: string): StepRecord | EpochRecord | GradientRecord | undefined {
+function parseRecord(line: string): StepRecord | EpochRecord | GradientRecord | MaskRecord | undefined {
   try {
     const record: unknown = JSON.parse(line);
     return typeof record === "object" && record !== null
-      ? (record as StepRecord | EpochRecord | GradientRecord)
+      ? (record as StepRecord | EpochRecord | GradientRecord | MaskRecord)
       : undefined;
   } catch {
     return undefined;

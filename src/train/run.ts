@@ -24,13 +24,15 @@ import { phased, type Schedule, stepwise, warmupCosine } from "../optim/schedule
 import { sgd } from "../optim/sgd.ts";
 import { chain, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
+import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
 import type { Parameter, Shape } from "../tensor/tensor.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
 import type { GradientReport } from "./gradient-probe.ts";
-import { multiplyingWeights, traceProducts } from "./layers.ts";
-import { operandsOf, weightMethodOf } from "./operands.ts";
-import { type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
+import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "./layers.ts";
+import { MaskMonitor } from "./mask-monitor.ts";
+import { operandsByLayer, weightMethodOf } from "./operands.ts";
+import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 import { requireSparse, Sparsity } from "./sparsity.ts";
 
@@ -69,6 +71,7 @@ export class Run {
   /** Null where all products are dense. */
   readonly sparsity: Sparsity | null;
   readonly plan: readonly PlannedLayer[];
+  readonly masks: MaskMonitor;
   readonly batches: Batches;
   /** Steps of the whole run. */
   readonly steps: number;
@@ -88,16 +91,21 @@ export class Run {
     this.steps = recipe.steps ?? recipe.epochs! * this.batches.stepsPerEpoch;
 
     const method = weightMethodOf(recipe);
-    const operands = operandsOf(recipe);
+    const operands = operandsByLayer(recipe);
     this.plan = options.plan ?? planRun(recipe, this.model, data, options);
-    const asked = Object.values(operands).some((operand) => operand !== null);
-    this.sparsity = asked
-      ? new Sparsity(this.model, operands.forward === null ? null : method, operands, this.plan, {
+    this.sparsity = asksForSparse(operands, multiplyingWeights(this.model))
+      ? new Sparsity(this.model, operands, this.plan, {
           steps: this.steps,
           seed,
           phases: recipe.phases,
         })
       : null;
+    const sites = this.sparsity?.sites ?? [];
+    const virtual = sites.length > 0 ? new Map<string, Pattern>() : virtualPatterns(recipe, this.model);
+    this.masks = new MaskMonitor(multiplyingWeights(this.model), sites, virtual, {
+      steps: this.steps,
+      every: recipe.monitor.masks,
+    });
     const rate = phased(this.steps, method.restarts?.(this.steps) ?? [], (length) =>
       scheduleOf(recipe.optimiser, length),
     );
@@ -114,6 +122,7 @@ export class Run {
   /** Takes one step. Throws on a loss that is not finite; the weights then are what made it. */
   advance(): StepRecord {
     const { device } = this;
+    this.masks.before(this.step);
     device.readClocks();
     const begin = performance.now();
     const loss = device.step(() => {
@@ -178,6 +187,7 @@ export class Run {
     for (const [name, data] of this.#optimizer.memories())
       state.set(`optimiser/${name}`, { shape: [data.length], data });
     for (const [name, entry] of this.sparsity?.state() ?? []) state.set(`sparsity/${name}`, entry);
+    for (const [name, entry] of this.masks.state()) state.set(`masks/${name}`, entry);
     return state;
   }
 
@@ -204,9 +214,14 @@ export class Run {
     loadState(this.model, part("model/"), "checkpoint");
     for (const [name, array] of this.#optimizer.memories()) array.set(saved.get(name)!.data);
     this.sparsity?.restore(part("sparsity/"), step);
+    this.masks.restore(part("masks/"));
     this.#optimizer.steps = step;
     this.step = step;
   }
+}
+
+function asksForSparse(operands: OperandsByLayer, weights: readonly MultiplyingWeight[]): boolean {
+  return weights.some(({ name }) => Object.values(operands.of(name)).some((operand) => operand !== null));
 }
 
 /** The plan of a recipe for its model. Throws where what it asks for fits no layer. */
@@ -216,9 +231,9 @@ export function planRun(
   task: Task,
   { routing = "sparse", dispatcher }: RunOptions,
 ): PlannedLayer[] {
-  const operands = operandsOf(recipe);
+  const operands = operandsByLayer(recipe);
   const weights = multiplyingWeights(model);
-  if (Object.values(operands).every((operand) => operand === null)) return planLayers(weights, operands);
+  if (!asksForSparse(operands, weights)) return planLayers(weights, operands);
   const { shape, count } = inputOf(recipe, task);
   const products = traceProducts(model, shape, count);
   const plan = planLayers(weights, operands, {
@@ -230,6 +245,17 @@ export function planRun(
   const { name, pattern } = recipe.method;
   requireSparse(plan, pattern === undefined ? `method ${name}` : `pattern ${pattern}`);
   return plan;
+}
+
+/** The layers that would be sparse with the pattern that a dense run is watched under, by name; none without one. */
+function virtualPatterns(recipe: Recipe, model: Module): Map<string, Pattern> {
+  const { virtual } = recipe.monitor;
+  if (virtual === undefined) return new Map();
+  const operands = operandsByLayer({ ...recipe, method: { name: "ste", pattern: virtual } });
+  const plan = planLayers(multiplyingWeights(model), operands, { routing: "sparse", skip: recipe.skip });
+  return new Map(
+    plan.flatMap(({ name, pattern }) => (pattern === null ? [] : [[name, parsePattern(pattern)] as const])),
+  );
 }
 
 /** What one input of a model is, and how many a step has. */

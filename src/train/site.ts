@@ -1,43 +1,89 @@
 /** A sparse weight while it is trained: its pack, its mask over time, and what a method may do to it. */
-import type { F32 } from "../kernels/kernels.ts";
+import { expected } from "../errors.ts";
+import type { F32, Kernels } from "../kernels/kernels.ts";
 import type { WeightMethod, WeightSite } from "../methods/method.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { PrunedDecay } from "../optim/transform.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
-import type { Pattern } from "../sparse/pattern.ts";
+import { type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { RunClock } from "./clock.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 
 export class Site implements WeightSite {
   readonly name: string;
-  readonly weight: Parameter;
-  readonly packed: PackedMatrix;
+  readonly rows: number;
+  readonly k: number;
+  readonly taps: number;
+  readonly kernels: Kernels;
+  readonly parameter: Parameter;
+  readonly method: WeightMethod;
+  readonly memories = new Memories();
   readonly history: MaskHistory;
   pruned = false;
   /** The factor of soft thresholds; 0: they are hard. */
   soft = 0;
   /** Whether the weight itself holds zeros where it is pruned: then it is its own masked copy. */
   #weightIsMasked = false;
-  readonly #method: WeightMethod;
+  #packed: PackedMatrix;
+  /** What dense products multiply by in the place of the weight. */
+  #values: F32 | null = null;
+  /** Whether the pack is of other values than the weight's. */
+  #packsOther = false;
+  #forgets = false;
   readonly #clock: RunClock;
   #version = -1;
   #evaluated = false;
+  /** Whether a mask was ever chosen for the pattern of now. */
+  chosen = false;
   #frozen = false;
   #decay: PrunedDecay | null = null;
 
   constructor(source: MultiplyingWeight, pattern: Pattern, method: WeightMethod, clock: RunClock) {
-    this.name = source.name;
-    this.weight = source.weight;
-    this.packed = new PackedMatrix(source.weight.device.kernels, source.rows, source.k, pattern);
-    this.history = new MaskHistory(source.weight.size);
-    this.#method = method;
+    const { name, weight, rows, k, axisLength } = source;
+    this.name = name;
+    this.rows = rows;
+    this.k = k;
+    this.taps = k / axisLength;
+    this.kernels = weight.device.kernels;
+    this.parameter = weight;
+    this.method = method;
+    this.#packed = new PackedMatrix(this.kernels, rows, k, pattern);
+    this.history = new MaskHistory(this.kernels, weight.size);
     this.#clock = clock;
+  }
+
+  get weight(): F32 {
+    return this.parameter.data;
+  }
+
+  get gradient(): F32 {
+    return this.parameter.grad;
+  }
+
+  get packed(): PackedMatrix {
+    return this.#packed;
+  }
+
+  get pattern(): Pattern {
+    return this.#packed.pattern;
+  }
+
+  get mask(): Uint32Array {
+    return this.#packed.mask;
+  }
+
+  get masked(): F32 {
+    return this.#packed.masked;
+  }
+
+  memory(name: string, length: number): F32 {
+    return this.memories.take(name, length, this.kernels);
   }
 
   /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
   current(): PackedMatrix | null {
-    const { device, version } = this.weight;
+    const { device, version } = this.parameter;
     // An evaluation shows the model of the step before: it must not begin a phase. The next training step packs anew,
     // although nothing has changed, so that its time is whole.
     const training = device.recording;
@@ -46,24 +92,35 @@ export class Site implements WeightSite {
       this.#evaluated = !training;
       const phase = this.#clock.phase(training);
       this.#frozen = phase === "frozen";
-      const { step, steps } = this.#clock;
-      if (phase === "dense") this.pruned = false;
-      else device.timed("pack", () => this.#method.beforeForward(this, { step, steps, training }));
+      if (phase === "dense") this.#multiplyByWeight();
+      else device.timed("pack", () => this.method.beforeForward(this, this.#clock.at(training)));
     }
     return this.pruned ? this.packed : null;
   }
 
+  #multiplyByWeight(): void {
+    this.pruned = false;
+    this.#values = null;
+  }
+
   prune(): void {
-    this.#choose(() => this.packed.prune(this.weight.data));
+    this.#choose(() => this.packed.prune(this.weight));
   }
 
   pruneSoftly(): void {
-    if (this.soft === 0) this.soft = Math.fround(this.packed.softScale(this.weight.data));
-    this.#choose(() => this.packed.prune(this.weight.data, this.soft));
+    if (this.soft === 0) this.soft = Math.fround(this.packed.softScale(this.weight));
+    this.#choose(() => this.packed.prune(this.weight, this.soft));
   }
 
   pruneTransposable(): void {
-    this.#choose(() => this.packed.pruneTransposable(this.weight.data));
+    this.#choose(() => this.packed.pruneTransposable(this.weight));
+  }
+
+  pruneBy(choose: (mask: Uint32Array) => void): void {
+    this.#choose(() => {
+      choose(this.mask);
+      this.packed.repack(this.weight);
+    });
   }
 
   #choose(prune: () => void): void {
@@ -73,33 +130,61 @@ export class Site implements WeightSite {
     }
     prune();
     this.pruned = true;
+    this.chosen = true;
+    this.#packsOther = false;
+    this.#values = null;
     this.#weightIsMasked = false;
   }
 
-  repack(): void {
-    this.packed.repack(this.weight.data, this.soft);
+  repack(values?: F32): void {
+    this.packed.repack(values ?? this.weight, this.soft);
+    this.pruned = true;
+    this.#values = null;
+    // from now on products without a sparse route need the copy
+    this.#packsOther = values !== undefined;
+    if (this.#packsOther) this.#weightIsMasked = false;
+  }
+
+  multiplyBy(values: F32): void {
+    this.pruned = false;
+    this.#values = values;
+  }
+
+  changePattern(pattern: Pattern): void {
+    if (patternName(pattern) === patternName(this.pattern)) return;
+    this.#packed = new PackedMatrix(this.kernels, this.rows, this.k, pattern);
+    this.chosen = false;
+    this.#multiplyByWeight();
+  }
+
+  /** Goes on under a saved mask. The next product packs. */
+  bringBack(mask: ArrayLike<number>): void {
+    this.mask.set(mask);
+    this.pruned = true;
+    this.chosen = true;
   }
 
   /** The weight with at least what the mask keeps as the products use it. */
   get kept(): F32 {
-    return this.soft === 0 ? this.weight.data : this.packed.masked;
+    return this.soft === 0 && !this.#packsOther ? this.weight : this.packed.masked;
   }
 
   /** What dense products multiply by. */
   denseWeight(): F32 {
-    return this.pruned && !this.#weightIsMasked ? this.packed.masked : this.weight.data;
+    if (!this.pruned) return this.#values ?? this.weight;
+    return this.#weightIsMasked ? this.weight : this.packed.masked;
   }
 
   /** A copy of what the products multiply by: unpacked from the pack itself where the weight is sparse. */
   effective(): Float32Array {
-    if (this.current() === null) return this.weight.data.slice();
-    const w = new Float32Array(this.weight.size);
+    if (this.current() === null) return (this.#values ?? this.weight).slice();
+    const w = new Float32Array(this.weight.length);
     this.packed.unpackInto(w);
     return w;
   }
 
   decayPruned(lambda: number): void {
-    if (this.pruned) this.#decay = { mask: this.packed.mask, k: this.packed.k, lambda };
+    if (this.chosen) this.#decay = { mask: this.mask, k: this.k, lambda };
   }
 
   /** The decay that the method asked for since the last call, to be done by the optimiser, or else by `decayNow`. */
@@ -110,18 +195,63 @@ export class Site implements WeightSite {
   }
 
   decayNow({ mask, k, lambda }: PrunedDecay): void {
-    const { device, grad, data } = this.weight;
-    device.kernels.maskedDecay(grad, data, mask, this.packed.rows, k, lambda);
+    this.kernels.maskedDecay(this.gradient, this.weight, mask, this.rows, k, lambda);
   }
 
   maskGradient(): void {
-    const { rows, k, mask } = this.packed;
-    this.weight.device.kernels.applyMask(this.weight.grad, mask, rows, k);
+    this.kernels.applyMask(this.gradient, this.mask, this.rows, this.k);
   }
 
   maskWeight(): void {
-    const { rows, k, mask } = this.packed;
-    this.weight.device.kernels.applyMask(this.weight.data, mask, rows, k);
+    this.kernels.applyMask(this.weight, this.mask, this.rows, this.k);
     this.#weightIsMasked = true;
+  }
+
+  forgetPruned(): void {
+    this.#forgets = true;
+  }
+
+  /** Whether moments are to be forgotten since the last call. */
+  takeForgets(): boolean {
+    const forgets = this.#forgets;
+    this.#forgets = false;
+    return forgets;
+  }
+}
+
+/** Arrays by name, zeros at first. */
+export class Memories {
+  readonly #arrays = new Map<string, F32>();
+  #restored: ReadonlyMap<string, ArrayLike<number>> = new Map();
+
+  take(name: string, length: number, kernels: Kernels): F32 {
+    let array = this.#arrays.get(name);
+    if (array === undefined) {
+      array = kernels.float32(length);
+      const saved = this.#restored.get(name);
+      if (saved !== undefined) {
+        if (saved.length !== length) {
+          throw expected(
+            `checkpoint: memory ${name}`,
+            `${length} values`,
+            String(saved.length),
+            "Resume with the recipe of this run",
+          );
+        }
+        array.set(saved);
+      }
+      this.#arrays.set(name, array);
+    }
+    return array;
+  }
+
+  all(): ReadonlyMap<string, F32> {
+    return this.#arrays;
+  }
+
+  /** What `take` finds the first time it is asked. */
+  restore(saved: ReadonlyMap<string, ArrayLike<number>>): void {
+    this.#restored = saved;
+    this.#arrays.clear();
   }
 }

@@ -4,9 +4,15 @@
  */
 import { expected } from "../errors.ts";
 import { PRODUCTS } from "../kernels/kernels.ts";
-import type { Clock, InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
+import type {
+  InputGradMethod,
+  RunningVariance,
+  WeightGradMethod,
+  WeightMethod,
+  WeightSites,
+} from "../methods/method.ts";
 import type { Module } from "../nn/module.ts";
-import type { Slot, Transform } from "../optim/transform.ts";
+import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
 import { compactBytes, encodeCompact } from "../sparse/compact.ts";
 import { type Verification, verifyValues } from "../sparse/mask.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
@@ -15,8 +21,8 @@ import { GradientProbe, type GradientReport } from "./gradient-probe.ts";
 import { LayerOperands } from "./layer-operands.ts";
 import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
 import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
-import { type Operands, type PlannedLayer, planLayers } from "./plan.ts";
-import { Site } from "./site.ts";
+import { inAllLayers, type OperandsByLayer, type PlannedLayer, planLayers } from "./plan.ts";
+import { Memories, Site } from "./site.ts";
 
 /** What was found in the weights that a layer multiplies by. */
 export interface VerifiedLayer {
@@ -69,21 +75,20 @@ interface SparsityOptions {
 
 /** The sparse products of a model in training. Made by `sparsify`, or by a run. */
 export class Sparsity {
-  readonly method: WeightMethod | null;
   readonly layers: readonly PlannedLayer[];
   readonly #sites: readonly Site[];
   readonly #clock: RunClock;
   readonly #weights: readonly MultiplyingWeight[];
+  readonly #memories = new Memories();
+  #variance: Transform["variance"];
 
-  /** method: of the weights, null where they stay dense; layers: the plan for this model and these operands. */
+  /** layers: the plan for this model and these operands. */
   constructor(
     model: Module,
-    method: WeightMethod | null,
-    operands: Operands,
+    operands: OperandsByLayer,
     layers: readonly PlannedLayer[],
     { steps, seed, phases = ALWAYS_SPARSE }: SparsityOptions,
   ) {
-    this.method = method;
     this.layers = layers;
     const clock = new RunClock(steps, phases);
     this.#clock = clock;
@@ -91,32 +96,37 @@ export class Sparsity {
     const sites: Site[] = [];
     this.#weights.forEach((source, layer) => {
       const { pattern, routes } = layers[layer];
+      const own = operands.of(source.name);
+      const { forward } = own;
       const site =
-        pattern === null || operands.forward === null || method === null
-          ? null
-          : new Site(source, operands.forward.pattern, method, clock);
+        pattern === null || forward === null ? null : new Site(source, forward.pattern, forward.method, clock);
       if (site !== null) sites.push(site);
       const asked =
         routes.forward === "sparse" ||
         routes.weightGrad === "sparse" ||
-        (routes.inputGrad !== "dense" && operands.inputGrad?.method.operand === "gradient");
+        (routes.inputGrad !== "dense" && own.inputGrad?.method.operand === "gradient");
       if (site === null && !asked) return;
-      source.weight.plan = new LayerOperands(source, routes, operands, site, clock, { seed, layer });
+      source.weight.plan = new LayerOperands(source, routes, own, site, clock, { seed, layer });
     });
     this.#sites = sites;
   }
 
-  /** Wraps the transform that applies the step, so that the method acts right before and after it. */
+  /** Wraps the transform that applies the step, so that methods act right before and after it. */
   around(optimiser: Transform): Transform {
+    const sites = new Map(this.#sites.map((site) => [site.parameter, site]));
+    const methods = new Set(this.#sites.map(({ method }) => method));
+    this.#clock.rate = (step) => optimiser.rate?.(step) ?? 0;
+    this.#variance = optimiser.variance;
     return {
       ...optimiser,
       update: (slots: readonly Slot[], step: number) => {
         this.#clock.step = step;
-        const sites = new Map(this.#sites.map((site) => [site.weight, site]));
+        const clock = this.#clock.at(true);
         const decaying = slots.map((slot) => {
           const site = sites.get(slot.parameter);
           if (site === undefined) return slot;
-          this.method?.onGradient?.(site, this.#training);
+          site.method.onGradient?.(site, clock);
+          if (site.takeForgets()) forgetPruned(slot, site.mask, site.rows, site.k);
           const prunedDecay = site.takeDecay();
           if (prunedDecay === null) return slot;
           if (optimiser.decaysPruned === true) return { ...slot, prunedDecay };
@@ -126,16 +136,23 @@ export class Sparsity {
         optimiser.update(decaying, step);
         for (const { parameter } of slots) {
           const site = sites.get(parameter);
-          if (site !== undefined) this.method?.afterStep?.(site, this.#training);
+          site?.method.afterStep?.(site, clock);
         }
+        for (const method of methods) method.afterStepOfAll?.(this.#sitesOf(method, step), clock);
         this.#clock.step = step + 1;
       },
     };
   }
 
-  get #training(): Clock {
-    const { step, steps } = this.#clock;
-    return { step, steps, training: true };
+  #sitesOf(method: WeightMethod, step: number): WeightSites {
+    const sites = this.#sites.filter((site) => site.method === method);
+    const running = this.#variance;
+    const { kernels } = sites[0];
+    return {
+      sites,
+      variance: running === undefined ? null : new WatchedVariance(running, step),
+      memory: (name, length) => this.#memories.take(`${method.name}.${name}`, length, kernels),
+    };
   }
 
   /**
@@ -157,6 +174,11 @@ export class Sparsity {
     }
   }
 
+  /** The weights under a method. */
+  get sites(): readonly Site[] {
+    return this.#sites;
+  }
+
   /** Whether any layer is sparse at this moment. */
   get pruned(): boolean {
     return this.#sites.some(({ pruned }) => pruned);
@@ -167,9 +189,9 @@ export class Sparsity {
     return this.#sites.reduce((flips, site) => flips + (site.pruned ? site.history.observe(site.packed.mask) : 0), 0);
   }
 
-  /** The weights that the sparse layers multiply by, zeros included, by name. */
+  /** What the layers that methods act on multiply by, zeros included, by name; in a dense phase that is the weight. */
   effectiveWeights(): Map<string, Float32Array> {
-    return new Map(this.#sites.filter((site) => site.current() !== null).map((site) => [site.name, site.effective()]));
+    return new Map(this.#sites.map((site) => [site.name, site.effective()]));
   }
 
   /**
@@ -228,13 +250,19 @@ export class Sparsity {
     const put = (name: string, data: Uint32Array | Float64Array): void => {
       state.set(name, { shape: [data.length], data });
     };
-    for (const { name, pruned, packed, history, soft } of this.#sites) {
+    for (const [name, array] of this.#memories.all()) put(`memory of all/${name}`, Float64Array.from(array));
+    const { frozenAt } = this.#variance ?? { frozenAt: null };
+    if (frozenAt !== null) put("variance frozen", Float64Array.of(frozenAt));
+    for (const { name, chosen, packed, history, soft, memories } of this.#sites) {
+      for (const [key, array] of memories.all()) put(`memory of ${name}/${key}`, Float64Array.from(array));
       if (soft !== 0) put(`${name}.soft`, Float64Array.of(soft));
-      if (!pruned) continue;
+      const { n, m, v } = packed.pattern;
+      put(`${name}.pattern`, Float64Array.of(n, m, v));
+      if (!chosen) continue;
       put(`${name}.mask`, packed.mask.slice());
       put(`${name}.firstMask`, history.first);
       put(`${name}.lastMask`, history.last);
-      put(`${name}.flips`, Float64Array.of(history.flips, history.steps));
+      put(`${name}.flips`, history.counts());
     }
     return state;
   }
@@ -242,7 +270,20 @@ export class Sparsity {
   /** Brings back what `state` gave, at the step the run goes on with. */
   restore(state: ReadonlyMap<string, { data: ArrayLike<number> }>, step: number): void {
     this.#clock.step = step;
+    const under = (prefix: string): ReadonlyMap<string, ArrayLike<number>> =>
+      new Map(
+        [...state].flatMap(([name, { data }]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), data]] : [])),
+      );
+    this.#memories.restore(under("memory of all/"));
+    const frozenAt = state.get("variance frozen")?.data[0];
+    if (this.#variance !== undefined) this.#variance.frozenAt = frozenAt ?? null;
     for (const site of this.#sites) {
+      site.memories.restore(under(`memory of ${site.name}/`));
+      const pattern = state.get(`${site.name}.pattern`);
+      if (pattern !== undefined) {
+        const [n, m, v] = Array.from(pattern.data);
+        site.changePattern({ n, m, v });
+      }
       site.soft = state.get(`${site.name}.soft`)?.data[0] ?? 0;
       const mask = state.get(`${site.name}.mask`);
       if (mask === undefined) continue;
@@ -254,14 +295,34 @@ export class Sparsity {
           "Resume with the recipe of this run",
         );
       }
-      site.packed.mask.set(mask.data);
-      site.pruned = true;
-      site.history.first = Uint32Array.from(state.get(`${site.name}.firstMask`)?.data ?? []);
-      site.history.last = Uint32Array.from(state.get(`${site.name}.lastMask`)?.data ?? []);
-      const [flips, steps] = Array.from(state.get(`${site.name}.flips`)?.data ?? [0, 0]);
-      site.history.flips = flips;
-      site.history.steps = steps;
+      site.bringBack(mask.data);
+      const [first, last, counts] = ["firstMask", "lastMask", "flips"].map((what) => state.get(`${site.name}.${what}`));
+      site.history.restore(first?.data ?? [], last?.data ?? [], counts?.data ?? []);
     }
+  }
+}
+
+/** An optimiser's running variance, as methods see it; who asks for its drift has it watched from then on. */
+class WatchedVariance implements RunningVariance {
+  readonly #running: NonNullable<Transform["variance"]>;
+  readonly #step: number;
+
+  constructor(running: NonNullable<Transform["variance"]>, step: number) {
+    this.#running = running;
+    this.#step = step;
+  }
+
+  get drift(): number {
+    this.#running.watched = true;
+    return this.#running.drift;
+  }
+
+  get frozenAt(): number | null {
+    return this.#running.frozenAt;
+  }
+
+  freeze(): void {
+    this.#running.frozenAt = this.#step + 1;
   }
 }
 
@@ -286,14 +347,14 @@ export function sparsify(model: Module, method: WeightMethod | null, options: Sp
   const { steps, seed = 1, inputGrad, weightGrad } = options;
   const pattern = parsePattern(options.pattern);
   const patternOr = (text: string | undefined): Pattern => (text === undefined ? pattern : parsePattern(text));
-  const operands: Operands = {
+  const operands = inAllLayers({
     forward: method === null ? null : { method, pattern },
     // without an input nothing is known of what makes that of a layer
     activations: null,
     inputGrad: inputGrad === undefined ? null : { method: inputGrad, pattern: patternOr(options.inputGradPattern) },
     weightGrad: weightGrad === undefined ? null : { method: weightGrad, pattern: patternOr(options.weightGradPattern) },
-  };
+  });
   const layers = planLayers(multiplyingWeights(model), operands);
   requireSparse(layers, `pattern ${patternName(pattern)}`);
-  return new Sparsity(model, method, operands, layers, { steps, seed });
+  return new Sparsity(model, operands, layers, { steps, seed });
 }

@@ -5,11 +5,13 @@
 import { cpus, loadavg } from "node:os";
 import type { Dataset } from "../data/dataset.ts";
 import type { Product } from "../kernels/kernels.ts";
+import { flipRatiosOf } from "../metrics/mask-record.ts";
 import { type Quartiles, quartiles } from "../metrics/quartiles.ts";
 import { type EqualLoss, type LossAt, timeToEqualLoss } from "../metrics/time-to-loss.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
 import type { Evaluation } from "./evaluate.ts";
 import { type GradientReport, meanReport } from "./gradient-probe.ts";
+import type { StructureReport } from "./mask-monitor.ts";
 import type { PlannedLayer, Route } from "./plan.ts";
 import { Run, type RunOptions, type StepRecord } from "./run.ts";
 import type { EpochRecord, RunFolder } from "./run-folder.ts";
@@ -41,6 +43,8 @@ interface RunFacts {
   readonly flipRate: number;
   readonly sparsity: number;
   readonly masks: readonly { readonly layer: string; readonly sad: number; readonly flipRate: number }[];
+  /** What watching the masks showed; null where there were none. */
+  readonly structure: StructureReport | null;
   readonly verified: readonly VerifiedLayer[];
   /** Mean of the looks at its gradients; none without a monitor. */
   readonly gradients: readonly GradientReport[];
@@ -113,6 +117,8 @@ export async function trainTogether(
       }
       const record = run.advance();
       folders[i].recordStep(record);
+      const masks = run.masks.after(record.step);
+      if (masks !== null) folders[i].recordMasks(masks);
       options.onStep?.(i, record, run.steps);
     });
     const late = performance.now() - saved > CHECKPOINT_SECONDS * 1000;
@@ -132,7 +138,8 @@ export async function trainTogether(
     await new Promise((resolve) => setImmediate(resolve));
   }
   const dense = runs.findIndex((run) => run.sparsity === null);
-  const results = runs.map((run, i) => summarise(run, folders[i], dense < 0 ? undefined : folders[dense]));
+  const watched = folders.find(({ masks }) => masks.some(({ virtual }) => virtual));
+  const results = runs.map((run, i) => summarise(run, folders[i], dense < 0 ? undefined : folders[dense], watched));
   results.forEach((result, i) => {
     folders[i].finish(runs[i], result);
   });
@@ -154,7 +161,12 @@ function curveOf({ steps, epochs }: RunFolder): LossAt[] {
   });
 }
 
-function summarise(run: Run, folder: RunFolder, dense: RunFolder | undefined): RunResult {
+function summarise(
+  run: Run,
+  folder: RunFolder,
+  dense: RunFolder | undefined,
+  watched: RunFolder | undefined,
+): RunResult {
   const { recipe, sparsity } = run;
   const sparseSteps = folder.steps.filter(({ pruned }) => pruned);
   // none where no weight is sparse: dense, or a plan that left all of them dense
@@ -185,6 +197,10 @@ function summarise(run: Run, folder: RunFolder, dense: RunFolder | undefined): R
     flipRate: report?.flipRate ?? 0,
     sparsity: report?.sparsity ?? 0,
     masks: report?.layers ?? [],
+    structure: run.masks.report(
+      folder.masks,
+      flipRatiosOf(folder.masks, watched === folder ? [] : (watched?.masks ?? [])),
+    ),
     verified: sparsity?.verify() ?? [],
     gradients: meanReport(folder.gradients.map(({ gradients }) => gradients)),
     weightBytes: sparsity?.weightBytes() ?? { dense: weights, packed: weights },

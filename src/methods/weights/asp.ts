@@ -1,12 +1,14 @@
-import type { WeightMethodEntry } from "../method.ts";
+import type { Clock, WeightMethodEntry, WeightSite } from "../method.ts";
 
 /**
  * ASP: train dense, prune once by magnitude, train again under the frozen mask.
  * Gradient and weight are masked around the optimiser's step, because momentum and weight decay would revive pruned
- * weights. Source: NVIDIA apex, contrib/sparsity; Mishra et al. 2021.
+ * weights. With `recompute` the pruned weights come back as they were and the mask is chosen anew, as apex does where it
+ * is allowed to; their moments start at zero. Source: NVIDIA apex, contrib/sparsity; Mishra et al. 2021.
  * Differences: (1) the budget of a plain run is shared between both phases, so that methods are compared at equal steps
  * (the recipe of the paper doubles it); the learning rate's schedule starts anew at the pruning, as there.
  * (2) no limit on the sizes of layers but that groups tile the inputs (apex wants 16 inputs and 8 outputs).
+ * (3) moments of pruned weights are cleared at the pruning; apex leaves them.
  */
 export const asp: WeightMethodEntry = {
   name: "asp",
@@ -16,21 +18,24 @@ export const asp: WeightMethodEntry = {
   sparse: true,
   hyperParameters: {
     pruneAt: { default: 0.5, min: 0, max: 1, about: "share of all steps before the pruning" },
+    recompute: { default: 0, min: 0, max: 1e6, about: "steps from one mask to the next after it; 0: it stays" },
   },
-  make: ({ pruneAt = asp.hyperParameters.pruneAt.default } = {}) => {
+  make: ({ pruneAt = asp.hyperParameters.pruneAt.default, recompute = 0 } = {}) => {
     const pruneStep = (steps: number): number => Math.min(steps - 1, Math.round(steps * pruneAt));
+    const choosesAt = ({ step, steps, training }: Clock): boolean => {
+      const since = step - pruneStep(steps);
+      return training && (since === 0 || (recompute > 0 && since > 0 && since % recompute === 0));
+    };
     return {
       name: "asp",
-      beforeForward: (site, { step, steps, training }) => {
-        if (site.pruned) {
-          site.repack();
-        } else if (training && step >= pruneStep(steps)) {
-          site.prune();
-          site.maskWeight();
-        }
+      beforeForward: (site, clock) => {
+        if (choosesAt(clock) || (!site.pruned && clock.training && clock.step > pruneStep(clock.steps))) choose(site);
+        else if (site.pruned) site.repack();
       },
-      onGradient: (site) => {
-        if (site.pruned) site.maskGradient();
+      onGradient: (site, clock) => {
+        if (!site.pruned) return;
+        site.maskGradient();
+        if (choosesAt(clock)) site.forgetPruned();
       },
       afterStep: (site) => {
         if (site.pruned) site.maskWeight();
@@ -39,3 +44,13 @@ export const asp: WeightMethodEntry = {
     };
   },
 };
+
+/** Brings back what was pruned before, chooses a mask and keeps what it prunes aside. */
+function choose(site: WeightSite): void {
+  const { kernels, weight } = site;
+  const pruned = site.memory("pruned", weight.length);
+  if (site.pruned) kernels.mix(weight, weight, pruned, weight.length, 1, 1);
+  site.prune();
+  kernels.mix(pruned, weight, site.masked, weight.length, 1, -1);
+  site.maskWeight();
+}

@@ -134,6 +134,38 @@ describe("ASP", () => {
   });
 });
 
+describe("ASP that recomputes its mask", () => {
+  test("brings pruned weights back as they were, without their moments, before it chooses again", () => {
+    const numbers = { pruneAt: 0, recompute: 4 };
+    const { sparsity, weight, step } = setup(named("asp"), sgd({ rate: 0.5, momentum: 0.9 }), "2:4", numbers);
+    const start = weight.data.slice();
+    const maskNow = (): Uint32Array => sparsity.state().get("fc1.weight.mask")!.data.slice() as Uint32Array;
+    for (let i = 0; i < 4; i++) step();
+    const first = maskNow();
+    const before = weight.data.slice();
+    step();
+    const second = maskNow();
+    expect(second).not.toEqual(first);
+    let [revived, moved] = [0, 0];
+    weight.data.forEach((_, i) => {
+      const bit = (mask: Uint32Array): number => (mask[Math.floor(i / 16)] >>> (i % 16)) & 1;
+      if (bit(first) === 1) moved += before[i] === start[i] ? 0 : 1;
+      else expect(before[i]).toBe(0);
+      if (bit(first) === 0 && bit(second) === 1) revived++;
+      if (bit(second) === 0) expect(weight.data[i]).toBe(0);
+    });
+    expect(revived).toBeGreaterThan(0);
+    expect(moved).toBeGreaterThan(0);
+    expect(zerosOf(weight)).toBe(weight.size / 2);
+    // each came back with the magnitude that it had when it was pruned: that of the start
+    const kept = sparsity.state().get("memory of fc1.weight/pruned")!.data;
+    kept.forEach((value, i) => {
+      const wasPruned = ((first[Math.floor(i / 16)] >>> (i % 16)) & 1) === 0;
+      if (value !== 0 && wasPruned) expect(value).toBe(start[i]);
+    });
+  });
+});
+
 describe("STE and SR-STE", () => {
   test("SR-STE adds lambda w to the gradients of pruned weights only, with the mask of the forward", () => {
     const lambda = 0.25;

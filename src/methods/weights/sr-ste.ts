@@ -15,7 +15,7 @@ export const srSte: WeightMethodEntry = {
   source: "Zhou et al. 2021; aojunzz/NM-sparsity",
   sparse: true,
   hyperParameters: {
-    lambda: { default: 2e-4, min: 0, max: 1, about: "strength of the decay; 0 is STE" },
+    lambda: { default: 2e-4, min: -1, max: 1, about: "strength of the decay; 0 is STE, below 0 pruned weights grow" },
     refresh: refreshEvery(1),
   },
   make: ({ lambda = srSte.hyperParameters.lambda.default, refresh = 1 } = {}) => ({

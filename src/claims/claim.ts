@@ -1,0 +1,60 @@
+/** The contract of claims: a sentence of a source, what is run at which scale, and when it holds. */
+import type { RunResult } from "../train/together.ts";
+
+export const SCALES = ["smoke", "small", "full"] as const;
+export type Scale = (typeof SCALES)[number];
+
+/** Recipes by the name of a variant; one of them is called "dense". */
+export type Variants = Readonly<Record<string, object>>;
+
+/** A number of one run. */
+export interface Quantity {
+  readonly name: string;
+  readonly unit: string;
+  of(result: RunResult): number;
+}
+
+/**
+ * What must be true of variants trained with the same seed: the sum of the quantity times these factors is at most, or at
+ * least, a bound. { "sr-ste": 1, dense: -1 } is a difference to dense.
+ */
+export interface Contrast {
+  readonly says: string;
+  readonly quantity: Quantity;
+  readonly sum: Readonly<Record<string, number>>;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+/** What must be true of numbers that are measured apart from training: their median is at most, or at least, a bound. */
+export interface Measurement {
+  readonly says: string;
+  readonly name: string;
+  readonly unit: string;
+  /** Several measurements of the same thing. */
+  measure(bench: Bench): Promise<readonly number[]>;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+/** What measurements may use. */
+export interface Bench {
+  readonly scale: Scale;
+  readonly threads: number;
+  /** Median of dense / sparse step times of a model, rounds interleaved in one process. */
+  stepSpeedUp(model: string, plan: string, pattern: string): number;
+}
+
+export interface Claim {
+  /** As on the command line. */
+  readonly name: string;
+  /** Paper and section. */
+  readonly source: string;
+  /** What it says, in our words. */
+  readonly sentence: string;
+  /** What is run here for it, in words. */
+  readonly run: string;
+  variants(scale: Scale): Variants;
+  readonly contrasts: readonly Contrast[];
+  readonly measurements?: readonly Measurement[];
+}

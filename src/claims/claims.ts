@@ -1,0 +1,21 @@
+/** The table of claims, in the order of their numbers. A new one is a file and a line here. */
+import { aspNeedsRetraining } from "./asp-needs-retraining.ts";
+import type { Claim } from "./claim.ts";
+import { decayCalmsMasks } from "./decay-calms-masks.ts";
+import { fullySparseIsFree } from "./fully-sparse-is-free.ts";
+import { gradientsWantNoBias } from "./gradients-want-no-bias.ts";
+import { neighboursAreAlike } from "./neighbours-are-alike.ts";
+import { sharingPlaces } from "./sharing-places.ts";
+import { srSteMatchesDense } from "./sr-ste-matches-dense.ts";
+import { whichOperand } from "./which-operand.ts";
+
+export const claims: readonly Claim[] = [
+  srSteMatchesDense,
+  decayCalmsMasks,
+  aspNeedsRetraining,
+  gradientsWantNoBias,
+  whichOperand,
+  neighboursAreAlike,
+  fullySparseIsFree,
+  sharingPlaces,
+];

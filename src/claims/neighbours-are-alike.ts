@@ -1,0 +1,31 @@
+import type { Claim } from "./claim.ts";
+import { testLoss } from "./quantities.ts";
+import { task } from "./scales.ts";
+
+export const neighboursAreAlike: Claim = {
+  name: "neighbours-are-alike",
+  source: "Xu et al. 2022, section on spatial similarity",
+  sentence:
+    "Dropping every second column of the activations works because neighbours in images are alike: without that it costs more.",
+  run: "a convolutional network whose weight gradients see every second column, on images and on images with shuffled pixels",
+  variants: (scale) => {
+    const plain = task(scale, "cnn", {}) as { data: object };
+    const data = { ...plain.data, augment: false, shuffled: true };
+    const dense = { method: { name: "dense" } };
+    const columns = { ...dense, weightGrad: { name: "restored", restore: "measured" } };
+    return {
+      dense: { ...plain, ...dense },
+      columns: { ...plain, ...columns },
+      "dense, shuffled": { ...plain, ...dense, data },
+      "columns, shuffled": { ...plain, ...columns, data },
+    };
+  },
+  contrasts: [
+    {
+      says: "the columns cost more test loss on shuffled pixels than on images",
+      quantity: testLoss,
+      sum: { "columns, shuffled": 1, "dense, shuffled": -1, columns: -1, dense: 1 },
+      atLeast: 0,
+    },
+  ],
+};

@@ -1,0 +1,19 @@
+import { scoreOf } from "../train/evaluate.ts";
+import type { Quantity } from "./claim.ts";
+
+export const testLoss: Quantity = { name: "test loss", unit: "nats", of: ({ loss }) => loss };
+
+/** Points of a hundred of right answers. */
+export const accuracy: Quantity = { name: "accuracy", unit: "points", of: scoreOf };
+
+export const bitsPerCharacter: Quantity = { name: "bits per character", unit: "bits", of: scoreOf };
+
+/** SAD of the first and the last mask, as a share of the weights. */
+export const maskMovement: Quantity = { name: "SAD", unit: "share of the weights", of: ({ sadShare }) => sadShare };
+
+/** 1 - the cosine of the mean of many sparse gradients to the dense one: what averaging does not take away. */
+export const gradientBias: Quantity = {
+  name: "bias of the weight gradient",
+  unit: "1 - cosine",
+  of: ({ gradients }) => 1 - gradients.reduce((sum, { meanCosine }) => sum + meanCosine, 0) / gradients.length,
+};

@@ -1,0 +1,93 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { jsKernels } from "../kernels/js.ts";
+import { claimsPage } from "../report/claims-page.ts";
+import { Device } from "../tensor/device.ts";
+import { parseRecipe } from "../train/recipe.ts";
+import { type Claim, SCALES } from "./claim.ts";
+import { claims } from "./claims.ts";
+import { testLoss } from "./quantities.ts";
+import { reproduce } from "./reproduce.ts";
+
+const tiny = {
+  ...{ data: { name: "digits", train: 64, test: 32 }, model: { name: "mlp", hidden: [8] } },
+  ...{ steps: 2, batch: 16, skip: [] },
+};
+const claim = (name: string, more: Partial<Claim> = {}): Claim => ({
+  ...{ name, source: "nobody", sentence: "SR-STE is STE with a decay.", run: "two steps" },
+  variants: () => ({
+    dense: { ...tiny, method: { name: "dense" } },
+    "sr-ste": { ...tiny, method: { name: "sr-ste" } },
+  }),
+  contrasts: [{ says: "it is near dense", quantity: testLoss, sum: { "sr-ste": 1, dense: -1 }, atMost: 10 }],
+  ...more,
+});
+
+let out = "";
+beforeEach(() => {
+  out = mkdtempSync(join(tmpdir(), "trisparse-claims-"));
+});
+afterEach(() => {
+  rmSync(out, { recursive: true, force: true });
+});
+const device = (): Device => new Device(jsKernels());
+
+test("every claim has recipes of this trisparse at every scale, and contrasts between its variants", () => {
+  for (const { name, variants, contrasts, measurements = [] } of claims) {
+    expect(contrasts.length + measurements.length, name).toBeGreaterThan(0);
+    for (const scale of SCALES) {
+      const made = variants(scale);
+      for (const [variant, recipe] of Object.entries(made)) parseRecipe(recipe, `${name}, ${variant}`);
+      for (const { sum } of contrasts) {
+        expect(Object.values(sum).reduce((a, b) => a + b, 0)).toBe(0);
+        for (const variant of Object.keys(sum)) expect(Object.keys(made), name).toContain(variant);
+      }
+    }
+  }
+});
+
+test("runs are shared between claims and not repeated", async () => {
+  const options = { scale: "smoke", seeds: 2, out } as const;
+  const [first] = await reproduce([claim("one")], device(), options);
+  expect(first.verdict).toBe("holds");
+  const runs = readdirSync(join(out, "runs"));
+  expect(runs).toHaveLength(4);
+  const results = runs.map((run) => readFileSync(join(out, "runs", run, "result.json"), "utf8"));
+  const again = await reproduce([claim("one"), claim("two")], device(), options);
+  expect(again.map(({ findings }) => findings)).toEqual([first.findings, first.findings]);
+  expect(runs.map((run) => readFileSync(join(out, "runs", run, "result.json"), "utf8"))).toEqual(results);
+  expect(JSON.parse(readFileSync(join(out, "claims.json"), "utf8"))).toEqual(JSON.parse(JSON.stringify(again)));
+});
+
+test("a run that was interrupted is finished", async () => {
+  const options = { scale: "smoke", seeds: 1, out } as const;
+  const [before] = await reproduce([claim("one")], device(), options);
+  const [run] = readdirSync(join(out, "runs"));
+  rmSync(join(out, "runs", run, "result.json"));
+  const [after] = await reproduce([claim("one")], device(), options);
+  expect(after.findings).toEqual(before.findings);
+  expect(existsSync(join(out, "runs", run, "result.json"))).toBe(true);
+});
+
+test("a claim that fails says why and does not stop the others", async () => {
+  const broken = claim("broken", { variants: () => ({ dense: { ...tiny, batch: 4096 } }) });
+  const results = await reproduce([broken, claim("one")], device(), { scale: "smoke", seeds: 1, out });
+  expect(results.map(({ verdict }) => verdict)).toEqual(["failed", "not decided at this scale"]);
+  expect(results[0].error).toMatch(/expected/);
+  const page = claimsPage(results);
+  expect(page).toContain("## broken: failed");
+  expect(page).toContain("| it is near dense | test loss |");
+});
+
+test("measurements have their quartiles for an interval", async () => {
+  const measurement = {
+    ...{ says: "it is fast", name: "ratio", unit: "ratio", atLeast: 2 },
+    measure: async () => [1, 2, 3],
+  };
+  const one = claim("one", { variants: () => ({}), contrasts: [], measurements: [measurement] });
+  const [{ findings, verdict }] = await reproduce([one], device(), { scale: "smoke", seeds: 1, out });
+  expect(findings[0]).toMatchObject({ value: { mean: 2, low: 1.5, high: 2.5 }, bound: "at least 2" });
+  expect(verdict).toBe("not decided at this scale");
+});

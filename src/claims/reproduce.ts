@@ -1,0 +1,214 @@
+/**
+ * Tries claims at a scale. Every run has a folder, named after its recipe, that claims with the same run share; a run that is
+ * finished is not repeated and one that was interrupted goes on from its last checkpoint.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { benchStep, type StepPlan } from "../bench/step.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { loadData } from "../data/sources.ts";
+import { TrisparseError } from "../errors.ts";
+import { quartiles } from "../metrics/quartiles.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+import type { Device } from "../tensor/device.ts";
+import { parseRecipe, type Recipe } from "../train/recipe.ts";
+import { RunFolder, readJson, writeJson } from "../train/run-folder.ts";
+import { type RunResult, trainTogether } from "../train/together.ts";
+import type { Bench, Claim, Contrast, Measurement, Scale } from "./claim.ts";
+import { type Interval, intervals, type Verdict, verdictOf, verdictOfAll } from "./verdict.ts";
+
+/** One line of what was found. */
+export interface Finding {
+  readonly says: string;
+  readonly quantity: string;
+  readonly unit: string;
+  /** Mean with its interval over seeds, or median with quartiles of a measurement. */
+  readonly value: Interval;
+  readonly bound: string;
+  readonly verdict: Verdict;
+}
+
+/** Of one variant: its mean over the seeds. */
+export interface VariantSummary {
+  readonly variant: string;
+  readonly seeds: number;
+  readonly loss: number;
+  /** Per cent of right answers, or bits per character. */
+  readonly score: number;
+  /** Folders of its runs, below that of the reproduction. */
+  readonly runs: readonly string[];
+}
+
+export interface ClaimResult {
+  readonly name: string;
+  readonly source: string;
+  readonly sentence: string;
+  readonly run: string;
+  readonly scale: Scale;
+  readonly verdict: Verdict | "failed";
+  /** Why it failed. */
+  readonly error: string | null;
+  readonly findings: readonly Finding[];
+  readonly variants: readonly VariantSummary[];
+}
+
+export interface ReproduceOptions {
+  readonly scale: Scale;
+  readonly seeds: number;
+  /** A new folder, or one that an interrupted call left. */
+  readonly out: string;
+  /** Holds a folder for each data set, or images/ and text/ with them. */
+  readonly dataDir?: string | undefined;
+  readonly onRun?: (claim: string, variant: string, seed: number, done: number, all: number) => void;
+}
+
+/** One claim after the other; one that fails does not stop the others. Writes claims.json in the folder after each. */
+export async function reproduce(
+  claims: readonly Claim[],
+  device: Device,
+  options: ReproduceOptions,
+): Promise<ClaimResult[]> {
+  mkdirSync(join(options.out, "runs"), { recursive: true });
+  const results: ClaimResult[] = [];
+  for (const claim of claims) {
+    results.push(await tryClaim(claim, device, options));
+    writeJson(join(options.out, "claims.json"), results);
+  }
+  return results;
+}
+
+async function tryClaim(claim: Claim, device: Device, options: ReproduceOptions): Promise<ClaimResult> {
+  const { name, source, sentence, run } = claim;
+  const { scale } = options;
+  const about = { name, source, sentence, run, scale };
+  try {
+    const { runs, variants } = await trainVariants(claim, device, options);
+    const findings = [...contrastsOf(claim.contrasts, runs, options.seeds), ...(await measured(claim, device, scale))];
+    const verdict = verdictOfAll(findings.map((finding) => finding.verdict));
+    return { ...about, verdict, error: null, findings, variants };
+  } catch (error) {
+    // an error of the program itself is to be seen
+    if (!(error instanceof TrisparseError)) throw error;
+    return { ...about, verdict: "failed", error: error.message, findings: [], variants: [] };
+  }
+}
+
+/** By variant, one result a seed. */
+type Runs = ReadonlyMap<string, readonly RunResult[]>;
+
+async function trainVariants(
+  { name, variants }: Claim,
+  device: Device,
+  { scale, seeds, out, dataDir, onRun }: ReproduceOptions,
+): Promise<{ runs: Runs; variants: VariantSummary[] }> {
+  const runs = new Map<string, RunResult[]>();
+  const folders = new Map<string, string[]>();
+  const lines = Object.entries(variants(scale));
+  let done = 0;
+  for (let seed = 1; seed <= seeds; seed++) {
+    for (const [variant, changes] of lines) {
+      onRun?.(name, variant, seed, done++, seeds * lines.length);
+      const recipe = withData(parseRecipe({ ...changes, seed }, `${name}, ${variant}`), dataDir);
+      const folder = join("runs", nameOf(recipe));
+      runs.set(variant, [...(runs.get(variant) ?? []), await finishedRun(join(out, folder), recipe, device)]);
+      folders.set(variant, [...(folders.get(variant) ?? []), folder]);
+    }
+  }
+  const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+  const summaries = [...runs].map(([variant, results]): VariantSummary => {
+    const scores = results.map((result) => ("accuracy" in result ? 100 * result.accuracy : result.bitsPerChar));
+    const loss = mean(results.map((result) => result.loss));
+    return { variant, seeds: results.length, loss, score: mean(scores), runs: folders.get(variant)! };
+  });
+  return { runs, variants: summaries };
+}
+
+/** The folder of a data set: DIR/NAME, DIR/images/NAME or DIR/text. */
+function withData(recipe: Recipe, dir: string | undefined): Recipe {
+  if (dir === undefined || recipe.data.dir !== undefined || recipe.data.name === "digits") return recipe;
+  // without a file a text is made
+  if (recipe.data.name === "text" && recipe.data.file === undefined) return recipe;
+  const { name } = recipe.data;
+  const found = [join(dir, name), join(dir, "images", name)].find((path) => existsSync(path));
+  return { ...recipe, data: { ...recipe.data, dir: found ?? join(dir, name) } };
+}
+
+/** What a run is told by: everything that it depends on, but not where its data lie. */
+function nameOf({ about: _, data: { dir: __, ...data }, ...rest }: Recipe): string {
+  const hash = createHash("sha256")
+    .update(JSON.stringify({ ...rest, data }))
+    .digest("hex")
+    .slice(0, 10);
+  const { name } = rest.strategy ?? rest.method;
+  return `${data.name}-${rest.model.name}-${name}-${rest.seed}-${hash}`;
+}
+
+async function finishedRun(path: string, recipe: Recipe, device: Device): Promise<RunResult> {
+  const file = join(path, "result.json");
+  if (!existsSync(file)) {
+    const { name, dir, file: text, shuffled, ...limit } = recipe.data;
+    const data: Dataset = await loadData(name, { dir, file: text, seed: recipe.seed, shuffled, limit });
+    const folder = existsSync(join(path, "recipe.json")) ? RunFolder.open(path) : RunFolder.create(path, recipe);
+    await trainTogether([folder], data, device, { routing: "sparse" });
+    // hundreds of runs: what is left is what reports read
+    for (const large of ["checkpoint.safetensors", "weights.safetensors"]) rmSync(join(path, large), { force: true });
+  }
+  return readJson("run", file) as RunResult;
+}
+
+function contrastsOf(contrasts: readonly Contrast[], runs: Runs, seeds: number): Finding[] {
+  const differences = contrasts.map(({ quantity, sum }) =>
+    Array.from({ length: seeds }, (_, seed) =>
+      Object.entries(sum).reduce((total, [variant, factor]) => {
+        return total + factor * quantity.of(runs.get(variant)![seed]);
+      }, 0),
+    ),
+  );
+  // what is measured in one unit shares one spread
+  const spread = new Map<string, Interval[]>();
+  for (const { quantity } of contrasts) {
+    const own = differences.filter((_, i) => contrasts[i].quantity === quantity);
+    spread.set(quantity.name, intervals(own));
+  }
+  return contrasts.map((contrast, i): Finding => {
+    const { quantity, says } = contrast;
+    const place = contrasts.slice(0, i).filter((one) => one.quantity === quantity).length;
+    const value = spread.get(quantity.name)![place];
+    const verdict = verdictOf(value, contrast);
+    return { says, quantity: quantity.name, unit: quantity.unit, value, bound: boundText(contrast), verdict };
+  });
+}
+
+async function measured({ measurements = [] }: Claim, device: Device, scale: Scale): Promise<Finding[]> {
+  const { kernels } = device;
+  const bench: Bench = {
+    scale,
+    threads: kernels.threads,
+    stepSpeedUp: (model, plan, pattern) => {
+      const options = {
+        plans: [plan as StepPlan],
+        patterns: [parsePattern(pattern)],
+        seconds: scale === "smoke" ? 3 : 15,
+      };
+      return benchStep(kernels, model, options)[0].ratio;
+    },
+  };
+  const findings: Finding[] = [];
+  for (const measurement of measurements) findings.push(await findingOf(measurement, bench));
+  return findings;
+}
+
+async function findingOf(measurement: Measurement, bench: Bench): Promise<Finding> {
+  const { median, q1, q3 } = quartiles([...(await measurement.measure(bench))]);
+  const value = { mean: median, error: Number.NaN, low: q1, high: q3 };
+  const { says, name, unit } = measurement;
+  return { says, quantity: name, unit, value, bound: boundText(measurement), verdict: verdictOf(value, measurement) };
+}
+
+function boundText({ atMost, atLeast }: { readonly atMost?: number; readonly atLeast?: number }): string {
+  return [
+    ...(atLeast === undefined ? [] : [`at least ${atLeast}`]),
+    ...(atMost === undefined ? [] : [`at most ${atMost}`]),
+  ].join(", ");
+}

@@ -1,0 +1,76 @@
+/** The tasks that claims are tried on, at each scale. */
+import type { Scale } from "./claim.ts";
+
+type Task = "mlp" | "cnn" | "gpt";
+
+/**
+ * smoke: embedded data, minutes for all claims. small: the usual data sets at sizes where a run takes a minute. full: longer
+ * runs and the larger models, for a machine that may work for days.
+ */
+const TASKS: Readonly<Record<Scale, Readonly<Record<Task, object>>>> = {
+  smoke: {
+    mlp: {
+      data: { name: "digits" },
+      model: { name: "mlp", hidden: [256, 256] },
+      epochs: 8,
+      batch: 128,
+    },
+    cnn: {
+      data: { name: "digits", train: 6000 },
+      model: { name: "cnn", widths: [8, 16, 32] },
+      optimiser: { name: "adamw", rate: 4e-3 },
+      epochs: 4,
+      batch: 64,
+    },
+    gpt: {
+      data: { name: "text", train: 100_000, test: 10_000 },
+      model: { name: "gpt", layers: 2, width: 64, heads: 2, context: 32 },
+      optimiser: { name: "adamw", rate: 3e-3, weightDecay: 0.1, decayed: "matrices", clip: 1 },
+      steps: 400,
+      batch: 16,
+    },
+  },
+  small: {
+    mlp: { data: { name: "fashion-mnist" }, model: { name: "mlp" }, epochs: 5, batch: 256 },
+    cnn: { data: { name: "cifar10", train: 14_000 }, model: { name: "cnn" }, epochs: 10, batch: 64 },
+    gpt: {
+      data: { name: "text", file: "tinyshakespeare.txt" },
+      model: { name: "gpt", layers: 2, width: 128, heads: 4, context: 128 },
+      optimiser: { name: "adamw", rate: 2e-3, weightDecay: 0.1, decayed: "matrices", clip: 1 },
+      steps: 1000,
+      batch: 16,
+    },
+  },
+  full: {
+    mlp: { data: { name: "fashion-mnist" }, model: { name: "mlp" }, epochs: 30, batch: 256 },
+    cnn: {
+      data: { name: "cifar10", augment: true },
+      model: { name: "resnet", depth: 20 },
+      optimiser: { name: "sgd", rate: 0.1, weightDecay: 5e-4 },
+      epochs: 100,
+      batch: 128,
+    },
+    gpt: {
+      data: { name: "text", file: "tinyshakespeare.txt" },
+      model: { name: "gpt" },
+      optimiser: { name: "adamw", rate: 1e-3, weightDecay: 0.1, decayed: "matrices", clip: 1 },
+      steps: 5000,
+      batch: 32,
+    },
+  },
+};
+
+/** The recipe of a task at a scale, with changes; each change is a key of recipes. */
+export function task(scale: Scale, name: Task, changes: object): object {
+  return { ...TASKS[scale][name], ...changes };
+}
+
+/** Variants of one task: "dense", and one for each line. */
+export function variantsOf(scale: Scale, name: Task, lines: Readonly<Record<string, object>>): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries({ dense: { method: { name: "dense" } }, ...lines }).map(([variant, changes]) => [
+      variant,
+      task(scale, name, changes),
+    ]),
+  );
+}

@@ -1,0 +1,96 @@
+/** `trisparse reproduce`: the sources' claims, tried on this machine. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import { type Claim, SCALES, type Scale } from "../claims/claim.ts";
+import { claims } from "../claims/claims.ts";
+import { type ClaimResult, reproduce } from "../claims/reproduce.ts";
+import { found, obstacle, writeFileAtomically } from "../io/files.ts";
+import { claimsPage } from "../report/claims-page.ts";
+import { defaultFolder } from "./compare.ts";
+import {
+  backendOption,
+  checkJson,
+  jsonOption,
+  type MachineOptions,
+  oneOf,
+  openDevice,
+  threadsOption,
+  wholeNumber,
+} from "./options.ts";
+import { writeOutput } from "./output.ts";
+import { notAmong, usageError } from "./usage.ts";
+
+interface ReproduceOptions extends MachineOptions {
+  readonly scale: Scale;
+  readonly seeds: number;
+  readonly dataDir?: string;
+  readonly out?: string;
+}
+
+export function addReproduce(program: Command): void {
+  program
+    .command("reproduce [claims...]")
+    .summary("try the claims of the papers on this machine")
+    .description(
+      "Tries claims of the papers that trisparse rests on and says of each whether it holds, does not hold, or is not decided " +
+        `at this scale. Claims, by name or number (default: all):\n\n${claims
+          .map(({ name, sentence }, i) => `${i + 1} ${name}: ${sentence}`)
+          .join("\n")}`,
+    )
+    .addOption(
+      new Option("--scale <scale>", "smoke: minutes, on data that are made; small: hours, on data sets; full: days")
+        .argParser(oneOf("scale", SCALES))
+        .default("smoke"),
+    )
+    .option("--seeds <count>", "runs of each variant", wholeNumber("seeds", 1), 3)
+    .option("--data-dir <folder>", "holds a folder for each data set (default: they are fetched once)")
+    .option("--out <folder>", "a new folder, or one that an interrupted call left (default: runs/<date and time>)")
+    .addOption(threadsOption)
+    .addOption(backendOption)
+    .addOption(jsonOption)
+    .action(run);
+}
+
+async function run(words: readonly string[], options: ReproduceOptions): Promise<void> {
+  const chosen = words.length === 0 ? claims : words.map(claimOf);
+  const out = options.out ?? defaultFolder();
+  checkFolder(out);
+  checkJson(options);
+  const device = openDevice(options);
+  process.stderr.write(`runs in ${out}; go on after an interruption with the same command and --out ${out}\n`);
+  const results = await reproduce(chosen, device, {
+    ...{ scale: options.scale, seeds: options.seeds, out, dataDir: options.dataDir },
+    onRun: (claim, variant, seed, done, all) => {
+      process.stderr.write(`${claim} ${done + 1} of ${all}: ${variant}, seed ${seed}\n`);
+    },
+  });
+  const page = claimsPage(results);
+  writeFileAtomically(join(out, "claims.md"), `# Claims\n\n${page}\n`);
+  writeOutput(options.json, results, page);
+  failFailed(results);
+}
+
+function claimOf(word: string): Claim {
+  const number = /^\d+$/.test(word) ? claims[Number(word) - 1] : undefined;
+  const claim = number ?? claims.find(({ name }) => name === word);
+  const names = claims.map(({ name }) => name);
+  if (claim === undefined) throw notAmong("reproduce", "claims by number, or by name of", names, word);
+  return claim;
+}
+
+/** A folder of ours, an empty one or none. */
+function checkFolder(out: string): void {
+  if (existsSync(join(out, "runs"))) return;
+  const present = found(out);
+  const wrong = present?.isDirectory() === false ? "a file" : obstacle(join(out, "claims.json"));
+  if (wrong !== undefined) throw usageError("--out", `${out} to be a place for a folder`, wrong, "Choose another");
+}
+
+function failFailed(results: readonly ClaimResult[]): void {
+  for (const { name, error } of results) {
+    if (error === null) continue;
+    process.stderr.write(`${name}: ${error}\n`);
+    process.exitCode = 1;
+  }
+}
