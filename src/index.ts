@@ -53,6 +53,15 @@ export type {
   WeightMethodEntry,
   WeightSite,
 } from "./methods/method.ts";
+export {
+  blocks,
+  type GroupStructure,
+  groupNorms,
+  groupStructure,
+  groupStructures,
+  type WeightShape,
+} from "./methods/structured/groups.ts";
+export { type GroupLassoOptions, groupLasso, l1, l2, type Penalty, sumOf } from "./methods/structured/penalties.ts";
 export { mvue } from "./methods/weight-grad/mvue.ts";
 export { asp } from "./methods/weights/asp.ts";
 export { dense } from "./methods/weights/dense.ts";
@@ -100,6 +109,7 @@ export { Sequential } from "./nn/sequential.ts";
 export { type AdamWOptions, adamW } from "./optim/adamw.ts";
 export { clipByGlobalNorm } from "./optim/clip.ts";
 export { Optimizer } from "./optim/optimizer.ts";
+export { freezeZeros, type RegulariseOptions, regularise } from "./optim/regularise.ts";
 export {
   phased,
   type Rate,

@@ -31,7 +31,7 @@ describe("regularised optimisers", () => {
   test.each(["subgradient", "proximal"] as const)("make groups exactly zero: %s", (form) => {
     const w = descend((w) => {
       const penalty = groupLasso(0.3, rows, shape);
-      return regularise(sgd({ rate: 0.0002, momentum: 0.9 }), new Map([[w, penalty]]), { form });
+      return regularise(sgd({ rate: 0.0002, momentum: 0.9 }), new Map([[w, penalty]]), { form, momentum: 0.9 });
     }, 6000);
     const norms = [...groupNorms(rows, w.data, shape)];
     expect(norms.slice(2)).toEqual([0, 0]);

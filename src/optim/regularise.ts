@@ -17,13 +17,18 @@ export interface RegulariseOptions {
    * program of Wen et al. 2016.
    */
   readonly threshold?: number | undefined;
+  /**
+   * proximal: the momentum of the optimiser, default 0. A gradient that stays moves a weight by rate / (1 - momentum) a
+   * step; with less than that the penalty would be as much weaker.
+   */
+  readonly momentum?: number | undefined;
 }
 
 /** An optimiser with penalties of some parameters. */
 export function regularise(
   optimiser: Transform,
   penalties: ReadonlyMap<Parameter, Penalty>,
-  { form = "subgradient", threshold = 1e-4 }: RegulariseOptions = {},
+  { form = "subgradient", threshold = 1e-4, momentum = 0 }: RegulariseOptions = {},
 ): Transform {
   const { rate } = optimiser;
   if (form === "proximal" && rate === undefined)
@@ -40,7 +45,7 @@ export function regularise(
         for (const { parameter, penalty } of penalised) penalty.addGradient(parameter.grad, parameter.data);
       optimiser.update(slots, step);
       for (const { parameter, penalty } of penalised) {
-        if (form === "proximal") penalty.proximal(parameter.data, rate!(step));
+        if (form === "proximal") penalty.proximal(parameter.data, rate!(step) / (1 - momentum));
         else zeroBelow(parameter.data, threshold);
       }
     },
