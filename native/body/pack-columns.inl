@@ -10,14 +10,18 @@ struct Columns {
   // of source as [k / taps, taps * rows], or null: what is 0 there counts as zero
   const uint32_t* mask;
   int rows, k, taps;
+  // of the rows, or null: row kk of what is packed is row order[kk], of the same block
+  const int32_t* order = nullptr;
   // the source is [rows, k] instead, as the pack is
   bool upright = false;
-  const float* row(int kk) const {
+  const float* row(int place) const {
+    const int kk = order ? order[place] : place;
     const int out = k / taps;
     return source + (taps == 1 ? (size_t)kk : (size_t)(kk % out) * taps + kk / out) * rows;
   }
   // The mask's bits of row kk from `column` on, 64 of them; those beyond its columns may be anything.
-  uint64_t bits(int kk, int column) const {
+  uint64_t bits(int place, int column) const {
+    const int kk = order ? order[place] : place;
     const int out = k / taps, tap = taps == 1 ? 0 : kk / out, words = mask_words(taps * rows), at = tap * rows + column;
     const uint32_t* row = mask + (size_t)(kk - tap * out) * words;
     const int word = at / 32, shift = at & 31;
@@ -103,6 +107,15 @@ struct Strip {
         for (int j = 0; j < LANES; j++) to[i * unit + j] = rows[j][rest];
     }
   }
+  // From places in the order to places in the block.
+  __attribute__((noinline)) void reorder(const int32_t* order) {
+    uint8_t at[128];
+    for (int i = 0; i < length; i++) at[i] = (uint8_t)(order[k0 + i] - k0);
+    for (int unit = 0; unit < units; unit++) {
+      uint8_t* p = places(unit, 0);
+      for (int i = 0; i < length * LANES; i++) p[i] = at[p[i] & 127];
+    }
+  }
   __attribute__((noinline)) void emit(int slots);
   const float* source(int unit, int i) const { return unit < whole ? row[i] + unit * LANES * v : edge + ((unit - whole) * 128 + i) * LANES * v; }
   // Asks for the entries of the next strip that lie where these do. All at once they would keep this one waiting, and
@@ -171,6 +184,7 @@ static inline void by_strips(float* values, uint8_t* index, const Columns& from,
     strip.to_values = values + at * v;
     strip.to_index = index + at;
     choose(strip, row_group);
+    if (from.order) strip.reorder(from.order);
     strip.emit(slots);
   });
 }
@@ -324,8 +338,8 @@ static void unpack_rows(float* dense, const float* values, const uint8_t* index,
   });
 }
 
-static void prune_columns(float* values, uint8_t* index, const float* w, const uint32_t* mask, int rows, int k, int taps, int n, int m, int v) {
-  pack_transpose<LARGEST>(values, index, {w, mask, rows, k, taps}, n, m, v, Draws(0, 0, 0, 0));
+static void prune_columns(float* values, uint8_t* index, const float* w, const uint32_t* mask, const int32_t* order, int rows, int k, int taps, int n, int m, int v) {
+  pack_transpose<LARGEST>(values, index, {w, mask, rows, k, taps, order}, n, m, v, Draws(0, 0, 0, 0));
 }
 
 static void sample_columns(float* values, uint8_t* index, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
@@ -333,7 +347,7 @@ static void sample_columns(float* values, uint8_t* index, const float* g, int ro
 }
 
 static void sample_rows(float* values, uint8_t* index, float* masked, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
-  pack_transpose<SAMPLE>(values, index, {g, nullptr, rows, k, 1, true}, n, m, v, Draws(seed, layer, step, 1));
+  pack_transpose<SAMPLE>(values, index, {g, nullptr, rows, k, 1, nullptr, true}, n, m, v, Draws(seed, layer, step, 1));
   if (masked) unpack_rows(masked, values, index, rows, k, n, m, v);
 }
 

@@ -110,7 +110,7 @@ static __attribute__((noinline)) void best_blocks(uint64_t* bits, const float* w
   bits[2] = bytes_with(lower, even), bits[3] = bytes_with(lower, odd);
 }
 
-static void prune_transposable(uint32_t* mask, const float* w, int rows, int k) {
+static void best_transposable(uint32_t* mask, const float* w, int rows, int k) {
   constexpr int COLUMNS = 4 * LANES;
   const int words = mask_words(k);
   parallel_chunks(rows / 4, max_of(1, 16384 / max_of(1, k)), [&](int from, int to) {

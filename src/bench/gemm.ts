@@ -125,7 +125,7 @@ export function gemmCalls(
     const { values, index, mask } = new PackedMatrix(kernels, rows, k, pattern);
     const pack: Record<Product, () => void> = {
       forward: () => kernels.pruneRows(values, index, mask, null, w, o, i, n, m, v, 0),
-      inputGrad: () => kernels.pruneColumns(values, index, w, null, channels, taps * o, taps, n, m, v),
+      inputGrad: () => kernels.pruneColumns(values, index, w, null, null, channels, taps * o, taps, n, m, v),
       weightGrad: () => kernels.sampleColumns(values, index, g, o, t, n, m, v, 1, 0, 0),
     };
     const multiply: Record<Product, () => void> = {
@@ -210,8 +210,8 @@ function fixedMaskCalls(
   const { mask } = new PackedMatrix(kernels, o, taps * channels, parsePattern("2:4"));
   const { values, index } = new PackedMatrix(kernels, channels, taps * o, parsePattern("2:4"));
   const pack = (): void => {
-    kernels.pruneTransposable(mask, w, o, taps * channels);
-    kernels.pruneColumns(values, index, w, mask, channels, taps * o, taps, 2, 4, 1);
+    kernels.pruneTransposable(mask, w, o, taps * channels, 2, 4, 0);
+    kernels.pruneColumns(values, index, w, mask, null, channels, taps * o, taps, 2, 4, 1);
   };
   pack();
   return {

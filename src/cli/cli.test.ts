@@ -117,7 +117,16 @@ describe.concurrent("compare", () => {
       "1",
     );
     const rows = stdout.split("\n").filter((line) => /^│ (dense|ste 2:4) /.test(line));
-    expect(rows.map((row) => row.split(/[ │]+/)[1])).toEqual(["dense", "ste", "dense", "ste", "dense", "ste"]);
+    expect(rows.map((row) => row.split(/[ │]+/)[1])).toEqual([
+      "dense",
+      "ste",
+      "dense",
+      "ste",
+      "dense",
+      "ste",
+      "dense",
+      "ste",
+    ]);
     expect(stdout).toMatch(/Ran on (native \w+|wasm \S+), 1 thread, under a load of/);
     expect(stdout).toMatch(/all 2 along inputs/);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);

@@ -366,6 +366,18 @@ function anyMask(rows: number, k: number): Uint32Array {
   });
 }
 
+/** The numbers below `length`, each block of them shuffled. */
+function anyOrder(length: number, block: number): Int32Array {
+  const order = Int32Array.from({ length }, (_, i) => i);
+  for (let begin = 0; begin < length; begin += block) {
+    for (let i = Math.min(length, begin + block) - 1; i > begin; i--) {
+      const j = begin + random.integer(i - begin + 1);
+      [order[i], order[j]] = [order[j], order[i]];
+    }
+  }
+  return order;
+}
+
 /** A mask of [rows, k] for each pattern that divides k. */
 function maskTrials(
   { odd }: Shapes,
@@ -612,12 +624,12 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       return [...outputs, read(w), read(mask), rows, k, n, m, v, softness()];
     }),
   pruneTransposable: (shapes) =>
-    pruneTrials({ ...shapes, patterns: [[2, 4]] }, (rows, k, _, __, v, w) => {
+    pruneTrials(shapes, (rows, k, n, m, v, w) => {
       // v: shapes are tried thrice, beyond what a vector holds too
-      const [height, width] = [4 * Math.ceil(rows / 4), v * k];
-      const source = Float32Array.from({ length: height * width }, (___, at) => w[at % w.length]);
+      const [height, width] = [m * Math.ceil(rows / m), v * k];
+      const source = Float32Array.from({ length: height * width }, (_, at) => w[at % w.length]);
       const mask = written(new Uint32Array(height * maskWords(width)).fill(7), true);
-      return [mask, read(source), height, width];
+      return [mask, read(source), height, width, n, m, random.integer(2)];
     }),
   pruneColumns: (shapes) =>
     [1, 3].flatMap((taps) =>
@@ -626,7 +638,8 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         const source = taps === 1 ? w : normal(rows * k * taps);
         const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
         const mask = random.bits() & 1 ? read(anyMask(k, taps * rows)) : null;
-        return [...outputs, read(source), mask, rows, k * taps, taps, n, m, v];
+        const order = random.bits() & 1 ? read(anyOrder(k * taps, packBlock(m))) : null;
+        return [...outputs, read(source), mask, order, rows, k * taps, taps, n, m, v];
       }),
     ),
   sampleColumns: (shapes) =>
@@ -681,6 +694,24 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
   keptMagnitude: (shapes) =>
     maskTrials(shapes, (rows, k, mask, draw) => {
       return [written(new Float64Array(rows * 3)), read(draw(rows * k)), read(mask), rows, k];
+    }),
+  thresholds: (shapes) =>
+    maskTrials(shapes, (rows, k, _, draw) => {
+      const w = read(draw(rows * 2 * k));
+      const [rank, ofGroup] = [1 + random.integer(2 * k - 1), 1 + random.integer(2 * rows * k - 1)];
+      // rows of two segments, taps, and all
+      return [
+        [written(empty(rows), true), w, rows, 2, k, 2 * k, k, rank],
+        [written(empty(2), true), w, 2, rows, k, k, 2 * k, 1 + random.integer(Math.max(1, rows * k - 1))],
+        [written(empty(1), true), w, 1, 1, 2 * rows * k, 0, 0, ofGroup],
+      ][rows * k > 1 ? random.integer(3) : 0];
+    }),
+  softAxes: (shapes) =>
+    maskTrials(shapes, (rows, k, _, draw) => {
+      const taps = 1 + random.integer(3);
+      const ofTaps = random.bits() & 1 ? read(positive(taps)) : null;
+      const [y, w] = [empty(rows * k * taps), draw(rows * k * taps)];
+      return [written(y), read(w), read(positive(rows)), ofTaps, rows, k * taps, taps, 0.3];
     }),
   add: (shapes) =>
     [0, 1].flatMap((relu) =>
@@ -1179,7 +1210,7 @@ export function kernelConformance(backend: string, make: () => Kernels): void {
       const [rows, k] = [24, 60];
       const w = normal(rows * k);
       const mask = call(kernels, "pruneTransposable", [
-        ...[written(new Uint32Array(rows * maskWords(k))), read(w), rows, k],
+        ...[written(new Uint32Array(rows * maskWords(k))), read(w), rows, k, 2, 4, 0],
       ])[0];
       const bit = (row: number, column: number): number =>
         (mask[row * maskWords(k) + (column >>> 5)] >>> (column & 31)) & 1;
@@ -1212,7 +1243,7 @@ export function kernelConformance(backend: string, make: () => Kernels): void {
       const outputs = [written(empty(slots)), written(new Uint8Array(slots))];
       call(kernels, "packRows", [...outputs, null, read(w), read(mask), rows, k, 2, 4, 1, 0]);
       // throws in the oracle where a column does not keep two of four
-      call(kernels, "pruneColumns", [...outputs, read(w), read(mask), k / 3, 3 * rows, 3, 2, 4, 1]);
+      call(kernels, "pruneColumns", [...outputs, read(w), read(mask), null, k / 3, 3 * rows, 3, 2, 4, 1]);
     });
 
     test("outputs may be inputs where the contract says so", () => {

@@ -14,6 +14,7 @@ import {
   placeWords,
   SLICE,
 } from "./kernels.ts";
+import { transposableBlock } from "./transposable-masks.ts";
 
 const { fround } = Math;
 
@@ -413,6 +414,24 @@ function attentionRows(
   }
 }
 
+/** Numbers that can be added, in the same order: NaN above infinity. */
+const finite = (size: number): number => (size < Infinity ? size : size === Infinity ? 2 ** 128 : 2 ** 129);
+
+/** The transpose of w [k / taps, taps, rows] under its mask, as pruneColumns takes it. */
+function columnWeight(
+  w: F32,
+  mask: Uint32Array | null,
+  rows: number,
+  k: number,
+  taps: number,
+): (row: number, entry: number) => number {
+  const out = k / taps;
+  return (row, entry) => {
+    const [o, column] = [entry % out, Math.floor(entry / out) * rows + row];
+    return mask === null || isKept(mask, taps * rows, o, column) ? w[o * taps * rows + column] : 0;
+  };
+}
+
 /** The plain JavaScript backend. */
 export function jsKernels(): Kernels {
   let multiplies = 0;
@@ -633,30 +652,39 @@ export function jsKernels(): Kernels {
       packUnder(values, index, masked, w, mask, rows, k, n, m, v, soft);
     },
     packRows: packUnder,
-    pruneTransposable: (mask, w, rows, k) => {
+    pruneTransposable: (mask, w, rows, k, n, m, solver) => {
       mask.fill(0, 0, rows * maskWords(k));
-      for (let row = 0; row < rows; row += 4) {
-        for (let column = 0; column < k; column += 4) {
-          transposable((r, c) => Math.abs(w[(row + r) * k + column + c])).forEach((pair, r) => {
-            for (const c of PAIRS[pair])
-              mask[(row + r) * maskWords(k) + ((column + c) >>> 5)] |= 1 << ((column + c) & 31);
+      const keep = (row: number, column: number): void => {
+        mask[row * maskWords(k) + (column >>> 5)] |= 1 << (column & 31);
+      };
+      for (let row = 0; row < rows; row += m) {
+        for (let column = 0; column < k; column += m) {
+          const size = (r: number, c: number): number => Math.abs(w[(row + r) * k + column + c]);
+          if (n === 2 && m === 4 && solver === 0) {
+            transposable(size).forEach((pair, r) => {
+              for (const c of PAIRS[pair]) keep(row + r, column + c);
+            });
+            continue;
+          }
+          const sizes = Array.from({ length: m * m }, (_, at) => finite(size(Math.floor(at / m), at % m)));
+          transposableBlock(sizes, n, m, solver).forEach((kept, at) => {
+            if (kept) keep(row + Math.floor(at / m), column + (at % m));
           });
         }
       }
     },
-    pruneColumns: (values, index, w, mask, rows, k, taps, n, m, v) => {
-      const out = k / taps;
-      const weight = (row: number, entry: number): number => {
-        const [o, column] = [entry % out, Math.floor(entry / out) * rows + row];
-        return mask === null || isKept(mask, taps * rows, o, column) ? w[o * taps * rows + column] : 0;
-      };
+    pruneColumns: (values, index, w, mask, order, rows, k, taps, n, m, v) => {
+      const weight = columnWeight(w, mask, rows, k, taps);
+      const at = (entry: number): number => (order === null ? entry : order[entry]);
       packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
         const scores = new Float32Array(m);
         for (let row = first; row < last; row++) {
-          for (let j = 0; j < m; j++) scores[j] += Math.abs(weight(row, begin + j));
+          for (let j = 0; j < m; j++) scores[j] += Math.abs(weight(row, at(begin + j)));
         }
         const places = [...ranked(scores)].slice(0, n).sort((a, b) => a - b);
-        return places.map((j) => ({ j, keptAs: (row: number) => weight(row, begin + j) }));
+        return places.map((j) => ({
+          ...{ j: at(begin + j) - begin, keptAs: (row: number) => weight(row, at(begin + j)) },
+        }));
       });
     },
     sampleColumns: (values, index, g, rows, k, n, m, v, ...draw) => {
@@ -710,6 +738,22 @@ export function jsKernels(): Kernels {
         if (!isKept(mask, k, row, i % k)) continue;
         out[row * 3] += Math.abs(w[i]);
         if (w[i] === 0) out[row * 3 + 2]++;
+      }
+    },
+    thresholds: (out, w, groups, segments, length, groupStride, segmentStride, rank) => {
+      for (let group = 0; group < groups; group++) {
+        const sizes = Float32Array.from({ length: segments * length }, (_, i) =>
+          Math.abs(w[group * groupStride + Math.floor(i / length) * segmentStride + (i % length)]),
+        ).sort();
+        out[group] = fround(sizes[rank - 1] + sizes[rank]) / 2;
+      }
+    },
+    softAxes: (y, w, ofRows, ofTaps, rows, k, taps, temperature) => {
+      const share = (above: number): number => (above > 0 ? 1 / (1 + Math.exp(-above / fround(temperature))) : 0);
+      for (let i = 0; i < rows * k; i++) {
+        const ofRow = share(Math.abs(w[i]) - ofRows[Math.floor(i / k)]);
+        const ofTap = ofTaps === null ? 0 : share(Math.abs(w[i]) - ofTaps[Math.floor((i % k) / (k / taps))]);
+        y[i] = w[i] * (1 + ofRow + ofTap);
       }
     },
 

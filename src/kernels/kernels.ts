@@ -161,22 +161,29 @@ export interface Kernels {
     soft: number,
   ): void;
   /**
-   * The mask of w [rows, k], both multiples of 4, that keeps in each 4 x 4 block exactly two of every row and of every
-   * column, with the largest sum of |w| of all 90 such patterns (Hubara et al. 2021): packRows and pruneColumns both take
-   * it. Sums are |a| + |b| in a row, then two rows, then both halves, in single precision; NaN is above infinity. Of
-   * equals it is the first way in which rows 0 and 1 use the columns, and in each half the first pattern: see the oracle.
+   * A mask of w [rows, k], both multiples of m, that keeps in each m x m block exactly n of every row and of every column
+   * (Hubara et al. 2021): packRows and pruneColumns both take it. NaN is above infinity. solver, a place in
+   * TRANSPOSABLE_SOLVERS: 0 the largest sum of |w|; 1 heavy entries first, at least half of that sum, and at most twice
+   * as much pruned. What 1 leaves short of n it fills up; where that would lose weight the block is solved as by 0.
+   * Ties: see the oracle. The largest 2:4 is of all 90 patterns, by
+   * sums |a| + |b| in a row, then two rows, then both halves, in single precision; of equals it is the first way in which
+   * rows 0 and 1 use the columns, and in each half the first pattern.
    */
-  pruneTransposable(mask: Uint32Array, w: F32, rows: number, k: number): void;
+  pruneTransposable(mask: Uint32Array, w: F32, rows: number, k: number, n: number, m: number, solver: number): void;
   /**
    * The pack of the transpose of w [k / taps, taps, rows], pruned n:m by magnitude along k (v neighbouring rows share a
    * choice; ties keep the lower index): what inputGradSparse takes, with rows the channels and k = taps * out.
    * k / taps is a multiple of m. mask: of w as [k / taps, taps * rows]; what it does not keep counts as zero.
+   * order: position i of k is order[i], which is of the same pack block; groups are of neighbours in that order, and so
+   * are slots: their index is the true position, which need not ascend. inputGradSparse takes it if it stays within a tap
+   * and within segments that divide both the block and k / taps.
    */
   pruneColumns(
     values: F32,
     index: Uint8Array,
     w: F32,
     mask: Uint32Array | null,
+    order: Int32Array | null,
     rows: number,
     k: number,
     taps: number,
@@ -260,6 +267,35 @@ export interface Kernels {
    * are zero.
    */
   keptMagnitude(out: Float64Array, w: F32, mask: Uint32Array, rows: number, k: number): void;
+  /**
+   * out [groups] = the mean of the rank-th smallest |w| of each group and of the one above it (NaN is above infinity). A
+   * group is `segments` runs of `length` entries; groups and segments begin at multiples of their strides. 1 <= rank <
+   * segments * length.
+   */
+  thresholds(
+    out: F32,
+    w: F32,
+    groups: number,
+    segments: number,
+    length: number,
+    groupStride: number,
+    segmentStride: number,
+    rank: number,
+  ): void;
+  /**
+   * y = w (1 + f + g), w [rows, taps, k / taps]: f and g are the logistic function of (|w| - t) / temperature where |w| is
+   * above t, else 0, with t of the entry's row and of its tap; without ofTaps g is 0 (Xiang et al. 2024, MaxQ).
+   */
+  softAxes(
+    y: F32,
+    w: F32,
+    ofRows: F32,
+    ofTaps: F32 | null,
+    rows: number,
+    k: number,
+    taps: number,
+    temperature: number,
+  ): void;
 
   /** y = a + b, then max(0, .) if relu; y may be a or b. */
   add(y: F32, a: F32, b: F32, count: number, relu: number): void;
@@ -483,6 +519,8 @@ const order: Record<KernelName, true> = {
   applyMask: true,
   maskDivergence: true,
   keptMagnitude: true,
+  thresholds: true,
+  softAxes: true,
   add: true,
   mix: true,
   addProduct: true,

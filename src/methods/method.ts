@@ -1,5 +1,6 @@
 /** The contracts of methods: what a paper's procedure does to the sparse operand of a product. */
 import type { F32, Geometry, Kernels } from "../kernels/kernels.ts";
+import type { TransposableSolver } from "../kernels/transposable-masks.ts";
 import type { Draw, PackedMatrix } from "../sparse/packed-matrix.ts";
 import type { PackedTranspose } from "../sparse/packed-transpose.ts";
 import type { Pattern } from "../sparse/pattern.ts";
@@ -12,11 +13,15 @@ export interface WeightSite {
   readonly k: number;
   /** Of the kernel's window; k = taps * channels. */
   readonly taps: number;
+  /** Rows of the product's other operand in a step: samples, or their places; 0 before the first. */
+  readonly positions: number;
   readonly kernels: Kernels;
-  /** The weight as it is trained, dense; written by the optimiser, and by a method after its step. */
+  /** The weight as it is trained, dense; written by the optimiser, and by a method beside its step. */
   readonly weight: F32;
   /** Of the loss by what the products multiplied by; a method may write to it in onGradient. */
   readonly gradient: F32;
+  /** N:M of the run, which must hold at its end. */
+  readonly asked: Pattern;
   /** N:M of this moment: what is asked for, or what changePattern set. */
   readonly pattern: Pattern;
   /** What was chosen last, see sparse/mask.ts; meaningless before the first choice. */
@@ -25,13 +30,15 @@ export interface WeightSite {
   readonly pruned: boolean;
   /** Numbers that a method keeps with this weight, zeros at first, by name; saved with the run. */
   memory(name: string, length: number): F32;
+  /** As memory, but not saved: for what is written before it is read. */
+  scratch(name: string, length: number): F32;
 
   /** Chooses the mask anew by magnitude and packs the weight. From then on the site is sparse. */
   prune(): void;
   /** The same with soft thresholds, scaled by a factor that the first call chooses: see S-STE. */
   pruneSoftly(): void;
   /** As prune, with a mask that is N:M along the rows too. Throws where there is none. */
-  pruneTransposable(): void;
+  pruneTransposable(solver: TransposableSolver): void;
   /** As prune, with a mask that the caller writes: exactly N:M. */
   pruneBy(choose: (mask: Uint32Array) => void): void;
   /** Packs the weight under the mask as it stands, or other values [rows, k] in its place. */
@@ -40,7 +47,7 @@ export interface WeightSite {
   multiplyBy(values: F32): void;
   /** The values [rows, k] of the last prune with zeros where it pruned. */
   readonly masked: F32;
-  /** Another N:M for the choices to come, along the same axis; what is asked for must be back by the end of the run. */
+  /** Another N:M for the choices to come, along the same axis; n may be m: then the weight stays dense. The last one set counts. */
   changePattern(pattern: Pattern): void;
 
   /** gradient += lambda * weight where the mask of the last forward is 0; done last, with or right before the update. */
@@ -49,7 +56,7 @@ export interface WeightSite {
   maskGradient(): void;
   /** weight = 0 where the mask is 0. */
   maskWeight(): void;
-  /** The optimiser's moments are set to zero where the mask is 0. In onGradient. */
+  /** The optimiser's moments are set to zero where the mask is 0, before its next step. */
   forgetPruned(): void;
 }
 
@@ -67,6 +74,10 @@ export interface Clock {
 
 /** The running variance of an optimiser that has one (Adam). */
 export interface RunningVariance {
+  /** What is added to its root. */
+  readonly epsilon: number;
+  /** Updates that it looks back: 1 / (1 - beta2). */
+  readonly memory: number;
   /** Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before. */
   readonly drift: number;
   /** The step before which it was frozen; null while it moves. */
@@ -87,8 +98,12 @@ export interface WeightSites {
 /** A procedure as a value; it keeps no state but what the site keeps. */
 export interface WeightMethod {
   readonly name: string;
+  /** Whether a branch is trained beside each sparse 3x3 convolution that a batch norm follows: see SpRe. */
+  readonly spatialBranches?: boolean;
   /** Why it has no masks of this pattern for a weight of so many rows, or undefined if it has; left out: it has all. */
   misfit?(pattern: Pattern, rows: number): string | undefined;
+  /** Whether it works only with an optimiser that has a running variance. */
+  readonly needsVariance?: boolean;
   /**
    * Before the first product with a weight that has changed; an evaluation before the step may have called it already.
    */
@@ -99,6 +114,8 @@ export interface WeightMethod {
   afterStep?(site: WeightSite, clock: Clock): void;
   /** Once a step, behind afterStep of all of its weights. */
   afterStepOfAll?(all: WeightSites, clock: Clock): void;
+  /** The step before which channels are ordered so that pruning keeps more of them: see train/permute.ts. Left out: none. */
+  permutesAt?(steps: number): number;
   /** Steps at which the schedule of the learning rate starts anew. */
   restarts?(steps: number): readonly number[];
 }
@@ -161,8 +178,11 @@ export type InputGradMethod = OfWeight | OfGradientRows;
 /** Packs the transpose of a weight. */
 interface OfWeight extends OfProduct {
   readonly operand: "weight";
-  /** weight [outputs, taps, channels], dense; mask: what the forward product keeps of it, rows of taps * channels. */
-  pack(transpose: PackedTranspose, weight: F32, mask: Uint32Array, taps: number): void;
+  /**
+   * weight [outputs, taps, channels], dense; mask: what the forward product keeps of it, rows of taps * channels. What the
+   * transpose holds, its choice and order, is there again at the next step and in a resumed run; a dense phase ends it.
+   */
+  pack(transpose: PackedTranspose, weight: F32, mask: Uint32Array, taps: number, draw: Draw): void;
 }
 
 interface OfGradientRows extends OfProduct {

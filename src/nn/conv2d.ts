@@ -1,7 +1,7 @@
 import { conv2d } from "../autograd/ops/conv2d.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
 import { fanInUniform, type Initialiser } from "./initialisers.ts";
-import { type Birth, FusingModule } from "./module.ts";
+import { type Birth, FusingModule, type Module } from "./module.ts";
 
 export interface Conv2dOptions {
   /** Default 1. */
@@ -22,6 +22,9 @@ export class Conv2d extends FusingModule {
   readonly bias: Parameter | null;
   readonly stride: number;
   readonly padding: number;
+  readonly initialiser: Initialiser;
+  /** Of the same input; a Sequential adds what it gives behind the batch norm that follows. See SpatialBranch. */
+  branch: Module | null = null;
 
   constructor(inputs: number, outputs: number, kernel: number, birth: Birth, options: Conv2dOptions = {}) {
     super();
@@ -33,6 +36,7 @@ export class Conv2d extends FusingModule {
     if (this.bias !== null) fanInUniform(this.bias.data, inputs * taps, outputs * taps, birth.random);
     this.stride = stride;
     this.padding = padding;
+    this.initialiser = initialiser;
   }
 
   override forward(x: Tensor, relu = false): Tensor {

@@ -1,6 +1,8 @@
+import { add } from "../autograd/ops/add.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activations.ts";
 import { BatchNorm } from "./batch-norm.ts";
+import { Conv2d } from "./conv2d.ts";
 import { FusingModule, Module } from "./module.ts";
 import { MaxPool } from "./pooling.ts";
 
@@ -32,7 +34,11 @@ export class Sequential extends Module {
     for (let i = 0; i < this.layers.length; i++) {
       const layer = this.layers[i][1];
       const [next, second] = [this.layers[i + 1]?.[1], this.layers[i + 2]?.[1]];
-      if (!(layer instanceof FusingModule && next instanceof ReLU)) {
+      if (layer instanceof Conv2d && layer.branch !== null && next instanceof BatchNorm) {
+        const relu = second instanceof ReLU;
+        y = add(next.forward(layer.forward(y)), layer.branch.forward(y), relu);
+        i += relu ? 2 : 1;
+      } else if (!(layer instanceof FusingModule && next instanceof ReLU)) {
         y = layer.forward(y);
       } else if (layer instanceof BatchNorm && second instanceof MaxPool) {
         y = layer.forwardPooled(y, second);

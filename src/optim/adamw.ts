@@ -18,7 +18,7 @@ export interface AdamWOptions {
 export function adamW(options: AdamWOptions): Transform {
   const { rate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, decays } = options;
   const [beta1, beta2] = betas;
-  const variance = new Variance();
+  const variance = new Variance(epsilon, Math.round(1 / (1 - beta2)));
   return {
     name: "adamW",
     applies: true,
@@ -55,6 +55,13 @@ class Variance implements RunningVariance {
   drift = Number.NaN;
   watched = false;
   frozenAt: number | null = null;
+  readonly epsilon: number;
+  readonly memory: number;
+
+  constructor(epsilon: number, memory: number) {
+    this.epsilon = epsilon;
+    this.memory = memory;
+  }
 
   /** Before the update, which makes v of beta2 v + (1 - beta2) g^2. */
   observe(slots: readonly Slot[], beta2: number): void {

@@ -34,6 +34,10 @@ export function forgetPruned({ parameter, memory }: Slot, mask: Uint32Array, row
 
 /** The running variance of Adam: see STEP in methods/weights. */
 export interface RunningVariance {
+  /** What is added to its root. */
+  readonly epsilon: number;
+  /** Updates that it looks back: 1 / (1 - beta2). */
+  readonly memory: number;
   /** Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before, and while nobody watches. */
   readonly drift: number;
   /** Whether the drift is wanted: it costs a pass over the sample. */

@@ -1,6 +1,7 @@
 /** An N:M matrix in the form the sparse kernels read, with its mask and, where asked for, a dense copy. */
 import { expected } from "../errors.ts";
 import { type F32, type Kernels, maskWords, packBlock } from "../kernels/kernels.ts";
+import { TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../kernels/transposable-masks.ts";
 import { misfit, type Pattern, patternName } from "./pattern.ts";
 
 /** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */
@@ -115,9 +116,11 @@ export class PackedMatrix implements PackedOperand {
     return square > 0 ? dot / square : 1;
   }
 
-  /** Chooses the mask that is 2:4 along rows and columns (see the kernel of this name) and packs w [rows, k] under it. */
-  pruneTransposable(w: F32): void {
-    this.#kernels.pruneTransposable(this.mask, w, this.rows, this.k);
+  /** Chooses the mask that is N:M along rows and columns (see the kernel of this name) and packs w [rows, k] under it. */
+  pruneTransposable(w: F32, solver: TransposableSolver): void {
+    const { n, m } = this.pattern;
+    const place = TRANSPOSABLE_SOLVERS.indexOf(solver);
+    this.#kernels.pruneTransposable(this.mask, w, this.rows, this.k, n, m, place);
     this.repack(w);
   }
 

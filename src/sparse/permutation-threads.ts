@@ -2,7 +2,6 @@
  * Judging moves on several threads. The caller works too and waits for moves that were taken, not for threads: one that
  * starts late, or does not start at all, has taken none.
  */
-import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { type Board, type Moves, movesOf, type Task } from "./permutation-moves.ts";
 
@@ -102,10 +101,16 @@ export class Judges {
 function startWorker(shared: Shared): void {
   const built = import.meta.url.endsWith(".js");
   const file = new URL(`./permutation-worker.${built ? "js" : "ts"}`, import.meta.url);
-  // a worker of the sources needs what reads TypeScript, also where the caller has it built in, as vitest does
-  const execArgv = built ? [] : ["--import", createRequire(import.meta.url).resolve("tsx")];
-  const worker = new Worker(file, { workerData: shared, execArgv });
+  const worker = built
+    ? new Worker(file, { workerData: shared })
+    : new Worker(fromSource(file), { workerData: shared, eval: true });
   // The search goes on without a worker that cannot start; unheard, its error would end the process.
   worker.on("error", () => {});
   worker.unref();
+}
+
+/** What reads TypeScript does not come with a thread, whoever has brought it into the caller: tsx or vitest. */
+function fromSource(file: URL): string {
+  const tsx = import.meta.resolve("tsx/esm/api");
+  return `import("${tsx}").then(({ register }) => { register(); return import("${file.href}"); });`;
 }

@@ -91,6 +91,8 @@ export interface OperandPlan {
   inputGrad(dy: F32): InputGradOperand | null;
   /** Of dw = dy^T x. */
   weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null;
+  /** On dw as it was computed, before it joins the gradient. */
+  afterWeightGrad?(dw: F32): void;
 }
 
 export type ForwardOperand =

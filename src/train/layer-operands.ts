@@ -15,7 +15,6 @@ import type {
 import type { RunClock } from "./clock.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import type { Operands, PlannedLayer } from "./plan.ts";
-import type { Site } from "./site.ts";
 
 /** What names the draws of a layer. */
 export interface Chance {
@@ -23,12 +22,32 @@ export interface Chance {
   readonly layer: number;
 }
 
+/** A weight that is sparse, or is to be: a Site. */
+export interface SparseWeight {
+  readonly packed: PackedMatrix;
+  readonly pruned: boolean;
+  /** Rows of the product's other operand in a step; noted by its forward. */
+  positions: number;
+  /** The weight with at least what the mask keeps as the products use it. */
+  readonly kept: F32;
+  /** Of the last product in training: written for methods that ask. */
+  positions?: number;
+  /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
+  current(): PackedMatrix | null;
+  /** What dense products multiply by. */
+  denseWeight(): F32;
+  /** A copy of what the products multiply by. */
+  effective(): Float32Array;
+  /** gradient = 0 where the weight does not count in any product. */
+  confine?(gradient: F32): void;
+}
+
 export class LayerOperands implements OperandPlan {
   readonly #weight: Parameter;
   readonly #source: MultiplyingWeight;
   readonly #routes: PlannedLayer["routes"];
   readonly #operands: Operands;
-  readonly #site: Site | null;
+  readonly #site: SparseWeight | null;
   readonly #clock: RunClock;
   readonly #chance: Chance;
   #transpose: PackedTranspose | null = null;
@@ -43,7 +62,7 @@ export class LayerOperands implements OperandPlan {
     source: MultiplyingWeight,
     routes: PlannedLayer["routes"],
     operands: Operands,
-    site: Site | null,
+    site: SparseWeight | null,
     clock: RunClock,
     chance: Chance,
   ) {
@@ -56,8 +75,9 @@ export class LayerOperands implements OperandPlan {
     this.#chance = chance;
   }
 
-  forward(x: Tensor): ForwardOperand | null {
+  forward(x: Tensor, geometry: Geometry): ForwardOperand | null {
     if (this.#site === null) return this.#activations(x);
+    if (this.#weight.device.recording) this.#site.positions = geometry[0] * geometry[8] * geometry[9];
     const packed = this.#site.current();
     // now, while the weight is in cache, and not when backward asks for it
     if (this.#weight.device.recording) this.#transposed();
@@ -134,23 +154,55 @@ export class LayerOperands implements OperandPlan {
     return { operand: "gradient", packed: columns };
   }
 
+  afterWeightGrad(dw: F32): void {
+    this.#site?.confine?.(dw);
+  }
+
   /** The packed transpose of the weight as it is now, where inputGrad multiplies by one. */
   #transposed(): PackedTranspose | null {
     const { inputGrad } = this.#operands;
     const site = this.#site;
-    if (this.#routes.inputGrad !== "sparse" || site === null || !site.pruned) return null;
+    if (this.#routes.inputGrad !== "sparse" || site === null) return null;
     if (inputGrad === null || inputGrad.method.operand !== "weight") return null;
+    if (!site.pruned) {
+      this.#transpose = null;
+      this.#version = -1;
+      return null;
+    }
     const { method, pattern } = inputGrad;
-    const { rows, k, axisLength } = this.#source;
     const { device, version } = this.#weight;
-    const taps = k / axisLength;
-    this.#transpose ??= new PackedTranspose(device.kernels, axisLength, taps * rows, pattern);
+    const taps = this.#source.k / this.#source.axisLength;
+    this.#transpose ??= this.#newTranspose(pattern);
     if (this.#version !== version) {
       this.#version = version;
       const transpose = this.#transpose;
-      device.timed("pack", () => method.pack(transpose, site.kept, site.packed.mask, taps));
+      // a probe's passes must choose as the step itself
+      const draw = { ...this.#chance, step: this.#clock.step };
+      device.timed("pack", () => method.pack(transpose, site.kept, site.packed.mask, taps, draw));
     }
     return this.#transpose;
+  }
+
+  #newTranspose(pattern: Pattern): PackedTranspose {
+    const { rows, k, axisLength } = this.#source;
+    return new PackedTranspose(this.#weight.device.kernels, axisLength, (k / axisLength) * rows, pattern);
+  }
+
+  /** What must be saved with the run, by name; `restore` brings it back. */
+  state(): Map<string, Uint32Array> {
+    const { choice, order } = this.#transpose ?? { choice: null, order: null };
+    const state = new Map<string, Uint32Array>();
+    if (choice !== null) state.set("choice", choice.slice());
+    if (order !== null) state.set("order", Uint32Array.from(order));
+    return state;
+  }
+
+  restore(saved: { choice: ArrayLike<number> | null; order: ArrayLike<number> | null }): void {
+    const { inputGrad } = this.#operands;
+    if (inputGrad === null || (saved.choice === null && saved.order === null)) return;
+    this.#transpose = this.#newTranspose(inputGrad.pattern);
+    this.#transpose.choice = saved.choice;
+    this.#transpose.order = saved.order;
   }
 
   #isDense(): boolean {

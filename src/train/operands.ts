@@ -8,11 +8,12 @@ import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import type { Operands, OperandsByLayer } from "./plan.ts";
 import type { MethodChoice, OperandChoice, Recipe } from "./recipe.ts";
 
-type ChosenMethods = Pick<Recipe, "method" | "activations" | "inputGrad" | "weightGrad">;
+type ChosenMethods = Pick<Recipe, "method" | "spatialBranches" | "activations" | "inputGrad" | "weightGrad">;
 
 /** What is done to the weights; "dense" does nothing. */
-export function weightMethodOf({ method }: Pick<Recipe, "method">): WeightMethod {
-  return weightMethods.find(({ name }) => name === method.name)!.make(...valuesOf(method));
+export function weightMethodOf({ method, spatialBranches }: Pick<Recipe, "method" | "spatialBranches">): WeightMethod {
+  const made = weightMethods.find(({ name }) => name === method.name)!.make(...valuesOf(method));
+  return spatialBranches ? { ...made, spatialBranches } : made;
 }
 
 /** What a recipe asks to be sparse in each layer, by the name of its weight: what its `layers` say comes first. */

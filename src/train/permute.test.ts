@@ -112,12 +112,11 @@ describe("permuted channels", () => {
   test("stay where no layer that is pruned reads them, or layers are pruned to different patterns", () => {
     const model = trained("mlp");
     const patternOf = (name: string) => (name === "fc2.weight" ? parsePattern("1:4") : null);
-    const all = permuteChannels(model, [4, 4, 1], parsePattern("2:4"), { patternOf });
+    const all = permuteChannels(model, [4, 4, 1], patternOf);
     expect(all.map(({ layers }) => layers)).toEqual([["fc2.weight"]]);
-    const different = permuteChannels(trained("gpt"), [5], parsePattern("2:4"), {
-      patternOf: (name) => parsePattern(name.includes("qkv") ? "1:4" : "2:4"),
-      escapes: 0,
-    });
+    const different = permuteChannels(trained("gpt"), [5], (name) =>
+      parsePattern(name.includes("qkv") ? "1:4" : "2:4"),
+    );
     expect(different[0].reason).toBe("layers that read them have different patterns");
   });
 

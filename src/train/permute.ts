@@ -11,8 +11,6 @@ import { type Shape, sizeOf } from "../tensor/tensor.ts";
 import { multiplyingWeights } from "./layers.ts";
 
 export interface PermuteOptions extends PermutationOptions {
-  /** What each weight will be pruned to, null: it stays dense. By default all alike where the pattern fits. */
-  readonly patternOf?: ((weight: string) => Pattern | null) | undefined;
   /** Arrays that belong to the entries of parameters, as "<parameter>.<name>": an optimiser's moments. They move too. */
   readonly memories?: ReadonlyMap<string, Float32Array> | undefined;
 }
@@ -31,21 +29,22 @@ export interface PermutedChannels {
 }
 
 /**
- * Reorders the channels of a dense model so that `pattern` keeps more of its weights; shape: of an input, without the
- * batch. To be called between steps, before the pruning; it keeps no mask in order.
+ * Reorders the channels of a dense model so that pruning keeps more of its weights. shape: of an input, without the batch;
+ * pattern: of all weights that multiply, or of each by its name, null where it stays dense. To be called between steps and
+ * before the pruning: a mask does not move with its weight.
  */
 export function permuteChannels(
   model: Module,
   shape: Shape,
-  pattern: Pattern,
-  { patternOf, memories = new Map(), ...options }: PermuteOptions = {},
+  pattern: Pattern | ((weight: string) => Pattern | null),
+  { memories = new Map(), ...options }: PermuteOptions = {},
 ): PermutedChannels[] {
   const names = new Map<unknown, string>(multiplyingWeights(model).map(({ name, weight }) => [weight, name]));
   const readersOf = ({ uses }: ChannelGroup): Reader[] =>
     uses.flatMap((use) => {
       // a table of tokens that is the head too has two names
       const name = use.reads ? names.get(use.values) : undefined;
-      const asked = name === undefined ? null : patternOf === undefined ? pattern : patternOf(name);
+      const asked = name === undefined ? null : typeof pattern === "function" ? pattern(name) : pattern;
       return name === undefined || asked === null ? [] : [{ use, name, pattern: asked }];
     });
   // From the last to the first: an order of the rows of a layer decides which of them are a vector, so it must stand

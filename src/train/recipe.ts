@@ -233,6 +233,10 @@ const recipe = z
     activations: ofActivations,
     inputGrad: ofInputGrad,
     weightGrad: ofWeightGrad,
+    spatialBranches: z
+      .boolean()
+      .default(false)
+      .describe("SpRe's branches beside sparse 3x3 convolutions, with any method; spre has them anyway"),
     skip: z.array(z.string().min(1)).default(["last"]).describe(`weights that stay dense: ${SKIP_FORM}`),
     layers: z
       .record(z.string().min(1), layer)
@@ -248,6 +252,9 @@ const recipe = z
   })
   .refine(({ epochs, steps }) => epochs === undefined || steps === undefined, {
     ...{ path: ["steps"], message: "expected none beside epochs" },
+  })
+  .refine(({ spatialBranches, model }) => !spatialBranches || model.name === "cnn" || model.name === "resnet", {
+    ...{ path: ["spatialBranches"], message: "only cnn and resnet have convolutions that a batch norm follows" },
   })
   .describe("A training run of trisparse");
 

@@ -17,6 +17,7 @@ import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { resnet } from "../nn/models/resnet.ts";
 import { type Birth, loadState, type Module, stateOf } from "../nn/module.ts";
+import { normalisedConvs } from "../nn/spatial-branch.ts";
 import { adamW } from "../optim/adamw.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import { Optimizer } from "../optim/optimizer.ts";
@@ -32,6 +33,7 @@ import type { GradientReport } from "./gradient-probe.ts";
 import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "./layers.ts";
 import { MaskMonitor } from "./mask-monitor.ts";
 import { operandsByLayer, weightMethodOf } from "./operands.ts";
+import { type PermutedChannels, permuteChannels } from "./permute.ts";
 import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 import { requireSparse, Sparsity } from "./sparsity.ts";
@@ -77,12 +79,16 @@ export class Run {
   readonly steps: number;
   /** Steps done. */
   step = 0;
+  /** What became of the channels where a method had them ordered, in this process. */
+  permuted: readonly PermutedChannels[] = [];
   readonly #optimizer: Optimizer;
+  readonly #shape: Shape;
 
   constructor(recipe: Recipe, data: Dataset, device: Device, options: RunOptions = {}) {
     this.recipe = recipe;
     this.device = device;
     const { batch, seed } = recipe;
+    this.#shape = inputShapeOf(data);
     this.model = buildModel(recipe.model, data, { device, random: new Random(seed, INIT_STREAM) });
     this.batches = batchesOf(data, {
       ...{ batch, seed, augment: recipe.data.augment ? flipAndCrop : undefined },
@@ -122,6 +128,7 @@ export class Run {
   /** Takes one step. Throws on a loss that is not finite; the weights then are what made it. */
   advance(): StepRecord {
     const { device } = this;
+    const permuting = this.#permute();
     this.masks.before(this.step);
     device.readClocks();
     const begin = performance.now();
@@ -142,10 +149,25 @@ export class Run {
       this.#optimizer.step();
       return value;
     });
-    const ms = performance.now() - begin;
+    const ms = performance.now() - begin + permuting;
     const flips = this.sparsity?.observe() ?? 0;
     const pruned = this.sparsity?.pruned ?? false;
     return { step: this.step++, loss, ms, gemmMs: device.readClocks(), pruned, flips };
+  }
+
+  /** Orders channels before the step at which a method asks for it. Returns its milliseconds. */
+  #permute(): number {
+    const sites = this.sparsity?.sites ?? [];
+    const asking = sites.filter(({ method }) => method.permutesAt?.(this.steps) === this.step);
+    // a mask that another layer has chosen already would not move with its weight
+    if (asking.length === 0 || sites.some(({ pruned }) => pruned)) return 0;
+    const begin = performance.now();
+    const patterns = new Map(asking.map(({ name, pattern }) => [name, pattern]));
+    this.permuted = permuteChannels(this.model, this.#shape, (name) => patterns.get(name) ?? null, {
+      memories: this.#optimizer.memories(),
+      seed: this.recipe.seed,
+    });
+    return performance.now() - begin;
   }
 
   /**
@@ -177,6 +199,7 @@ export class Run {
   trainedWeights(): ReturnType<typeof stateOf> {
     const state = stateOf(this.model);
     for (const [name, data] of this.sparsity?.effectiveWeights() ?? []) state.set(name, { ...state.get(name)!, data });
+    this.sparsity?.mergeBranches(state);
     return state;
   }
 
@@ -244,7 +267,19 @@ export function planRun(
   });
   const { name, pattern } = recipe.method;
   requireSparse(plan, pattern === undefined ? `method ${name}` : `pattern ${pattern}`);
-  return plan;
+  return withBranches(plan, operands, model);
+}
+
+/** The plan with a word about each branch: it takes the time of its layer once more. */
+function withBranches(plan: readonly PlannedLayer[], operands: OperandsByLayer, model: Module): PlannedLayer[] {
+  const paths = new Set(normalisedConvs(model).map(({ path }) => `${path}.weight`));
+  return plan.map((layer) => {
+    const asked = operands.of(layer.name).forward?.method.spatialBranches === true;
+    if (!asked || layer.pattern === null || !paths.has(layer.name)) return layer;
+    const { forward } = layer.products;
+    const products = { ...layer.products, forward: { ...forward, reason: `${forward.reason}; twice, with a branch` } };
+    return { ...layer, products };
+  });
 }
 
 /** The layers that would be sparse with the pattern that a dense run is watched under, by name; none without one. */

@@ -1,6 +1,7 @@
 /** A sparse weight while it is trained: its pack, its mask over time, and what a method may do to it. */
 import { expected } from "../errors.ts";
 import type { F32, Kernels } from "../kernels/kernels.ts";
+import type { TransposableSolver } from "../kernels/transposable-masks.ts";
 import type { WeightMethod, WeightSite } from "../methods/method.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { PrunedDecay } from "../optim/transform.ts";
@@ -8,21 +9,29 @@ import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { RunClock } from "./clock.ts";
+import type { SparseWeight } from "./layer-operands.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 
-export class Site implements WeightSite {
+export class Site implements WeightSite, SparseWeight {
   readonly name: string;
   readonly rows: number;
   readonly k: number;
   readonly taps: number;
+  positions = 0;
   readonly kernels: Kernels;
   readonly parameter: Parameter;
   readonly method: WeightMethod;
+  readonly asked: Pattern;
   readonly memories = new Memories();
+  readonly #scratch = new Memories();
   readonly history: MaskHistory;
   pruned = false;
   /** The factor of soft thresholds; 0: they are hard. */
   soft = 0;
+  /** Counts the times that the method acted before a product. */
+  revision = 0;
+  /** Called when a mask is chosen, with the weight that it was chosen of. */
+  onChoice: (() => void) | null = null;
   /** Whether the weight itself holds zeros where it is pruned: then it is its own masked copy. */
   #weightIsMasked = false;
   #packed: PackedMatrix;
@@ -48,6 +57,7 @@ export class Site implements WeightSite {
     this.kernels = weight.device.kernels;
     this.parameter = weight;
     this.method = method;
+    this.asked = pattern;
     this.#packed = new PackedMatrix(this.kernels, rows, k, pattern);
     this.history = new MaskHistory(this.kernels, weight.size);
     this.#clock = clock;
@@ -81,6 +91,10 @@ export class Site implements WeightSite {
     return this.memories.take(name, length, this.kernels);
   }
 
+  scratch(name: string, length: number): F32 {
+    return this.#scratch.take(name, length, this.kernels);
+  }
+
   /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
   current(): PackedMatrix | null {
     const { device, version } = this.parameter;
@@ -89,6 +103,7 @@ export class Site implements WeightSite {
     const training = device.recording;
     if (this.#version !== version || (training && this.#evaluated)) {
       this.#version = version;
+      this.revision++;
       this.#evaluated = !training;
       const phase = this.#clock.phase(training);
       this.#frozen = phase === "frozen";
@@ -112,8 +127,8 @@ export class Site implements WeightSite {
     this.#choose(() => this.packed.prune(this.weight, this.soft));
   }
 
-  pruneTransposable(): void {
-    this.#choose(() => this.packed.pruneTransposable(this.weight));
+  pruneTransposable(solver: TransposableSolver): void {
+    this.#choose(() => this.packed.pruneTransposable(this.weight, solver));
   }
 
   pruneBy(choose: (mask: Uint32Array) => void): void {
@@ -124,11 +139,12 @@ export class Site implements WeightSite {
   }
 
   #choose(prune: () => void): void {
-    if (this.#frozen && this.pruned) {
+    if (this.#frozen && this.chosen) {
       this.repack();
       return;
     }
     prune();
+    this.onChoice?.();
     this.pruned = true;
     this.chosen = true;
     this.#packsOther = false;
@@ -245,8 +261,9 @@ export class Memories {
     return array;
   }
 
-  all(): ReadonlyMap<string, F32> {
-    return this.#arrays;
+  /** With what was saved and not taken since: a run may be saved twice in between. */
+  all(): ReadonlyMap<string, ArrayLike<number>> {
+    return new Map([...this.#restored, ...this.#arrays]);
   }
 
   /** What `take` finds the first time it is asked. */

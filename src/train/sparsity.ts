@@ -11,11 +11,14 @@ import type {
   WeightMethod,
   WeightSites,
 } from "../methods/method.ts";
-import type { Module } from "../nn/module.ts";
+import type { Module, stateOf } from "../nn/module.ts";
+import { normalisedConvs, SpatialBranch } from "../nn/spatial-branch.ts";
 import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
+import { Random } from "../random.ts";
 import { compactBytes, encodeCompact } from "../sparse/compact.ts";
 import { type Verification, verifyValues } from "../sparse/mask.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
+import { BranchSite } from "./branch-site.ts";
 import { RunClock } from "./clock.ts";
 import { GradientProbe, type GradientReport } from "./gradient-probe.ts";
 import { LayerOperands } from "./layer-operands.ts";
@@ -65,6 +68,9 @@ export interface SparsifyOptions {
   readonly seed?: number | undefined;
 }
 
+// "brch": the stream of first weights of branches
+const BRANCH_STREAM = 0x62726368;
+
 interface SparsityOptions {
   /** Of the whole run. */
   readonly steps: number;
@@ -77,8 +83,10 @@ interface SparsityOptions {
 export class Sparsity {
   readonly layers: readonly PlannedLayer[];
   readonly #sites: readonly Site[];
+  readonly #branches = new Map<Site, BranchSite>();
   readonly #clock: RunClock;
   readonly #weights: readonly MultiplyingWeight[];
+  readonly #plans = new Map<string, LayerOperands>();
   readonly #memories = new Memories();
   #variance: Transform["variance"];
 
@@ -106,15 +114,44 @@ export class Sparsity {
         routes.weightGrad === "sparse" ||
         (routes.inputGrad !== "dense" && own.inputGrad?.method.operand === "gradient");
       if (site === null && !asked) return;
-      source.weight.plan = new LayerOperands(source, routes, own, site, clock, { seed, layer });
+      const plan = new LayerOperands(source, routes, own, site, clock, { seed, layer });
+      source.weight.plan = plan;
+      this.#plans.set(source.name, plan);
     });
     this.#sites = sites;
+    this.#grow(model, operands, seed);
+  }
+
+  /** Puts branches beside the sparse convolutions whose method asks; their products take the routes of the convolutions'. */
+  #grow(model: Module, operands: OperandsByLayer, seed: number): void {
+    const random = new Random(seed, BRANCH_STREAM);
+    for (const pair of normalisedConvs(model)) {
+      const { conv } = pair;
+      const { device } = conv.weight;
+      const site = this.#sites.find(({ parameter }) => parameter === conv.weight);
+      if (site?.method.spatialBranches !== true) continue;
+      const branch = new SpatialBranch(conv, { device, random });
+      conv.branch = branch;
+      const { weight } = branch.conv;
+      const own = new BranchSite(site, pair, branch);
+      this.#branches.set(site, own);
+      const layer = this.#weights.findIndex((one) => one.weight === conv.weight);
+      const source = { ...this.#weights[layer], name: own.name, weight };
+      // its gradients are not those of the convolution, so its draws are not
+      const chance = { seed, layer: this.#weights.length + layer };
+      const { routes } = this.layers[layer];
+      weight.plan = new LayerOperands(source, routes, operands.of(site.name), own, this.#clock, chance);
+    }
   }
 
   /** Wraps the transform that applies the step, so that methods act right before and after it. */
   around(optimiser: Transform): Transform {
     const sites = new Map(this.#sites.map((site) => [site.parameter, site]));
     const methods = new Set(this.#sites.map(({ method }) => method));
+    for (const { name, needsVariance } of methods) {
+      if (needsVariance !== true || optimiser.variance !== undefined) continue;
+      throw expected(`method ${name}`, "optimiser adamw", optimiser.name, "It freezes the running variance of Adam");
+    }
     this.#clock.rate = (step) => optimiser.rate?.(step) ?? 0;
     this.#variance = optimiser.variance;
     return {
@@ -122,9 +159,11 @@ export class Sparsity {
       update: (slots: readonly Slot[], step: number) => {
         this.#clock.step = step;
         const clock = this.#clock.at(true);
+        // in a dense phase masks are those of another one
+        const idle = this.#clock.phase(true) === "dense";
         const decaying = slots.map((slot) => {
           const site = sites.get(slot.parameter);
-          if (site === undefined) return slot;
+          if (site === undefined || idle) return slot;
           site.method.onGradient?.(site, clock);
           if (site.takeForgets()) forgetPruned(slot, site.mask, site.rows, site.k);
           const prunedDecay = site.takeDecay();
@@ -134,7 +173,7 @@ export class Sparsity {
           return slot;
         });
         optimiser.update(decaying, step);
-        for (const { parameter } of slots) {
+        for (const { parameter } of idle ? [] : slots) {
           const site = sites.get(parameter);
           site?.method.afterStep?.(site, clock);
         }
@@ -161,7 +200,7 @@ export class Sparsity {
    */
   probe(repeats: number, pass: () => void): GradientReport[] {
     const probe = new GradientProbe(repeats);
-    const watched = this.#weights.filter(({ weight }) => weight.plan !== null);
+    const watched = [...this.#weights, ...this.#branches.values()].filter(({ weight }) => weight.plan !== null);
     this.#clock.probe = probe;
     try {
       return probe.run(() => {
@@ -194,15 +233,21 @@ export class Sparsity {
     return new Map(this.#sites.map((site) => [site.name, site.effective()]));
   }
 
+  /** Of a model's state: puts one convolution in the place of each that has a branch. In evaluation mode it does the same. */
+  mergeBranches(state: ReturnType<typeof stateOf>): void {
+    for (const branch of this.#branches.values()) branch.mergeInto(state);
+  }
+
   /**
-   * Checks the values that the kernels multiply by, unpacked, not the mask. Layers that were never pruned fail; in a dense
-   * phase there is nothing to check.
+   * Checks the values that the kernels multiply by, unpacked, not the mask; of a layer with a branch the merged ones. Layers
+   * that were never pruned fail; in a dense phase there is nothing to check.
    */
   verify(): VerifiedLayer[] {
     if (this.#clock.phase(false) === "dense") return [];
     return this.#sites.map((site) => {
       const { rows, k, pattern } = site.packed;
-      const found: Verification = verifyValues(site.effective(), rows, k, pattern);
+      const values = this.#branches.get(site)?.merged().weight ?? site.effective();
+      const found: Verification = verifyValues(values, rows, k, pattern);
       const axis = this.layers.find(({ name }) => name === site.name)!.axis;
       const { ok, groups, first } = found;
       return { layer: site.name, pattern: patternName(pattern), axis, ok, groups, first };
@@ -251,9 +296,12 @@ export class Sparsity {
       state.set(name, { shape: [data.length], data });
     };
     for (const [name, array] of this.#memories.all()) put(`memory of all/${name}`, Float64Array.from(array));
-    const { frozenAt } = this.#variance ?? { frozenAt: null };
+    const { frozenAt, watched } = this.#variance ?? { frozenAt: null, watched: false };
+    // else the first drift after a resumption would be missing
+    if (watched) put("variance watched", Float64Array.of(1));
     if (frozenAt !== null) put("variance frozen", Float64Array.of(frozenAt));
-    for (const { name, chosen, packed, history, soft, memories } of this.#sites) {
+    for (const site of this.#sites) {
+      const { name, chosen, packed, history, soft, memories } = site;
       for (const [key, array] of memories.all()) put(`memory of ${name}/${key}`, Float64Array.from(array));
       if (soft !== 0) put(`${name}.soft`, Float64Array.of(soft));
       const { n, m, v } = packed.pattern;
@@ -263,6 +311,11 @@ export class Sparsity {
       put(`${name}.firstMask`, history.first);
       put(`${name}.lastMask`, history.last);
       put(`${name}.flips`, history.counts());
+      const branch = this.#branches.get(site);
+      if (branch !== undefined) put(`${name}.taps`, Uint32Array.of(branch.taps));
+    }
+    for (const [name, plan] of this.#plans) {
+      for (const [key, data] of plan.state()) put(`${name}.inputGrad.${key}`, data);
     }
     return state;
   }
@@ -276,7 +329,14 @@ export class Sparsity {
       );
     this.#memories.restore(under("memory of all/"));
     const frozenAt = state.get("variance frozen")?.data[0];
-    if (this.#variance !== undefined) this.#variance.frozenAt = frozenAt ?? null;
+    if (this.#variance !== undefined) {
+      this.#variance.frozenAt = frozenAt ?? null;
+      this.#variance.watched = state.has("variance watched");
+    }
+    for (const [name, plan] of this.#plans) {
+      const saved = (key: string): ArrayLike<number> | null => state.get(`${name}.inputGrad.${key}`)?.data ?? null;
+      plan.restore({ choice: saved("choice"), order: saved("order") });
+    }
     for (const site of this.#sites) {
       site.memories.restore(under(`memory of ${site.name}/`));
       const pattern = state.get(`${site.name}.pattern`);
@@ -298,6 +358,8 @@ export class Sparsity {
       site.bringBack(mask.data);
       const [first, last, counts] = ["firstMask", "lastMask", "flips"].map((what) => state.get(`${site.name}.${what}`));
       site.history.restore(first?.data ?? [], last?.data ?? [], counts?.data ?? []);
+      const branch = this.#branches.get(site);
+      if (branch !== undefined) branch.taps = state.get(`${site.name}.taps`)?.data[0] ?? 0;
     }
   }
 }
@@ -315,6 +377,14 @@ class WatchedVariance implements RunningVariance {
   get drift(): number {
     this.#running.watched = true;
     return this.#running.drift;
+  }
+
+  get epsilon(): number {
+    return this.#running.epsilon;
+  }
+
+  get memory(): number {
+    return this.#running.memory;
   }
 
   get frozenAt(): number | null {

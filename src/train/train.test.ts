@@ -6,6 +6,7 @@ import { dataset } from "../data/dataset.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import { jsKernels } from "../kernels/js.ts";
 import { nativeInstructionSets, nativeKernels } from "../kernels/native.ts";
+import { weightMethods } from "../methods/weights/methods.ts";
 import { Random } from "../random.ts";
 import { verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
@@ -66,7 +67,7 @@ async function weightsAfter(path: string, one: Recipe, kills: readonly number[])
 }
 
 describe("a run that was interrupted", () => {
-  const methods = [{ name: "dense" }, { name: "asp" }, { name: "sr-ste" }, { name: "ste", pattern: "1:4v2" }];
+  const methods = [...weightMethods.map(({ name }) => ({ name })), { name: "ste", pattern: "1:4v2" }];
   test.each(methods)("ends with the bits of one that was not: $name", async (method) => {
     const whole = await weightsAfter(at("whole"), recipe(method), []);
     // within the first epoch, right after a checkpoint, and across the pruning of ASP
@@ -111,6 +112,14 @@ describe("a run that was interrupted", () => {
     );
     const whole = await weightsAfter(at("whole"), one, []);
     expect(Buffer.from(await weightsAfter(at("killed"), one, [8])).equals(whole)).toBe(true);
+  });
+
+  test("with channels put in order before the pruning too", async () => {
+    const one = recipe({ name: "asp", permute: "channels" });
+    const whole = await weightsAfter(at("whole"), one, []);
+    // across the pruning
+    expect(Buffer.from(await weightsAfter(at("killed"), one, [8, 3])).equals(whole)).toBe(true);
+    expect(Buffer.from(await weightsAfter(at("plain"), recipe({ name: "asp" }), [])).equals(whole)).toBe(false);
   });
 
   test("with fixed masks of activations, drawn and restored by what is measured", async () => {
@@ -188,6 +197,29 @@ describe("a run with phases", () => {
     expect(readFileSync(join(at("k"), "weights.safetensors"))).toEqual(
       readFileSync(join(at("w"), "weights.safetensors")),
     );
+  });
+});
+
+describe("channels put in order before a pruning", () => {
+  test("leave the run as it was until then, and more of its weights is kept", () => {
+    const more = { model: { name: "mlp", hidden: [32, 16] } };
+    const [plain, permuted] = ["none", "channels"].map(
+      (permute) => new Run(recipe({ name: "asp", pruneAt: 0.5, permute }, more), data, device()),
+    );
+    const losses = (run: Run): number => {
+      while (run.step < 9) run.advance();
+      const { loss } = run.evaluate();
+      run.advance();
+      return loss;
+    };
+    expect(losses(plain)).toBe(losses(permuted));
+    const searched = permuted.permuted.filter(({ found }) => found !== null);
+    expect(searched.map(({ layers }) => layers)).toEqual([["fc2.weight"]]);
+    expect(searched[0].found!.after).toBeGreaterThan(searched[0].found!.before);
+    const norm = (run: Run): number =>
+      Array.from(run.trainedWeights().get("fc2.weight")!.data, Math.abs).reduce((sum, value) => sum + value, 0);
+    expect(norm(permuted)).toBeGreaterThan(norm(plain));
+    expect(permuted.sparsity!.verify().every(({ ok }) => ok)).toBe(true);
   });
 });
 
@@ -314,7 +346,7 @@ describe("recipes", () => {
     [{ epoch: 3 }, 'unknown key "epoch" (perhaps you mean "epochs")'],
     [
       { method: { name: "srste" } },
-      'method.name: expected one of dense, asp, sr-ste, s-ste, ste, transposable, got "srste" (perhaps you mean "sr-ste")',
+      `method.name: expected one of ${weightMethods.map(({ name }) => name).join(", ")}, got "srste" (perhaps you mean "sr-ste")`,
     ],
     [{ method: { name: "asp", prunAt: 1 } }, 'method: unknown key "prunAt" (perhaps you mean "pruneAt")'],
     [{ method: { name: "dense", pattern: "2:4" } }, 'method: unknown key "pattern"'],

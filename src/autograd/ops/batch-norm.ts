@@ -10,6 +10,9 @@ export interface RunningStatistics {
   readonly variance: Float32Array;
 }
 
+/** What is added to variances. */
+export const BATCH_NORM_EPSILON = 1e-5;
+
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   readonly epsilon?: number | undefined;
@@ -25,7 +28,7 @@ export function batchNorm(
   gamma: Tensor,
   beta: Tensor,
   running: RunningStatistics,
-  { epsilon = 1e-5, momentum = 0.1, relu = false }: BatchNormOptions = {},
+  { epsilon = BATCH_NORM_EPSILON, momentum = 0.1, relu = false }: BatchNormOptions = {},
 ): Tensor {
   const { device } = x;
   const { kernels } = device;
@@ -58,7 +61,7 @@ export function batchNormPool(
   beta: Tensor,
   running: RunningStatistics,
   kernel: number,
-  { epsilon = 1e-5, momentum = 0.1, ...window }: Omit<BatchNormOptions, "relu"> & Window = {},
+  { epsilon = BATCH_NORM_EPSILON, momentum = 0.1, ...window }: Omit<BatchNormOptions, "relu"> & Window = {},
 ): Tensor {
   const { device } = x;
   const { kernels } = device;
@@ -86,7 +89,7 @@ export function batchNormInfer(
   gamma: Tensor,
   beta: Tensor,
   running: RunningStatistics,
-  { epsilon = 1e-5, relu = false }: BatchNormOptions = {},
+  { epsilon = BATCH_NORM_EPSILON, relu = false }: BatchNormOptions = {},
 ): Tensor {
   const [rows, channels] = rowsAndChannels(x, gamma, beta);
   const y = x.device.buffer(x.size);

@@ -42,6 +42,7 @@ export function product(
       const input = kept?.masked ?? x.data;
       const operand = plan?.weightGrad(dy, input, geometry) ?? null;
       device.timed("weightGrad", () => weightGrad(kernels, dw, dy, input, operand, geometry));
+      plan?.afterWeightGrad?.(dw);
     }
     // the bias has the gradient of all entries, not of the sample
     const dbias = bias === null ? null : grads.into(2);

@@ -1,20 +1,26 @@
 import type { InputGradMethod, MethodEntry } from "../method.ts";
+import { refreshEvery } from "../weights/refresh.ts";
 
 /**
  * The weight as the forward product uses it, pruned once more along its outputs, which is what inputGrad sums over: N:M
  * there too, but not the same mask, so the gradient is a biased one. Of a transposable weight nothing more is pruned, and
  * the gradient is exact. Source: Mozaffari et al. 2025 (SLoPe); Hubara et al. 2021 for the transposable case.
- * Difference: both masks are chosen anew whenever the weight is packed, where the paper fixes them.
+ * Difference: the second mask is chosen anew every `refresh` steps, by default at each, where the paper fixes both. In
+ * between it is what both the last choice and the mask of forward keep: a group may then keep fewer.
  */
 export const doublePruned: MethodEntry<InputGradMethod> = {
   name: "double-pruned",
   title: "double-pruned",
   about: "prunes the pruned weight once more, along its outputs",
   source: "Mozaffari et al. 2025 (SLoPe)",
-  hyperParameters: {},
-  make: () => ({
+  hyperParameters: { refresh: refreshEvery(1) },
+  make: ({ refresh = doublePruned.hyperParameters.refresh.default } = {}) => ({
     name: "double-pruned",
     operand: "weight",
-    pack: (transpose, weight, mask, taps) => transpose.prune(weight, mask, taps),
+    pack: (transpose, weight, mask, taps, { step }) => {
+      if (refresh === 1) transpose.prune(weight, mask, taps);
+      else if (transpose.choice === null || step % refresh === 0) transpose.choose(weight, mask, taps);
+      else transpose.pruneChosen(weight, mask, taps);
+    },
   }),
 };

@@ -20,7 +20,13 @@ export const asp: WeightMethodEntry = {
     pruneAt: { default: 0.5, min: 0, max: 1, about: "share of all steps before the pruning" },
     recompute: { default: 0, min: 0, max: 1e6, about: "steps from one mask to the next after it; 0: it stays" },
   },
-  make: ({ pruneAt = asp.hyperParameters.pruneAt.default, recompute = 0 } = {}) => {
+  choices: {
+    permute: {
+      words: ["none", "channels"],
+      about: "channels: puts them in an order in which the pruning keeps more magnitude",
+    },
+  },
+  make: ({ pruneAt = asp.hyperParameters.pruneAt.default, recompute = 0 } = {}, { permute = "none" } = {}) => {
     const pruneStep = (steps: number): number => Math.min(steps - 1, Math.round(steps * pruneAt));
     const choosesAt = ({ step, steps, training }: Clock): boolean => {
       const since = step - pruneStep(steps);
@@ -41,6 +47,7 @@ export const asp: WeightMethodEntry = {
         if (site.pruned) site.maskWeight();
       },
       restarts: (steps) => [pruneStep(steps)],
+      ...(permute === "channels" ? { permutesAt: pruneStep } : {}),
     };
   },
 };

@@ -13,3 +13,22 @@ export function pruneEvery(refresh: number, site: WeightSite, { step }: Clock, p
   if (!site.pruned || step % refresh === 0) prune();
   else site.repack();
 }
+
+/** The step that is being taken; in an evaluation the one before, since an evaluation begins no phase. */
+export function stepOf({ step, training }: Clock): number {
+  return training ? step : Math.max(0, step - 1);
+}
+
+/** The step at which a share of the run is over; at most the last one. */
+export function stepAt(share: number, steps: number): number {
+  return Math.min(steps - 1, Math.round(share * steps));
+}
+
+/**
+ * weight -= rate * lambda * weight where the mask of the forward is 0: before the optimiser's step and beside its moments.
+ * In onGradient.
+ */
+export function decayDecoupled(site: WeightSite, lambda: number, { rate }: Clock): void {
+  const { kernels, weight, mask, rows, k } = site;
+  if (site.pruned) kernels.maskedDecay(weight, weight, mask, rows, k, -rate * lambda);
+}

@@ -1,10 +1,11 @@
 import type { WeightMethodEntry } from "../method.ts";
-import { pruneEvery, refreshEvery } from "./refresh.ts";
+import { decayDecoupled, pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
  * SR-STE: the straight-through estimator with a decay of the weights that are pruned at this step, which keeps masks
  * from flipping to and fro. Source: Zhou et al. 2021; the term is added to the gradient, as in the authors'
- * code, with the mask of the forward that made it. With clipping it is added after it (Hu et al. 2024).
+ * code, with the mask of the forward that made it. With clipping it is added after it (Hu et al. 2024). The decoupled form,
+ * which Hu et al. compare with, takes rate * lambda * w from the weight itself, beside the optimiser.
  * Differences: (1) groups of a convolution run along channels; (2) a layer whose channels they do not tile and the last
  * layer stay dense, where the paper prunes the first convolution.
  */
@@ -18,9 +19,18 @@ export const srSte: WeightMethodEntry = {
     lambda: { default: 2e-4, min: -1, max: 1, about: "strength of the decay; 0 is STE, below 0 pruned weights grow" },
     refresh: refreshEvery(1),
   },
-  make: ({ lambda = srSte.hyperParameters.lambda.default, refresh = 1 } = {}) => ({
+  choices: {
+    form: {
+      words: ["gradient", "decoupled"],
+      about: "whether the decay joins the gradient or acts on the weight itself",
+    },
+  },
+  make: ({ lambda = srSte.hyperParameters.lambda.default, refresh = 1 } = {}, { form = "gradient" } = {}) => ({
     name: "sr-ste",
     beforeForward: (site, clock) => pruneEvery(refresh, site, clock),
-    onGradient: (site) => site.decayPruned(lambda),
+    onGradient: (site, clock) => {
+      if (form === "gradient") site.decayPruned(lambda);
+      else decayDecoupled(site, lambda, clock);
+    },
   }),
 };

@@ -53,6 +53,8 @@ describe("the gradient of a weight under a method", () => {
       weightOf(dense).touch();
       differentiate(dense);
       expect(maxDifference(weightOf(model).grad, weightOf(dense).grad), `step ${step}`).toBeLessThan(1e-6);
+      // STEP diverges after so few dense steps
+      if (!(lossOf(dense) < 100)) break;
       if (step % 5 === 0) checkByDifferences(dense);
       optimizer.step();
     }

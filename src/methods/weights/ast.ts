@@ -1,0 +1,35 @@
+import type { WeightMethodEntry } from "../method.ts";
+import { decayDecoupled, pruneEvery, refreshEvery, stepAt } from "./refresh.ts";
+
+/**
+ * AST: SR-STE whose decay rises, lambda(t) = alpha min(t, T0), with masks that stay for some steps and a decay that
+ * Adam's first moment does not see, so that masks move by the loss. Source: Huang et al. 2025 and their repository.
+ * Differences: (1) the decay is decoupled, w -= rate lambda (1 - E) w. In the source's code it joins the moment
+ * in the update, m + lambda (1 - E) w, which is divided by the root of v, and v is the mean of the square of that sum. Here v
+ * sees gradients only, and lambda is larger for it. (2) lambda is that of T0 and T0 a share of the run:
+ * alpha = lambda / T0. (3) A mask stays for one step unless more are asked for. (4) Neither distillation nor SLoRB.
+ */
+export const ast: WeightMethodEntry = {
+  name: "ast",
+  title: "AST",
+  about: "SR-STE with a decay that rises and stays out of the optimiser's moments",
+  source: "Huang et al. 2025; thu-ml/Adaptive-Sparse-Trainer",
+  sparse: true,
+  hyperParameters: {
+    lambda: { default: 5, min: 0, max: 1000, about: "strength of the decay from T0 on" },
+    rise: { default: 0.5, min: 0, max: 1, about: "T0 as a share of all steps" },
+    refresh: refreshEvery(1),
+  },
+  make: ({
+    lambda = ast.hyperParameters.lambda.default,
+    rise = ast.hyperParameters.rise.default,
+    refresh = 1,
+  } = {}) => ({
+    name: "ast",
+    beforeForward: (site, clock) => pruneEvery(refresh, site, clock),
+    onGradient: (site, clock) => {
+      const until = rise === 0 ? 0 : stepAt(rise, clock.steps);
+      decayDecoupled(site, until === 0 ? lambda : lambda * Math.min(1, clock.step / until), clock);
+    },
+  }),
+};

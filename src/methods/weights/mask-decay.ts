@@ -1,0 +1,62 @@
+import type { WeightMethodEntry, WeightSite } from "../method.ts";
+import { stepAt, stepOf } from "./refresh.ts";
+
+/** What the exponential decay has come to when it is cut to 0. */
+const LAST = 0.01;
+
+/**
+ * Mask decay: what the mask prunes is not set to zero but multiplied by d, which goes from 1 to 0 while the network
+ * trains; then the mask is binary. Source: Kao et al. 2022; Bambhaniya et al. 2024 and their repository.
+ * Differences: (1) the decay is given by the shares of the run between which it happens, not by a coefficient a step;
+ * the exponential one is cut to 0 when it has come to 0.01, where the source goes on with what is left of it.
+ * (2) The decay counts from the end of the dense share; in the source's code from the first step.
+ */
+export const maskDecay: WeightMethodEntry = {
+  name: "mask-decay",
+  title: "mask decay",
+  about: "pruned weights fade from the forward product, then the mask is binary",
+  source: "Kao et al. 2022; Bambhaniya et al. 2024 (MdGf)",
+  sparse: true,
+  hyperParameters: {
+    decayFrom: { default: 0.1, min: 0, max: 1, about: "share of all steps that are dense, before the decay" },
+    decayUntil: { default: 0.6, min: 0, max: 1, about: "share of all steps before the mask is binary" },
+  },
+  choices: {
+    decay: { words: ["linear", "exponential"], about: "how d goes to 0" },
+    mask: { words: ["moving", "fixed"], about: "whether the binary mask is chosen anew at every step" },
+  },
+  make: (
+    {
+      decayFrom = maskDecay.hyperParameters.decayFrom.default,
+      decayUntil = maskDecay.hyperParameters.decayUntil.default,
+    } = {},
+    { decay = "linear", mask = "moving" } = {},
+  ) => ({
+    name: "mask-decay",
+    beforeForward: (site, clock) => {
+      const step = stepOf(clock);
+      const from = stepAt(decayFrom, clock.steps);
+      const until = Math.max(from, stepAt(decayUntil, clock.steps));
+      if (step < from) return;
+      if (step < until) {
+        const done = (step - from) / (until - from);
+        fade(site, decay === "linear" ? 1 - done : LAST ** done);
+        return;
+      }
+      const chooses = mask === "moving" || (step === until && clock.training);
+      if (chooses || !site.pruned) site.prune();
+      else site.repack();
+    },
+  }),
+};
+
+/** Products by W (E + (1 - E) d), E chosen now; with d = 1 they are those of the dense weight, bit for bit. */
+function fade(site: WeightSite, d: number): void {
+  site.prune();
+  const { kernels, weight, mask, rows, k } = site;
+  const values = site.scratch("values", weight.length);
+  values.set(weight);
+  // not by the pack's masked copy, which would then be written at every step of the sparse phase too
+  kernels.maskedDecay(values, weight, mask, rows, k, d - 1);
+  site.multiplyBy(values);
+}

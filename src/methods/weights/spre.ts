@@ -1,0 +1,19 @@
+import type { WeightMethodEntry } from "../method.ts";
+import { srSte } from "./sr-ste.ts";
+
+/**
+ * SpRe: SR-STE with a branch beside each sparse 3x3 convolution, trained with it and merged into it at the end: the same
+ * mask, but only at the taps where an unstructured mask would keep more than N of M. Source: Zhang et al. 2023.
+ * Differences: (1) the taps are chosen when masks are, so they stay with them (`refresh`, phases); (2) a model without such
+ * convolutions is trained by SR-STE alone. The branches go with any other method too: `spatialBranches` of a recipe.
+ */
+export const spre: WeightMethodEntry = {
+  name: "spre",
+  title: "SpRe",
+  about: "SR-STE with branches beside 3x3 convolutions, merged at the end",
+  source: "Zhang et al. 2023; zyxxmu/SpRE",
+  sparse: true,
+  hyperParameters: srSte.hyperParameters,
+  ...(srSte.choices === undefined ? {} : { choices: srSte.choices }),
+  make: (...chosen) => ({ ...srSte.make(...chosen), name: "spre", spatialBranches: true }),
+};

@@ -1,0 +1,48 @@
+import type { WeightMethodEntry } from "../method.ts";
+import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
+
+/**
+ * STEP: dense until Adam's running variance has settled; then STE with that variance frozen, since gradients of pruned
+ * weights that come and go would spoil it. It has settled when the mean of |v_t - v_(t-1)| over a window is below Adam's
+ * epsilon, within a least and a largest share of the run. Source: Lu et al. 2023; the frozen step as in 2by4-pretrain.
+ * Differences: (1) the window is 1 / (1 - beta2) steps, but not more than a tenth of the run. (2) The mean is over one
+ * entry of 61. (3) Biases and dense layers keep their variance frozen too, as in the source.
+ */
+export const step: WeightMethodEntry = {
+  name: "step",
+  title: "STEP",
+  about: "dense until Adam's variance has settled, then STE with it frozen",
+  source: "Lu et al. 2023",
+  sparse: true,
+  hyperParameters: {
+    least: { default: 0.1, min: 0, max: 1, about: "share of all steps that are dense at least" },
+    largest: { default: 0.5, min: 0, max: 1, about: "share of all steps that are dense at most" },
+    refresh: refreshEvery(1),
+  },
+  make: ({
+    least = step.hyperParameters.least.default,
+    largest = step.hyperParameters.largest.default,
+    refresh = 1,
+  } = {}) => ({
+    name: "step",
+    needsVariance: true,
+    beforeForward: (site, clock) => {
+      const begin = site.memory("begin", 1)[0];
+      const latest = stepAt(largest, clock.steps);
+      if (stepOf(clock) >= (begin === 0 ? latest : begin)) pruneEvery(refresh, site, clock);
+    },
+    afterStepOfAll: ({ sites, variance, memory }, { step: now, steps }) => {
+      if (variance === null || variance.frozenAt !== null) return;
+      const { drift, epsilon } = variance;
+      const window = Math.max(1, Math.min(variance.memory, Math.round(steps / 10)));
+      const drifts = memory("drifts", window);
+      // the first is NaN, and so is the mean until the window is full
+      drifts[now % window] = drift;
+      const taken = now + 1;
+      const settled = drifts.reduce((sum, one) => sum + one, 0) / window < epsilon;
+      if (taken < stepAt(largest, steps) && !(settled && taken >= Math.round(least * steps))) return;
+      variance.freeze();
+      for (const site of sites) site.memory("begin", 1)[0] = taken;
+    },
+  }),
+};

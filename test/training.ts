@@ -1,0 +1,98 @@
+/** A small model under one method, for the tests of methods. */
+import { crossEntropy } from "../src/autograd/ops/cross-entropy.ts";
+import { backward } from "../src/autograd/tape.ts";
+import { jsKernels } from "../src/kernels/js.ts";
+import type { WeightMethod } from "../src/methods/method.ts";
+import { mlp } from "../src/nn/models/mlp.ts";
+import { loadState, type Module, stateOf } from "../src/nn/module.ts";
+import { adamW } from "../src/optim/adamw.ts";
+import { Optimizer } from "../src/optim/optimizer.ts";
+import type { Transform } from "../src/optim/transform.ts";
+import { Random } from "../src/random.ts";
+import { Device } from "../src/tensor/device.ts";
+import { type Parameter, type Tensor, tensor } from "../src/tensor/tensor.ts";
+import { type Sparsity, sparsify } from "../src/train/sparsity.ts";
+
+interface Setting {
+  readonly steps: number;
+  readonly pattern?: string;
+  readonly numbers?: Record<string, number>;
+  readonly words?: Record<string, string>;
+  readonly widths?: readonly number[];
+  readonly optimiser?: Transform;
+}
+
+export class Training {
+  readonly model: Module;
+  readonly sparsity: Sparsity;
+  readonly weight: Parameter;
+  readonly #optimizer: Optimizer;
+  readonly #x: number[];
+  readonly #inputs: number;
+  #first: Float32Array | null = null;
+  #used = new Float32Array(0);
+
+  constructor(
+    entry: { make(numbers?: Record<string, number>, words?: Record<string, string>): WeightMethod },
+    { steps, pattern = "2:4", numbers, words, widths = [16, 32, 4], optimiser = adamW({ rate: 0.01 }) }: Setting,
+  ) {
+    const random = new Random(3);
+    const device = new Device(jsKernels());
+    this.model = mlp([...widths], { device, random });
+    this.sparsity = sparsify(this.model, entry.make(numbers, words), { pattern, steps });
+    this.weight = this.model.namedParameters().get("fc1.weight")!;
+    this.#optimizer = new Optimizer(this.model, this.sparsity.around(optimiser));
+    this.#inputs = widths[0];
+    this.#x = Array.from({ length: 8 * widths[0] }, () => random.normal());
+  }
+
+  #forward(): Tensor {
+    return this.model.forward(tensor(this.weight.device, [8, this.#inputs], this.#x));
+  }
+
+  /** The loss. */
+  step(): number {
+    const loss = this.weight.device.step(() => {
+      const mean = crossEntropy(
+        this.#forward(),
+        Int32Array.from({ length: 8 }, (_, i) => i % 4),
+      );
+      this.#optimizer.zeroGrad();
+      backward(mean);
+      this.#used = Float32Array.from(this.weight.plan?.denseWeight() ?? this.weight.data);
+      this.#first ??= this.#used;
+      this.#optimizer.step();
+      return mean.item();
+    });
+    this.sparsity.observe();
+    return loss;
+  }
+
+  /** What fc1 multiplied by in the last step. */
+  usedLast(): Float32Array {
+    return this.#used;
+  }
+
+  /** The same in the first step. */
+  usedFirst(): Float32Array {
+    return this.#first ?? this.#used;
+  }
+
+  takeWeights(other: Training): void {
+    loadState(this.model, stateOf(other.model), "test");
+  }
+
+  evaluate(): void {
+    const { device } = this.weight;
+    device.step(() => device.withoutGradients(() => this.#forward()));
+  }
+
+  /** Takes the state of another after so many of its steps. */
+  goOnFrom(other: Training, step: number): void {
+    loadState(this.model, stateOf(other.model), "test");
+    const saved = other.#optimizer.memories();
+    for (const [name, array] of this.#optimizer.memories()) array.set(saved.get(name)!);
+    this.sparsity.restore(other.sparsity.state(), step);
+    this.#optimizer.steps = step;
+  }
+}
