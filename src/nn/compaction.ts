@@ -78,7 +78,7 @@ export function withoutDeadChannels(
 }
 
 /** Shares of its columns up to which a layer is faster when it gathers them: measured, see docs/methods/compaction.md. */
-const GATHERED = { linear: 0.9, conv2d: 0.25, fewChannels: 0.5 };
+const GATHERED = { linear: 0.9, conv2d: 0.25 };
 
 /**
  * The state without columns of linear layers and convolutions that are zero in all rows, and how many each has left.
@@ -98,8 +98,8 @@ export function withoutZeroColumns(model: Module): { readonly state: State; read
       const used = new Uint8Array(k);
       for (let i = 0; i < data.length; i++) if (data[i] !== 0) used[i % k] = 1;
       const left = Uint32Array.from([...used.keys()].filter((at) => used[at] === 1));
-      const kind = linear ? "linear" : shape[shape.length - 1] < 8 ? "fewChannels" : "conv2d";
-      if (left.length === 0 || left.length > k * GATHERED[kind]) continue;
+      const most = k * GATHERED[linear ? "linear" : "conv2d"];
+      if (left.length === 0 || left.length > most) continue;
       const path = parent === "" ? name : `${parent}.${name}`;
       columns.set(path, left.length);
       state.set(`${path}.weight`, { shape: [rows, left.length], data: takeAlong(data, [rows, k], 1, left) });
