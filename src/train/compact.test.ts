@@ -219,7 +219,8 @@ describe("a compact model", () => {
       const k = data.length / shape[0];
       for (let i = 0; i < data.length; i++) if (![0, 5, 8].includes(i % k)) data[i] = 0;
     }
-    expect(checked(cnn, padded, task).architecture).toMatchObject({ columns: { conv1: 3, conv2: 3 } });
+    // conv1 has a third of its columns left: too many to gather
+    expect(checked(cnn, padded, task).architecture).toMatchObject({ columns: { conv2: 3 } });
     expect(() => buildModel({ ...padded, columns: { conv9: 3 } } as never, task, at)).toThrow("layers of the model");
   });
 
