@@ -32,6 +32,7 @@ import {
 } from "./options.ts";
 import { writeOutput } from "./output.ts";
 import { dataText, loadDataOf, withProgress } from "./progress.ts";
+import { reportComparison } from "./report.ts";
 import { asUsage, notAmong } from "./usage.ts";
 
 type Choice = MethodChoice | StrategyChoice;
@@ -63,6 +64,7 @@ interface CompareOptions extends MachineOptions, RouteOptions, MonitorOptions {
   readonly seed?: number;
   readonly recipe?: string;
   readonly out?: string;
+  readonly report?: boolean;
 }
 
 export function addCompare(program: Command): void {
@@ -105,6 +107,7 @@ export function addCompare(program: Command): void {
     )
     .option("--recipe <file>", "a recipe for everything that no option names")
     .option("--out <folder>", "a new folder for the runs (default: runs/<date and time>)")
+    .option("--no-report", "do not write report.html, a page of charts, into the folder")
     .addOption(monitorOption)
     .addOption(routeOption)
     .addOption(threadsOption)
@@ -143,7 +146,7 @@ async function compare(options: CompareOptions): Promise<void> {
 /** Trains what is left and prints the result; `resume` ends here too. */
 export async function finishComparison(
   out: string,
-  options: MachineOptions & RouteOptions,
+  options: MachineOptions & RouteOptions & { readonly report?: boolean },
   data: Dataset,
   device: Device,
 ): Promise<void> {
@@ -153,6 +156,7 @@ export async function finishComparison(
   );
   writeOutput(options.json, comparison, comparisonText(comparison.runs, comparison.machine));
   failUnverified(comparison.runs);
+  if (options.report !== false) reportComparison(out);
 }
 
 /** Names every run whose weights are not what its pattern says; the exit code then is 1. */
