@@ -48,7 +48,8 @@ export function drawLines(chart: LineChart, width: number, height: number): Mark
   const highs = [...points.map(({ high }) => high), ...(reference === undefined ? [] : [reference.y])];
   const vertical = scaleOf(scale, Math.min(...lows), Math.max(...highs)).range([height - BOTTOM, TOP]);
   const ticks = ticksOf(vertical, scale === "log", Math.floor((height - TOP - BOTTOM) / 38));
-  const texts = tickTexts(ticks);
+  // on a log scale each with its own decimals
+  const texts = scale === "log" ? ticks.flatMap((tick) => tickTexts([tick])) : tickTexts(ticks);
   const left = 10 + Math.max(...texts.map((text) => text.length)) * LETTER;
   const horizontal = scaleLinear([0, Math.max(1e-9, ...points.map((point) => point.x))], [left, width - right]);
   const across = horizontal.ticks(Math.max(2, Math.floor((width - left - right) / 64)));
@@ -105,7 +106,7 @@ function ticksOf(scale: Scale, isLog: boolean, count: number): number[] {
       .flatMap((decade) => digits.map((digit) => Number(`${digit}e${decade}`)))
       .filter((tick) => tick >= low && tick <= high),
   );
-  return choices.find(({ length }) => length >= 4) ?? scaleLinear([low, high]).ticks(count);
+  return choices.find(({ length }) => length >= 4) ?? scaleLinear([low, high], [0, 1]).ticks(count);
 }
 
 /** With as many decimals as the finest of them needs; thousands set apart. */

@@ -30,7 +30,7 @@ export function reportPage(report: Report): string {
   // the first style is kept for dense
   const style = (i: number): number => (i + first === 0 ? 0 : 1 + ((i + first - 1) % (SERIES.length - 1)));
   const kinds = report.kinds.map((kind, i): Styled => ({ ...kind, style: style(i) }));
-  const title = `${joined(kinds.map(({ short }) => short))}: ${report.model} on ${report.data}`;
+  const title = `${report.model} on ${report.data}: ${namesText(kinds)}`;
   const body = html`<header><div><h1>${title}</h1>
 <p class="soft">${factsText(report)}</p></div>
 <fieldset class="theme"><legend>Colours</legend>
@@ -61,6 +61,11 @@ ${body}
 </body>
 </html>
 `.text;
+}
+
+function namesText(kinds: readonly Styled[]): string {
+  if (kinds.length <= 4) return joined(kinds.map(({ short }) => short));
+  return kinds[0].isDense ? `dense and ${kinds.length - 1} sparse methods` : `${kinds.length} sparse methods`;
 }
 
 function joined(names: readonly string[]): string {
@@ -110,17 +115,24 @@ function glance(report: Report, kinds: readonly Styled[]): Markup {
       weightBytes === null ? "–" : bytesText(weightBytes.packed),
     ];
   });
+  // a column of dashes says nothing
+  const told = heads.map((_, j) =>
+    rows.some((cells, i) => cells[j] !== "–" && !(kinds[i].isDense && cells[j] === "1")),
+  );
+  told[0] = true;
+  const shown = heads.filter((_, j) => told[j]);
+  const compared = told[4] || told[5];
   return html`<section>
 <ul class="findings">${kinds.filter((kind) => kind !== dense).map((kind) => html`<li style="border-color:var(--s${kind.style})"><strong>${kind.name}</strong> ${finding(report, kind, dense)}</li>`)}</ul>
-<div class="scroll"><table class="glance cards"><thead><tr><th>method</th>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead>
+<div class="scroll"><table class="glance cards"><thead><tr><th>method</th>${shown.map((head) => html`<th>${head}</th>`)}</tr></thead>
 <tbody>${rows.map(
     (
       cells,
       i,
-    ) => html`<tr><th scope="row">${swatch(kinds[i].style)} ${kinds[i].name}</th>${cells.map((cell, j) => html`<td data-head="${heads[j]}">${cell}</td>`)}</tr>
+    ) => html`<tr><th scope="row">${swatch(kinds[i].style)} ${kinds[i].name}</th>${cells.filter((_, j) => told[j]).map((cell, j) => html`<td data-head="${shown[j]}">${cell}</td>`)}</tr>
 `,
   )}</tbody></table></div>
-<p class="soft">Speeds are dense time / time: above 1 is faster than dense.${seeds > 1 ? " ± is the standard error over seeds." : ""} Times are medians of steps on the machine named below, pruning and packing included.</p>
+<p class="soft">${compared ? "Speeds are dense time / time: above 1 is faster than dense." : null}${seeds > 1 ? " ± is the standard error over seeds." : ""} Times are medians of steps on the machine named below, pruning and packing included.</p>
 ${unfinishedText(kinds)}</section>`;
 }
 
@@ -223,7 +235,7 @@ function learning(report: Report, kinds: readonly Styled[]): Markup {
   const untested = kinds.every(({ testLoss }) => testLoss.length === 0);
   return html`<section><h2>Learning</h2>
 ${key(kinds)}
-<p class="soft">${seeds > 1 ? `Lines are means over the seeds, bands reach from the least to the largest of them.` : "One run of each: nothing here says how much chance there is in a difference."} Seconds are those of training steps, without evaluations.</p>
+<p class="soft">${seeds > 1 ? `Lines are means over the seeds, bands reach from the least to the largest of them.` : "One seed of each: nothing here says how much chance there is in a difference."} Seconds are those of training steps, without evaluations.</p>
 ${untested ? html`<p class="missing">Not shown: test loss and ${score.toLowerCase()}; no evaluation has been made yet.</p>` : null}
 <div class="charts">${ordered.map(figure)}</div></section>`;
 }
@@ -248,11 +260,12 @@ function bars(title: string, note: Markup, chart: { rows: readonly BarRow[]; x: 
 function time(kinds: readonly Styled[]): Markup {
   const timed = kinds.flatMap(({ stepParts, ...kind }) => (stepParts === null ? [] : [{ ...kind, stepParts }]));
   const compared = kinds.flatMap(({ equalLoss, ...kind }) => (equalLoss === null ? [] : [{ ...kind, equalLoss }]));
-  const rows = timed.map(({ name, stepParts, speedUp, isDense }): BarRow => {
+  const rows = timed.map(({ name, stepParts, speedUp, isDense, countedSteps }): BarRow => {
+    const inSteps = countedSteps === null ? "" : ` in the same ${countedSteps} steps`;
     const total = PARTS.reduce((sum, part) => sum + stepParts[part], 0);
     return {
       name,
-      note: isDense || speedUp === null ? "" : `${speedUp.mean.toFixed(2)}× the speed of dense`,
+      note: isDense || speedUp === null ? "" : `${speedUp.mean.toFixed(2)}× the speed of dense${inSteps}`,
       bars: [
         {
           parts: PARTS.map((part) => ({ tone: part, value: stepParts[part], text: msText(stepParts[part]) })),
@@ -401,7 +414,7 @@ function pictures(watched: readonly (Styled & { readonly masks: NonNullable<Kind
   const found = watched.flatMap(({ name, masks: { corner } }) => (corner === null ? [] : [{ name, corner }]));
   if (found.length === 0)
     return html`<p class="missing">Not shown: pictures of masks; these runs hold no masks.safetensors.</p>`;
-  return html`<h3>Masks over time</h3>
+  return html`<h3 class="apart">Masks over time</h3>
 <p class="soft">The first rows and columns of the layer with most weights, as it is at some steps, beside the first mask. With several seeds, of the first.</p>
 <ul class="key"><li><span class="swatch kept"></span>kept, as at first</li><li><span class="swatch gained"></span>kept now, not at first</li><li><span class="swatch lost"></span>kept at first, not now</li><li><span class="swatch never"></span>pruned, as at first</li></ul>
 ${found.map(({ name, corner: { layer, shape, pictures: list } }) => {

@@ -22,6 +22,7 @@ html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;font-variant-numeric:tabular-nums}
 main,header,footer{max-width:1140px;margin:0 auto;padding:0 20px}
 header{padding-top:28px;display:flex;flex-wrap:wrap;gap:8px 24px;align-items:flex-start;justify-content:space-between}
+header>div{flex:1 1 340px}
 h1{font-size:26px;line-height:1.2;margin:0;letter-spacing:-.01em;font-weight:650}
 h2{font-size:19px;margin:44px 0 4px;padding-top:18px;border-top:1px solid var(--rule);font-weight:650}
 h3{font-size:15px;margin:0;font-weight:650}
@@ -40,6 +41,7 @@ figcaption p{font-size:13px;line-height:1.4;margin:1px 0 8px;max-width:60ch}
 .findings strong{font-weight:650}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:30px 40px;margin:16px 0}
 .layers{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,320px),1fr));gap:26px 30px;margin:16px 0}
+h3.apart{margin-top:34px}
 figure{margin:0;min-width:0}
 svg{display:block;max-width:100%;height:auto;overflow:visible}
 svg.mask{overflow:hidden}
@@ -91,8 +93,8 @@ summary{cursor:pointer;color:var(--soft);font-size:14px}
 summary:hover{color:var(--ink)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:12px 0}
 dt{color:var(--soft)}
-@media (max-width:600px){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:10px}}
 dd{margin:0;overflow-wrap:anywhere}
+@media (max-width:600px){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:10px}}
 code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 footer{padding-top:30px;padding-bottom:40px;font-size:13px}
 @media print{.theme{display:none}figure{break-inside:avoid}}

@@ -54,6 +54,8 @@ export interface Kind {
   readonly finalScore: Estimate | null;
   readonly stepMs: number | null;
   readonly stepParts: StepParts | null;
+  /** Steps that those are medians of, a run; null: all. */
+  readonly countedSteps: number | null;
   /** As the runs measured it, round by round beside a dense one. */
   readonly speedUp: Estimate | null;
   readonly equalLoss: { readonly loss: number; readonly seconds: number; readonly denseSeconds: number } | null;
@@ -226,6 +228,9 @@ function kindOf(
             pack: meanPart("pack"),
             rest: meanPart("rest"),
           },
+    countedSteps: runs.every((run) => countedSteps(run).length === run.steps.length)
+      ? null
+      : Math.max(...runs.map((run) => countedSteps(run).length)),
     speedUp: estimate(speedUps),
     equalLoss: isDense(runs[0].recipe) ? null : equalLossOf(runs, dense),
     weightBytes: results[0]?.weightBytes ?? null,
@@ -367,6 +372,9 @@ function gradientsOf(runs: readonly RecordedRun[]): Kind["gradients"] {
   const watched = runs.filter(({ gradients }) => gradients.length > 0);
   if (watched.length === 0) return null;
   const layers = [...new Set(watched[0].gradients.flatMap(({ gradients }) => gradients.map(({ layer }) => layer)))];
+  // a backward pass meets the last layer first
+  const place = new Map(watched[0].plan.map(({ name }, i) => [name, i]));
+  layers.sort((a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0));
   const curves = (of: "cosine" | "error" | "variance"): LayerCurve[] =>
     layers.flatMap((layer) => {
       const points = meanCurve(watched, (run) =>
