@@ -46,8 +46,9 @@ export function drawLines(chart: LineChart, width: number, height: number): Mark
   const right = Math.min(width * 0.36, 14 + longest * LETTER);
   const lows = [...points.map(({ low }) => low), ...(reference === undefined ? [] : [reference.y])];
   const highs = [...points.map(({ high }) => high), ...(reference === undefined ? [] : [reference.y])];
-  const vertical = scaleOf(scale, Math.min(...lows), Math.max(...highs)).range([height - BOTTOM, TOP]);
-  const ticks = ticksOf(vertical, scale === "log", Math.floor((height - TOP - BOTTOM) / 38));
+  const count = Math.floor((height - TOP - BOTTOM) / 38);
+  const vertical = scaleOf(scale, Math.min(...lows), Math.max(...highs), count).range([height - BOTTOM, TOP]);
+  const ticks = ticksOf(vertical, scale === "log", count);
   // on a log scale each with its own decimals
   const texts = scale === "log" ? ticks.flatMap((tick) => tickTexts([tick])) : tickTexts(ticks);
   const left = 10 + Math.max(...texts.map((text) => text.length)) * LETTER;
@@ -85,13 +86,13 @@ ${reference === undefined ? null : drawReference(reference.name, vertical(refere
 
 type Scale = ScaleContinuousNumeric<number, number>;
 
-function scaleOf(kind: LineChart["scale"], low: number, high: number): Scale {
+function scaleOf(kind: LineChart["scale"], low: number, high: number, count: number): Scale {
   if (kind === "log" && low > 0) return scaleLog([low / 1.03, high * 1.03], [0, 1]);
-  if (kind === "zero") return scaleLinear([0, high > 0 ? high : 1], [0, 1]).nice(5);
+  if (kind === "zero") return scaleLinear([0, high > 0 ? high : 1], [0, 1]).nice(count);
   // a flat line in the middle, not on a scale of rounding errors
   const least = Math.max(Math.abs(high), 1e-6) * 1e-3;
   const extra = Math.max(0, least - (high - low)) / 2;
-  return scaleLinear([low - extra, high + extra], [0, 1]).nice(5);
+  return scaleLinear([low - extra, high + extra], [0, 1]).nice(count);
 }
 
 /** On a log scale round ones of each decade, as many as are needed; in less than a part of a decade those of a linear one. */

@@ -184,13 +184,15 @@ function key(kinds: readonly Styled[]): Markup {
 interface Figure {
   readonly title: string;
   readonly note?: string;
+  /** Under a title of several. */
+  readonly small?: boolean;
   readonly chart: LineChart;
 }
 
 /** At two widths; the style sheet shows the one that fits, so that letters stay of one size. */
-function figure({ title, note, chart }: Figure): Markup | null {
+function figure({ title, note, small = false, chart }: Figure): Markup | null {
   if (chart.lines.length === 0) return null;
-  return html`<figure><figcaption><h3>${title}</h3>${note === undefined ? null : html`<p>${note}</p>`}</figcaption>
+  return html`<figure><figcaption>${small ? html`<h4>${title}</h4>` : html`<h3>${title}</h3>`}${note === undefined ? null : html`<p>${note}</p>`}</figcaption>
 <div class="wide">${drawLines(chart, WIDE, 290)}</div><div class="narrow">${drawLines(chart, NARROW, 250)}</div></figure>
 `;
 }
@@ -298,7 +300,7 @@ function time(kinds: readonly Styled[]): Markup {
   }
 ${
   compared.length === 0
-    ? html`<p class="missing">Not shown: time to equal loss, which needs a dense run of the same seed and an evaluation of both.</p>`
+    ? html`<p class="missing">Not shown: time to equal loss, which needs a dense run of the same seed and two evaluations of both.</p>`
     : bars(
         "Time to equal loss",
         html`Seconds of training to the least test loss that the method and dense both reach; linear between evaluations. Above 1× the method is there first.`,
@@ -319,15 +321,19 @@ ${
 function layerCharts(title: string, charts: readonly (LineChart & { readonly layer: string })[]): Markup | null {
   const shown = charts.filter(({ lines }) => lines.length > 0);
   if (shown.length === 0) return null;
+  const nameOf = ({ layer }: (typeof shown)[number]): string => layer.replace(/\.weight$/, "");
   const one = (chart: (typeof shown)[number]): Markup =>
-    html`<figure><figcaption><h3>${title}, ${chart.layer}</h3></figcaption>${drawLines(chart, LAYER_WIDTH, 210)}</figure>
+    html`<figure><figcaption><h4>${nameOf(chart)}</h4></figcaption>${drawLines(chart, LAYER_WIDTH, 210)}</figure>
 `;
   // no row of three with a hole
-  if (shown.length < 5 && shown.length !== 3) {
-    return html`<div class="charts">${shown.map((chart) => figure({ title: `${title}, ${chart.layer}`, chart }))}</div>`;
-  }
-  const more = shown.slice(LAYERS);
-  return html`<div class="layers">${shown.slice(0, LAYERS).map(one)}</div>
+  const inPairs = shown.length < 5 && shown.length !== 3;
+  const more = inPairs ? [] : shown.slice(LAYERS);
+  return html`<h3 class="apart">${title}</h3>
+${
+  inPairs
+    ? html`<div class="charts">${shown.map((chart) => figure({ title: nameOf(chart), chart, small: true }))}</div>`
+    : html`<div class="layers">${shown.slice(0, LAYERS).map(one)}</div>`
+}
 ${more.length === 0 ? null : html`<details><summary>${title}: ${more.length} more layers</summary><div class="layers">${more.map(one)}</div></details>`}`;
 }
 
@@ -401,7 +407,7 @@ function masks(kinds: readonly Styled[]): Markup {
   return html`<section><h2>Masks</h2>
 ${virtual.length === 0 ? null : html`<p class="soft">${joined(virtual.map(({ name }) => name))} has no masks: shown are those that the pattern would choose by magnitude from its weights.</p>`}
 <div class="charts">${figures.map(figure)}</div>
-${layers.length < 2 ? null : html`${ofLayers("SAD", "sadShare", "% of the weights")}${ofLayers("Flip rate", "flipRate", "% of the weights a step")}`}
+${layers.length < 2 ? null : html`${ofLayers("SAD, layer by layer", "sadShare", "% of the weights")}${ofLayers("Flip rate, layer by layer", "flipRate", "% of the weights a step")}`}
 ${pictures(watched)}</section>`;
 }
 

@@ -26,6 +26,7 @@ header>div{flex:1 1 340px}
 h1{font-size:26px;line-height:1.2;margin:0;letter-spacing:-.01em;font-weight:650}
 h2{font-size:19px;margin:44px 0 4px;padding-top:18px;border-top:1px solid var(--rule);font-weight:650}
 h3{font-size:15px;margin:0;font-weight:650}
+h4{font-size:14px;margin:0;font-weight:600;color:var(--soft);overflow-wrap:anywhere}
 p{margin:4px 0 12px;max-width:84ch}
 .soft,figcaption p,footer,.missing{color:var(--soft)}
 header p{margin:6px 0 0}

@@ -321,7 +321,8 @@ function partsOf(run: RecordedRun): StepParts {
 function equalLossOf(runs: readonly RecordedRun[], dense: readonly RecordedRun[]): Kind["equalLoss"] {
   const pairs = runs.flatMap((run) => {
     const beside = dense.find(({ recipe }) => recipe.seed === run.recipe.seed);
-    if (beside === undefined || run.evaluations.length === 0 || beside.evaluations.length === 0) return [];
+    // of one evaluation each nothing is known but its own time
+    if (beside === undefined || run.evaluations.length < 2 || beside.evaluations.length < 2) return [];
     return timeToEqualLoss(lossCurve(beside), lossCurve(run)) ?? [];
   });
   if (pairs.length === 0) return null;
