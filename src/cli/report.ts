@@ -1,15 +1,13 @@
 /** `trisparse report`: what runs came to, as a page. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { found, obstacle, writeFileAtomically } from "../io/files.ts";
 import { reportPage } from "../report/page/page.ts";
 import { type Report, summarise } from "../report/page/summary.ts";
-import { isComparison } from "../train/compare.ts";
-import { readRuns } from "../train/read-run.ts";
+import { checkRuns, readRuns } from "../train/read-run.ts";
 import { checkJson, jsonOption } from "./options.ts";
 import { writeOutput } from "./output.ts";
-import { usageError } from "./usage.ts";
+import { asUsage, usageError } from "./usage.ts";
 
 const NAME = "report.html";
 
@@ -32,15 +30,7 @@ export function addReport(program: Command): void {
 }
 
 function report(paths: readonly string[], options: ReportOptions): void {
-  for (const path of paths) {
-    if (isComparison(path) || existsSync(join(path, "recipe.json"))) continue;
-    throw usageError(
-      "report",
-      "folders of runs or comparisons",
-      existsSync(path) ? `${path}, which is none` : `${path}, which does not exist`,
-      "Name folders that train or compare wrote (by default in runs/)",
-    );
-  }
+  asUsage(() => checkRuns(paths));
   const out = options.out ?? (paths.length === 1 ? join(paths[0], NAME) : NAME);
   const got = found(out)?.isDirectory() ? "a folder" : obstacle(out);
   if (got !== undefined) throw usageError("--out", `${out} to be writable`, got, "Name another file with --out");

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { expected } from "../errors.ts";
 import { readFile } from "../io/files.ts";
+import { maskWords } from "../kernels/kernels.ts";
 import { kept } from "../sparse/mask.ts";
 import { isComparison, openComparison } from "./compare.ts";
 import type { PlannedLayer } from "./plan.ts";
@@ -84,15 +85,20 @@ export interface RecordedRun {
   readonly machine: Machine | null;
 }
 
-/** Reads the run folders that these paths, of runs or comparisons, stand for. */
-export function readRuns(paths: readonly string[]): RecordedRun[] {
-  return paths.flatMap((path) => {
-    if (isComparison(path)) return openComparison(path).map((folder) => readRun(folder));
-    if (existsSync(join(path, "recipe.json"))) return [readRun(RunFolder.open(path))];
+/** Throws unless each path is the folder of a run or a comparison. */
+export function checkRuns(paths: readonly string[]): void {
+  for (const path of paths) {
+    if (isComparison(path) || existsSync(join(path, "recipe.json"))) continue;
     const got = existsSync(path) ? `${path}, which is none` : `${path}, which does not exist`;
     const todo = "Name a folder that train or compare wrote (by default in runs/)";
     throw expected("report", "the folder of a run or a comparison", got, todo);
-  });
+  }
+}
+
+/** Reads the run folders that these paths, of runs or comparisons, stand for. */
+export function readRuns(paths: readonly string[]): RecordedRun[] {
+  checkRuns(paths);
+  return paths.flatMap((path) => (isComparison(path) ? openComparison(path) : [RunFolder.open(path)])).map(readRun);
 }
 
 function readRun(folder: RunFolder): RecordedRun {
@@ -174,7 +180,10 @@ function readCorner(file: string): MaskCorner | null {
   const [layer, [rows, k]] = found;
   const all = [...snapshots].flatMap(([at, ofLayers]) => {
     const mask = ofLayers.get(layer);
-    return mask === undefined ? [] : [{ at, mask }];
+    if (mask === undefined) return [];
+    const words = rows * maskWords(k);
+    if (mask.length === words) return [{ at, mask }];
+    throw expected(`${file}, ${layer}`, `${words} words`, String(mask.length), "Copy the file back, or delete it");
   });
   all.sort((a, b) => a.at - b.at);
   if (all.length === 0) return null;

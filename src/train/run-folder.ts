@@ -243,7 +243,18 @@ export function readMasks(file: string): {
     const masks = snapshots.get(Number(step)) ?? new Map<string, Uint32Array>();
     snapshots.set(Number(step), masks.set(name, data));
   }
-  return { snapshots, shapes: JSON.parse(metadata.shapes ?? "{}") };
+  return { snapshots, shapes: shapesOf(metadata.shapes, file) };
+}
+
+function shapesOf(text: string | undefined, file: string): Record<string, readonly [rows: number, k: number]> {
+  try {
+    const shapes = JSON.parse(text ?? "") as Record<string, readonly [number, number]>;
+    if (Object.values(shapes).every(([rows, k]) => rows > 0 && k > 0)) return shapes;
+  } catch {
+    // told below
+  }
+  const todo = "Copy a whole file here, or delete it to go on without the masks so far";
+  throw expected(file, "the shapes of its masks", JSON.stringify(text) ?? "none", todo);
 }
 
 function parseRecord(line: string): StepRecord | EpochRecord | GradientRecord | MaskRecord | undefined {

@@ -398,7 +398,7 @@ function masks(kinds: readonly Styled[]): Markup {
   ];
   const ofLayers = (title: string, of: "sadShare" | "flipRate", y: string): Markup | null =>
     layerCharts(
-      title,
+      `${title}, layer by layer`,
       layers.map((layer) => ({
         ...{ layer, lines: layerCurves(layer, of), x: "step", y, scale: "zero" as const },
         label: `${title} of ${layer}`,
@@ -407,7 +407,7 @@ function masks(kinds: readonly Styled[]): Markup {
   return html`<section><h2>Masks</h2>
 ${virtual.length === 0 ? null : html`<p class="soft">${joined(virtual.map(({ name }) => name))} has no masks: shown are those that the pattern would choose by magnitude from its weights.</p>`}
 <div class="charts">${figures.map(figure)}</div>
-${layers.length < 2 ? null : html`${ofLayers("SAD, layer by layer", "sadShare", "% of the weights")}${ofLayers("Flip rate, layer by layer", "flipRate", "% of the weights a step")}`}
+${layers.length < 2 ? null : html`${ofLayers("SAD", "sadShare", "% of the weights")}${ofLayers("Flip rate", "flipRate", "% of the weights a step")}`}
 ${pictures(watched)}</section>`;
 }
 

@@ -43,7 +43,7 @@ export const TONES: Readonly<Record<string, readonly [light: string, dark: strin
   bad: ["#b42318", "#ff8a7a"],
   // parts of a step: from dark to light, so that their order shows without colours
   forward: ["#0b4a7a", "#8cc8f7"],
-  inputGrad: ["#2f7fb8", "#4f9bd6"],
+  inputGrad: ["#2877ae", "#4f9bd6"],
   weightGrad: ["#7db8dc", "#2c6a9c"],
   pack: ["#e08a3c", "#e59445"],
   rest: ["#d5d9de", "#4a525b"],
