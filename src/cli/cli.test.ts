@@ -10,7 +10,9 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -672,6 +674,42 @@ describe.concurrent("report", () => {
     ]);
     const { stdout } = await place.succeed("report", "o1/sr-ste");
     expect(stdout).toBe("o1/sr-ste/report.html\n");
+  });
+});
+
+describe.concurrent("compare --serve", () => {
+  test("shows the report while it trains, to this machine alone, and ends with the training", async () => {
+    const place = new Place({ "r.json": { ...recipe, epochs: 100_000 } });
+    const { child, ended } = place.start([...quick, "--out", "o", "--serve"]);
+    const address = await new Promise<string>((resolve) => {
+      let text = "";
+      child.stderr!.on("data", (part: string) => {
+        text += part;
+        const [, found] = /^live: (http:\/\/127\.0\.0\.1:\d+\/)$/m.exec(text) ?? [];
+        if (found !== undefined) resolve(found);
+      });
+    });
+    let page = "";
+    while (!page.includes("Training loss over steps")) {
+      page = await (await fetch(address)).text();
+      await sleep(100);
+    }
+    expect(page).toContain('data-live="training"');
+    expect((await fetch(`${address}recipe.json`)).status).toBe(404);
+    expect((await fetch(address, { method: "POST" })).status).toBe(405);
+    child.kill("SIGTERM");
+    expect((await ended).signal).toBe("SIGTERM");
+  });
+
+  test("refuses a port that is taken, before a folder is made", async () => {
+    const place = new Place({ "r.json": recipe });
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const { code, stderr } = await place.run(...quick, "--out", "o", "--serve", String(port));
+    server.close();
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`--serve: expected a port that is free, got ${port}`)]);
+    expect(existsSync(place.at("o"))).toBe(false);
   });
 });
 

@@ -1,4 +1,5 @@
 /** The page of small comparisons: whole, self-contained, with each chart; and what comes of damaged folders. */
+import { createHash } from "node:crypto";
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,6 +115,16 @@ describe("the page", () => {
     );
     expect(page).not.toMatch(/\son[a-z]+=/i);
     expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
+  });
+
+  test("of a server runs one script, the one that its policy names, and asks that server alone", () => {
+    const page = reportPage(summarise(readRuns([one])), { state: "training" });
+    const [, script] = /<script>(.+)<\/script>/s.exec(page) ?? [];
+    const hash = createHash("sha256").update(script).digest("base64");
+    expect(page.match(/<script/g)).toHaveLength(1);
+    expect(page).toContain(`script-src 'sha256-${hash}'; connect-src 'self'"`);
+    expect(page).toContain('data-live="training"');
+    expect(() => new Function(script)).not.toThrow();
   });
 
   test("shows two seeds as one kind, with bands; one without", () => {

@@ -30,6 +30,7 @@ h4{font-size:14px;margin:0;font-weight:600;color:var(--soft);overflow-wrap:anywh
 p{margin:4px 0 12px;max-width:84ch}
 .soft,figcaption p,footer,.missing{color:var(--soft)}
 header p{margin:6px 0 0}
+.live{font-weight:600}
 figcaption p{font-size:13px;line-height:1.4;margin:1px 0 8px;max-width:60ch}
 .theme{border:1px solid var(--rule);border-radius:6px;padding:0;margin:2px 0 0;display:flex;overflow:hidden;font-size:13px}
 .theme legend{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
