@@ -493,7 +493,7 @@ function gradients(kinds: readonly Styled[]): Markup {
       })),
     );
   return html`<section><h2>Gradients</h2>
-<p class="soft">Sparse weight gradients beside the dense ones of the same batch, looked at now and then, beside the training. A method that samples nothing in backward has a cosine of 1 and an error of 0.</p>
+<p class="soft">Sparse weight gradients beside the dense ones of the same batch, looked at now and then, beside the training. A method that samples nothing in backward has a cosine of 1 and an error of 0. Variances are estimates from a few samples: they may come out below the least.</p>
 ${key(watched)}
 ${charts("cosine", "Cosine to dense", "cosine, 1 is the same direction", {})}
 ${charts("error", "Relative error", "squared error / squared norm", { scale: "zero" })}
