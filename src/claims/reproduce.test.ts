@@ -89,6 +89,6 @@ test("measurements have their quartiles for an interval", async () => {
   };
   const one = claim("one", { variants: () => ({}), contrasts: [], measurements: [measurement] });
   const [{ findings, verdict }] = await reproduce([one], device(), { scale: "smoke", seeds: 1, out });
-  expect(findings[0]).toMatchObject({ value: { mean: 2, low: 1.5, high: 2.5 }, bound: "at least 2" });
+  expect(findings[0]).toMatchObject({ value: { mean: 2, low: 1.5, high: 2.5 }, atLeast: 2 });
   expect(verdict).toBe("not decided at this scale");
 });

@@ -1,7 +1,8 @@
 /** `compare --serve`: the report of runs under way, for browsers on this machine alone. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Live, reportPage, waitingPage } from "../report/page/page.ts";
+import { reportPage, waitingPage } from "../report/page/page.ts";
+import type { Live } from "../report/page/shell.ts";
 import { summarise } from "../report/page/summary.ts";
 import { readRuns } from "../train/read-run.ts";
 import { usageError } from "./usage.ts";

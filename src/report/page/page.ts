@@ -1,14 +1,12 @@
 /** A report as one HTML file: no script, nothing loaded, charts as SVG; light, dark, wide and narrow by its style sheet. */
-import { createHash } from "node:crypto";
 import { PRODUCTS } from "../../kernels/kernels.ts";
 import type { Machine } from "../../train/together.ts";
-import { version } from "../../version.ts";
 import { bytesText } from "../table.ts";
 import { type BarRow, drawBars } from "./bar-chart.ts";
 import { type ChartLine, drawLines, type LineChart } from "./line-chart.ts";
 import { html, Markup } from "./markup.ts";
 import { drawMask } from "./mask-picture.ts";
-import { STYLE_SHEET } from "./style-sheet.ts";
+import { type Live, pageOf } from "./shell.ts";
 import { markerPath, SERIES } from "./styles.ts";
 import { type Estimate, isDenseLayer, type Kind, type Point, type Report } from "./summary.ts";
 
@@ -26,11 +24,6 @@ const LAYERS = 6;
 const STEP = { x: "step", of: (point: Point): number => point.step };
 const SECONDS = { x: "seconds of training", of: (point: Point): number => point.seconds };
 
-/** Of a page that a server shows while runs train. */
-export interface Live {
-  readonly state: "training" | "ended";
-}
-
 /** live: with the script that asks for the page anew; without it a page runs none. */
 export function reportPage(report: Report, live?: Live): string {
   const first = report.kinds[0]?.isDense === true ? 0 : 1;
@@ -45,67 +38,12 @@ ${masks(kinds)}
 ${gradients(kinds)}
 ${proof(kinds)}
 ${place(report, kinds)}`;
-  return whole(title, factsText(report), main, live);
+  return pageOf(title, factsText(report), main, live);
 }
 
 /** What stands there before there is anything to show. */
 export function waitingPage(why: string, live: Live): string {
-  return whole("Waiting for the first steps", why, html``, live);
-}
-
-const LIVE_TEXTS = {
-  training: "Training goes on; this page asks anew every 3 seconds. Seconds and times do not count that.",
-  ended: "The training has ended. The same page lies in its folder.",
-};
-
-/** Takes over header and main of the page as it is now; keeps what is unfolded, and the place. */
-const LIVE_SCRIPT = `
-const look = async () => {
-  let text;
-  try {
-    text = await (await fetch("/")).text();
-  } catch {
-    document.querySelector("[data-live]").textContent = "No answer any more: the training was stopped, or has ended.";
-    return;
-  }
-  const next = new DOMParser().parseFromString(text, "text/html");
-  const { live } = next.querySelector("[data-live]").dataset;
-  const open = [...document.querySelectorAll("details")].map((one) => one.open);
-  next.querySelectorAll("details").forEach((one, i) => { one.open = open[i] ?? false; });
-  for (const part of ["main", "header > div"]) document.querySelector(part).replaceWith(next.querySelector(part));
-  document.title = next.title;
-  if (live === "training") setTimeout(look, 3000);
-};
-setTimeout(look, 3000);
-`;
-
-function whole(title: string, facts: string, main: Markup, live: Live | undefined): string {
-  const script = live === undefined ? null : html`<script>${new Markup(LIVE_SCRIPT)}</script>`;
-  const hash = createHash("sha256").update(LIVE_SCRIPT).digest("base64");
-  const policy = `default-src 'none'; style-src 'unsafe-inline'${live === undefined ? "" : `; script-src 'sha256-${hash}'; connect-src 'self'`}`;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${new Markup(policy)}">
-<meta name="generator" content="trisparse ${version}">
-<title>${title}</title>
-<style>${new Markup(STYLE_SHEET)}</style>
-</head>
-<body>
-<header><div><h1>${title}</h1>
-<p class="soft">${facts}</p>${live === undefined ? null : html`<p class="live" data-live="${live.state}">${LIVE_TEXTS[live.state]}</p>`}</div>
-<fieldset class="theme"><legend>Colours</legend>
-${["auto", "light", "dark"].map((name) => html`<input type="radio" name="theme" id="theme-${name}"${name === "auto" ? new Markup(" checked") : null}><label for="theme-${name}">${name}</label>`)}
-</fieldset></header>
-<main>
-${main}
-</main>
-<footer>Written by trisparse ${version}.${live === undefined ? " This file loads nothing and runs no script; the numbers are those of the run folders named above." : null}</footer>
-${script}</body>
-</html>
-`.text;
+  return pageOf("Waiting for the first steps", why, html``, live);
 }
 
 function namesText(kinds: readonly Styled[]): string {

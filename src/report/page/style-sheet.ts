@@ -52,7 +52,8 @@ svg.mask{overflow:hidden}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;fill:var(--ink);font-variant-numeric:tabular-nums}
 svg .tick,svg .unit{fill:var(--soft)}
 svg .unit{font-weight:400}
-svg .row{font-weight:600;font-size:13px}
+svg .row{font-weight:600;font-size:13px;paint-order:stroke;stroke:var(--paper);stroke-width:3px}
+a{color:var(--s1)}
 svg .end{font-weight:600}
 svg .grid{stroke:var(--rule);stroke-width:1}
 svg .axis{stroke:var(--soft);stroke-width:1}
