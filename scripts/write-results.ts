@@ -10,6 +10,7 @@
  *   trisparse reproduce --scale small --data-dir DIR --json docs/results/claims-small.json
  *
  * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md
+ * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
  * The dense row comes first; a method that is slower than dense says so.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -116,10 +117,19 @@ function fill(file: string, mark: string, content: string): void {
   const marked = new RegExp(`(<!-- ${mark}:[^\\n]*-->\\n)[\\s\\S]*?(<!-- /${mark} -->)`);
   if (!marked.test(text))
     throw new Error(`write-results: expected ${file} to hold the marks of ${mark}, got none. Put them back.`);
-  writeFileAtomically(
-    path,
-    text.replace(marked, (_, open: string, close: string) => `${open}\n${content}\n\n${close}`),
-  );
+  const next = text.replace(marked, (_, open: string, close: string) => `${open}\n${content}\n\n${close}`);
+  if (!process.argv.includes("--check")) writeFileAtomically(path, next);
+  else if (words(next) !== words(text)) {
+    console.error(
+      `write-results: expected ${file} to show the results of docs/results, got others. Run it without --check.`,
+    );
+    process.exitCode = 1;
+  }
+}
+
+/** The text without what a formatter changes in tables. */
+function words(text: string): string {
+  return text.replace(/\|[ :|-]*\n/g, "|\n").replace(/[ \t]+/g, " ");
 }
 
 const studies: readonly (readonly [name: string, about: string, score?: string])[] = [
