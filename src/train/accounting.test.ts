@@ -21,7 +21,7 @@ test("a network that can be counted by hand", () => {
   expect(first.bytes).toMatchObject({ dense: 128, bitmap: 68 });
   expect(first.smallest).toBe("delta");
   expect(first.dense.forward).toEqual({ macs: 96, flops: 192, bytes: 4 * (24 + 32 + 12) });
-  expect(first.effective.forward).toEqual({ macs: 48, flops: 96, bytes: 4 * (24 + 12) + first.bytes["delta"] });
+  expect(first.effective.forward).toEqual({ macs: 48, flops: 96, bytes: 4 * (24 + 12) + first.bytes.delta });
   // the gradient of the model's input is never computed
   expect(first.dense.inputGrad.macs).toBe(0);
   expect(second.dense.inputGrad.macs).toBe(24);
