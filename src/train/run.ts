@@ -10,6 +10,7 @@ import { batchesOf } from "../data/batches-of.ts";
 import type { Dataset, ImageTask, Task } from "../data/dataset.ts";
 import { flipAndCrop } from "../data/image-batches.ts";
 import { expected } from "../errors.ts";
+import { gatherInputs } from "../nn/gathered-linear.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { gpt } from "../nn/models/gpt.ts";
 import { lenet } from "../nn/models/lenet.ts";
@@ -308,7 +309,7 @@ export function buildModel(model: Recipe["model"], task: Task, birth: Birth): Mo
     if (task.kind === "text") return gpt({ ...model, vocabulary: task.classes }, birth);
     throw expected("model gpt", "a text", "images", "Choose the data text, or another model");
   }
-  if (task.kind === "images") return buildImageModel(model, task, birth);
+  if (task.kind === "images") return gatherInputs(buildImageModel(model, task, birth), model.columns ?? {}, birth);
   throw expected(`model ${model.name}`, "images", "a text", "Choose the model gpt, or other data");
 }
 

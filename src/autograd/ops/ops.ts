@@ -9,6 +9,7 @@ import { conv2d } from "./conv2d.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import { dropout } from "./dropout.ts";
 import { embedding } from "./embedding.ts";
+import { gatherColumns } from "./gather-columns.ts";
 import { gelu } from "./gelu.ts";
 import { layerNorm } from "./layer-norm.ts";
 import { linear } from "./linear.ts";
@@ -30,6 +31,7 @@ export const ops: {
   readonly crossEntropy: typeof crossEntropy;
   readonly dropout: typeof dropout;
   readonly embedding: typeof embedding;
+  readonly gatherColumns: typeof gatherColumns;
   readonly gelu: typeof gelu;
   readonly globalAveragePool: typeof globalAveragePool;
   readonly layerNorm: typeof layerNorm;
@@ -53,7 +55,7 @@ export const ops: {
     dropout,
     embedding,
   },
-  ...{ gelu, globalAveragePool, layerNorm, linear, maxPool, relu, reshape, resizeChannels, squaredRelu },
+  ...{ gatherColumns, gelu, globalAveragePool, layerNorm, linear, maxPool, relu, reshape, resizeChannels, squaredRelu },
 };
 
 export type OpName = keyof typeof ops;
