@@ -68,7 +68,9 @@ export { dense } from "./methods/weights/dense.ts";
 export { weightMethods } from "./methods/weights/methods.ts";
 export { srSte } from "./methods/weights/sr-ste.ts";
 export { ste } from "./methods/weights/ste.ts";
+export { type CostOperand, type ProductCost, productCost, type SparseOperand } from "./metrics/cost.ts";
 export { nnstd } from "./metrics/nnstd.ts";
+export { hardnessOf, hardParameterEfficiency, parameterEfficiency } from "./metrics/parameter-efficiency.ts";
 export { GELU, ReLU, SquaredReLU } from "./nn/activations.ts";
 export { BatchNorm } from "./nn/batch-norm.ts";
 export { CausalSelfAttention } from "./nn/causal-self-attention.ts";
@@ -133,8 +135,19 @@ export {
   searchPermutation,
 } from "./sparse/permutation/search.ts";
 export { SlicedMatrix } from "./sparse/sliced-matrix.ts";
+export {
+  blockCsr,
+  countMatrix,
+  type MatrixCounts,
+  type StorageFormat,
+  type StoredMatrix,
+  storageFormats,
+  storedBytes,
+  structuredFormat,
+} from "./sparse/storage.ts";
 export type { Clocks } from "./tensor/device.ts";
 export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
+export { account, type LayerAccount, type ModelAccount, totalMacs } from "./train/accounting.ts";
 export { type Compacted, compact } from "./train/compact.ts";
 export { Dispatcher } from "./train/dispatcher.ts";
 export { type Evaluation, evaluate, type ImageEvaluation, type TextEvaluation } from "./train/evaluate.ts";
