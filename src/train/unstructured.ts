@@ -87,8 +87,7 @@ export class UnstructuredWeights {
         for (const slot of slots) {
           const site = sites.get(slot.parameter);
           if (this.#rewound) for (const array of Object.values(slot.memory)) array.fill(0);
-          else site?.forgetWhatMoved(slot);
-          site?.maskWeight();
+          site?.forgetWhatMoved(slot);
           site?.maskGradient();
         }
         const stepped = slots.filter(({ parameter }) => !(this.#rewound || (rests && sites.has(parameter))));
@@ -219,9 +218,10 @@ class MaskedWeight implements UnstructuredSite {
   #writeMask(): void {
     const words = maskWords(this.k);
     this.mask.fill(0);
-    for (let i = 0; i < this.kept.length; i++) {
-      const [row, column] = [Math.floor(i / this.k), i % this.k];
-      if (this.kept[i] === 1) this.mask[row * words + (column >>> 5)] |= 1 << (column & 31);
+    for (let row = 0, i = 0; row < this.rows; row++) {
+      for (let column = 0; column < this.k; column++, i++) {
+        if (this.kept[i] === 1) this.mask[row * words + (column >>> 5)] |= 1 << (column & 31);
+      }
     }
     this.pruned = countKept(this.mask) < this.kept.length;
   }

@@ -5,8 +5,10 @@ export function largest(scores: Float32Array, count: number): Uint8Array {
   const kept = new Uint8Array(scores.length);
   if (count <= 0) return kept;
   if (count >= scores.length) return kept.fill(1);
-  const sorted = Float32Array.from(scores, (score) => (Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score)).sort();
-  const threshold = sorted[scores.length - count];
+  // NaN sorts as the largest
+  const sorted = scores.slice();
+  for (let i = 0; i < sorted.length; i++) if (Number.isNaN(sorted[i])) sorted[i] = Number.NEGATIVE_INFINITY;
+  const threshold = sorted.sort()[scores.length - count];
   let left = count;
   for (let i = 0; i < scores.length; i++) {
     if (!(scores[i] > threshold)) continue;
@@ -35,5 +37,7 @@ export function largestWithin(scores: Float32Array, sizes: ArrayLike<number>, si
 }
 
 export function countOnes(flags: Uint8Array): number {
-  return flags.reduce((sum, flag) => sum + flag, 0);
+  let count = 0;
+  for (let i = 0; i < flags.length; i++) count += flags[i];
+  return count;
 }

@@ -23,7 +23,7 @@ interface RegrowOptions {
   readonly budget: string;
   /** The share that is dropped, from 0 at the begin of a run to 1 where updates end. */
   readonly dropAt: (drop: number, done: number) => number;
-  /** What grows: the largest of those that did not survive. */
+  /** Scores, to be written to: the largest of those that did not survive grow. */
   readonly grow: (site: UnstructuredSite, all: () => Float32Array) => Float32Array;
 }
 
@@ -47,9 +47,10 @@ export function regrowing({ name, values, budget, dropAt, grow }: RegrowOptions)
         const dropped = Math.floor(dropAt(given("drop"), step / end) * count);
         const survivors = largest(scoresOf(site, "magnitude"), count - dropped);
         const scores = grow(site, () => drawn(site, draws));
-        const candidates = scores.map((score, i) => (survivors[i] === 1 ? -1 : score));
-        const grown = largest(candidates, dropped);
-        site.keep(survivors.map((flag, i) => flag | grown[i]));
+        for (let i = 0; i < scores.length; i++) if (survivors[i] === 1) scores[i] = -1;
+        const grown = largest(scores, dropped);
+        for (let i = 0; i < grown.length; i++) survivors[i] |= grown[i];
+        site.keep(survivors);
       }
       return "rest";
     },
@@ -57,5 +58,7 @@ export function regrowing({ name, values, budget, dropAt, grow }: RegrowOptions)
 }
 
 function drawn({ weight }: UnstructuredSite, random: { uniform(): number }): Float32Array {
-  return Float32Array.from(weight, () => random.uniform());
+  const draws = new Float32Array(weight.length);
+  for (let i = 0; i < draws.length; i++) draws[i] = random.uniform();
+  return draws;
 }

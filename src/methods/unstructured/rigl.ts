@@ -5,8 +5,8 @@ import type { UnstructuredMethod } from "./unstructured-method.ts";
 /**
  * RigL: drops the smallest weights and grows where the gradient is largest, at constant sparsity; fewer and fewer by a
  * cosine. Source: Evci et al. 2020, section 3, algorithm 1.
- * Differences: (1) of equal scores the lower index wins; (2) the gradient is of one batch, as theirs is, and the default of
- * 100 steps, 0.3 and 75 % of the run are unconfirmed.
+ * Differences: (1) of equal scores the lower index wins; (2) there is no update before the first step.
+ * The defaults of 100 steps, 0.3 and 75 % of the run are unconfirmed.
  */
 export const rigl: MethodEntry<UnstructuredMethod> = {
   name: "rigl",
@@ -19,6 +19,6 @@ export const rigl: MethodEntry<UnstructuredMethod> = {
     regrowing({
       ...{ name: "rigl", values, budget },
       dropAt: (drop, done) => (drop / 2) * (1 + Math.cos(Math.PI * done)),
-      grow: ({ gradient }) => gradient.map(Math.abs),
+      grow: ({ gradient }) => Float32Array.from(gradient).map(Math.abs),
     }),
 };
