@@ -30,8 +30,6 @@ export interface SparseWeight {
   positions: number;
   /** The weight with at least what the mask keeps as the products use it. */
   readonly kept: F32;
-  /** Of the last product in training: written for methods that ask. */
-  positions?: number;
   /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
   current(): PackedMatrix | null;
   /** What dense products multiply by. */
