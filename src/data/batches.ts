@@ -1,6 +1,7 @@
 /** What a run asks of its data, whatever they are of. */
-import type { Device } from "../tensor/device.ts";
+
 import type { F32 } from "../kernels/kernels.ts";
+import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BoxedObject, Task } from "./dataset.ts";
 

@@ -145,7 +145,12 @@ export function boxDataset(
     checkImages(split, height * width * channels, where);
     if (split.objects.length !== split.count) {
       const got = `${split.objects.length} lists`;
-      throw expected(where, `the objects of each of ${split.count} images`, got, "Give an image without any an empty list");
+      throw expected(
+        where,
+        `the objects of each of ${split.count} images`,
+        got,
+        "Give an image without any an empty list",
+      );
     }
     for (const [image, objects] of split.objects.entries()) {
       for (const { label, box } of objects) {

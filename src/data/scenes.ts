@@ -76,7 +76,7 @@ function sceneSplit(seed: number, firstStream: number, count: number): BoxSplit 
   const objects = Array.from({ length: count }, (_, i) => {
     const random = new Random(seed, firstStream + i);
     canvas.fill(0);
-    drawClutter(canvas, layer, random);
+    drawClutter(canvas, random);
     const found: BoxedObject[] = [];
     const wanted = 1 + random.integer(variety.digits);
     for (let tries = 0; found.length < wanted && (tries < TRIES || found.length === 0); tries++) {
@@ -102,14 +102,14 @@ function drawAnywhere(layer: Float64Array, label: number, random: Random): Boxed
   const radii: Range = [height * variety.radius[0], height * variety.radius[1]];
   drawDigit(layer, SIZE, label, random, () => ({ x, y, width, height, ...slant(random) }), radii);
   let [left, top, right, bottom] = [SIZE, SIZE, 0, 0];
-  layer.forEach((ink, i) => {
-    if (ink < SEEN) return;
+  for (let i = 0; i < layer.length; i++) {
+    if (layer[i] < SEEN) continue;
     const [row, column] = [Math.floor(i / SIZE), i % SIZE];
     left = Math.min(left, column);
     right = Math.max(right, column + 1);
     top = Math.min(top, row);
     bottom = Math.max(bottom, row + 1);
-  });
+  }
   // what is cut off by the border would have another box
   return left > 0 && top > 0 && right < SIZE && bottom < SIZE ? [left, top, right, bottom] : null;
 }
@@ -123,22 +123,24 @@ function crowded(a: BoxedObject["box"], b: BoxedObject["box"]): boolean {
 }
 
 /** Bows and blobs anywhere, fainter than most digits. */
-function drawClutter(canvas: Float64Array, layer: Float64Array, random: Random): void {
+function drawClutter(canvas: Float64Array, random: Random): void {
   const place = (): number => between(random, [0, SIZE]);
+  const ink = (path: readonly number[], radius: Range): void =>
+    inkPath(canvas, SIZE, path, {
+      radius: between(random, radius),
+      ink: between(random, variety.clutterInk),
+      taper: [1, 1],
+    });
   const strokes = random.integer(variety.strokes + 1);
   for (let i = 0; i < strokes; i++) {
     const points = [place(), place()];
     for (let j = 2; j < 6; j++) points.push(points[j - 2] + 5 * random.normal());
-    layer.fill(0);
-    inkPath(layer, SIZE, smoothPath(points), { radius: between(random, [0.5, 1.6]), ink: 1, taper: [1, 1] });
-    cover(canvas, layer, between(random, variety.clutterInk));
+    ink(smoothPath(points), [0.5, 1.6]);
   }
   const blobs = random.integer(variety.blobs + 1);
   for (let i = 0; i < blobs; i++) {
     const [x, y] = [place(), place()];
-    layer.fill(0);
-    inkPath(layer, SIZE, [x, y, x, y], { radius: between(random, [1.5, 4]), ink: 1, taper: [1, 1] });
-    cover(canvas, layer, between(random, variety.clutterInk));
+    ink([x, y, x, y], [1.5, 4]);
   }
 }
 
