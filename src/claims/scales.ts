@@ -30,11 +30,11 @@ const TASKS: Readonly<Record<Scale, Readonly<Record<Task, object>>>> = {
       batch: 16,
     },
     detector: {
-      data: { name: "scenes", train: 2500, test: 500 },
+      data: { name: "scenes", train: 1600, test: 400 },
       model: { name: "detector", widths: [16, 32, 64, 64] },
-      optimiser: { name: "adamw", rate: 4e-3 },
+      optimiser: { name: "adamw", rate: 8e-3 },
       epochs: 8,
-      batch: 32,
+      batch: 16,
     },
   },
   small: {
