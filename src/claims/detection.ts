@@ -22,4 +22,9 @@ export const detectionToo: Claim = {
   run: "a small detector on drawn scenes, dense, with SR-STE 2:4, and with our strategies fst and fully-sparse",
   variants: (scale) => variantsOf(scale, "detector", VARIANTS),
   contrasts: Object.keys(VARIANTS).flatMap(contrastsOf),
+  measurements: ["fst", "fully-sparse"].map((plan) => ({
+    says: `a step of the detector 16-32-64-128-128 is faster than dense with ${plan} 2:4`,
+    ...{ name: "dense / sparse step time", unit: "ratio", atLeast: 1 },
+    measure: async (bench) => Array.from({ length: 3 }, () => bench.stepSpeedUp("detector", plan, "2:4")),
+  })),
 };
