@@ -50,8 +50,8 @@ const TASKS: Readonly<Record<Scale, Readonly<Record<Task, object>>>> = {
     detector: {
       data: { name: "scenes" },
       model: { name: "detector" },
-      optimiser: { name: "adamw", rate: 3e-3 },
-      epochs: 12,
+      optimiser: { name: "adamw", rate: 5e-3 },
+      epochs: 8,
       batch: 32,
     },
   },
@@ -74,7 +74,7 @@ const TASKS: Readonly<Record<Scale, Readonly<Record<Task, object>>>> = {
     detector: {
       data: { name: "scenes" },
       model: { name: "detector", widths: [32, 64, 128, 256, 256] },
-      optimiser: { name: "adamw", rate: 3e-3 },
+      optimiser: { name: "adamw", rate: 5e-3 },
       epochs: 40,
       batch: 32,
     },
