@@ -6,13 +6,20 @@
  *   trisparse compare --data fashion-mnist --pattern 2:4v2 --threads 1 --seed S --json docs/results/fashion-mnist-v2-S.json
  *   npx tsx bench/steps.ts --json docs/results/steps.json
  *
+ *   trisparse reproduce --scale smoke --threads 2 --json docs/results/claims-smoke.json
+ *   trisparse reproduce --scale small --data-dir DIR --json docs/results/claims-small.json
+ *
  * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md
+ * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
  * The dense row comes first; a method that is slower than dense says so.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { SCALES } from "../src/claims/claim.ts";
+import type { ClaimResult } from "../src/claims/reproduce.ts";
 import { writeFileAtomically } from "../src/io/files.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
+import { claimsPage } from "../src/report/claims-page.ts";
 import { readStudy, studyTable } from "../src/report/study-table.ts";
 import { methodText } from "../src/report/table.ts";
 import type { Comparison } from "../src/train/compare.ts";
@@ -110,10 +117,19 @@ function fill(file: string, mark: string, content: string): void {
   const marked = new RegExp(`(<!-- ${mark}:[^\\n]*-->\\n)[\\s\\S]*?(<!-- /${mark} -->)`);
   if (!marked.test(text))
     throw new Error(`write-results: expected ${file} to hold the marks of ${mark}, got none. Put them back.`);
-  writeFileAtomically(
-    path,
-    text.replace(marked, (_, open: string, close: string) => `${open}\n${content}\n\n${close}`),
-  );
+  const next = text.replace(marked, (_, open: string, close: string) => `${open}\n${content}\n\n${close}`);
+  if (!process.argv.includes("--check")) writeFileAtomically(path, next);
+  else if (words(next) !== words(text)) {
+    console.error(
+      `write-results: expected ${file} to show the results of docs/results, got others. Run it without --check.`,
+    );
+    process.exitCode = 1;
+  }
+}
+
+/** The text without what a formatter changes in tables. */
+function words(text: string): string {
+  return text.replace(/\|[ :|-]*\n/g, "|\n").replace(/[ \t]+/g, " ");
 }
 
 const studies: readonly (readonly [name: string, about: string, score?: string])[] = [
@@ -128,9 +144,24 @@ const studies: readonly (readonly [name: string, about: string, score?: string])
   ["gpt", "tinyshakespeare, GPT of 4 layers, width 256, context 128, batch 16, 5,000 steps, AdamW", "bits a character"],
 ];
 
+const ofWeights: typeof studies = [
+  ["weights-mlp", "Fashion-MNIST, MLP 784-1024-1024-10, 5 epochs, batch 256, AdamW", "accuracy %"],
+  ["weights-cnn", "CIFAR-10, 14,000 images, `cnn` 32-64-128, 10 epochs, batch 64, AdamW", "accuracy %"],
+];
+
+/** What became of the claims at the scales that were run. */
+function claimPages(): string {
+  return SCALES.flatMap((scale) => {
+    const path = `docs/results/claims-${scale}.json`;
+    if (!existsSync(new URL(path, root))) return [];
+    const { machine, claims } = read(path) as { machine: Comparison["machine"]; claims: readonly ClaimResult[] };
+    return [`## Scale ${scale}`, `${machineText(machine)}.`, claimsPage(claims).replace(/^## /gm, "### ")];
+  }).join("\n\n");
+}
+
 /** The tables of the studies that were run. */
-function qualityTables(): string {
-  return studies
+function qualityTables(list: typeof studies): string {
+  return list
     .flatMap(([name, about, score]) => {
       const results = readStudy(new URL(`docs/results/quality-${name}.jsonl`, root));
       return results.length === 0 ? [] : [`${about}:`, studyTable(results, score)];
@@ -143,4 +174,6 @@ fill(
   "results",
   [comparisonTable("fashion-mnist"), comparisonTable("fashion-mnist-v2"), stepsTable(), note()].join("\n\n"),
 );
-fill("docs/strategies.md", "quality", qualityTables());
+fill("docs/strategies.md", "quality", qualityTables(studies));
+fill("docs/methods/README.md", "quality", qualityTables(ofWeights));
+fill("docs/claims.md", "claims", claimPages());

@@ -13,6 +13,7 @@ export { crossEntropy } from "./autograd/ops/cross-entropy.ts";
 export { type DetectionLossOptions, detectionLoss } from "./autograd/ops/detection-loss.ts";
 export { dropout } from "./autograd/ops/dropout.ts";
 export { embedding } from "./autograd/ops/embedding.ts";
+export { gatherColumns } from "./autograd/ops/gather-columns.ts";
 export { gelu } from "./autograd/ops/gelu.ts";
 export { layerNorm } from "./autograd/ops/layer-norm.ts";
 export { linear } from "./autograd/ops/linear.ts";
@@ -59,6 +60,15 @@ export type {
   WeightMethodEntry,
   WeightSite,
 } from "./methods/method.ts";
+export {
+  blocks,
+  type GroupStructure,
+  groupNorms,
+  groupStructure,
+  groupStructures,
+  type WeightShape,
+} from "./methods/structured/groups.ts";
+export { type GroupLassoOptions, groupLasso, l1, l2, type Penalty, sumOf } from "./methods/structured/penalties.ts";
 export { mvue } from "./methods/weight-grad/mvue.ts";
 export { asp } from "./methods/weights/asp.ts";
 export { dense } from "./methods/weights/dense.ts";
@@ -91,6 +101,7 @@ export { Conv2d, type Conv2dOptions } from "./nn/conv2d.ts";
 export { Dropout } from "./nn/dropout.ts";
 export { Embedding } from "./nn/embedding.ts";
 export { Flatten } from "./nn/flatten.ts";
+export { GatheredLinear, gatherInputs } from "./nn/gathered-linear.ts";
 export {
   fanInUniform,
   type Initialiser,
@@ -115,6 +126,7 @@ export { Sequential } from "./nn/sequential.ts";
 export { type AdamWOptions, adamW } from "./optim/adamw.ts";
 export { clipByGlobalNorm } from "./optim/clip.ts";
 export { Optimizer } from "./optim/optimizer.ts";
+export { freezeZeros, type RegulariseOptions, regularise } from "./optim/regularise.ts";
 export {
   phased,
   type Rate,

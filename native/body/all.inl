@@ -17,6 +17,7 @@
 #include "masks.inl"
 #include "soft-axes.inl"
 #include "norm-and-pool.inl"
+#include "gather-columns.inl"
 #include "embedding.inl"
 #include "layer-norm.inl"
 #include "attention.inl"

@@ -39,7 +39,7 @@ static __attribute__((noinline)) void images_by_weight(float* y, const Images& i
 }
 
 static bool forward_by_positions(float* y, const float* x, const float* w, const float* bias, const Geometry& g, bool relu) {
-  if (g.is_matrix() || g.out > (PaddedImages::suit(g) ? LANES : FEW_OUTPUTS)) return false;
+  if (g.is_matrix() || g.out > (PaddedImages::suit(g) ? (LANES > 8 ? 2 : 1) * LANES : FEW_OUTPUTS)) return false;
   const Images images = {x, g.batch, g.height, g.width, g.channels, g.out_height, g.out_width,
                          g.kernel_height, g.kernel_width, g.stride, g.padding, g.padding, false};
   images_by_weight(y, images, w, g.out, bias, relu);

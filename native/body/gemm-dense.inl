@@ -20,7 +20,7 @@ static inline void store_columns(float* c, const Vector* v, int columns) {
 #pragma GCC unroll 8
   for (int j = 0; j < VECTORS; j++) {
     if ((j + 1) * LANES <= columns) store(c + j * LANES, v[j]);
-    else for (int i = j * LANES; i < columns; i++) c[i] = v[j][i - j * LANES];
+    else if (j * LANES < columns) store_some(c + j * LANES, v[j], columns - j * LANES);
   }
 }
 
@@ -57,7 +57,7 @@ static void dense_tile(float* const* c, int columns, const float* const* a, int 
 #pragma GCC unroll 8
       for (int j = 0; j < VECTORS; j++) {
         if (whole) sum[m][j] += load(c[m] + j * LANES);
-        else for (int i = j * LANES; i < min_of(columns, (j + 1) * LANES); i++) sum[m][j][i - j * LANES] += c[m][i];
+        else if (j * LANES < columns) sum[m][j] += load_some(c[m] + j * LANES, min_of(LANES, columns - j * LANES));
       }
     }
     if (epilogue) {
@@ -65,7 +65,7 @@ static void dense_tile(float* const* c, int columns, const float* const* a, int 
       for (int j = 0; j < VECTORS; j++) {
         if (epilogue->bias) {
           if (whole) sum[m][j] += load(epilogue->bias + j * LANES);
-          else for (int i = j * LANES; i < min_of(columns, (j + 1) * LANES); i++) sum[m][j][i - j * LANES] += epilogue->bias[i];
+          else if (j * LANES < columns) sum[m][j] += load_some(epilogue->bias + j * LANES, min_of(LANES, columns - j * LANES));
         }
         if (epilogue->relu) sum[m][j] = rectified(sum[m][j]);
       }

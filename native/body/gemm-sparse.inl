@@ -124,6 +124,23 @@ static void store_transposed(float* const* out, int columns, const float* strip,
           store(out[j + i] + first + row, y);
         }
       }
+#if VECTOR_BYTES == 64
+    // one by one the last rows of 12 took six times as long as 16
+    if (const int some = count - row; some > 0 && j + LANES <= columns) {
+      Vector r[LANES];
+#pragma GCC unroll 16
+      for (int i = 0; i < LANES; i++) r[i] = i < some ? load(strip + (size_t)(row + i) * COLUMNS + j) : Vector{};
+      transpose_round<1>(r);
+      const Vector add = bias ? load_some(bias + first + row, some) : Vector{};
+#pragma GCC unroll 16
+      for (int i = 0; i < LANES; i++) {
+        Vector y = r[i] + add;
+        if (relu) y = rectified(y);
+        store_some(out[j + i] + first + row, y, some);
+      }
+      continue;
+    }
+#endif
     for (; row < count; row++)
       for (int i = j; i < min_of(columns, j + LANES); i++) {
         const float y = strip[(size_t)row * COLUMNS + i] + (bias ? bias[first + row] : 0);

@@ -221,19 +221,19 @@ static void max_pool(float* y, uint8_t* winner, const float* x, const int32_t* g
   const Geometry g(geometry);
   parallel_chunks(g.positions(), max_of(1, CHUNK / g.channels), [=](int from, int to) {
     each_window_with_taps(g, from, to, [=](int index, const Taps& w, ptrdiff_t offset) {
-      by_lanes(g.channels, [=, &w](int c, auto lanes) {
+      by_some_lanes(g.channels, [=, &w](int c, auto lanes) {
         typedef decltype(lanes) L;
         const float* source = x + offset + c;
-        typename L::Floats best = L::load(source + w.pixel[0]);
+        typename L::Floats best = lanes.load(source + w.pixel[0]);
         typename L::Integers which = typename L::Integers{} + w.tap[0];
         for (int i = 1; i < w.count; i++) {
-          const auto value = L::load(source + w.pixel[i]);
+          const auto value = lanes.load(source + w.pixel[i]);
           const auto wins = (value > best) | (value != value);
           best = wins ? value : best;
           which = wins ? typename L::Integers{} + w.tap[i] : which;
         }
-        L::store(y + (size_t)index * g.channels + c, best);
-        L::store(winner + (size_t)index * g.channels + c, which);
+        lanes.store(y + (size_t)index * g.channels + c, best);
+        lanes.store(winner + (size_t)index * g.channels + c, which);
       });
     });
   });
@@ -247,23 +247,23 @@ static void batch_norm_pool(float* y, float* peak, uint8_t* winner, float* mean,
   const Line line = batch_norm_line(mean, inv_std, running_mean, running_variance, x, gamma, beta, g.batch * g.height * g.width, g.channels, epsilon, momentum);
   parallel_chunks(g.positions(), max_of(1, CHUNK / g.channels), [=](int from, int to) {
     each_window_with_taps(g, from, to, [=](int index, const Taps& w, ptrdiff_t offset) {
-      by_lanes(g.channels, [=, &w](int c, auto lanes) {
+      by_some_lanes(g.channels, [=, &w](int c, auto lanes) {
         typedef decltype(lanes) L;
         const float* source = x + offset + c;
-        const auto slope = L::load(line.slope + c), shift = L::load(line.shift + c);
-        typename L::Floats highest = L::load(source + w.pixel[0]), best = highest * slope + shift;
+        const auto slope = lanes.load(line.slope + c), shift = lanes.load(line.shift + c);
+        typename L::Floats highest = lanes.load(source + w.pixel[0]), best = highest * slope + shift;
         typename L::Integers which = typename L::Integers{} + w.tap[0];
         for (int i = 1; i < w.count; i++) {
-          const auto pixel = L::load(source + w.pixel[i]), value = pixel * slope + shift;
+          const auto pixel = lanes.load(source + w.pixel[i]), value = pixel * slope + shift;
           const auto wins = (value > best) | (value != value);
           best = wins ? value : best;
           highest = wins ? pixel : highest;
           which = wins ? typename L::Integers{} + w.tap[i] : which;
         }
         const size_t at = (size_t)index * g.channels + c;
-        L::store(y + at, rectified(best));
-        L::store(peak + at, highest);
-        L::store(winner + at, best > 0 ? which : typename L::Integers{} + NO_WINNER);
+        lanes.store(y + at, rectified(best));
+        lanes.store(peak + at, highest);
+        lanes.store(winner + at, best > 0 ? which : typename L::Integers{} + NO_WINNER);
       });
     });
   });
@@ -278,20 +278,20 @@ static void winners_backward_of(float* dx, const float* dy, const uint8_t* winne
     const int outputs = g.out_height * g.out_width, pixels = g.height * g.width;
     if (!TILED)
       for (int i = image * pixels; i < (image + 1) * pixels; i++)
-        by_lanes(g.channels, [=](int c, auto lanes) {
+        by_some_lanes(g.channels, [=](int c, auto lanes) {
           const size_t at = (size_t)i * g.channels + c;
           lanes.store(dx + at, rest(c, lanes)(at));
         });
     each_window_with_taps(g, image * outputs, (image + 1) * outputs, [=](int index, const Taps& w, ptrdiff_t offset) {
-      by_lanes(g.channels, [=, &w](int c, auto lanes) {
+      by_some_lanes(g.channels, [=, &w](int c, auto lanes) {
         typedef decltype(lanes) L;
-        const auto grad = L::load(dy + (size_t)index * g.channels + c) * factor(c, lanes);
-        const auto won = L::load(winner + (size_t)index * g.channels + c);
+        const auto grad = lanes.load(dy + (size_t)index * g.channels + c) * factor(c, lanes);
+        const auto won = lanes.load(winner + (size_t)index * g.channels + c);
         const auto rest_at = rest(c, lanes);
         for (int i = 0; i < w.count; i++) {
           const size_t at = w.pixel[i] + offset + c;
-          const auto before = TILED ? rest_at(at) : L::load(dx + at);
-          L::store(dx + at, before + (won == w.tap[i] ? grad : typename L::Floats{}));
+          const auto before = TILED ? rest_at(at) : lanes.load(dx + at);
+          lanes.store(dx + at, before + (won == w.tap[i] ? grad : typename L::Floats{}));
         }
       });
     });

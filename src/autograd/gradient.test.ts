@@ -137,6 +137,14 @@ const cases: Record<OpName, () => Case[]> = {
       run: (table) => ops.embedding(tensor(device, [2, 2], [4, 0, 1, 4]), table),
     },
   ],
+  gatherColumns: () => [
+    {
+      about: "under a kernel",
+      inputs: [parameter(2, 5, 4, 2)],
+      run: (x) => ops.gatherColumns(x, Uint32Array.of(0, 3, 9, 17), 3, { stride: 2, padding: 1 }),
+    },
+    { about: "of rows", inputs: [parameter(3, 5)], run: (x) => ops.gatherColumns(x, Uint32Array.of(1, 4)) },
+  ],
   gelu: () => [{ about: "values of both signs", inputs: [parameter(20)], run: (x) => ops.gelu(x) }],
   globalAveragePool: () => [
     { about: "non-square", inputs: [parameter(2, 3, 4, 2)], run: (x) => ops.globalAveragePool(x) },

@@ -3,8 +3,10 @@ import { aspNeedsRetraining } from "./asp-needs-retraining.ts";
 import type { Claim } from "./claim.ts";
 import { decayCalmsMasks } from "./decay-calms-masks.ts";
 import { detectionToo } from "./detection.ts";
+import { earlyStructure } from "./early-structure.ts";
 import { fullySparseIsFree } from "./fully-sparse-is-free.ts";
 import { gradientsWantNoBias } from "./gradients-want-no-bias.ts";
+import { highSparsity } from "./high-sparsity.ts";
 import { neighboursAreAlike } from "./neighbours-are-alike.ts";
 import { sharingPlaces } from "./sharing-places.ts";
 import { srSteMatchesDense } from "./sr-ste-matches-dense.ts";
@@ -18,6 +20,8 @@ export const claims: readonly Claim[] = [
   whichOperand,
   neighboursAreAlike,
   fullySparseIsFree,
+  highSparsity,
+  earlyStructure,
   sharingPlaces,
   detectionToo,
 ];

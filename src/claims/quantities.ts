@@ -27,3 +27,14 @@ export const gradientBias: Quantity = {
   unit: "1 - cosine",
   of: ({ gradients }) => 1 - gradients.reduce((sum, { meanCosine }) => sum + meanCosine, 0) / gradients.length,
 };
+
+/** Of the last mask's entries, the share that the mask of the last snapshot within the first fifth of the run keeps too. */
+export const earlyOverlap: Quantity = {
+  name: "overlap with the last mask",
+  unit: "share",
+  of: ({ structure }) => {
+    const early = structure?.early ?? [];
+    const last = early[early.length - 1]?.step ?? 0;
+    return early.filter(({ step }) => step <= last / 5).at(-1)?.overlap ?? Number.NaN;
+  },
+};

@@ -26,7 +26,8 @@ export interface Finding {
   readonly unit: string;
   /** Mean with its interval over seeds, or median with quartiles of a measurement. */
   readonly value: Interval;
-  readonly bound: string;
+  readonly atMost?: number | undefined;
+  readonly atLeast?: number | undefined;
   readonly verdict: Verdict;
 }
 
@@ -176,11 +177,11 @@ function contrastsOf(contrasts: readonly Contrast[], runs: Runs, seeds: number):
     spread.set(quantity.name, intervals(own));
   }
   return contrasts.map((contrast, i): Finding => {
-    const { quantity, says } = contrast;
+    const { quantity, says, atMost, atLeast } = contrast;
     const place = contrasts.slice(0, i).filter((one) => one.quantity === quantity).length;
     const value = spread.get(quantity.name)![place];
     const verdict = verdictOf(value, contrast);
-    return { says, quantity: quantity.name, unit: quantity.unit, value, bound: boundText(contrast), verdict };
+    return { says, quantity: quantity.name, unit: quantity.unit, value, atMost, atLeast, verdict };
   });
 }
 
@@ -206,13 +207,6 @@ async function measured({ measurements = [] }: Claim, device: Device, scale: Sca
 async function findingOf(measurement: Measurement, bench: Bench): Promise<Finding> {
   const { median, q1, q3 } = quartiles([...(await measurement.measure(bench))]);
   const value = { mean: median, error: Number.NaN, low: q1, high: q3 };
-  const { says, name, unit } = measurement;
-  return { says, quantity: name, unit, value, bound: boundText(measurement), verdict: verdictOf(value, measurement) };
-}
-
-function boundText({ atMost, atLeast }: { readonly atMost?: number; readonly atLeast?: number }): string {
-  return [
-    ...(atLeast === undefined ? [] : [`at least ${atLeast}`]),
-    ...(atMost === undefined ? [] : [`at most ${atMost}`]),
-  ].join(", ");
+  const { says, name, unit, atMost, atLeast } = measurement;
+  return { says, quantity: name, unit, value, atMost, atLeast, verdict: verdictOf(value, measurement) };
 }

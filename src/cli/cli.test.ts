@@ -10,7 +10,9 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -130,9 +132,17 @@ describe.concurrent("compare", () => {
     expect(stdout).toMatch(/Ran on (native \w+|wasm \S+), 1 thread, under a load of/);
     expect(stdout).toMatch(/all 2 along inputs/);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
-    expect(stderr).toMatch(/on one thread: .*\ndigits: 512 training, 200 test images; runs in runs\/[\d-]+\n$/);
+    expect(stderr).toMatch(
+      /on one thread: .*\ndigits: 512 training, 200 test images; runs in (runs\/[\d-]+)\nreport: \1\/report\.html\n$/,
+    );
     const [run] = readdirSync(place.at("runs"));
-    expect(readdirSync(place.at(`runs/${run}`)).sort()).toEqual(["compare.json", "dense", "result.json", "ste"]);
+    expect(readdirSync(place.at(`runs/${run}`)).sort()).toEqual([
+      "compare.json",
+      "dense",
+      "report.html",
+      "result.json",
+      "ste",
+    ]);
     expect(existsSync(place.at("cache"))).toBe(false);
   });
 
@@ -236,6 +246,7 @@ describe.concurrent("train", () => {
     expect(stdout).not.toMatch(/speed-up/i);
     expect(readdirSync(place.at("o")).sort()).toEqual([
       "checkpoint.safetensors",
+      "machine.json",
       "masks.safetensors",
       "metrics.jsonl",
       "plan.json",
@@ -382,6 +393,34 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
       args: ["explain", "r.json", "--route", "spars"],
       code: 2,
       says: 'Perhaps you mean "sparse".',
+    },
+    "a report without a folder": {
+      args: ["report"],
+      code: 2,
+      says: "trisparse report: expected <run>, got nothing.",
+    },
+    "a report of what is no run": {
+      args: ["report", "gone"],
+      code: 2,
+      says: "report: expected the folder of a run or a comparison, got gone, which does not exist.",
+    },
+    "a report into a folder": {
+      args: ["report", "o", "--out", "o"],
+      files: { "o/recipe.json": {} },
+      code: 2,
+      says: "--out: expected o to be writable, got a folder.",
+    },
+    "a report of a run that has not begun": {
+      args: ["report", "o"],
+      files: { "o/recipe.json": {} },
+      code: 1,
+      says: "report: expected a run that has taken a step, got none in o.",
+    },
+    "a report of a damaged run": {
+      args: ["report", "o", "--json", "j.json"],
+      files: { "o/recipe.json": {}, "o/metrics.jsonl": '{"step":0}\n' },
+      code: 1,
+      says: "o/metrics.jsonl, line 1: expected a step, got loss",
     },
     "an unknown benchmark": { args: ["bench", "stepp"], code: 2, says: 'Perhaps you mean "step".' },
     "a model that is not timed": {
@@ -619,6 +658,61 @@ describe.concurrent("explain", () => {
   });
 });
 
+describe.concurrent("report", () => {
+  test("writes the page of several folders here, prints its path, and with --json the numbers", async () => {
+    const place = new Place({ "r.json": recipe });
+    const runs = ["1", "2"].map((seed) => place.succeed(...quick, "--seed", seed, "--out", `o${seed}`, "--no-report"));
+    await Promise.all(runs);
+    expect(existsSync(place.at("o1/report.html"))).toBe(false);
+    const several = await place.succeed("report", "o1", "o2", "--json", "j.json");
+    expect([several.stdout, several.stderr]).toEqual(["report.html\n", ""]);
+    expect(place.read("report.html").toString()).toMatch(/^<!doctype html>.+<\/html>\n$/s);
+    const { kinds } = JSON.parse(place.read("j.json").toString());
+    expect(kinds.map(({ seeds }: { seeds: number[] }) => seeds)).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+    const { stdout } = await place.succeed("report", "o1/sr-ste");
+    expect(stdout).toBe("o1/sr-ste/report.html\n");
+  });
+});
+
+describe.concurrent("compare --serve", () => {
+  test("shows the report while it trains, to this machine alone, and ends with the training", async () => {
+    const place = new Place({ "r.json": { ...recipe, epochs: 100_000 } });
+    const { child, ended } = place.start([...quick, "--out", "o", "--serve"]);
+    const address = await new Promise<string>((resolve) => {
+      let text = "";
+      child.stderr!.on("data", (part: string) => {
+        text += part;
+        const [, found] = /^live: (http:\/\/127\.0\.0\.1:\d+\/)$/m.exec(text) ?? [];
+        if (found !== undefined) resolve(found);
+      });
+    });
+    let page = "";
+    while (!page.includes("Training loss over steps")) {
+      page = await (await fetch(address)).text();
+      await sleep(100);
+    }
+    expect(page).toContain('data-live="training"');
+    expect((await fetch(`${address}recipe.json`)).status).toBe(404);
+    expect((await fetch(address, { method: "POST" })).status).toBe(405);
+    child.kill("SIGTERM");
+    expect((await ended).signal).toBe("SIGTERM");
+  });
+
+  test("refuses a port that is taken, before a folder is made", async () => {
+    const place = new Place({ "r.json": recipe });
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const { code, stderr } = await place.run(...quick, "--out", "o", "--serve", String(port));
+    server.close();
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`--serve: expected a port that is free, got ${port}`)]);
+    expect(existsSync(place.at("o"))).toBe(false);
+  });
+});
+
 describe.concurrent("bench", () => {
   test("step times the dense step beside each plan and pattern", async () => {
     const place = new Place();
@@ -636,7 +730,7 @@ describe.concurrent("help", () => {
   test("is on standard output when asked for, and explains every verb and option", async () => {
     const place = new Place();
     const [all, compare] = await Promise.all([place.succeed("--help"), place.succeed("compare", "--help")]);
-    for (const verb of ["compare", "train", "resume", "explain", "bench"])
+    for (const verb of ["compare", "train", "resume", "report", "explain", "bench"])
       expect(all.stdout).toContain(`\n  ${verb} [options]`);
     for (const option of ["data", "methods", "pattern", "recipe", "out", "threads", "backend", "json"])
       expect(compare.stdout).toContain(`\n  --${option} <`);

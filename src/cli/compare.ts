@@ -14,6 +14,8 @@ import { createComparison, openComparison, runComparison, type StrategyChoice, w
 import { type MethodChoice, modelNames, parseRecipe, type Recipe } from "../train/recipe.ts";
 import { Run } from "../train/run.ts";
 import { checkVacant, readJson } from "../train/run-folder.ts";
+import type { TrainOptions } from "../train/together.ts";
+import { FLUSH_MS, LivePage } from "./live.ts";
 import {
   backendOption,
   checkJson,
@@ -32,6 +34,7 @@ import {
 } from "./options.ts";
 import { writeOutput } from "./output.ts";
 import { dataText, loadDataOf, withProgress } from "./progress.ts";
+import { reportComparison } from "./report.ts";
 import { asUsage, notAmong } from "./usage.ts";
 
 type Choice = MethodChoice | StrategyChoice;
@@ -64,6 +67,9 @@ interface CompareOptions extends MachineOptions, RouteOptions, MonitorOptions {
   readonly seed?: number;
   readonly recipe?: string;
   readonly out?: string;
+  readonly report?: boolean;
+  /** A port; true: any. */
+  readonly serve?: number | true;
 }
 
 export function addCompare(program: Command): void {
@@ -106,6 +112,12 @@ export function addCompare(program: Command): void {
     )
     .option("--recipe <file>", "a recipe for everything that no option names")
     .option("--out <folder>", "a new folder for the runs (default: runs/<date and time>)")
+    .option(
+      "--serve [port]",
+      "show the report on 127.0.0.1 while training (default: a free port)",
+      wholeNumber("serve", 0, 65535),
+    )
+    .option("--no-report", "do not write report.html, a page of charts, into the folder")
     .addOption(monitorOption)
     .addOption(routeOption)
     .addOption(threadsOption)
@@ -124,6 +136,24 @@ async function compare(options: CompareOptions): Promise<void> {
   asUsage(() => checkVacant("--out", out));
   checkJson(options);
   const device = openDevice(options);
+  if (options.serve === undefined) return await train(out, choices, recipe, device, options);
+  const live = await LivePage.open(out, options.serve === true ? 0 : options.serve);
+  process.stderr.write(`live: ${live.address}\n`);
+  try {
+    await train(out, choices, recipe, device, { ...options, flushMs: FLUSH_MS });
+  } finally {
+    await live.close();
+  }
+}
+
+/** Makes the folder and fills it. */
+async function train(
+  out: string,
+  choices: readonly Asked[],
+  recipe: Recipe,
+  device: Device,
+  options: CompareOptions & Pick<TrainOptions, "flushMs">,
+): Promise<void> {
   const data = await loadDataOf(recipe);
   const recipes = choices.flatMap(({ choice, optional }) => {
     const one = asUsage(() => withMethod(recipe, choice));
@@ -144,16 +174,21 @@ async function compare(options: CompareOptions): Promise<void> {
 /** Trains what is left and prints the result; `resume` ends here too. */
 export async function finishComparison(
   out: string,
-  options: MachineOptions & RouteOptions,
+  options: MachineOptions & RouteOptions & Pick<TrainOptions, "flushMs"> & { readonly report?: boolean },
   data: Dataset,
   device: Device,
 ): Promise<void> {
   const names = openComparison(out).map(({ recipe }) => recipeText(recipe));
   const comparison = await withProgress(names, out, (observer) =>
-    runComparison(out, data, device, { ...observer, ...routesOf(options, device) }),
+    runComparison(out, data, device, {
+      ...observer,
+      ...routesOf(options, device),
+      ...(options.flushMs === undefined ? {} : { flushMs: options.flushMs }),
+    }),
   );
   writeOutput(options.json, comparison, comparisonText(comparison.runs, comparison.machine));
   failUnverified(comparison.runs);
+  if (options.report !== false) reportComparison(out);
 }
 
 /** Names every run whose weights are not what its pattern says; the exit code then is 1. */

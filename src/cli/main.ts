@@ -6,6 +6,7 @@ import { version } from "../version.ts";
 import { addBench } from "./bench.ts";
 import { addCompare } from "./compare.ts";
 import { addExplain } from "./explain.ts";
+import { addReport } from "./report.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addResume, addTrain } from "./train.ts";
 import { commandLineError, UsageError } from "./usage.ts";
@@ -27,6 +28,7 @@ Examples:
   trisparse compare --data fashion-mnist --methods dense,sr-ste --pattern 1:4
   trisparse train recipes/digits-mlp-sr-ste.json
   trisparse resume runs/2026-11-21-184501
+  trisparse report runs/2026-11-21-184501
   trisparse explain recipes/digits-mlp-sr-ste.json
   trisparse reproduce decay-calms-masks
   trisparse bench gemm --sizes 512,64x1024x1024 --threads 1
@@ -34,7 +36,7 @@ Examples:
 trisparse <command> --help explains the options of each.`,
   );
 
-for (const add of [addCompare, addTrain, addResume, addExplain, addReproduce, addBench]) add(program);
+for (const add of [addCompare, addTrain, addResume, addReport, addExplain, addReproduce, addBench]) add(program);
 for (const command of [program, ...program.commands]) {
   command.exitOverride((error) => {
     throw error.exitCode === 0 || error.code === "commander.help" ? error : commandLineError(command, error);

@@ -1,5 +1,6 @@
 /** `trisparse reproduce`: the sources' claims, tried on this machine. */
 import { existsSync } from "node:fs";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { type Claim, SCALES, type Scale } from "../claims/claim.ts";
@@ -7,6 +8,8 @@ import { claims } from "../claims/claims.ts";
 import { type ClaimResult, reproduce } from "../claims/reproduce.ts";
 import { found, obstacle, writeFileAtomically } from "../io/files.ts";
 import { claimsPage } from "../report/claims-page.ts";
+import { claimsHtml } from "../report/page/claims.ts";
+import { machineOf } from "../train/together.ts";
 import { defaultFolder } from "./compare.ts";
 import {
   backendOption,
@@ -58,6 +61,7 @@ async function run(words: readonly string[], options: ReproduceOptions): Promise
   checkFolder(out);
   checkJson(options);
   const device = openDevice(options);
+  const [load] = loadavg();
   process.stderr.write(`runs in ${out}; go on after an interruption with the same command and --out ${out}\n`);
   const results = await reproduce(chosen, device, {
     ...{ scale: options.scale, seeds: options.seeds, out, dataDir: options.dataDir },
@@ -66,8 +70,11 @@ async function run(words: readonly string[], options: ReproduceOptions): Promise
     },
   });
   const page = claimsPage(results);
+  const machine = machineOf(device, load);
+  writeFileAtomically(join(out, "claims.html"), claimsHtml(results, machine));
   writeFileAtomically(join(out, "claims.md"), `# Claims\n\n${page}\n`);
-  writeOutput(options.json, results, page);
+  process.stderr.write(`report: ${join(out, "claims.html")}\n`);
+  writeOutput(options.json, { machine, claims: results }, page);
   failFailed(results);
 }
 

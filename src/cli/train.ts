@@ -8,7 +8,7 @@ import { comparisonText, recipeText } from "../report/table.ts";
 import type { Device } from "../tensor/device.ts";
 import { isComparison, openComparison } from "../train/compare.ts";
 import { parseRecipe } from "../train/recipe.ts";
-import { checkVacant, RunFolder, readJson } from "../train/run-folder.ts";
+import { checkVacant, RunFolder, readJson, writeJson } from "../train/run-folder.ts";
 import { machineOf, trainTogether } from "../train/together.ts";
 import { checkFits, defaultFolder, failUnverified, finishComparison } from "./compare.ts";
 import {
@@ -110,6 +110,7 @@ async function finishRun(folder: RunFolder, options: TrainOptions, data: Dataset
     trainTogether([folder], data, device, { ...observer, ...routesOf(options, device) }),
   );
   const machine = machineOf(device, load);
+  writeJson(join(folder.path, "machine.json"), machine);
   writeOutput(options.json, { machine, recipe: folder.recipe, runs }, comparisonText(runs, machine));
   failUnverified(runs);
 }

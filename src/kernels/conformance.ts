@@ -436,6 +436,19 @@ function poolTrials(
   );
 }
 
+/** Columns of im2col: some of them in order, one, all, and one of a matrix. */
+function columnTrials(
+  shapes: Shapes,
+  build: (g: Geometry, columns: Uint32Array, draw: Draw) => readonly Argument[],
+): Trial[] {
+  return shapes.geometries().flatMap((g) =>
+    [1, 2, 5].map((every) => {
+      const columns = Uint32Array.from({ length: Math.ceil(sizes(g).i / every) }, (_, i) => i * every);
+      return trial(`${[...g]} one of ${every}`, build(g, columns, shapes.odd && every === 2 ? tied : normal));
+    }),
+  );
+}
+
 /** Tokens, few and many to an entry of the table. */
 function embeddingTrials(
   { odd }: Shapes,
@@ -862,6 +875,16 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
     poolTrials(shapes, (g, draw) => [written(empty(sizes(g).t * g[10])), read(draw(sizes(g).x)), g]),
   averagePoolBackward: (shapes) =>
     poolTrials(shapes, (g, draw) => [written(empty(sizes(g).x)), read(draw(sizes(g).t * g[10])), g]),
+  gatherColumns: (shapes) =>
+    columnTrials(shapes, (g, columns, draw) => {
+      const { t, x } = sizes(g);
+      return [written(empty(t * columns.length), true), read(draw(x)), read(columns), columns.length, g];
+    }),
+  scatterColumns: (shapes) =>
+    columnTrials(shapes, (g, columns, draw) => {
+      const { t, x } = sizes(g);
+      return [written(empty(x)), read(draw(t * columns.length)), read(columns), columns.length, g];
+    }),
   softmaxCrossEntropy: ({ odd }) =>
     (odd
       ? ([

@@ -943,6 +943,26 @@ export function jsKernels(): Kernels {
         for (let c = 0; c < channels; c++) dx[pixel + c] += dy[position * channels + c] / (kh * kw);
       });
     },
+    gatherColumns: (y, x, columns, count, g) => {
+      const { positions, channels } = shapeOf(g);
+      y.fill(0, 0, positions * count);
+      windows(g, (position, pixel, tap) => {
+        for (let i = 0; i < count; i++) {
+          if (Math.floor(columns[i] / channels) === tap) y[position * count + i] = x[pixel + (columns[i] % channels)];
+        }
+      });
+    },
+    scatterColumns: (dx, dy, columns, count, g) => {
+      const { batch, height, width, channels } = shapeOf(g);
+      const sums = new Float64Array(batch * height * width * channels);
+      windows(g, (position, pixel, tap) => {
+        for (let i = 0; i < count; i++) {
+          if (Math.floor(columns[i] / channels) === tap)
+            sums[pixel + (columns[i] % channels)] += dy[position * count + i];
+        }
+      });
+      dx.set(sums);
+    },
     softmaxCrossEntropy: (losses, dlogits, logits, labels, rows, classes) => {
       for (let row = 0; row < rows; row++) {
         const x = logits.subarray(row * classes, (row + 1) * classes);

@@ -402,6 +402,10 @@ export interface Kernels {
   /** Mean over the window; padding counts as zeros. */
   averagePool(y: F32, x: F32, g: Geometry): void;
   averagePoolBackward(dx: F32, dy: F32, g: Geometry): void;
+  /** y [T, count] = the columns of im2col(x) with these numbers, each below I. The geometry's out counts for nothing. */
+  gatherColumns(y: F32, x: F32, columns: Uint32Array, count: number, g: Geometry): void;
+  /** Its gradient: dx = the sum of what each pixel was gathered for. */
+  scatterColumns(dx: F32, dy: F32, columns: Uint32Array, count: number, g: Geometry): void;
   /** losses [rows]; dlogits = (softmax - one hot) / rows, the gradient of their mean. */
   softmaxCrossEntropy(losses: F32, dlogits: F32, logits: F32, labels: Int32Array, rows: number, classes: number): void;
 
@@ -540,6 +544,8 @@ const order: Record<KernelName, true> = {
   maxPoolBackward: true,
   averagePool: true,
   averagePoolBackward: true,
+  gatherColumns: true,
+  scatterColumns: true,
   softmaxCrossEntropy: true,
   embedding: true,
   embeddingBackward: true,

@@ -7,8 +7,11 @@ import { Parameter, type Shape, sizeOf, type Tensor } from "../tensor/tensor.ts"
 import { BatchNorm } from "./batch-norm.ts";
 import { type ChannelGraph, type ChannelGroup, type TracedOperation, takeAlong, traceChannels } from "./channels.ts";
 import { Conv2d } from "./conv2d.ts";
+import { GatheredLinear } from "./gathered-linear.ts";
+import { Linear } from "./linear.ts";
 import { type Module, stateOf } from "./module.ts";
 import { Residual } from "./residual.ts";
+import { Sequential } from "./sequential.ts";
 
 export type State = ReturnType<typeof stateOf>;
 
@@ -72,6 +75,38 @@ export function withoutDeadChannels(
     state.set(name, { shape: smaller, data: takeAlong(data, shape, axis, left) });
   }
   return { state, removals };
+}
+
+/** Shares of its columns up to which a layer is faster when it gathers them: measured, see docs/methods/compaction.md. */
+const GATHERED = { linear: 0.9, conv2d: 0.25 };
+
+/**
+ * The state without columns of linear layers and convolutions that are zero in all rows, and how many each has left.
+ * Gathering costs time, so convolutions must have lost most of theirs.
+ */
+export function withoutZeroColumns(model: Module): { readonly state: State; readonly columns: Map<string, number> } {
+  const state: State = new Map(stateOf(model));
+  const columns = new Map<string, number>();
+  for (const [parent, sequence] of model.modules()) {
+    if (!(sequence instanceof Sequential)) continue;
+    for (const [name, layer] of sequence.layers) {
+      const linear = layer instanceof Linear;
+      if (!(linear || layer instanceof Conv2d) || layer instanceof GatheredLinear) continue;
+      const { data, shape } = layer.weight;
+      const [rows] = shape;
+      const k = data.length / rows;
+      const used = new Uint8Array(k);
+      for (let i = 0; i < data.length; i++) if (data[i] !== 0) used[i % k] = 1;
+      const left = Uint32Array.from([...used.keys()].filter((at) => used[at] === 1));
+      const most = k * GATHERED[linear ? "linear" : "conv2d"];
+      if (left.length === 0 || left.length > most) continue;
+      const path = parent === "" ? name : `${parent}.${name}`;
+      columns.set(path, left.length);
+      state.set(`${path}.weight`, { shape: [rows, left.length], data: takeAlong(data, [rows, k], 1, left) });
+      state.set(`${path}.columns`, { shape: [left.length], data: left });
+    }
+  }
+  return { state, columns };
 }
 
 /** By the path of a Residual the constants its body adds, or why it has none. */

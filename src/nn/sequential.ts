@@ -8,15 +8,25 @@ import { MaxPool } from "./pooling.ts";
 
 /** Modules one after another: an array (named "0", "1", ...) or an object, whose keys name them. */
 export class Sequential extends Module {
-  readonly layers: readonly (readonly [string, Module])[];
+  readonly #layers: [string, Module][];
 
   constructor(layers: readonly Module[] | Readonly<Record<string, Module>>) {
     super();
-    this.layers = Object.entries(layers);
+    this.#layers = Object.entries(layers);
+  }
+
+  get layers(): readonly (readonly [string, Module])[] {
+    return this.#layers;
+  }
+
+  /** Another module in the place of the one of this name. */
+  replace(name: string, module: Module): void {
+    const found = this.#layers.find(([key]) => key === name);
+    if (found !== undefined) found[1] = module;
   }
 
   override children(): [string, Module][] {
-    return this.layers.map(([name, layer]) => [name, layer]);
+    return this.#layers.map(([name, layer]) => [name, layer]);
   }
 
   override forward(x: Tensor): Tensor {

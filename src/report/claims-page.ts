@@ -13,8 +13,8 @@ export function claimsPage(results: readonly ClaimResult[]): string {
 
 function section({ name, source, sentence, run, verdict, error, findings, variants }: ClaimResult): string {
   const rows = findings.map((finding) => {
-    const { says, quantity, bound } = finding;
-    return `| ${says} | ${quantity} | ${valueText(finding)} | ${bound} | ${finding.verdict} |`;
+    const { says, quantity } = finding;
+    return `| ${says} | ${quantity} | ${valueText(finding)} | ${boundText(finding)} | ${finding.verdict} |`;
   });
   return [
     `## ${name}: ${verdict}`,
@@ -44,4 +44,11 @@ function valueText({ value: { mean, low, high }, unit }: Finding): string {
   const digits = Math.abs(mean) >= 1 ? 2 : 4;
   const range = Number.isFinite(low) ? ` (${low.toFixed(digits)} to ${high.toFixed(digits)})` : "";
   return `${mean.toFixed(digits)}${range} ${unit}`;
+}
+
+function boundText({ atMost, atLeast }: Finding): string {
+  return [
+    ...(atLeast === undefined ? [] : [`at least ${atLeast}`]),
+    ...(atMost === undefined ? [] : [`at most ${atMost}`]),
+  ].join(", ");
 }

@@ -192,6 +192,38 @@ describe("a compact model", () => {
     expect(checked(model, from, text).architecture).toMatchObject({ hidden: [29, 30] });
   });
 
+  test("gathers columns where the others are zero in all rows", () => {
+    const task = images(20, 1);
+    const from = architecture({ name: "lenet", widths: [6, 8, 10] });
+    const model = born(from, task);
+    const zeroTaps = (name: string, kept: readonly number[]): void => {
+      const { data, shape } = stateOf(model).get(name)!;
+      const k = data.length / shape[0];
+      for (let i = 0; i < data.length; i++) if (!kept.includes(i % k)) data[i] = 0;
+    };
+    zeroTaps("conv1.weight", [1, 7, 12, 24]);
+    zeroTaps("conv2.weight", [0, 8, 13, 28, 33, 34, 40, 44, 45, 77, 149]);
+    const { architecture: to, model: smaller } = checked(model, from, task);
+    expect(to).toMatchObject({ columns: { conv1: 4, conv2: 11 } });
+    expect(compact(smaller, to, task, at).architecture).toEqual(to);
+
+    const mlp = architecture({ name: "mlp", hidden: [5] });
+    const other = born(mlp, task);
+    zeroColumns(other, "fc1.weight", [...Array(50).keys(), 399]);
+    expect(checked(other, mlp, task).architecture).toMatchObject({ columns: { fc1: 349 } });
+
+    const padded = architecture({ name: "cnn", widths: [3, 9] });
+    const cnn = born(padded, task);
+    for (const name of ["conv1.weight", "conv2.weight"]) {
+      const { data, shape } = stateOf(cnn).get(name)!;
+      const k = data.length / shape[0];
+      for (let i = 0; i < data.length; i++) if (![0, 5, 8].includes(i % k)) data[i] = 0;
+    }
+    // conv1 has a third of its columns left: too many to gather
+    expect(checked(cnn, padded, task).architecture).toMatchObject({ columns: { conv2: 3 } });
+    expect(() => buildModel({ ...padded, columns: { conv9: 3 } } as never, task, at)).toThrow("layers of the model");
+  });
+
   test("of a model without zeros is a copy", () => {
     const task = images(3, 1);
     const from = architecture({ name: "mlp", hidden: [4] });

@@ -4,7 +4,7 @@
  */
 import type { Task } from "../data/dataset.ts";
 import { expected } from "../errors.ts";
-import { constantBodies, type Removal, type State, withoutDeadChannels } from "../nn/compaction.ts";
+import { constantBodies, type Removal, type State, withoutDeadChannels, withoutZeroColumns } from "../nn/compaction.ts";
 import type { ResnetBlock } from "../nn/models/resnet.ts";
 import { type Birth, loadState, type Module, stateOf } from "../nn/module.ts";
 import type { Recipe } from "./recipe.ts";
@@ -23,7 +23,8 @@ export interface Compacted {
 }
 
 /**
- * Removes constant residual bodies and dead channels until none is left. The model is read, not changed; in evaluation
+ * Removes constant residual bodies and dead channels until none is left, and then columns that are zero in all rows,
+ * where gathering the others is faster. The model is read, not changed; in evaluation
  * the smaller one computes the same up to rounding. Both must be without plans that prune: compact what is trained.
  */
 export function compact(model: Module, architecture: Architecture, task: Task, birth: Birth): Compacted {
@@ -52,6 +53,10 @@ export function compact(model: Module, architecture: Architecture, task: Task, b
     // what is gone may have been the only reader of something else
     if (width.removals.every(({ removed }) => removed === 0)) break;
     rebuild(withWidthsOf(now, width.state), width.state);
+  }
+  if (now.name !== "gpt") {
+    const { state, columns } = withoutZeroColumns(smaller);
+    if (columns.size > 0) rebuild({ ...now, columns: { ...now.columns, ...Object.fromEntries(columns) } }, state);
   }
   if (smaller === model) rebuild(architecture, stateOf(model));
   return { architecture: now, model: smaller, removals: [...removals.values()], blocks };

@@ -18,19 +18,27 @@ const names = (list: readonly string[]): [string, ...string[]] => list as [strin
 const count = z.int().min(1);
 const widths = z.array(count).min(1).max(16);
 
+const columns = z
+  .record(z.string().min(1), count)
+  .optional()
+  .describe("layers, by path, that gather so many columns of their input; the others are zero in all rows");
+
 const model = z.discriminatedUnion("name", [
   z.strictObject({
     name: z.literal("mlp"),
     hidden: widths.default([1024, 1024]).describe("widths of the hidden layers"),
     dropout: z.number().min(0).max(0.9).default(0).describe("behind each hidden layer"),
+    columns,
   }),
   z.strictObject({
     name: z.literal("cnn"),
     widths: widths.default([32, 64, 128]).describe("channels of the 3x3 convolutions"),
+    columns,
   }),
   z.strictObject({
     name: z.literal("lenet"),
     widths: z.tuple([count, count, count]).default([20, 50, 500]).describe("filters, filters, hidden units"),
+    columns,
   }),
   z.strictObject({
     name: z.literal("resnet"),
@@ -40,6 +48,7 @@ const model = z.discriminatedUnion("name", [
       .array(z.union([count, z.enum(["constant", "shortcut"])]))
       .optional()
       .describe("channels within each block; constant: its shortcut and a bias; shortcut: that alone"),
+    columns,
   }),
   z.strictObject({
     name: z.literal("detector"),
@@ -49,6 +58,7 @@ const model = z.discriminatedUnion("name", [
       .max(16)
       .default([16, 32, 64, 128, 128])
       .describe("channels of the 3x3 convolutions; each of the first three halves the image"),
+    columns,
   }),
   z.strictObject({
     name: z.literal("gpt"),

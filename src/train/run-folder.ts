@@ -169,18 +169,7 @@ export class RunFolder {
   #restoreMasks(run: Run): void {
     const file = this.#file("masks.safetensors");
     if (!existsSync(file)) return;
-    const { tensors, metadata } = decodeSafetensors(readFile("masks", file), file);
-    const saved: MaskSnapshots = new Map();
-    for (const [key, { data }] of tensors) {
-      const [, step, name] = /^(\d+)\/(.+)$/.exec(key) ?? [];
-      if (metadata.format !== MASKS_FORMAT || step === undefined || !(data instanceof Uint32Array)) {
-        const todo = "Copy a whole file here, or delete it to go on without the masks so far";
-        throw expected(file, `masks of format ${MASKS_FORMAT}`, `${metadata.format}, tensor ${key}`, todo);
-      }
-      const masks = saved.get(Number(step)) ?? new Map<string, Uint32Array>();
-      saved.set(Number(step), masks.set(name, data));
-    }
-    run.masks.restoreSnapshots(saved, run.step, file);
+    run.masks.restoreSnapshots(readMasks(file).snapshots, run.step, file);
     this.#savedMasks = run.masks.snapshots.size;
   }
 
@@ -236,6 +225,36 @@ export class RunFolder {
     writeFileAtomically(this.#file("weights.safetensors"), encodeSafetensors(run.trainedWeights(), metadata));
     writeJson(this.#file("result.json"), result);
   }
+}
+
+/** The snapshots of a masks.safetensors, and [rows, k] of each layer. */
+export function readMasks(file: string): {
+  readonly snapshots: MaskSnapshots;
+  readonly shapes: Readonly<Record<string, readonly [rows: number, k: number]>>;
+} {
+  const { tensors, metadata } = decodeSafetensors(readFile("masks", file), file);
+  const snapshots: MaskSnapshots = new Map();
+  for (const [key, { data }] of tensors) {
+    const [, step, name] = /^(\d+)\/(.+)$/.exec(key) ?? [];
+    if (metadata.format !== MASKS_FORMAT || step === undefined || !(data instanceof Uint32Array)) {
+      const todo = "Copy a whole file here, or delete it to go on without the masks so far";
+      throw expected(file, `masks of format ${MASKS_FORMAT}`, `${metadata.format}, tensor ${key}`, todo);
+    }
+    const masks = snapshots.get(Number(step)) ?? new Map<string, Uint32Array>();
+    snapshots.set(Number(step), masks.set(name, data));
+  }
+  return { snapshots, shapes: shapesOf(metadata.shapes, file) };
+}
+
+function shapesOf(text: string | undefined, file: string): Record<string, readonly [rows: number, k: number]> {
+  try {
+    const shapes = JSON.parse(text ?? "") as Record<string, readonly [number, number]>;
+    if (Object.values(shapes).every(([rows, k]) => rows > 0 && k > 0)) return shapes;
+  } catch {
+    // told below
+  }
+  const todo = "Copy a whole file here, or delete it to go on without the masks so far";
+  throw expected(file, "the shapes of its masks", JSON.stringify(text) ?? "none", todo);
 }
 
 function parseRecord(line: string): StepRecord | EpochRecord | GradientRecord | MaskRecord | undefined {

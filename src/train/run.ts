@@ -9,6 +9,7 @@ import { batchesOf } from "../data/batches-of.ts";
 import { type Dataset, type ImageTask, KIND_WORDS, type Task } from "../data/dataset.ts";
 import { flipAndCrop } from "../data/image-batches.ts";
 import { expected } from "../errors.ts";
+import { gatherInputs } from "../nn/gathered-linear.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { detector } from "../nn/models/detector.ts";
 import { gpt } from "../nn/models/gpt.ts";
@@ -317,11 +318,14 @@ export function buildModel(model: Recipe["model"], task: Task, birth: Birth): Mo
     throw expected("model gpt", "a text", KIND_WORDS[task.kind], "Choose the data text, or another model");
   }
   if (model.name === "detector") {
-    if (task.kind === "boxes") return detector(task.shape[2], model.widths, task.classes, birth);
+    if (task.kind === "boxes") {
+      const made = detector(task.shape[2], model.widths, task.classes, birth);
+      return gatherInputs(made, model.columns ?? {}, birth);
+    }
     const todo = "Choose the data scenes, or another model";
     throw expected("model detector", "scenes with boxes", KIND_WORDS[task.kind], todo);
   }
-  if (task.kind === "images") return buildImageModel(model, task, birth);
+  if (task.kind === "images") return gatherInputs(buildImageModel(model, task, birth), model.columns ?? {}, birth);
   const fitting = task.kind === "text" ? "gpt" : "detector";
   const todo = `Choose the model ${fitting}, or other data`;
   throw expected(`model ${model.name}`, "images", KIND_WORDS[task.kind], todo);

@@ -83,7 +83,10 @@ export interface Observer {
 }
 
 /** How runs are trained that have not begun yet, and who is told. */
-export interface TrainOptions extends Observer, Pick<RunOptions, "routing" | "dispatcher"> {}
+export interface TrainOptions extends Observer, Pick<RunOptions, "routing" | "dispatcher"> {
+  /** Records are written to the disk so often, for who reads along; default: with each checkpoint. */
+  readonly flushMs?: number;
+}
 
 /** Seconds of training between two checkpoints within an epoch. */
 const CHECKPOINT_SECONDS = 30;
@@ -106,6 +109,7 @@ export async function trainTogether(
     folders[i].checkpoint(run);
   });
   let saved = performance.now();
+  let flushed = Number.NEGATIVE_INFINITY;
   while (runs.some((run) => !run.done)) {
     // those behind first: after a kill between two checkpoints the runs may stand at different steps
     const step = Math.min(...runs.filter((run) => !run.done).map((run) => run.step));
@@ -134,6 +138,10 @@ export async function trainTogether(
       folders[i].checkpoint(run);
     });
     if (late) saved = performance.now();
+    if (performance.now() - flushed > (options.flushMs ?? Number.POSITIVE_INFINITY)) {
+      for (const folder of folders) folder.flush();
+      flushed = performance.now();
+    }
     // lets signals and progress bars through; at every round, for one may take seconds
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -10,6 +10,7 @@ import { crossEntropy } from "./cross-entropy.ts";
 import { detectionLoss } from "./detection-loss.ts";
 import { dropout } from "./dropout.ts";
 import { embedding } from "./embedding.ts";
+import { gatherColumns } from "./gather-columns.ts";
 import { gelu } from "./gelu.ts";
 import { layerNorm } from "./layer-norm.ts";
 import { linear } from "./linear.ts";
@@ -32,6 +33,7 @@ export const ops: {
   readonly detectionLoss: typeof detectionLoss;
   readonly dropout: typeof dropout;
   readonly embedding: typeof embedding;
+  readonly gatherColumns: typeof gatherColumns;
   readonly gelu: typeof gelu;
   readonly globalAveragePool: typeof globalAveragePool;
   readonly layerNorm: typeof layerNorm;
@@ -56,7 +58,7 @@ export const ops: {
     dropout,
     embedding,
   },
-  ...{ gelu, globalAveragePool, layerNorm, linear, maxPool, relu, reshape, resizeChannels, squaredRelu },
+  ...{ gatherColumns, gelu, globalAveragePool, layerNorm, linear, maxPool, relu, reshape, resizeChannels, squaredRelu },
 };
 
 export type OpName = keyof typeof ops;

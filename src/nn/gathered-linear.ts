@@ -1,0 +1,55 @@
+import { gatherColumns } from "../autograd/ops/gather-columns.ts";
+import { expected } from "../errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Conv2d } from "./conv2d.ts";
+import { Linear } from "./linear.ts";
+import { type Birth, Buffer, type Module } from "./module.ts";
+import { Sequential } from "./sequential.ts";
+
+/**
+ * A convolution or linear layer without the columns of its matrix that were zero in all rows: it gathers the others and
+ * multiplies by a weight [outputs, count] without zeros ("filter shapes" of Wen et al. 2016).
+ */
+export class GatheredLinear extends Linear {
+  /** Numbers of the columns, growing: tap * channels + channel, or the input. */
+  readonly columns: Buffer;
+  /** Null: of a linear layer. */
+  readonly kernel: number | null;
+  readonly stride: number;
+  readonly padding: number;
+
+  /** In the place of `layer`. Its columns are the first ones until they are loaded. */
+  constructor(layer: Linear | Conv2d, count: number, birth: Birth) {
+    const [outputs, kernel] = layer.weight.shape;
+    super(count, outputs, birth, { bias: layer.bias !== null });
+    this.columns = new Buffer(birth.device.kernels.uint32(count));
+    for (let i = 0; i < count; i++) this.columns.data[i] = i;
+    this.kernel = layer instanceof Conv2d ? kernel : null;
+    this.stride = layer instanceof Conv2d ? layer.stride : 1;
+    this.padding = layer instanceof Conv2d ? layer.padding : 0;
+  }
+
+  override forward(x: Tensor, relu = false): Tensor {
+    return super.forward(gatherColumns(x, this.columns.data as Uint32Array, this.kernel, this), relu);
+  }
+}
+
+/** Puts a GatheredLinear in the place of each layer of a Sequential that `columns` names by its path, with their count. */
+export function gatherInputs<M extends Module>(model: M, columns: Readonly<Record<string, number>>, birth: Birth): M {
+  const todo = new Set(Object.keys(columns));
+  for (const [path, module] of [...model.modules()]) {
+    if (!(module instanceof Sequential)) continue;
+    for (const [name, layer] of module.layers) {
+      const at = path === "" ? name : `${path}.${name}`;
+      if (!todo.has(at) || !(layer instanceof Linear || layer instanceof Conv2d)) continue;
+      const most = layer.weight.size / layer.weight.shape[0];
+      if (columns[at] > most)
+        throw expected("gatherInputs", `at most ${most} columns of ${at}`, `${columns[at]}`, "Lower it");
+      module.replace(name, new GatheredLinear(layer, columns[at], birth));
+      todo.delete(at);
+    }
+  }
+  if (todo.size > 0)
+    throw expected("gatherInputs", "layers of the model", [...todo].join(), "Name linear layers or convolutions");
+  return model;
+}

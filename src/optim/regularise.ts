@@ -1,0 +1,79 @@
+import { expected } from "../errors.ts";
+import type { F32 } from "../kernels/kernels.ts";
+import type { Parameter } from "../tensor/tensor.ts";
+import type { Transform } from "./transform.ts";
+
+/** What is added to the loss for one parameter; see methods/structured. */
+interface Penalty {
+  addGradient(gradient: F32, w: F32): void;
+  proximal(w: F32, rate: number): void;
+}
+
+export interface RegulariseOptions {
+  /** proximal: a step of its own behind the optimiser's, with exact zeros. Default "subgradient". */
+  readonly form?: "subgradient" | "proximal" | undefined;
+  /**
+   * subgradient: smaller weights become zero after each step. A subgradient alone never gets there. Default 1e-4, as the
+   * program of Wen et al. 2016.
+   */
+  readonly threshold?: number | undefined;
+  /**
+   * proximal: the momentum of the optimiser, default 0. A gradient that stays moves a weight by rate / (1 - momentum) a
+   * step; with less than that the penalty would be as much weaker.
+   */
+  readonly momentum?: number | undefined;
+}
+
+/** An optimiser with penalties of some parameters. */
+export function regularise(
+  optimiser: Transform,
+  penalties: ReadonlyMap<Parameter, Penalty>,
+  { form = "subgradient", threshold = 1e-4, momentum = 0 }: RegulariseOptions = {},
+): Transform {
+  const { rate } = optimiser;
+  if (form === "proximal" && rate === undefined)
+    throw expected("regularise", "an optimiser with a learning rate", optimiser.name, "Wrap sgd or adamW themselves");
+  return {
+    ...optimiser,
+    name: `regularise(${optimiser.name})`,
+    update: (slots, step) => {
+      const penalised = slots.flatMap(({ parameter }) => {
+        const penalty = penalties.get(parameter);
+        return penalty === undefined ? [] : [{ parameter, penalty }];
+      });
+      if (form === "subgradient")
+        for (const { parameter, penalty } of penalised) penalty.addGradient(parameter.grad, parameter.data);
+      optimiser.update(slots, step);
+      for (const { parameter, penalty } of penalised) {
+        if (form === "proximal") penalty.proximal(parameter.data, rate!(step) / (1 - momentum));
+        else zeroBelow(parameter.data, threshold);
+      }
+    },
+  };
+}
+
+/** An optimiser that leaves at zero what is zero when it takes its first step, whatever its momentum says. */
+export function freezeZeros(optimiser: Transform, parameters: readonly Parameter[]): Transform {
+  const frozen = new Map<Parameter, Uint32Array>();
+  return {
+    ...optimiser,
+    name: `freezeZeros(${optimiser.name})`,
+    update: (slots, step) => {
+      for (const parameter of parameters) {
+        if (!frozen.has(parameter)) frozen.set(parameter, zerosOf(parameter.data));
+      }
+      optimiser.update(slots, step);
+      for (const [{ data }, zeros] of frozen) for (const at of zeros) data[at] = 0;
+    },
+  };
+}
+
+function zeroBelow(w: F32, threshold: number): void {
+  for (let i = 0; i < w.length; i++) if (Math.abs(w[i]) < threshold) w[i] = 0;
+}
+
+function zerosOf(w: F32): Uint32Array {
+  const zeros: number[] = [];
+  for (let i = 0; i < w.length; i++) if (w[i] === 0) zeros.push(i);
+  return Uint32Array.from(zeros);
+}
