@@ -30,7 +30,7 @@ const TASKS: Readonly<Record<Scale, Readonly<Record<Task, object>>>> = {
       batch: 16,
     },
     detector: {
-      data: { name: "scenes", train: 1600, test: 400 },
+      data: { name: "scenes", train: 1200, test: 400 },
       model: { name: "detector", widths: [16, 32, 64, 64] },
       optimiser: { name: "adamw", rate: 8e-3 },
       epochs: 8,
