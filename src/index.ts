@@ -148,7 +148,7 @@ export {
   type Permutation,
   type PermutationOptions,
   searchPermutation,
-} from "./sparse/permutation.ts";
+} from "./sparse/permutation/search.ts";
 export { SlicedMatrix } from "./sparse/sliced-matrix.ts";
 export type { Clocks } from "./tensor/device.ts";
 export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";

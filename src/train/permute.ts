@@ -6,7 +6,7 @@
 import { type ChannelGroup, type ChannelUse, reorderChannels, traceChannels } from "../nn/channels.ts";
 import { Buffer, type Module } from "../nn/module.ts";
 import type { Pattern } from "../sparse/pattern.ts";
-import { type Permutation, type PermutationOptions, searchPermutation } from "../sparse/permutation.ts";
+import { type Permutation, type PermutationOptions, searchPermutation } from "../sparse/permutation/search.ts";
 import { type Shape, sizeOf } from "../tensor/tensor.ts";
 import { multiplyingWeights } from "./layers.ts";
 

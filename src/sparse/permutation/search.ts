@@ -4,11 +4,11 @@
  * Source: Pool and Yu 2021, "Channel permutations for N:M sparsity"; NVIDIA apex, permutation_search_kernels.
  */
 import { availableParallelism } from "node:os";
-import { expected } from "../errors.ts";
-import { Random } from "../random.ts";
-import type { Choice } from "./permutation-choices.ts";
-import { type Board, type Moves, makeBoard, movesOf, type Task } from "./permutation-moves.ts";
-import { Judges } from "./permutation-threads.ts";
+import { expected } from "../../errors.ts";
+import { Random } from "../../random.ts";
+import type { Choice } from "./choices.ts";
+import { type Board, type Moves, makeBoard, movesOf, type Task } from "./moves.ts";
+import { Judges } from "./threads.ts";
 
 export const PERMUTATION_METHODS = ["stripes", "swap", "random"] as const;
 

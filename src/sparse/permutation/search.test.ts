@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Random } from "../random.ts";
-import { keptMagnitude, type PermutationOptions, searchPermutation } from "./permutation.ts";
-import { combinations, partitions } from "./permutation-choices.ts";
+import { Random } from "../../random.ts";
+import { combinations, partitions } from "./choices.ts";
+import { keptMagnitude, type PermutationOptions, searchPermutation } from "./search.ts";
 
 /** Mersenne Twister as numpy.random.seed and rand use it: the matrices of the published table. */
 function numpyUniforms(seed: number, count: number): Float32Array {

@@ -3,7 +3,7 @@
  * starts late, or does not start at all, has taken none.
  */
 import { Worker } from "node:worker_threads";
-import { type Board, type Moves, movesOf, type Task } from "./permutation-moves.ts";
+import { type Board, type Moves, movesOf, type Task } from "./moves.ts";
 
 /** What a thread is given. */
 export interface Shared {
@@ -100,7 +100,7 @@ export class Judges {
 
 function startWorker(shared: Shared): void {
   const built = import.meta.url.endsWith(".js");
-  const file = new URL(`./permutation-worker.${built ? "js" : "ts"}`, import.meta.url);
+  const file = new URL(`./worker.${built ? "js" : "ts"}`, import.meta.url);
   const worker = built
     ? new Worker(file, { workerData: shared })
     : new Worker(fromSource(file), { workerData: shared, eval: true });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { Random } from "../random.ts";
-import { type Moves, makeBoard, movesOf, type Task } from "./permutation-moves.ts";
-import { Judges } from "./permutation-threads.ts";
+import { Random } from "../../random.ts";
+import { type Moves, makeBoard, movesOf, type Task } from "./moves.ts";
+import { Judges } from "./threads.ts";
 
 test("a worker starts from the sources and judges while the caller is busy with one move", () => {
   const task: Task = { n: 2, m: 4, rows: 8, k: 64, method: "stripes", width: 2 };
