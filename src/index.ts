@@ -84,7 +84,9 @@ export {
   suppress,
   type Truth,
 } from "./metrics/average-precision.ts";
+export { type CostOperand, type ProductCost, productCost, type SparseOperand } from "./metrics/cost.ts";
 export { nnstd } from "./metrics/nnstd.ts";
+export { hardnessOf, hardParameterEfficiency, parameterEfficiency } from "./metrics/parameter-efficiency.ts";
 export { GELU, ReLU, SquaredReLU } from "./nn/activations.ts";
 export { BatchNorm } from "./nn/batch-norm.ts";
 export { CausalSelfAttention } from "./nn/causal-self-attention.ts";
@@ -150,8 +152,19 @@ export {
   searchPermutation,
 } from "./sparse/permutation/search.ts";
 export { SlicedMatrix } from "./sparse/sliced-matrix.ts";
+export {
+  blockCsr,
+  countMatrix,
+  type MatrixCounts,
+  type StorageFormat,
+  type StoredMatrix,
+  storageFormats,
+  storedBytes,
+  structuredFormat,
+} from "./sparse/storage.ts";
 export type { Clocks } from "./tensor/device.ts";
 export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
+export { account, type LayerAccount, type ModelAccount, totalMacs } from "./train/accounting.ts";
 export { type Compacted, compact } from "./train/compact.ts";
 export { Dispatcher } from "./train/dispatcher.ts";
 export { evaluate } from "./train/evaluate.ts";

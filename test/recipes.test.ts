@@ -7,6 +7,7 @@ import { textDataset } from "../src/data/text.ts";
 import { jsKernels } from "../src/kernels/js.ts";
 import { inputGradMethods } from "../src/methods/input-grad/methods.ts";
 import { strategies } from "../src/methods/strategies.ts";
+import { unstructuredMethods } from "../src/methods/unstructured/methods.ts";
 import { weightGradMethods } from "../src/methods/weight-grad/methods.ts";
 import { weightMethods } from "../src/methods/weights/methods.ts";
 import { Device } from "../src/tensor/device.ts";
@@ -30,7 +31,7 @@ test("there are recipes for every data set, model and method", () => {
   expect(all(({ model }) => model.name)).toEqual(new Set(["mlp", "cnn", "lenet", "resnet", "gpt", "detector"]));
   const named = (table: readonly { readonly name: string }[], ...others: string[]): Set<string> =>
     new Set([...others, ...table.map(({ name }) => name)]);
-  expect(all(({ method }) => method.name)).toEqual(named(weightMethods));
+  expect(all(({ method }) => method.name)).toEqual(named([...weightMethods, ...unstructuredMethods]));
   expect(all(({ inputGrad }) => inputGrad.name)).toEqual(named(inputGradMethods, "dense"));
   expect(all(({ weightGrad }) => weightGrad.name)).toEqual(named(weightGradMethods, "dense"));
   expect(all(({ strategy }) => strategy?.name ?? "none")).toEqual(named(strategies, "none"));
@@ -69,7 +70,10 @@ describe.each(names)("the recipe %s", (name) => {
 
   test("has a layer that its pattern fits", () => {
     const { plan, steps } = new Run(recipe, oneBatchOf(recipe), new Device(jsKernels()));
-    expect(plan.some(({ pattern }) => pattern !== null)).toBe(recipe.method.name !== "dense");
+    const { method } = recipe;
+    const hasPattern = weightMethods.some(({ name, sparse }) => sparse && name === method.name);
+    expect(plan.some(({ pattern }) => pattern !== null)).toBe(hasPattern);
+    expect(plan.some(({ routes }) => routes.forward !== "dense")).toBe(method.name !== "dense");
     expect(steps).toBe(recipe.steps ?? recipe.epochs);
   });
 });

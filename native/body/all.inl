@@ -13,6 +13,7 @@
 #include "transposable.inl"
 #include "transposable-blocks.inl"
 #include "slices.inl"
+#include "csr.inl"
 #include "elementwise.inl"
 #include "masks.inl"
 #include "soft-axes.inl"

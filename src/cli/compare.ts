@@ -6,6 +6,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { sources } from "../data/sources.ts";
 import { jsKernels } from "../kernels/js.ts";
 import { strategies } from "../methods/strategies.ts";
+import { unstructuredMethods } from "../methods/unstructured/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { comparisonText, recipeText } from "../report/table.ts";
 import { parsePattern } from "../sparse/pattern.ts";
@@ -40,7 +41,7 @@ import { asUsage, notAmong } from "./usage.ts";
 type Choice = MethodChoice | StrategyChoice;
 
 /** What --methods takes. */
-const METHODS: readonly string[] = [...weightMethods, ...strategies].map(({ name }) => name);
+const METHODS: readonly string[] = [...weightMethods, ...unstructuredMethods, ...strategies].map(({ name }) => name);
 const ALL_WEIGHTS = "all-weights";
 const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
 // what gains at the sizes of a laptop: pairs of rows that share their places, and enough images a step
@@ -254,7 +255,7 @@ interface Asked {
 function methodsOf({ methods, pattern, recipe: file }: CompareOptions, { method: own, strategy }: Recipe): Asked[] {
   const shared = pattern ?? (file === undefined ? DEFAULT_PATTERN : (strategy?.pattern ?? own.pattern ?? "2:4"));
   asUsage(() => parsePattern(shared));
-  const ofMethod = ({ name, sparse }: (typeof weightMethods)[number]): Choice => {
+  const ofMethod = ({ name, sparse }: { readonly name: string; readonly sparse: boolean }): Choice => {
     return { ...(name === own.name ? own : {}), name, ...(sparse ? { pattern: shared } : {}) };
   };
   const asked = methods.split(",").flatMap((text): Asked[] => {
@@ -262,7 +263,8 @@ function methodsOf({ methods, pattern, recipe: file }: CompareOptions, { method:
     if (name === ALL_WEIGHTS) return weightMethods.map((entry) => ({ choice: ofMethod(entry), optional: true }));
     if (strategies.some((one) => one.name === name))
       return [{ choice: { strategy: { name, pattern: shared } }, optional: false }];
-    const entry = weightMethods.find((one) => one.name === name);
+    const withoutPattern = unstructuredMethods.map((one) => ({ name: one.name, sparse: false }));
+    const entry = [...weightMethods, ...withoutPattern].find((one) => one.name === name);
     if (entry === undefined) throw notAmong("--methods", "some of", [...METHODS, ALL_WEIGHTS], name);
     return [{ choice: ofMethod(entry), optional: false }];
   });

@@ -9,6 +9,7 @@ import { describe, expect, test } from "vitest";
 import { Random } from "../random.ts";
 import { jsKernels } from "./js.ts";
 import {
+  CSR_BLOCK,
   type Geometry,
   KERNEL_NAMES,
   type KernelName,
@@ -314,6 +315,28 @@ function slices(rows: number, k: number, n: number, m: number, v: number) {
   return { ...sliced, packed: { values, index } };
 }
 
+/** Compressed rows of blocks of K, with so many non-zeros in a hundred. */
+function compressedRows(rows: number, k: number, percent: number) {
+  const values: number[] = [];
+  const index: number[] = [];
+  const starts = [0];
+  for (let block = 0; block < k; block += CSR_BLOCK) {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < Math.min(CSR_BLOCK, k - block); column++) {
+        if (random.integer(100) >= percent) continue;
+        values.push(random.normal());
+        index.push(column);
+      }
+      starts.push(values.length);
+    }
+  }
+  return {
+    values: Float32Array.from(values),
+    index: Uint8Array.from(index),
+    starts: Uint32Array.from(starts),
+  };
+}
+
 /** [t, k, out] of products with few rows: every size of a tile, groups that end within a word of places. */
 function fewRows({ odd }: Shapes, m: number): readonly (readonly [number, number, number])[] {
   if (!odd) return [[3, 480, 1100]];
@@ -604,6 +627,19 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
           relu ? read(normal(o)) : null,
         ];
         return trial(`${n}:${m} ${t} x ${k} x ${o}`, [...args, t, k, o, relu, n, m], 1e-6, true);
+      }),
+    ),
+  forwardCsr: (shapes) =>
+    [0, 2, 10, 60, 100].flatMap((percent) =>
+      [...fewRows(shapes, 4), [40, 200, 70] as const, [70, 300, 33] as const].map(([t, k, o], i) => {
+        const { values, index, starts } = compressedRows(o, k, percent);
+        const draw = shapes.odd && i % 2 === 1 ? spoiled : normal;
+        const relu = i % 2;
+        const args = [
+          ...[written(empty(t * o)), read(draw(t * k)), read(values), read(index), read(starts)],
+          ...[relu ? read(normal(o)) : null, t, k, o, relu],
+        ];
+        return trial(`${percent} % ${t} x ${k} x ${o}`, args, 1e-6, true);
       }),
     ),
   pruneRows: (shapes) =>

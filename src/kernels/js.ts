@@ -5,6 +5,7 @@
 import { expected } from "../errors.ts";
 import { philox } from "../random.ts";
 import {
+  CSR_BLOCK,
   type F32,
   type Geometry,
   type Kernels,
@@ -632,6 +633,19 @@ export function jsKernels(): Kernels {
       });
       forward(y, x, w, bias, matrixGeometry(t, k, out), relu);
       multiplies += t * padded(out, SLICE) * (k / m) * n;
+    },
+    forwardCsr: (y, x, values, index, starts, bias, t, k, out, relu) => {
+      const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
+      const blocks = Math.ceil(k / CSR_BLOCK);
+      for (let line = 0; line < blocks * out; line++) {
+        for (let at = starts[line]; at < starts[line + 1]; at++) {
+          const entry = (line % out) * k + Math.floor(line / out) * CSR_BLOCK + index[at];
+          w.values[entry] = values[at];
+          w.kept[entry] = 1;
+        }
+      }
+      forward(y, x, w, bias, matrixGeometry(t, k, out), relu);
+      multiplies += t * (starts[blocks * out] - starts[0]);
     },
 
     pruneRows: (values, index, mask, masked, w, rows, k, n, m, v, soft) => {

@@ -32,6 +32,9 @@ export function packBlock(m: number): number {
   return 128 - (128 % m);
 }
 
+/** Columns of one block of compressed rows. Must equal native/body/csr.inl. */
+export const CSR_BLOCK = 128;
+
 /** Rows side by side in a slice, see native/body/slices.inl. */
 export const SLICE = 16;
 
@@ -114,6 +117,23 @@ export interface Kernels {
     relu: number,
     n: number,
     m: number,
+  ): void;
+
+  /**
+   * y [t, out] = x [t, k] w^T + bias, then max(0, .) if relu, with the non-zeros of w in compressed rows of blocks of K:
+   * values, and index within the block, [block][row][entry]; starts [block][row] and one more, into both. k > 0.
+   */
+  forwardCsr(
+    y: F32,
+    x: F32,
+    values: F32,
+    index: Uint8Array,
+    starts: Uint32Array,
+    bias: F32 | null,
+    t: number,
+    k: number,
+    out: number,
+    relu: number,
   ): void;
 
   /**
@@ -507,6 +527,7 @@ const order: Record<KernelName, true> = {
   weightGradAlternate: true,
   forwardSparseActivations: true,
   forwardSlices: true,
+  forwardCsr: true,
   pruneRows: true,
   packRows: true,
   pruneTransposable: true,

@@ -2,6 +2,7 @@
 import { activationMethods } from "../methods/activations/methods.ts";
 import { inputGradMethods } from "../methods/input-grad/methods.ts";
 import type { MethodEntry } from "../methods/method.ts";
+import { unstructuredMethods } from "../methods/unstructured/methods.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 
@@ -13,6 +14,7 @@ export function withMethodTables(page: string): string {
   const [before, after] = [page.split(BEGIN)[0], page.split(END)[1] ?? ""];
   const tables = [
     table("For weights (`method`)", weightMethods),
+    table("For weights, without a pattern (`method`)", unstructuredMethods),
     table("For activations (`activations`)", activationMethods, "-activations"),
     table("For the input gradient (`inputGrad`)", inputGradMethods),
     table("For the weight gradient (`weightGrad`)", weightGradMethods),

@@ -1,8 +1,11 @@
 /** From the words of a recipe to the methods that they name. */
 import { activationMethods } from "../methods/activations/methods.ts";
 import { inputGradMethods } from "../methods/input-grad/methods.ts";
-import type { MethodEntry, WeightMethod } from "../methods/method.ts";
+import type { MethodEntry, WeightMethod, WeightMethodEntry } from "../methods/method.ts";
+import { unstructuredMethods } from "../methods/unstructured/methods.ts";
+import type { UnstructuredMethod } from "../methods/unstructured/unstructured-method.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
+import { dense } from "../methods/weights/dense.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import type { Operands, OperandsByLayer } from "./plan.ts";
@@ -10,9 +13,19 @@ import type { MethodChoice, OperandChoice, Recipe } from "./recipe.ts";
 
 type ChosenMethods = Pick<Recipe, "method" | "spatialBranches" | "activations" | "inputGrad" | "weightGrad">;
 
-/** What is done to the weights; "dense" does nothing. */
+/** The line of the table for this name; of a method without a pattern that of dense, for it acts beside the products. */
+function entryOf({ name }: MethodChoice): WeightMethodEntry {
+  return weightMethods.find((entry) => entry.name === name) ?? dense;
+}
+
+/** What prunes weights without a pattern; null where the recipe's method is another. */
+export function unstructuredMethodOf({ method }: Pick<Recipe, "method">): UnstructuredMethod | null {
+  return unstructuredMethods.find(({ name }) => name === method.name)?.make(...valuesOf(method)) ?? null;
+}
+
+/** What is done to the weights by patterns; "dense" does nothing. */
 export function weightMethodOf({ method, spatialBranches }: Pick<Recipe, "method" | "spatialBranches">): WeightMethod {
-  const made = weightMethods.find(({ name }) => name === method.name)!.make(...valuesOf(method));
+  const made = entryOf(method).make(...valuesOf(method));
   return spatialBranches ? { ...made, spatialBranches } : made;
 }
 
@@ -32,7 +45,7 @@ export function operandsByLayer(recipe: ChosenMethods & Pick<Recipe, "layers">):
 /** What a recipe asks to be sparse. */
 export function operandsOf(recipe: ChosenMethods): Operands {
   const { method, activations, inputGrad, weightGrad } = recipe;
-  const { sparse } = weightMethods.find(({ name }) => name === method.name)!;
+  const { sparse } = entryOf(method);
   const pattern = (own: string | undefined): Pattern => parsePattern(own ?? method.pattern ?? "2:4");
   const made = <M>(methods: readonly MethodEntry<M>[], choice: OperandChoice): M | undefined =>
     methods.find(({ name }) => name === choice.name)?.make(...valuesOf(choice));

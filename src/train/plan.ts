@@ -95,22 +95,35 @@ export function planLayers(
   routes: Routes = { routing: "sparse" },
 ): PlannedLayer[] {
   const { skip = SKIP_LAST } = routes;
-  for (const [where, parts, form] of [
-    ["skip", skip, `${SKIP_FORM} of `],
-    ["layers", operands.parts, "parts of the names "],
-  ] as const) {
-    const unknown = parts.find((part) => !isRule(part) && !weights.some(({ name }) => name.includes(part)));
-    if (unknown === undefined) continue;
-    const names = weights.map(({ name }) => name).join(", ");
-    throw expected(where, `${form}${names}`, JSON.stringify(unknown), "Correct it or leave it out");
-  }
+  requireNames(weights, "layers", operands.parts, "parts of the names ");
+  const skipped = skipReasons(weights, skip);
   return weights.map((weight, i) => {
-    const why = skip
-      .map((item) => skippedBy(item, weight, i === 0, i === weights.length - 1))
-      .find((reason) => reason !== undefined);
+    const why = skipped[i];
     if (why !== undefined) return denseLayer(weight, why);
     return planLayer(weight, operands.of(weight.name), routes);
   });
+}
+
+/** Why each weight stays dense by what `skip` says, or undefined where it need not. */
+export function skipReasons(weights: readonly MultiplyingWeight[], skip: readonly string[]): (string | undefined)[] {
+  requireNames(weights, "skip", skip, `${SKIP_FORM} of `);
+  return weights.map((weight, i) =>
+    skip
+      .map((item) => skippedBy(item, weight, i === 0, i === weights.length - 1))
+      .find((reason) => reason !== undefined),
+  );
+}
+
+function requireNames(
+  weights: readonly MultiplyingWeight[],
+  where: string,
+  parts: readonly string[],
+  form: string,
+): void {
+  const unknown = parts.find((part) => !isRule(part) && !weights.some(({ name }) => name.includes(part)));
+  if (unknown === undefined) return;
+  const names = weights.map(({ name }) => name).join(", ");
+  throw expected(where, `${form}${names}`, JSON.stringify(unknown), "Correct it or leave it out");
 }
 
 const NARROW = /^(inputs|outputs)<(\d+)$/;

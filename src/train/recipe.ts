@@ -9,6 +9,7 @@ import { activationMethods } from "../methods/activations/methods.ts";
 import { inputGradMethods } from "../methods/input-grad/methods.ts";
 import type { ActivationMethod, InputGradMethod, MethodEntry, WeightGradMethod } from "../methods/method.ts";
 import { strategies } from "../methods/strategies.ts";
+import { unstructuredMethods } from "../methods/unstructured/methods.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { isPattern, PATTERN_FORM } from "../sparse/pattern.ts";
@@ -134,15 +135,18 @@ const keysOf = ({
     ),
   ]);
 
-const method = z
-  .discriminatedUnion(
-    "name",
-    weightMethods.map((entry) => {
-      const sparse = entry.sparse ? { pattern: pattern.default("2:4").describe("N:M or N:MvV") } : {};
-      return z.strictObject({ name: z.literal(entry.name), ...sparse, ...keysOf(entry) }).describe(entry.about);
-    }) as unknown as [z.ZodObject<{ name: z.ZodLiteral<string> }>],
-  )
-  .prefault({ name: "sr-ste" });
+type Named = z.ZodObject<{ name: z.ZodLiteral<string> }>;
+
+const ofPatterns = weightMethods.map((entry) => {
+  const sparse = entry.sparse ? { pattern: pattern.default("2:4").describe("N:M or N:MvV") } : {};
+  return z.strictObject({ name: z.literal(entry.name), ...sparse, ...keysOf(entry) }).describe(entry.about);
+}) as unknown as [Named];
+
+const withoutPattern = unstructuredMethods.map((entry) =>
+  z.strictObject({ name: z.literal(entry.name), ...keysOf(entry) }).describe(entry.about),
+) as unknown as Named[];
+
+const method = z.discriminatedUnion("name", [...ofPatterns, ...withoutPattern]).prefault({ name: "sr-ste" });
 
 /** One of a table of methods for an operand beside the weight, or dense. */
 const operand = (
@@ -172,7 +176,8 @@ const ofInputGrad = operand(inputGradMethods, "the sparse operand of the input g
 const ofWeightGrad = operand(weightGradMethods, "the sparse operand of the weight gradient");
 
 const layer = z.strictObject({
-  method: method.unwrap().optional(),
+  // one without a pattern acts on all layers that are not skipped
+  method: z.discriminatedUnion("name", ofPatterns).optional(),
   activations: ofActivations.unwrap().optional(),
   inputGrad: ofInputGrad.unwrap().optional(),
   weightGrad: ofWeightGrad.unwrap().optional(),
@@ -274,6 +279,12 @@ const recipe = z
       message: "only cnn, resnet and detector have convolutions that a batch norm follows",
     },
   })
+  .refine(
+    ({ method, phases: { sparseFrom, frozenFrom, denseFrom } }) =>
+      (sparseFrom === 0 && frozenFrom === 1 && denseFrom === 1) ||
+      !unstructuredMethods.some(({ name }) => name === method.name),
+    { path: ["phases"], message: "expected none beside a method without a pattern, which has its own" },
+  )
   .describe("A training run of trisparse");
 
 /** A complete recipe: every default filled in; either epochs or steps. */

@@ -33,11 +33,12 @@ import type { GradientReport } from "./gradient-probe.ts";
 import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "./layers.ts";
 import { MaskMonitor } from "./mask-monitor.ts";
 import { type Evaluation, type Objective, objectives } from "./objective.ts";
-import { operandsByLayer, weightMethodOf } from "./operands.ts";
+import { operandsByLayer, unstructuredMethodOf, weightMethodOf } from "./operands.ts";
 import { type PermutedChannels, permuteChannels } from "./permute.ts";
-import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
+import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, skipReasons, type Timer } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 import { requireSparse, Sparsity } from "./sparsity.ts";
+import { UnstructuredWeights, unstructuredIn, withUnstructured } from "./unstructured.ts";
 
 /** What one step did; milliseconds. */
 export interface StepRecord {
@@ -73,6 +74,8 @@ export class Run {
   readonly model: Module;
   /** Null where all products are dense. */
   readonly sparsity: Sparsity | null;
+  /** Null where no weight has zeros without a pattern. */
+  readonly unstructured: UnstructuredWeights | null;
   readonly plan: readonly PlannedLayer[];
   readonly masks: MaskMonitor;
   readonly batches: Batches;
@@ -109,19 +112,33 @@ export class Run {
           phases: recipe.phases,
         })
       : null;
+    const masking = unstructuredMethodOf(recipe);
+    this.unstructured =
+      masking === null
+        ? null
+        : new UnstructuredWeights(this.model, unstructuredIn(this.plan, masking.name), masking, {
+            steps: this.steps,
+            seed,
+          });
     const sites = this.sparsity?.sites ?? [];
     const virtual = sites.length > 0 ? new Map<string, Pattern>() : virtualPatterns(recipe, this.model);
     this.masks = new MaskMonitor(multiplyingWeights(this.model), sites, virtual, {
       steps: this.steps,
       every: recipe.monitor.masks,
     });
-    const rate = phased(this.steps, method.restarts?.(this.steps) ?? [], (length) =>
+    const rate = phased(this.steps, (masking ?? method).restarts?.(this.steps) ?? [], (length) =>
       scheduleOf(recipe.optimiser, length),
     );
-    const optimiser = optimiserOf(recipe.optimiser, rate);
+    const plain = optimiserOf(recipe.optimiser, rate);
+    const optimiser = this.unstructured?.around(plain) ?? plain;
     const applied = this.sparsity?.around(optimiser) ?? optimiser;
     const { clip } = recipe.optimiser;
     this.#optimizer = new Optimizer(this.model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));
+  }
+
+  /** Whether nothing in it is ever sparse. */
+  get isDense(): boolean {
+    return this.sparsity === null && this.unstructured === null;
   }
 
   get done(): boolean {
@@ -152,8 +169,8 @@ export class Run {
       return value;
     });
     const ms = performance.now() - begin + permuting;
-    const flips = this.sparsity?.observe() ?? 0;
-    const pruned = this.sparsity?.pruned ?? false;
+    const flips = (this.sparsity?.observe() ?? 0) + (this.unstructured?.observe() ?? 0);
+    const pruned = (this.sparsity?.pruned ?? false) || (this.unstructured?.pruned ?? false);
     return { step: this.step++, loss, ms, gemmMs: device.readClocks(), pruned, flips };
   }
 
@@ -218,6 +235,7 @@ export class Run {
     for (const [name, data] of this.#optimizer.memories())
       state.set(`optimiser/${name}`, { shape: [data.length], data });
     for (const [name, entry] of this.sparsity?.state() ?? []) state.set(`sparsity/${name}`, entry);
+    for (const [name, entry] of this.unstructured?.state() ?? []) state.set(`unstructured/${name}`, entry);
     for (const [name, entry] of this.masks.state()) state.set(`masks/${name}`, entry);
     return state;
   }
@@ -245,6 +263,7 @@ export class Run {
     loadState(this.model, part("model/"), "checkpoint");
     for (const [name, array] of this.#optimizer.memories()) array.set(saved.get(name)!.data);
     this.sparsity?.restore(part("sparsity/"), step);
+    this.unstructured?.restore(part("unstructured/"));
     this.masks.restore(part("masks/"));
     this.#optimizer.steps = step;
     this.step = step;
@@ -256,7 +275,16 @@ function asksForSparse(operands: OperandsByLayer, weights: readonly MultiplyingW
 }
 
 /** The plan of a recipe for its model. Throws where what it asks for fits no layer. */
-export function planRun(
+export function planRun(recipe: Recipe, model: Module, task: Task, options: RunOptions): PlannedLayer[] {
+  const plan = planPatterns(recipe, model, task, options);
+  const masking = unstructuredMethodOf(recipe);
+  if (masking === null) return plan;
+  const skipped = skipReasons(multiplyingWeights(model), recipe.skip);
+  const names = plan.filter(({ pattern }, i) => pattern === null && skipped[i] === undefined).map(({ name }) => name);
+  return withUnstructured(plan, new Set(names), masking.name);
+}
+
+function planPatterns(
   recipe: Recipe,
   model: Module,
   task: Task,

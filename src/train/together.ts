@@ -145,7 +145,7 @@ export async function trainTogether(
     // lets signals and progress bars through; at every round, for one may take seconds
     await new Promise((resolve) => setImmediate(resolve));
   }
-  const dense = runs.findIndex((run) => run.sparsity === null);
+  const dense = runs.findIndex((run) => run.isDense);
   const watched = folders.find(({ masks }) => masks.some(({ virtual }) => virtual));
   const results = runs.map((run, i) => summarise(run, folders[i], dense < 0 ? undefined : folders[dense], watched));
   results.forEach((result, i) => {
@@ -175,13 +175,13 @@ function summarise(
   dense: RunFolder | undefined,
   watched: RunFolder | undefined,
 ): RunResult {
-  const { recipe, sparsity } = run;
+  const { recipe, sparsity, unstructured } = run;
   const sparseSteps = folder.steps.filter(({ pruned }) => pruned);
   // none where no weight is sparse: dense, or a plan that left all of them dense
   const counted = sparseSteps.length === 0 ? folder.steps : sparseSteps;
   const median = (of: (record: StepRecord) => number): number => quartiles(counted.map(of)).median;
   const { test } = folder.epochs[folder.epochs.length - 1];
-  const report = sparsity?.report();
+  const report = (unstructured ?? sparsity)?.report();
   const weights = run.plan.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
   return {
     strategy: recipe.strategy?.name ?? null,
@@ -211,6 +211,6 @@ function summarise(
     ),
     verified: sparsity?.verify() ?? [],
     gradients: meanReport(folder.gradients.map(({ gradients }) => gradients)),
-    weightBytes: sparsity?.weightBytes() ?? { dense: weights, packed: weights },
+    weightBytes: (unstructured ?? sparsity)?.weightBytes() ?? { dense: weights, packed: weights },
   };
 }

@@ -6,6 +6,7 @@ import { dataset } from "../data/dataset.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import { jsKernels } from "../kernels/js.ts";
 import { nativeInstructionSets, nativeKernels } from "../kernels/native.ts";
+import { unstructuredMethods } from "../methods/unstructured/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { Random } from "../random.ts";
 import { verifyValues } from "../sparse/mask.ts";
@@ -67,7 +68,12 @@ async function weightsAfter(path: string, one: Recipe, kills: readonly number[])
 }
 
 describe("a run that was interrupted", () => {
-  const methods = [...weightMethods.map(({ name }) => ({ name })), { name: "ste", pattern: "1:4v2" }];
+  const methods = [
+    ...weightMethods.map(({ name }) => ({ name })),
+    { name: "ste", pattern: "1:4v2" },
+    ...unstructuredMethods.map(({ name }) => ({ name, every: 2 })),
+    { name: "prune", schedule: "iterative", rounds: 2 },
+  ];
   test.each(methods)("ends with the bits of one that was not: $name", async (method) => {
     const whole = await weightsAfter(at("whole"), recipe(method), []);
     // within the first epoch, right after a checkpoint, and across the pruning of ASP
@@ -346,7 +352,7 @@ describe("recipes", () => {
     [{ epoch: 3 }, 'unknown key "epoch" (perhaps you mean "epochs")'],
     [
       { method: { name: "srste" } },
-      `method.name: expected one of ${weightMethods.map(({ name }) => name).join(", ")}, got "srste" (perhaps you mean "sr-ste")`,
+      `method.name: expected one of ${[...weightMethods, ...unstructuredMethods].map(({ name }) => name).join(", ")}, got "srste" (perhaps you mean "sr-ste")`,
     ],
     [{ method: { name: "asp", prunAt: 1 } }, 'method: unknown key "prunAt" (perhaps you mean "pruneAt")'],
     [{ method: { name: "dense", pattern: "2:4" } }, 'method: unknown key "pattern"'],
@@ -354,6 +360,12 @@ describe("recipes", () => {
       { method: { name: "ste", pattern: "4:2" } },
       'method.pattern: expected N:M or N:MvV with 1 <= N < M <= 16 and V of 1, 2, 4, got "4:2". Correct these keys.',
     ],
+    [{ method: { name: "rigl", pattern: "2:4" } }, 'method: unknown key "pattern"'],
+    [
+      { method: { name: "rigl" }, phases: { sparseFrom: 0.1 } },
+      "phases: expected none beside a method without a pattern, which has its own",
+    ],
+    [{ layers: { fc1: { method: { name: "rigl" } } } }, "layers.fc1.method.name: "],
     [{ model: { name: "mlp", hidden: [0] } }, "model.hidden.0: Too small"],
     [{ data: { name: "mnst" } }, '(perhaps you mean "mnist")'],
     [{ optimiser: { name: "adamw", rate: -1 } }, "optimiser.rate: Too small"],

@@ -1,0 +1,39 @@
+/** Which entries are kept: the largest scores, exactly so many; of equal ones those of the lower index. */
+
+/** 1 for the `count` largest scores. NaN counts as least. */
+export function largest(scores: Float32Array, count: number): Uint8Array {
+  const kept = new Uint8Array(scores.length);
+  if (count <= 0) return kept;
+  if (count >= scores.length) return kept.fill(1);
+  const sorted = Float32Array.from(scores, (score) => (Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score)).sort();
+  const threshold = sorted[scores.length - count];
+  let left = count;
+  for (let i = 0; i < scores.length; i++) {
+    if (!(scores[i] > threshold)) continue;
+    kept[i] = 1;
+    left--;
+  }
+  for (let i = 0; left > 0 && i < scores.length; i++) {
+    if (kept[i] === 1 || scores[i] > threshold || scores[i] < threshold) continue;
+    kept[i] = 1;
+    left--;
+  }
+  return kept;
+}
+
+/** Things of different sizes: the largest scores, while what is kept stays within `size`. */
+export function largestWithin(scores: Float32Array, sizes: ArrayLike<number>, size: number): Uint8Array {
+  const order = Uint32Array.from(scores, (_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
+  const kept = new Uint8Array(scores.length);
+  let left = size;
+  for (const i of order) {
+    left -= sizes[i];
+    if (left < 0) break;
+    kept[i] = 1;
+  }
+  return kept;
+}
+
+export function countOnes(flags: Uint8Array): number {
+  return flags.reduce((sum, flag) => sum + flag, 0);
+}

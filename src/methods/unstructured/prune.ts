@@ -1,0 +1,143 @@
+import type { Clock, MethodEntry } from "../method.ts";
+import { stepAt } from "../weights/refresh.ts";
+import { BUDGETS, type Budget, keptOfLayers } from "./budgets.ts";
+import { largest, largestWithin } from "./choose.ts";
+import { cubic, denseSparseDense, iterative, oneShot, type SparsitySchedule } from "./schedules.ts";
+import { SCORES, type Score, scoresOf, scoresOfUnits, UNITS, type Unit, unitsOf } from "./scores.ts";
+import type { UnstructuredMethod, UnstructuredSite } from "./unstructured-method.ts";
+
+/**
+ * Pruning without a pattern: the entries with the least scores become zero and stay so, by a schedule.
+ * Sources: see schedules.ts, scores.ts and budgets.ts.
+ * Differences: (1) first-order scores are of the gradient of one batch; (2) a rewind brings back all parameters but not the
+ * running means of batch norm, which follow by themselves.
+ */
+export const prune: MethodEntry<UnstructuredMethod> = {
+  name: "prune",
+  title: "pruning",
+  about: "entries with the least scores become zero, by a schedule; no pattern, so nothing is faster for it",
+  source: "Zhu and Gupta 2017; Frankle and Carbin 2019; Han et al. 2017",
+  hyperParameters: {
+    sparsity: { default: 0.9, min: 0, max: 0.9999, about: "share of zeros at the end" },
+    from: { default: 0.1, min: 0, max: 1, about: "share of all steps before the first pruning" },
+    until: {
+      default: 0.6,
+      min: 0,
+      max: 1,
+      about: "share of all steps by which cubic is done and dense-sparse-dense is dense",
+    },
+    every: { default: 50, min: 1, max: 1e6, about: "cubic: steps from one pruning to the next" },
+    rounds: { default: 4, min: 1, max: 100, about: "iterative: prunings, evenly over the run" },
+    rewindTo: {
+      default: 0.1,
+      min: 0,
+      max: 1,
+      about: "iterative: share of the first round at which the weights are noted",
+    },
+  },
+  choices: {
+    schedule: { words: ["cubic", "one-shot", "iterative", "dense-sparse-dense"], about: "when how much is pruned" },
+    score: { words: SCORES, about: "|w|, or |w dL/dw|" },
+    budget: { words: BUDGETS, about: "how layers share the zeros" },
+    units: { words: UNITS, about: "what is pruned as one, by its mean score; blocks of 4x4" },
+    rewind: { words: ["weights", "none"], about: "iterative: whether each round begins with the weights of the first" },
+  },
+  make: (
+    {
+      sparsity = prune.hyperParameters.sparsity.default,
+      from = prune.hyperParameters.from.default,
+      until = prune.hyperParameters.until.default,
+      every = prune.hyperParameters.every.default,
+      rounds = prune.hyperParameters.rounds.default,
+      rewindTo = prune.hyperParameters.rewindTo.default,
+    } = {},
+    { schedule = "cubic", score = "magnitude", budget = "uniform", units = "weights", rewind = "weights" } = {},
+  ) => {
+    const begins = (steps: number): number[] =>
+      Array.from({ length: rounds }, (_, i) => Math.max(1, Math.round(((i + 1) * steps) / (rounds + 1))));
+    const planOf = ({ steps }: Pick<Clock, "steps">): Plan => {
+      const first = stepAt(from, steps);
+      const options = { sparsity, from: first, until: Math.max(first + 1, stepAt(until, steps)) };
+      switch (schedule) {
+        case "one-shot":
+          return { at: oneShot(options), isDue: (step) => step === options.from };
+        case "iterative":
+          return { at: iterative(sparsity, begins(steps)), isDue: (step) => begins(steps).includes(step) };
+        case "dense-sparse-dense":
+          return { at: denseSparseDense(options), isDue: (step) => step === options.from || step === options.until };
+        default:
+          return {
+            at: cubic(options),
+            isDue: (step) =>
+              step >= first && step <= options.until && ((step - first) % every === 0 || step === options.until),
+          };
+      }
+    };
+    return {
+      name: "prune",
+      ...(schedule === "iterative" ? { restarts: begins } : {}),
+      update: (all, clock) => {
+        const { step, steps } = clock;
+        const rewinds = schedule === "iterative" && rewind === "weights";
+        if (rewinds && step === Math.min(begins(steps)[0] - 1, Math.round(rewindTo * begins(steps)[0]))) all.remember();
+        const { at, isDue } = planOf(clock);
+        if (!isDue(step)) return "step";
+        keepShare(all.sites, at(step), { score: score as Score, budget: budget as Budget, units: units as Unit });
+        if (!rewinds) return "step";
+        all.rewind();
+        return "rest";
+      },
+    };
+  },
+};
+
+interface Plan {
+  readonly at: SparsitySchedule;
+  readonly isDue: (step: number) => boolean;
+}
+
+interface Choice {
+  readonly score: Score;
+  readonly budget: Budget;
+  readonly units: Unit;
+}
+
+/** Prunes to this sparsity; at 0 nothing is pruned, and what was comes back as zeros. */
+function keepShare(sites: readonly UnstructuredSite[], sparsity: number, { score, budget, units }: Choice): void {
+  if (sparsity === 0) {
+    for (const site of sites) site.keep(new Uint8Array(site.weight.length).fill(1));
+    return;
+  }
+  const scored = sites.map((site) => {
+    const scores = scoresOf(site, score);
+    if (units === "weights") return { site, scores, of: null, sizes: null };
+    const { of, sizes } = unitsOf(site, units);
+    return { site, scores: scoresOfUnits(scores, of, sizes), of, sizes };
+  });
+  const expand = (chosen: Uint8Array, of: Uint32Array | null): Uint8Array =>
+    of === null ? chosen : Uint8Array.from(of, (unit) => chosen[unit]);
+  if (budget !== "global") {
+    const counts = keptOfLayers(sites, budget, sparsity);
+    scored.forEach(({ site, scores, of }, i) => {
+      const share = counts[i] / site.weight.length;
+      site.keep(expand(largest(scores, Math.round(share * scores.length)), of));
+    });
+    return;
+  }
+  const all = new Float32Array(scored.reduce((sum, { scores }) => sum + scores.length, 0));
+  const sizes = new Uint32Array(all.length);
+  let end = 0;
+  for (const { scores, sizes: own } of scored) {
+    all.set(scores, end);
+    if (own !== null) sizes.set(own, end);
+    end += scores.length;
+  }
+  const entries = sites.reduce((sum, { weight }) => sum + weight.length, 0);
+  const count = Math.round((1 - sparsity) * entries);
+  const chosen = units === "weights" ? largest(all, count) : largestWithin(all, sizes, count);
+  end = 0;
+  for (const { site, scores, of } of scored) {
+    site.keep(expand(chosen.subarray(end, end + scores.length), of));
+    end += scores.length;
+  }
+}

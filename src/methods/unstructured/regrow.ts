@@ -1,0 +1,61 @@
+/** What SET and RigL share: a random sparse network, and at some steps as many entries grown as dropped. */
+import type { Clock, HyperParameter } from "../method.ts";
+import { stepAt } from "../weights/refresh.ts";
+import { keptOfLayers } from "./budgets.ts";
+import { countOnes, largest } from "./choose.ts";
+import { scoresOf } from "./scores.ts";
+import type { UnstructuredMethod, UnstructuredSite, UnstructuredSites } from "./unstructured-method.ts";
+
+/** The keys of both. */
+export const REGROW_KEYS = {
+  sparsity: { default: 0.9, min: 0, max: 0.9999, about: "share of zeros, from the first step to the last" },
+  every: { default: 100, min: 1, max: 1e6, about: "steps from one update to the next" },
+  drop: { default: 0.3, min: 0, max: 1, about: "share of what is kept that an update drops and grows" },
+  until: { default: 0.75, min: 0, max: 1, about: "share of all steps after which masks stay" },
+} satisfies Record<string, HyperParameter>;
+
+/** As for all layers together, or by ERK. */
+export const REGROW_BUDGETS = ["erk", "uniform"] as const;
+
+interface RegrowOptions {
+  readonly name: string;
+  readonly values: Readonly<Record<string, number>>;
+  readonly budget: string;
+  /** The share that is dropped, from 0 at the begin of a run to 1 where updates end. */
+  readonly dropAt: (drop: number, done: number) => number;
+  /** What grows: the largest of those that did not survive. */
+  readonly grow: (site: UnstructuredSite, all: () => Float32Array) => Float32Array;
+}
+
+export function regrowing({ name, values, budget, dropAt, grow }: RegrowOptions): UnstructuredMethod {
+  const given = (key: keyof typeof REGROW_KEYS): number => values[key] ?? REGROW_KEYS[key].default;
+  return {
+    name,
+    begin: ({ sites, random }) => {
+      const draws = random(0);
+      const counts = keptOfLayers(sites, budget === "uniform" ? "uniform" : "erk", given("sparsity"));
+      sites.forEach((site, i) => {
+        site.keep(largest(drawn(site, draws), counts[i]));
+      });
+    },
+    update: (all: UnstructuredSites, { step, steps }: Clock) => {
+      const end = stepAt(given("until"), steps);
+      if (step === 0 || step % given("every") !== 0 || step >= end) return "step";
+      const draws = all.random(step);
+      for (const site of all.sites) {
+        const count = countOnes(site.kept);
+        const dropped = Math.floor(dropAt(given("drop"), step / end) * count);
+        const survivors = largest(scoresOf(site, "magnitude"), count - dropped);
+        const scores = grow(site, () => drawn(site, draws));
+        const candidates = scores.map((score, i) => (survivors[i] === 1 ? -1 : score));
+        const grown = largest(candidates, dropped);
+        site.keep(survivors.map((flag, i) => flag | grown[i]));
+      }
+      return "rest";
+    },
+  };
+}
+
+function drawn({ weight }: UnstructuredSite, random: { uniform(): number }): Float32Array {
+  return Float32Array.from(weight, () => random.uniform());
+}

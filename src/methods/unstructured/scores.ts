@@ -1,0 +1,75 @@
+/** How much an entry matters: the higher, the longer it stays. */
+import type { UnstructuredSite } from "./unstructured-method.ts";
+
+/** The words of recipes. */
+export const SCORES = ["magnitude", "first-order"] as const;
+export type Score = (typeof SCORES)[number];
+
+/** What is kept or pruned as one. */
+export const UNITS = ["weights", "rows", "columns", "blocks"] as const;
+export type Unit = (typeof UNITS)[number];
+
+/** Rows and columns of a block. */
+const BLOCK = 4;
+
+/** Below all others, so that what is pruned stays so. */
+const PRUNED = -1;
+
+/** |w|, or |w dL/dw| with the gradient of this step; a pruned entry has -1. */
+export function scoresOf({ weight, gradient, kept }: UnstructuredSite, score: Score): Float32Array {
+  return Float32Array.from(weight, (w, i) => {
+    if (kept[i] === 0) return PRUNED;
+    return Math.abs(score === "magnitude" ? w : w * gradient[i]);
+  });
+}
+
+/** The unit of each entry of a site, and the entries of each unit. */
+export function unitsOf(
+  { rows, k }: UnstructuredSite,
+  unit: Unit,
+): { readonly of: Uint32Array; readonly sizes: Uint32Array } {
+  const across = Math.ceil(k / BLOCK);
+  const find = (i: number): number => {
+    const [row, column] = [Math.floor(i / k), i % k];
+    switch (unit) {
+      case "weights":
+        return i;
+      case "rows":
+        return row;
+      case "columns":
+        return column;
+      case "blocks":
+        return Math.floor(row / BLOCK) * across + Math.floor(column / BLOCK);
+    }
+  };
+  const of = Uint32Array.from({ length: rows * k }, (_, i) => find(i));
+  const sizes = new Uint32Array(of.reduce((most, one) => Math.max(most, one), -1) + 1);
+  for (const one of of) sizes[one]++;
+  return { of, sizes };
+}
+
+/** Mean score of each unit; -1 where all of it is pruned. */
+export function scoresOfUnits(scores: Float32Array, of: Uint32Array, sizes: Uint32Array): Float32Array {
+  const sums = new Float64Array(sizes.length);
+  for (let i = 0; i < scores.length; i++) sums[of[i]] += scores[i];
+  return Float32Array.from(sums, (sum, i) => sum / sizes[i]);
+}
+
+/**
+ * Optimal brain damage: what the loss rises by when an entry alone becomes zero, by the diagonal of the Hessian.
+ * Source: LeCun et al. 1990.
+ */
+export function obdScores(w: ArrayLike<number>, hessianDiagonal: ArrayLike<number>): Float64Array {
+  return Float64Array.from(w, (value, i) => (hessianDiagonal[i] * value ** 2) / 2);
+}
+
+/** What the loss rises by when an entry becomes zero and all others make up for it. inverse: of the Hessian [n, n]. */
+export function obsScores(w: ArrayLike<number>, inverse: ArrayLike<number>): Float64Array {
+  return Float64Array.from(w, (value, i) => value ** 2 / (2 * inverse[i * w.length + i]));
+}
+
+/** What is added to w when entry `at` becomes zero. Source: Hassibi and Stork 1993 (optimal brain surgeon), equation 5. */
+export function obsUpdate(w: ArrayLike<number>, inverse: ArrayLike<number>, at: number): Float64Array {
+  const n = w.length;
+  return Float64Array.from(w, (_, i) => (-w[at] / inverse[at * n + at]) * inverse[i * n + at]);
+}

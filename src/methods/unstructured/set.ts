@@ -1,0 +1,19 @@
+import type { MethodEntry } from "../method.ts";
+import { REGROW_BUDGETS, REGROW_KEYS, regrowing } from "./regrow.ts";
+import type { UnstructuredMethod } from "./unstructured-method.ts";
+
+/**
+ * SET: drops the smallest weights and grows as many at random, at constant sparsity. Source: Mocanu et al. 2018.
+ * Differences: (1) the smallest |w| are dropped, theirs are the smallest positive and the largest negative; (2) grown weights
+ * start at zero; (3) an update takes the place of an optimiser's step for these weights.
+ */
+export const set: MethodEntry<UnstructuredMethod> = {
+  name: "set",
+  title: "SET",
+  about: "sparse from the first step; drops the smallest weights and grows others at random, without a pattern",
+  source: "Mocanu et al. 2018",
+  hyperParameters: REGROW_KEYS,
+  choices: { budget: { words: REGROW_BUDGETS, about: "how layers share the zeros" } },
+  make: (values = {}, { budget = REGROW_BUDGETS[0] } = {}) =>
+    regrowing({ name: "set", values, budget, dropAt: (drop) => drop, grow: (_, draw) => draw() }),
+};

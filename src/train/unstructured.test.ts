@@ -1,0 +1,248 @@
+/** Training under methods whose zeros have no pattern: counts at every step, what grows, and what is forgotten. */
+import { describe, expect, test } from "vitest";
+import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
+import { backward } from "../autograd/tape.ts";
+import { jsKernels } from "../kernels/js.ts";
+import type { MethodEntry } from "../methods/method.ts";
+import { keptOfLayers } from "../methods/unstructured/budgets.ts";
+import { prune } from "../methods/unstructured/prune.ts";
+import { rigl } from "../methods/unstructured/rigl.ts";
+import { cubic, iterative } from "../methods/unstructured/schedules.ts";
+import { set } from "../methods/unstructured/set.ts";
+import type { UnstructuredMethod } from "../methods/unstructured/unstructured-method.ts";
+import { mlp } from "../nn/models/mlp.ts";
+import { adamW } from "../optim/adamw.ts";
+import { Optimizer } from "../optim/optimizer.ts";
+import { sgd } from "../optim/sgd.ts";
+import type { Transform } from "../optim/transform.ts";
+import { Random } from "../random.ts";
+import { Device } from "../tensor/device.ts";
+import { tensor } from "../tensor/tensor.ts";
+import { UnstructuredWeights } from "./unstructured.ts";
+
+const STEPS = 24;
+const NAMES = ["fc1.weight", "fc2.weight"];
+
+function setup(method: UnstructuredMethod, optimiser: Transform = adamW({ rate: 0.01, weightDecay: 0.1 })) {
+  const device = new Device(jsKernels());
+  const random = new Random(3);
+  const model = mlp([16, 32, 24, 4], { device, random });
+  const unstructured = new UnstructuredWeights(model, new Set(NAMES), method, { steps: STEPS, seed: 7 });
+  const optimizer = new Optimizer(model, unstructured.around(optimiser));
+  const x = Array.from({ length: 8 * 16 }, () => random.normal());
+  const labels = Int32Array.from({ length: 8 }, (_, i) => i % 4);
+  const weights = NAMES.map((name) => model.namedParameters().get(name)!);
+  return {
+    ...{ model, unstructured, optimizer, weights },
+    /** The dense gradients of this step, as the method sees them. */
+    step: (): Float32Array[] => {
+      let dense: Float32Array[] = [];
+      device.step(() => {
+        const loss = crossEntropy(model.forward(tensor(device, [8, 16], x)), labels);
+        optimizer.zeroGrad();
+        backward(loss);
+        dense = weights.map(({ grad }) => grad.slice());
+        optimizer.step();
+      });
+      unstructured.observe();
+      return dense;
+    },
+    /** What the masks keep, by layer. */
+    kept: (): boolean[][] => {
+      const state = unstructured.state();
+      return NAMES.map((name, i) => {
+        const mask = state.get(`${name}.mask`)!.data as Uint32Array;
+        const k = weights[i].shape[1];
+        const words = Math.ceil(k / 32);
+        return Array.from({ length: weights[i].size }, (_, at) => {
+          const [row, column] = [Math.floor(at / k), at % k];
+          return ((mask[row * words + (column >> 5)] >>> (column & 31)) & 1) === 1;
+        });
+      });
+    },
+  };
+}
+
+const count = (flags: readonly boolean[]): number => flags.filter((flag) => flag).length;
+
+describe.each([
+  ["set", set],
+  ["rigl", rigl],
+] as readonly [string, MethodEntry<UnstructuredMethod>][])("%s", (name, entry) => {
+  const optimisers: Record<string, () => Transform> = {
+    adamw: () => adamW({ rate: 0.01, weightDecay: 0.1 }),
+    "sgd with momentum": () => sgd({ rate: 0.1, momentum: 0.9, weightDecay: 0.01 }),
+  };
+  const values = { sparsity: 0.8, every: 4, drop: 0.5, until: 0.75 };
+
+  test.each(Object.entries(optimisers))(
+    "%s: as many non-zeros at every step; what grew is zero, without moments",
+    (_, optimiser) => {
+      for (const budget of ["erk", "uniform"] as const) {
+        const { unstructured, optimizer, weights, step, kept } = setup(entry.make(values, { budget }), optimiser());
+        const counts = keptOfLayers(weights, budget, 0.8);
+        let moved = 0;
+        for (let t = 0; t < STEPS; t++) {
+          const before = kept();
+          const old = weights.map(({ data }) => data.slice());
+          const gradients = step();
+          const after = kept();
+          expect(after.map(count)).toEqual(counts);
+          const updates = t > 0 && t % 4 === 0 && t < 18;
+          const moments = [...optimizer.memories()];
+          after.forEach((mask, layer) => {
+            const { data, size } = weights[layer];
+            mask.forEach((flag, i) => {
+              if (!flag) expect(data[i]).toBe(0);
+            });
+            if (!updates) {
+              expect(mask).toEqual(before[layer]);
+              return;
+            }
+            const share = name === "set" ? 0.5 : 0.25 * (1 + Math.cos((Math.PI * t) / 18));
+            const dropped = Math.floor(share * counts[layer]);
+            const active = before[layer].flatMap((flag, i) => (flag ? [i] : []));
+            const bySize = active.sort((a, b) => Math.abs(old[layer][b]) - Math.abs(old[layer][a]) || a - b);
+            const survivors = new Set(bySize.slice(0, counts[layer] - dropped));
+            const grown = mask.flatMap((flag, i) => (flag && !survivors.has(i) ? [i] : []));
+            expect(grown).toHaveLength(dropped);
+            for (const i of survivors) {
+              expect(mask[i]).toBe(true);
+              // an update is no step
+              expect(data[i]).toBe(old[layer][i]);
+            }
+            moved += grown.filter((i) => !before[layer][i]).length;
+            if (name === "rigl") {
+              const candidates = Array.from({ length: size }, (_, i) => i).filter((i) => !survivors.has(i));
+              const byGradient = candidates.sort(
+                (a, b) => Math.abs(gradients[layer][b]) - Math.abs(gradients[layer][a]) || a - b,
+              );
+              expect(new Set(grown)).toEqual(new Set(byGradient.slice(0, dropped)));
+            }
+            const own = moments.filter(([key, { length }]) => key.startsWith(NAMES[layer]) && length === size);
+            expect(own.length).toBeGreaterThan(0);
+            for (const i of grown) {
+              // one that was dropped and grown at once never left
+              if (before[layer][i]) expect(data[i]).toBe(old[layer][i]);
+              else expect([data[i], ...own.map(([, memory]) => memory[i])].every((value) => value === 0)).toBe(true);
+            }
+          });
+        }
+        expect(moved).toBeGreaterThan(0);
+        expect(unstructured.report().flipRate).toBeGreaterThan(0);
+      }
+    },
+  );
+});
+
+describe("prune", () => {
+  const values = { sparsity: 0.85, from: 0.125, until: 0.75, every: 3 };
+  const runs = (numbers: Record<string, number>, words: Record<string, string>) => {
+    const one = setup(prune.make({ ...values, ...numbers }, words));
+    const sizes = one.weights.map(({ size }) => size);
+    const sparsities = Array.from({ length: STEPS }, () => {
+      one.step();
+      const kept = one.kept();
+      kept.forEach((mask, layer) => {
+        mask.forEach((flag, i) => {
+          if (!flag) expect(one.weights[layer].data[i]).toBe(0);
+        });
+      });
+      return kept.map((mask, i) => 1 - count(mask) / sizes[i]);
+    });
+    const total = sizes.reduce((a, b) => a + b, 0);
+    const all = sparsities.map((of) => of.reduce((sum, one, i) => sum + (one * sizes[i]) / total, 0));
+    return { ...one, sizes, total, sparsities, all };
+  };
+
+  test.each(["uniform", "erk", "global"])("cubic, budget %s: the measured sparsity follows to one entry", (budget) => {
+    const { all, sparsities, sizes, total } = runs({}, { budget });
+    const at = cubic({ sparsity: 0.85, from: 3, until: 18 });
+    let due = 0;
+    for (let t = 0; t < STEPS; t++) {
+      if (t >= 3 && t <= 18) due = at(t - (t % 3));
+      expect(Math.abs(all[t] - due)).toBeLessThanOrEqual(sizes.length / total);
+      if (budget === "uniform") {
+        sparsities[t].forEach((one, i) => {
+          expect(Math.abs(one - due)).toBeLessThanOrEqual(1 / sizes[i]);
+        });
+      }
+    }
+  });
+
+  test.each(["first-order", "magnitude"])("one-shot by %s keeps the largest of that step", (score) => {
+    const { weights, step, kept } = setup(prune.make(values, { schedule: "one-shot", score, budget: "global" }));
+    for (let t = 0; t < 3; t++) step();
+    const old = weights.map(({ data }) => data.slice());
+    const gradients = step();
+    const scores = old.map((w, layer) =>
+      Array.from(w, (value, i) => Math.abs(Math.fround(score === "magnitude" ? value : value * gradients[layer][i]))),
+    );
+    const mask = kept();
+    const least = Math.min(...mask.flatMap((flags, layer) => scores[layer].filter((_, i) => flags[i])));
+    const most = Math.max(...mask.flatMap((flags, layer) => scores[layer].filter((_, i) => !flags[i])));
+    expect(least).toBeGreaterThanOrEqual(most);
+    const total = old.reduce((sum, { length }) => sum + length, 0);
+    expect(mask.reduce((sum, flags) => sum + count(flags), 0)).toBe(Math.round(0.15 * total));
+  });
+
+  test.each(["rows", "columns", "blocks"])("%s are kept or pruned as one", (units) => {
+    for (const budget of ["uniform", "global"]) {
+      const { kept, weights, all } = runs({ sparsity: 0.5 }, { schedule: "one-shot", units, budget });
+      const size = { rows: [1, 1e9], columns: [1e9, 1], blocks: [4, 4] }[units]!;
+      kept().forEach((mask, layer) => {
+        const k = weights[layer].shape[1];
+        const first = new Map<string, boolean>();
+        mask.forEach((flag, i) => {
+          const unit = `${Math.floor(Math.floor(i / k) / size[0])} ${Math.floor((i % k) / size[1])}`;
+          if (!first.has(unit)) first.set(unit, flag);
+          expect(flag).toBe(first.get(unit));
+        });
+      });
+      expect(all[STEPS - 1]).toBeGreaterThan(0.48);
+      expect(all[STEPS - 1]).toBeLessThan(0.54);
+    }
+  });
+
+  test("iterative: each round begins with the weights of the first, pruned further; masks only shrink", () => {
+    const one = setup(prune.make({ ...values, rounds: 3, rewindTo: 0.5 }, { schedule: "iterative" }));
+    const at = iterative(0.85, [6, 12, 18]);
+    let noted: Map<string, Float32Array> = new Map();
+    let before = one.kept();
+    for (let t = 0; t < STEPS; t++) {
+      const now = new Map([...one.model.namedParameters()].map(([name, { data }]) => [name, data.slice()]));
+      if (t === 3) noted = now;
+      one.step();
+      const kept = one.kept();
+      kept.forEach((mask, i) => {
+        expect(Math.abs(1 - count(mask) / mask.length - at(t))).toBeLessThanOrEqual(1 / mask.length);
+        expect(mask.every((flag, j) => !flag || before[i][j])).toBe(true);
+      });
+      before = kept;
+      if (![6, 12, 18].includes(t)) continue;
+      for (const [name, { data }] of one.model.namedParameters()) {
+        const layer = NAMES.indexOf(name);
+        const wanted = noted.get(name)!.map((value, i) => (layer < 0 || kept[layer][i] ? value : 0));
+        expect([...data].map((v) => v + 0)).toEqual([...wanted].map((v) => v + 0));
+      }
+      for (const [, memory] of one.optimizer.memories()) expect(memory.every((value) => value === 0)).toBe(true);
+    }
+  });
+
+  test("dense-sparse-dense: sparse in between, and what was pruned is trained again", () => {
+    const { all, weights } = runs({}, { schedule: "dense-sparse-dense" });
+    const wanted = Array.from({ length: STEPS }, (_, t) => (t >= 3 && t < 18 ? 0.85 : 0));
+    all.forEach((sparsity, t) => {
+      expect(sparsity).toBeCloseTo(wanted[t], 2);
+    });
+    // inputs of dead units get no gradient
+    for (const { data } of weights) expect(data.filter((value) => value === 0).length / data.length).toBeLessThan(0.5);
+  });
+});
+
+test("a method without a weight names those there are", () => {
+  const model = mlp([4, 4, 2], { device: new Device(jsKernels()), random: new Random(1) });
+  expect(() => new UnstructuredWeights(model, new Set(), rigl.make(), { steps: 1, seed: 1 })).toThrow(
+    "method rigl: expected at least one weight, got none. Let skip leave some of fc1.weight, fc2.weight",
+  );
+});
