@@ -10,12 +10,15 @@ import { jsKernels } from "../kernels/js.ts";
 import { nativeInstructionSets, nativeKernels } from "../kernels/native.ts";
 import { detector } from "../nn/models/detector.ts";
 import { Random } from "../random.ts";
+import { reportPage } from "../report/page/page.ts";
+import { summarise } from "../report/page/summary.ts";
 import { comparisonText } from "../report/table.ts";
 import { Device } from "../tensor/device.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { compact } from "./compact.ts";
 import { createComparison, runComparison, withMethod } from "./compare.ts";
 import { detections } from "./objective.ts";
+import { readRuns } from "./read-run.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import { Run } from "./run.ts";
 
@@ -68,7 +71,7 @@ describe("a run of a detector", () => {
     expect(plan[3].routes).toEqual(all);
   });
 
-  test("tells average precision in place of accuracy, and tables do", async () => {
+  test("tells average precision in place of accuracy, and so do tables and pages", async () => {
     const path = join(folder, "runs");
     createComparison(path, [recipe(), withMethod(recipe(), fst)]);
     const { runs, machine } = await runComparison(path, data, device());
@@ -78,6 +81,9 @@ describe("a run of a detector", () => {
       expect(run.verified.every(({ ok }) => ok)).toBe(true);
     }
     expect(comparisonText(runs, machine)).toMatch(/AP50 % +│ +AP % +│ +loss/);
+    const page = reportPage(summarise(readRuns([path])));
+    expect(page).toContain("Test AP50 over steps");
+    expect(page).toContain("% AP50");
   });
 
   test("that was restored ends with the same bits", () => {
