@@ -10,6 +10,7 @@ export { batchNorm } from "./autograd/ops/batch-norm.ts";
 export { causalAttention } from "./autograd/ops/causal-attention.ts";
 export { conv2d } from "./autograd/ops/conv2d.ts";
 export { crossEntropy } from "./autograd/ops/cross-entropy.ts";
+export { type DetectionLossOptions, detectionLoss } from "./autograd/ops/detection-loss.ts";
 export { dropout } from "./autograd/ops/dropout.ts";
 export { embedding } from "./autograd/ops/embedding.ts";
 export { gatherColumns } from "./autograd/ops/gather-columns.ts";
@@ -22,18 +23,24 @@ export { reshape } from "./autograd/ops/reshape.ts";
 export { resizeChannels } from "./autograd/ops/resize-channels.ts";
 export { squaredRelu } from "./autograd/ops/squared-relu.ts";
 export { backward, record } from "./autograd/tape.ts";
-export type { Batch, Batches, SplitName } from "./data/batches.ts";
+export type { Batch, Batches, BoxTargets, SplitName } from "./data/batches.ts";
 export { type BatchesOptions, batchesOf } from "./data/batches-of.ts";
-export type {
-  DataSource,
-  Dataset,
-  ImageDataset,
-  ImageTask,
-  LoadOptions,
-  Split,
-  Task,
-  TextDataset,
-  TextTask,
+export { BoxBatches } from "./data/box-batches.ts";
+export {
+  type BoxDataset,
+  type BoxedObject,
+  type BoxSplit,
+  type BoxTask,
+  boxDataset,
+  type DataSource,
+  type Dataset,
+  type ImageDataset,
+  type ImageTask,
+  type LoadOptions,
+  type Split,
+  type Task,
+  type TextDataset,
+  type TextTask,
 } from "./data/dataset.ts";
 export { type Augmentation, flipAndCrop, ImageBatches, type ImageBatchOptions } from "./data/image-batches.ts";
 export { loadData } from "./data/sources.ts";
@@ -68,6 +75,15 @@ export { dense } from "./methods/weights/dense.ts";
 export { weightMethods } from "./methods/weights/methods.ts";
 export { srSte } from "./methods/weights/sr-ste.ts";
 export { ste } from "./methods/weights/ste.ts";
+export {
+  type AveragePrecision,
+  averagePrecision,
+  type Box,
+  type Detection,
+  type Judged,
+  suppress,
+  type Truth,
+} from "./metrics/average-precision.ts";
 export { type CostOperand, type ProductCost, productCost, type SparseOperand } from "./metrics/cost.ts";
 export { nnstd } from "./metrics/nnstd.ts";
 export { hardnessOf, hardParameterEfficiency, parameterEfficiency } from "./metrics/parameter-efficiency.ts";
@@ -100,6 +116,7 @@ export {
 export { LayerNorm } from "./nn/layer-norm.ts";
 export { Linear, type LinearOptions } from "./nn/linear.ts";
 export { cnn } from "./nn/models/cnn.ts";
+export { detector } from "./nn/models/detector.ts";
 export { type GptOptions, gpt } from "./nn/models/gpt.ts";
 export { type LenetWidths, lenet } from "./nn/models/lenet.ts";
 export { mlp } from "./nn/models/mlp.ts";
@@ -150,7 +167,17 @@ export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
 export { account, type LayerAccount, type ModelAccount, totalMacs } from "./train/accounting.ts";
 export { type Compacted, compact } from "./train/compact.ts";
 export { Dispatcher } from "./train/dispatcher.ts";
-export { type Evaluation, evaluate, type ImageEvaluation, type TextEvaluation } from "./train/evaluate.ts";
+export { evaluate } from "./train/evaluate.ts";
+export {
+  type DetectionEvaluation,
+  detections,
+  type Evaluation,
+  type ImageEvaluation,
+  type Judge,
+  type Objective,
+  objectives,
+  type TextEvaluation,
+} from "./train/objective.ts";
 export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./train/permute.ts";
 export type { PlannedLayer, PlannedProduct, Route, Routing } from "./train/plan.ts";
 export { parseRecipe, type Recipe, recipeSchema } from "./train/recipe.ts";

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type Dataset, dataset } from "../src/data/dataset.ts";
+import { makeScenes } from "../src/data/scenes.ts";
 import { textDataset } from "../src/data/text.ts";
 import { jsKernels } from "../src/kernels/js.ts";
 import { inputGradMethods } from "../src/methods/input-grad/methods.ts";
@@ -24,8 +25,10 @@ test("recipes/schema.json is what recipes are checked by (else: npx tsx scripts/
 test("there are recipes for every data set, model and method", () => {
   const recipes = names.map((name) => parseRecipe(read(name), name));
   const all = (of: (recipe: (typeof recipes)[number]) => string): Set<string> => new Set(recipes.map(of));
-  expect(all(({ data }) => data.name)).toEqual(new Set(["digits", "mnist", "fashion-mnist", "cifar10", "text"]));
-  expect(all(({ model }) => model.name)).toEqual(new Set(["mlp", "cnn", "lenet", "resnet", "gpt"]));
+  expect(all(({ data }) => data.name)).toEqual(
+    new Set(["digits", "mnist", "fashion-mnist", "cifar10", "text", "scenes"]),
+  );
+  expect(all(({ model }) => model.name)).toEqual(new Set(["mlp", "cnn", "lenet", "resnet", "gpt", "detector"]));
   const named = (table: readonly { readonly name: string }[], ...others: string[]): Set<string> =>
     new Set([...others, ...table.map(({ name }) => name)]);
   expect(all(({ method }) => method.name)).toEqual(named([...weightMethods, ...unstructuredMethods]));
@@ -40,6 +43,7 @@ function oneBatchOf({ data, model, batch }: Recipe): Dataset {
     const text = textDataset("abcd".repeat(3 * model.context));
     return { ...text, train: text.train.subarray(0, model.context + 1) };
   }
+  if (model.name === "detector") return makeScenes({ limit: { train: batch, test: 1 } });
   const [size, channels] = data.name === "cifar10" ? [32, 3] : [28, 1];
   const split = {
     count: batch,

@@ -108,6 +108,25 @@ const cases: Record<OpName, () => Case[]> = {
   crossEntropy: () => [
     { about: "three rows", inputs: [parameter(3, 5)], run: (x) => ops.crossEntropy(x, Int32Array.of(0, 4, 2)) },
   ],
+  detectionLoss: () => {
+    const outputs = spaced(1, 2, 2, 8);
+    // errors within the smooth part of L1 and beyond it
+    const offsets = Float32Array.from({ length: 16 }, (_, i) => {
+      return outputs.data[8 * Math.floor(i / 4) + 4 + (i % 4)] + [0.03, -0.4, 0.06, 0.2][i % 4];
+    });
+    return [
+      {
+        about: "cells with objects and without",
+        inputs: [outputs],
+        run: (x) => ops.detectionLoss(x, Int32Array.of(1, 3, 0, 3), offsets),
+      },
+      {
+        about: "no object, other weights",
+        inputs: [parameter(2, 1, 2, 7)],
+        run: (x) => ops.detectionLoss(x, new Int32Array(4).fill(2), new Float32Array(16), { background: 2, boxes: 3 }),
+      },
+    ];
+  },
   dropout: () => [
     { about: "half", inputs: [parameter(5, 7)], run: (x) => ops.dropout(x, 0.5, { seed: 1, layer: 2, step: 3 }) },
   ],
@@ -264,6 +283,10 @@ describe("shapes that do not fit are refused", () => {
     expect(() => ops.add(of(2), of(3))).toThrow("add: expected shape [2], got [3]");
     expect(() => ops.reshape(of(6), [4])).toThrow("reshape: expected a shape of 6 values, got [4]");
     expect(() => ops.crossEntropy(of(2, 3), Int32Array.of(0, 3))).toThrow("labels in 0..2, got 3");
+    expect(() => ops.detectionLoss(of(1, 2, 2, 8), new Int32Array(3), new Float32Array(12))).toThrow(
+      "outputs of 3 cells",
+    );
+    expect(() => ops.detectionLoss(of(1, 7), Int32Array.of(3), new Float32Array(4))).toThrow("labels in 0..2, got 3");
     expect(() => ops.linear(of(4), of(5, 4))).toThrow("linear: x: expected shape [any, 4], got [4]");
     expect(() => ops.embedding(tensor(device, [1], [3]), of(3, 2))).toThrow("tokens in 0..2, got 3");
     expect(() => ops.causalAttention(of(1, 2, 12), 3)).toThrow("heads of which 3 * heads divides 12, got 3");

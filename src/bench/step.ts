@@ -1,10 +1,10 @@
 /** Whole training steps, dense and sparse, with everything in them: batch, forward, loss, backward, pruning, update. */
-import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { strategies } from "../methods/strategies.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { cnn } from "../nn/models/cnn.ts";
+import { detector } from "../nn/models/detector.ts";
 import { gpt } from "../nn/models/gpt.ts";
 import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
@@ -18,6 +18,7 @@ import { Device } from "../tensor/device.ts";
 import { type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
 import { Dispatcher } from "../train/dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "../train/layers.ts";
+import { objectives } from "../train/objective.ts";
 import { operandsByLayer } from "../train/operands.ts";
 import { planLayers, type Routing } from "../train/plan.ts";
 import { parseRecipe } from "../train/recipe.ts";
@@ -30,6 +31,8 @@ export interface StepModel {
   readonly shape: Shape;
   /** Of a language model, whose inputs are tokens: how many different ones. */
   readonly vocabulary?: number;
+  /** Of a detector of ten classes: cells of an image. */
+  readonly cells?: number;
   build(birth: Birth): Module;
 }
 
@@ -38,6 +41,10 @@ export const STEP_MODELS: Readonly<Record<string, StepModel>> = {
   cnn: { batch: 64, shape: [32, 32, 3], build: (birth) => cnn(3, [32, 64, 128], 10, birth) },
   lenet: { batch: 128, shape: [28, 28, 1], build: (birth) => lenet(28, 28, 1, 10, birth) },
   resnet20: { batch: 128, shape: [32, 32, 3], build: (birth) => resnet(20, 3, 10, birth) },
+  detector: {
+    ...{ batch: 32, shape: [48, 48, 1], cells: 36 },
+    build: (birth) => detector(1, [16, 32, 64, 128, 128], 10, birth),
+  },
   gpt: {
     ...{ batch: 32, shape: [128], vocabulary: 65 },
     build: (birth) => gpt({ vocabulary: 65, context: 128, layers: 4, width: 256, heads: 4 }, birth),
@@ -118,7 +125,7 @@ export interface SparseStep {
 /** A function that takes one step of a fresh model, on one batch of random images or tokens. */
 export function stepOf(
   kernels: Kernels,
-  { shape, vocabulary, build }: StepModel,
+  { shape, vocabulary, cells, build }: StepModel,
   batch: number,
   sparse: SparseStep | null,
 ): () => void {
@@ -132,15 +139,18 @@ export function stepOf(
   const inputs = Float32Array.from({ length: batch * sizeOf(shape) }, () =>
     vocabulary === undefined ? random.normal() : random.integer(vocabulary),
   );
-  const labels = kernels.int32(vocabulary === undefined ? batch : inputs.length);
+  const kind = vocabulary !== undefined ? "text" : cells !== undefined ? "boxes" : "images";
+  const labels = kernels.int32(vocabulary === undefined ? batch * (cells ?? 1) : inputs.length);
   labels.forEach((_, i) => {
-    labels[i] = i % (vocabulary ?? 10);
+    labels[i] = i % (vocabulary ?? (cells === undefined ? 10 : 11));
   });
+  const boxes = { offsets: kernels.float32(4 * labels.length), objects: [] };
   return () =>
     device.step(() => {
-      const x = device.buffer(inputs.length);
-      x.set(inputs);
-      const loss = crossEntropy(model.forward(new Tensor(device, [batch, ...shape], x)), labels);
+      const data = device.buffer(inputs.length);
+      data.set(inputs);
+      const x = new Tensor(device, [batch, ...shape], data);
+      const loss = objectives[kind].loss(model.forward(x), { x, labels, boxes });
       optimizer.zeroGrad();
       backward(loss);
       optimizer.step();

@@ -2,6 +2,7 @@
 import { aspNeedsRetraining } from "./asp-needs-retraining.ts";
 import type { Claim } from "./claim.ts";
 import { decayCalmsMasks } from "./decay-calms-masks.ts";
+import { detectionToo } from "./detection.ts";
 import { earlyStructure } from "./early-structure.ts";
 import { fullySparseIsFree } from "./fully-sparse-is-free.ts";
 import { gradientsWantNoBias } from "./gradients-want-no-bias.ts";
@@ -22,4 +23,5 @@ export const claims: readonly Claim[] = [
   highSparsity,
   earlyStructure,
   sharingPlaces,
+  detectionToo,
 ];

@@ -8,6 +8,16 @@ export const accuracy: Quantity = { name: "accuracy", unit: "points", of: scoreO
 
 export const bitsPerCharacter: Quantity = { name: "bits per character", unit: "bits", of: scoreOf };
 
+/** Points of a hundred, at an overlap of 0.5. */
+export const ap50: Quantity = { name: "AP50", unit: "points", of: scoreOf };
+
+/** The same over overlaps of 0.5, 0.55, ..., 0.95. */
+export const averagePrecision: Quantity = {
+  name: "AP",
+  unit: "points",
+  of: (result) => ("ap" in result ? 100 * result.ap : Number.NaN),
+};
+
 /** SAD of the first and the last mask, as a share of the weights. */
 export const maskMovement: Quantity = { name: "SAD", unit: "share of the weights", of: ({ sadShare }) => sadShare };
 

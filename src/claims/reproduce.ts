@@ -12,6 +12,7 @@ import { TrisparseError } from "../errors.ts";
 import { quartiles } from "../metrics/quartiles.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import type { Device } from "../tensor/device.ts";
+import { scoreOf } from "../train/evaluate.ts";
 import { parseRecipe, type Recipe } from "../train/recipe.ts";
 import { RunFolder, readJson, writeJson } from "../train/run-folder.ts";
 import { type RunResult, trainTogether } from "../train/together.ts";
@@ -35,7 +36,7 @@ export interface VariantSummary {
   readonly variant: string;
   readonly seeds: number;
   readonly loss: number;
-  /** Per cent of right answers, or bits per character. */
+  /** Points of a hundred, or bits per character. */
   readonly score: number;
   /** Folders of its runs, below that of the reproduction. */
   readonly runs: readonly string[];
@@ -118,16 +119,19 @@ async function trainVariants(
   }
   const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
   const summaries = [...runs].map(([variant, results]): VariantSummary => {
-    const scores = results.map((result) => ("accuracy" in result ? 100 * result.accuracy : result.bitsPerChar));
+    const scores = results.map(scoreOf);
     const loss = mean(results.map((result) => result.loss));
     return { variant, seeds: results.length, loss, score: mean(scores), runs: folders.get(variant)! };
   });
   return { runs, variants: summaries };
 }
 
+/** Data without files. */
+const MADE: ReadonlySet<string> = new Set(["digits", "scenes"]);
+
 /** The folder of a data set: DIR/NAME, DIR/images/NAME or DIR/text. */
 function withData(recipe: Recipe, dir: string | undefined): Recipe {
-  if (dir === undefined || recipe.data.dir !== undefined || recipe.data.name === "digits") return recipe;
+  if (dir === undefined || recipe.data.dir !== undefined || MADE.has(recipe.data.name)) return recipe;
   // without a file a text is made
   if (recipe.data.name === "text" && recipe.data.file === undefined) return recipe;
   const { name } = recipe.data;

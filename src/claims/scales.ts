@@ -1,7 +1,7 @@
 /** The tasks that claims are tried on, at each scale. */
 import type { Scale } from "./claim.ts";
 
-type Task = "mlp" | "cnn" | "gpt";
+type Task = "mlp" | "cnn" | "gpt" | "detector";
 
 /**
  * smoke: embedded data, minutes for all claims. small: the usual data sets at sizes where a run takes a minute. full: longer
@@ -29,6 +29,13 @@ const TASKS: Readonly<Record<Scale, Readonly<Record<Task, object>>>> = {
       steps: 400,
       batch: 16,
     },
+    detector: {
+      data: { name: "scenes", train: 1200, test: 400 },
+      model: { name: "detector", widths: [16, 32, 64, 64] },
+      optimiser: { name: "adamw", rate: 8e-3 },
+      epochs: 8,
+      batch: 16,
+    },
   },
   small: {
     mlp: { data: { name: "fashion-mnist" }, model: { name: "mlp" }, epochs: 5, batch: 256 },
@@ -39,6 +46,13 @@ const TASKS: Readonly<Record<Scale, Readonly<Record<Task, object>>>> = {
       optimiser: { name: "adamw", rate: 2e-3, weightDecay: 0.1, decayed: "matrices", clip: 1 },
       steps: 1000,
       batch: 16,
+    },
+    detector: {
+      data: { name: "scenes" },
+      model: { name: "detector" },
+      optimiser: { name: "adamw", rate: 5e-3 },
+      epochs: 8,
+      batch: 32,
     },
   },
   full: {
@@ -55,6 +69,13 @@ const TASKS: Readonly<Record<Scale, Readonly<Record<Task, object>>>> = {
       model: { name: "gpt" },
       optimiser: { name: "adamw", rate: 1e-3, weightDecay: 0.1, decayed: "matrices", clip: 1 },
       steps: 5000,
+      batch: 32,
+    },
+    detector: {
+      data: { name: "scenes" },
+      model: { name: "detector", widths: [32, 64, 128, 256, 256] },
+      optimiser: { name: "adamw", rate: 5e-3 },
+      epochs: 40,
       batch: 32,
     },
   },

@@ -52,6 +52,7 @@ const MLP_BATCH = 256;
 const USUAL: Readonly<Record<string, { readonly model: string; readonly batch?: number }>> = {
   cifar10: { model: "cnn" },
   text: { model: "gpt", batch: 32 },
+  scenes: { model: "detector", batch: 32 },
 };
 
 interface CompareOptions extends MachineOptions, RouteOptions, MonitorOptions {
@@ -86,7 +87,7 @@ export function addCompare(program: Command): void {
     .option("--data-dir <folder>", "the folder of the data set's files (default: fetched once)")
     .option(
       "--model <name>",
-      `${modelNames.join(", ")} (default: mlp, for cifar10 cnn, for text gpt)`,
+      `${modelNames.join(", ")} (default: mlp, for cifar10 cnn, for text gpt, for scenes detector)`,
       oneOf("model", modelNames),
     )
     .option("--epochs <count>", `passes over the training data (default: ${defaults.epochs})`, wholeNumber("epochs", 1))
@@ -95,7 +96,7 @@ export function addCompare(program: Command): void {
     )
     .option(
       "--batch <count>",
-      `images, or windows of a text, a step (default: mlp ${MLP_BATCH}, text 32, else ${defaults.batch})`,
+      `images, or windows of a text, a step (default: mlp ${MLP_BATCH}, text and scenes 32, else ${defaults.batch})`,
       wholeNumber("batch", 1),
     )
     .option("--train <count>", "train on the first images or characters only (default: all)", wholeNumber("train", 1))

@@ -3,6 +3,7 @@ import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import type { Dataset } from "../data/dataset.ts";
 import { loadData } from "../data/sources.ts";
 import { durationText } from "../report/table.ts";
+import { scored } from "../train/objective.ts";
 import type { Recipe } from "../train/recipe.ts";
 import type { Observer } from "../train/together.ts";
 
@@ -79,10 +80,8 @@ function showProgress(names: readonly string[]): Progress {
       list[run].update(done, { ...shown[run] });
     },
     onEpoch: (run, { test, step }) => {
-      shown[run].score =
-        "accuracy" in test
-          ? `accuracy ${(100 * test.accuracy).toFixed(2)} %`
-          : `${test.bitsPerChar.toFixed(4)} bits/char`;
+      const { value, name, decimals } = scored(test);
+      shown[run].score = `${value.toFixed(decimals)} ${name}`;
       list[run]?.update(step, { ...shown[run] });
     },
     stop: () => {
@@ -95,7 +94,10 @@ function showProgress(names: readonly string[]): Progress {
 /** The name and the size of a data set, for a line on stderr. */
 export function dataText(data: Dataset): string {
   const { name, classes } = data;
-  if (data.kind === "images") return `${name}: ${data.train.count} training, ${data.test.count} test images`;
+  if (data.kind !== "text") {
+    const what = data.kind === "images" ? "images" : "scenes";
+    return `${name}: ${data.train.count} training, ${data.test.count} test ${what}`;
+  }
   return `${name}: ${data.train.length} training, ${data.test.length} test characters, ${classes} different`;
 }
 

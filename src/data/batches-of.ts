@@ -1,10 +1,11 @@
 import type { Batches } from "./batches.ts";
+import { BoxBatches } from "./box-batches.ts";
 import type { Dataset } from "./dataset.ts";
 import { type Augmentation, ImageBatches } from "./image-batches.ts";
 import { TokenBatches } from "./token-batches.ts";
 
 export interface BatchesOptions {
-  /** Images, or windows of a text, a step. */
+  /** Images, scenes or windows of a text, a step. */
   readonly batch: number;
   /** Default 0. */
   readonly seed?: number | undefined;
@@ -17,5 +18,6 @@ export interface BatchesOptions {
 /** Cuts a data set into batches, by what it is of. */
 export function batchesOf(data: Dataset, { batch, seed, augment, context = 128 }: BatchesOptions): Batches {
   if (data.kind === "text") return new TokenBatches(data, { batch, seed, context });
+  if (data.kind === "boxes") return new BoxBatches(data, { batch, seed });
   return new ImageBatches(data, { batch, seed, augment });
 }

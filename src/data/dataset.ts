@@ -1,5 +1,5 @@
 /**
- * What a data set is once it is in memory, images or text, and what a source of one must provide. No file formats, no
+ * What a data set is once it is in memory, images, scenes with boxes or text, and what a source of one must provide. No file formats, no
  * batches.
  * h, w, c: height, width and channels of one image; images are channels-last, pixel (y, x, channel) of image i is at
  * ((i * h + y) * w + x) * c + channel.
@@ -15,7 +15,7 @@ export interface Split {
 }
 
 /** What a model has to fit, known without the data. */
-export type Task = ImageTask | TextTask;
+export type Task = ImageTask | TextTask | BoxTask;
 
 /** To name the class of an image. */
 export interface ImageTask {
@@ -31,7 +31,21 @@ export interface TextTask {
   readonly classes: number;
 }
 
-export type Dataset = ImageDataset | TextDataset;
+/** To find objects: where they are, and the class of each. */
+export interface BoxTask {
+  readonly kind: "boxes";
+  readonly shape: ImageTask["shape"];
+  readonly classes: number;
+}
+
+/** Kinds of tasks, in words for errors. */
+export const KIND_WORDS: Readonly<Record<Task["kind"], string>> = {
+  images: "images",
+  text: "a text",
+  boxes: "scenes with boxes",
+};
+
+export type Dataset = ImageDataset | TextDataset | BoxDataset;
 
 /** A training and a test split with what normalisation needs. */
 export interface ImageDataset extends ImageTask {
@@ -51,6 +65,26 @@ export interface TextDataset extends TextTask {
   readonly vocabulary: readonly string[];
   readonly train: Uint32Array;
   readonly test: Uint32Array;
+}
+
+/** An object of a scene. */
+export interface BoxedObject {
+  readonly label: number;
+  /** Edges in pixels: it covers columns left to right - 1 and rows top to bottom - 1. */
+  readonly box: readonly [left: number, top: number, right: number, bottom: number];
+}
+
+/** images: as in Split; objects: those of each image */
+export interface BoxSplit {
+  readonly count: number;
+  readonly images: Uint8Array;
+  readonly objects: readonly (readonly BoxedObject[])[];
+}
+
+/** Scenes, with mean and std as in ImageDataset. */
+export interface BoxDataset extends BoxTask, Pick<ImageDataset, "name" | "mean" | "std"> {
+  readonly train: BoxSplit;
+  readonly test: BoxSplit;
 }
 
 /** Where and how much to load; every source accepts all of it and uses what it needs. */
@@ -99,6 +133,42 @@ export function dataset(
   return { ...parts, kind: "images", train, test, ...channelStatistics(train.images, channels) };
 }
 
+/** The same for scenes: each box must lie in its image and hold a pixel. */
+export function boxDataset(
+  parts: Omit<BoxDataset, "kind" | "mean" | "std">,
+  limit: LoadOptions["limit"] = {},
+): BoxDataset {
+  const [height, width, channels] = parts.shape;
+  const checked = (name: "train" | "test"): BoxSplit => {
+    const split = parts[name];
+    const where = `${parts.name} ${name}`;
+    checkImages(split, height * width * channels, where);
+    if (split.objects.length !== split.count) {
+      const got = `${split.objects.length} lists`;
+      throw expected(
+        where,
+        `the objects of each of ${split.count} images`,
+        got,
+        "Give an image without any an empty list",
+      );
+    }
+    for (const [image, objects] of split.objects.entries()) {
+      for (const { label, box } of objects) {
+        const [left, top, right, bottom] = box;
+        const inside = 0 <= left && left < right && right <= width && 0 <= top && top < bottom && bottom <= height;
+        if (inside && Number.isInteger(label) && label >= 0 && label < parts.classes) continue;
+        const wanted = `labels in 0..${parts.classes - 1} and boxes within ${width}x${height} pixels`;
+        throw expected(where, wanted, `label ${label}, box ${box.join(", ")} in image ${image}`, "Correct its objects");
+      }
+    }
+    const kept = limitedCount(split.count, limit[name]);
+    const bytes = split.images.length / split.count;
+    return { count: kept, images: split.images.subarray(0, kept * bytes), objects: split.objects.slice(0, kept) };
+  };
+  const train = checked("train");
+  return { ...parts, kind: "boxes", train, test: checked("test"), ...channelStatistics(train.images, channels) };
+}
+
 /** Mean and standard deviation (of the population) a channel, of pixels / 255. images: [any, channels]. */
 export function channelStatistics(images: Uint8Array, channels: number): Pick<ImageDataset, "mean" | "std"> {
   const mean: number[] = [];
@@ -136,17 +206,7 @@ export function limitedCount(available: number, limit: number | undefined, what 
 
 /** Throws unless `split` holds count > 0 images of `pixels` bytes and as many labels, all in 0..classes-1. */
 export function checkSplit(split: Split, pixels: number, classes: number, where: string): void {
-  if (split.count < 1) {
-    throw expected(where, "at least one image", "none", "Use files that hold images");
-  }
-  if (split.images.length !== split.count * pixels) {
-    throw expected(
-      where,
-      `${split.count} images of ${pixels} bytes`,
-      `${split.images.length} bytes`,
-      "The file may be of another data set or damaged; get it again",
-    );
-  }
+  checkImages(split, pixels, where);
   if (split.labels.length !== split.count) {
     throw expected(
       where,
@@ -161,6 +221,20 @@ export function checkSplit(split: Split, pixels: number, classes: number, where:
       where,
       `labels in 0..${classes - 1}`,
       `${split.labels[wrong]} for image ${wrong}`,
+      "The file may be of another data set or damaged; get it again",
+    );
+  }
+}
+
+function checkImages(split: Pick<Split, "count" | "images">, pixels: number, where: string): void {
+  if (split.count < 1) {
+    throw expected(where, "at least one image", "none", "Use files that hold images");
+  }
+  if (split.images.length !== split.count * pixels) {
+    throw expected(
+      where,
+      `${split.count} images of ${pixels} bytes`,
+      `${split.images.length} bytes`,
       "The file may be of another data set or damaged; get it again",
     );
   }

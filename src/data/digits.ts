@@ -25,7 +25,7 @@ const TEST = 2_000;
 // Image i of the training split draws from stream i, of the test split from 2^31 + i: the splits never share a draw.
 const TEST_STREAM = 0x8000_0000;
 
-type Range = readonly [low: number, high: number];
+export type Range = readonly [low: number, high: number];
 /** Moves the point at path[at], path[at + 1] in place. */
 type Move = (path: number[], at: number) => void;
 
@@ -80,19 +80,37 @@ function digitSplit(seed: number, firstStream: number, count: number): Split {
   for (let i = 0; i < count; i++) {
     const random = new Random(seed, firstStream + i);
     canvas.fill(0);
-    drawDigit(canvas, labels[i], random);
+    drawDigit(canvas, SIZE, labels[i], random, aboutTheCentre, variety.radius);
     if (random.uniform() < variety.strays) drawStray(canvas, random);
     develop(images.subarray(i * SIZE * SIZE), canvas, random);
   }
   return { count, images, labels };
 }
 
-function drawDigit(canvas: Float64Array, digit: number, random: Random): void {
+/** Where a digit goes and how it stands there: pixels, radians. */
+export interface Stand {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  readonly angle: number;
+  readonly shear: number;
+}
+
+/** Inks a digit in a random style on a canvas of size x size. stand, radius: drawn anew for each digit. */
+export function drawDigit(
+  canvas: Float64Array,
+  size: number,
+  digit: number,
+  random: Random,
+  stand: (random: Random) => Stand,
+  radii: Range,
+): void {
   const styles = digitStrokes[digit];
   const style = styles[random.integer(styles.length)];
   const bend = waves(random);
-  const place = placement(random);
-  const radius = between(random, variety.radius);
+  const place = placement(stand(random));
+  const radius = between(random, radii);
   for (const stroke of style) {
     const path = smoothPath(stroke);
     for (let at = 0; at < path.length; at += 2) {
@@ -100,7 +118,7 @@ function drawDigit(canvas: Float64Array, digit: number, random: Random): void {
       place(path, at);
     }
     const taper = [between(random, variety.taper), between(random, variety.taper)] as const;
-    inkPath(canvas, SIZE, path, { radius, ink: 1, taper });
+    inkPath(canvas, size, path, { radius, ink: 1, taper });
   }
 }
 
@@ -123,14 +141,25 @@ function waves(random: Random): Move {
   };
 }
 
-/** A random affine map from the 100-box to pixels, its centre to about the centre of the image. */
-function placement(random: Random): Move {
-  const width = between(random, variety.width) / 100;
-  const height = between(random, variety.height) / 100;
-  const angle = random.normal() * variety.rotation;
-  const shear = random.normal() * variety.shear;
-  const centreX = SIZE / 2 + between(random, variety.shift);
-  const centreY = SIZE / 2 + between(random, variety.shift);
+/** About the centre of the image. */
+function aboutTheCentre(random: Random): Stand {
+  return {
+    width: between(random, variety.width),
+    height: between(random, variety.height),
+    ...slant(random),
+    x: SIZE / 2 + between(random, variety.shift),
+    y: SIZE / 2 + between(random, variety.shift),
+  };
+}
+
+/** How people's digits lean. */
+export function slant(random: Random): Pick<Stand, "angle" | "shear"> {
+  return { angle: random.normal() * variety.rotation, shear: random.normal() * variety.shear };
+}
+
+/** The affine map from the 100-box to pixels. */
+function placement({ x: centreX, y: centreY, angle, shear, ...stand }: Stand): Move {
+  const [width, height] = [stand.width / 100, stand.height / 100];
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   return (path, at) => {
     const y = (path[at + 1] - 50) * height;
@@ -159,9 +188,14 @@ function drawStray(canvas: Float64Array, random: Random): void {
 }
 
 /** Canvas to pixels: a random strength of ink and grain over all of the image. */
-function develop(pixels: Uint8Array, canvas: Float64Array, random: Random): void {
-  const ink = between(random, variety.ink) * 255;
-  const grain = between(random, variety.grain) * 255;
+export function develop(
+  pixels: Uint8Array,
+  canvas: Float64Array,
+  random: Random,
+  ranges: { readonly ink: Range; readonly grain: Range } = variety,
+): void {
+  const ink = between(random, ranges.ink) * 255;
+  const grain = between(random, ranges.grain) * 255;
   let bits = 0;
   for (let i = 0; i < canvas.length; i++) {
     // Four pixels share a draw, a byte each: 16 steps of two nibbles are grain enough and four times cheaper.
@@ -173,6 +207,6 @@ function develop(pixels: Uint8Array, canvas: Float64Array, random: Random): void
   }
 }
 
-function between(random: Random, [low, high]: Range): number {
+export function between(random: Random, [low, high]: Range): number {
   return low + (high - low) * random.uniform();
 }

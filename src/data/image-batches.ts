@@ -91,7 +91,7 @@ export class ImageBatches implements Batches {
 
   part(device: Device, split: SplitName, part: number): Batch {
     const images = this.#splits[split];
-    const [from, to] = [part * PART, Math.min(images.count, (part + 1) * PART)];
+    const [from, to] = this.partOf(split, part);
     return this.#batch(device, to - from, (pixels, labels) => this.fillRange(images, from, to, pixels, labels));
   }
 
@@ -103,19 +103,29 @@ export class ImageBatches implements Batches {
     return { x: new Tensor(device, [count, ...this.shape], pixels), labels };
   }
 
-  /** Writes training batch `step` (0, 1, ...). x: [b, h * w * c], labels: [b]; both may be longer. */
-  fill(step: number, x: Float32Array, labels: Int32Array): void {
+  /** Which training images batch `step` holds, in their order in it. */
+  imagesOf(step: number): Uint32Array {
     if (!Number.isInteger(step) || step < 0) {
       throw expected("fill", "a step of 0 or more", String(step), "Steps count batches from the start of training");
     }
+    const first = (step % this.stepsPerEpoch) * this.batch;
+    return this.#orderOf(Math.floor(step / this.stepsPerEpoch)).subarray(first, first + this.batch);
+  }
+
+  /** The images of a part. */
+  partOf(split: SplitName, part: number): readonly [from: number, to: number] {
+    return [part * PART, Math.min(this.#splits[split].count, (part + 1) * PART)];
+  }
+
+  /** Writes training batch `step` (0, 1, ...). x: [b, h * w * c], labels: [b]; both may be longer. */
+  fill(step: number, x: Float32Array, labels: Int32Array): void {
+    const chosen = this.imagesOf(step);
     this.#checkRoom(this.batch, x, labels);
     const { train } = this.#splits;
-    const order = this.#orderOf(Math.floor(step / this.stepsPerEpoch));
-    const first = (step % this.stepsPerEpoch) * this.batch;
     const { flip, pad } = this.#augment;
     const spread = 2 * pad + 1;
     for (let i = 0; i < this.batch; i++) {
-      const image = order[first + i];
+      const image = chosen[i];
       labels[i] = train.labels[image];
       if (flip || pad > 0) {
         philox(this.#words, this.#seed, AUGMENT_STREAM, step, i, 0, 0);

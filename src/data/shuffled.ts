@@ -1,6 +1,6 @@
 import { expected } from "../errors.ts";
 import { Random } from "../random.ts";
-import type { Dataset, Split } from "./dataset.ts";
+import { type Dataset, KIND_WORDS, type Split } from "./dataset.ts";
 
 // "pixs": the stream of the order of pixels
 const PIXEL_STREAM = 0x70697873;
@@ -10,7 +10,7 @@ const PIXEL_STREAM = 0x70697873;
  * neighbours are alike goes. Order: a draw of seed 0, so that runs of all seeds see the same task.
  */
 export function shuffledPixels(data: Dataset): Dataset {
-  if (data.kind !== "images") throw expected("shuffled", "images", "a text", "Leave it out");
+  if (data.kind !== "images") throw expected("shuffled", "images", KIND_WORDS[data.kind], "Leave it out");
   const [height, width, channels] = data.shape;
   const pixels = height * width;
   const order = Int32Array.from({ length: pixels }, (_, i) => i);

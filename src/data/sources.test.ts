@@ -17,7 +17,7 @@ async function loadImages(name: string, options: LoadOptions): Promise<ImageData
 }
 
 test("every source goes by its own name", () => {
-  expect(Object.keys(sources)).toEqual(["digits", "mnist", "fashion-mnist", "cifar10", "text"]);
+  expect(Object.keys(sources)).toEqual(["digits", "mnist", "fashion-mnist", "cifar10", "text", "scenes"]);
   for (const [name, source] of Object.entries(sources)) expect(source.name).toBe(name);
 });
 
@@ -29,12 +29,12 @@ test("a source loads by name", async () => {
 test("an unknown name is answered with the nearest known one", async () => {
   await expect(loadData("mnits")).rejects.toThrow(
     new TrisparseError(
-      'data: expected one of digits, mnist, fashion-mnist, cifar10, text, got "mnits". Perhaps you mean "mnist".',
+      'data: expected one of digits, mnist, fashion-mnist, cifar10, text, scenes, got "mnits". Perhaps you mean "mnist".',
     ),
   );
   await expect(loadData("constructor")).rejects.toThrow(
     new TrisparseError(
-      'data: expected one of digits, mnist, fashion-mnist, cifar10, text, got "constructor". Choose one of these.',
+      'data: expected one of digits, mnist, fashion-mnist, cifar10, text, scenes, got "constructor". Choose one of these.',
     ),
   );
 });

@@ -5,6 +5,7 @@ import { cifar10 } from "./cifar10.ts";
 import type { DataSource, Dataset, LoadOptions } from "./dataset.ts";
 import { digits } from "./digits.ts";
 import { idxImages } from "./idx.ts";
+import { scenes } from "./scenes.ts";
 import { shuffledPixels } from "./shuffled.ts";
 import { text } from "./text.ts";
 
@@ -38,7 +39,7 @@ const fashionMnist = idxImages({
 
 /** Every data set, by its name. */
 export const sources: Readonly<Record<string, DataSource>> = Object.fromEntries(
-  [digits, mnist, fashionMnist, cifar10, text].map((source) => [source.name, source]),
+  [digits, mnist, fashionMnist, cifar10, text, scenes].map((source) => [source.name, source]),
 );
 
 /** Loads a data set by name. Throws on an unknown name and on missing or damaged files. */

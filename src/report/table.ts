@@ -2,16 +2,15 @@
 import Table from "cli-table3";
 import { PRODUCTS } from "../kernels/kernels.ts";
 import type { Quartiles } from "../metrics/quartiles.ts";
-import { scoreOf } from "../train/evaluate.ts";
+import { scored } from "../train/objective.ts";
 import type { Recipe } from "../train/recipe.ts";
 import type { Machine, RunResult } from "../train/together.ts";
 
 const digits = (value: number, count: number): string => (Number.isNaN(value) ? "-" : value.toFixed(count));
 
-const isOfText = (result: RunResult): boolean => "bitsPerChar" in result;
-
 function scoreText(result: RunResult): string {
-  return digits(scoreOf(result), isOfText(result) ? 4 : 2);
+  const { value, decimals } = scored(result);
+  return digits(value, decimals);
 }
 
 /** 12345 as "12.1 KiB", 3 significant digits. */
@@ -130,7 +129,10 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
   return [
     box([
       methods,
-      [results.some(isOfText) ? "bits/char" : "accuracy %", all(scoreText)],
+      [scored(results[0]).name, all(scoreText)],
+      ...(results.every((result) => "ap" in result)
+        ? ([["AP %", results.map(({ ap }) => digits(100 * ap, 2))]] as const)
+        : []),
       ["loss", all(({ loss }) => digits(loss, 4))],
       ["ms a step", spreads(steps, stepDecimals)],
       ...(compared ? ([["speed-up of the step", speedUps(results)]] as const) : []),

@@ -100,6 +100,7 @@ function withWidthsOf(architecture: Architecture, state: State): Architecture {
     case "mlp":
       return { ...architecture, hidden: architecture.hidden.map((_, i) => rows(`fc${i + 1}`)) };
     case "cnn":
+    case "detector":
       return { ...architecture, widths: architecture.widths.map((_, i) => rows(`conv${i + 1}`)) };
     case "lenet":
       return { ...architecture, widths: [rows("conv1"), rows("conv2"), rows("fc1")] };

@@ -23,7 +23,11 @@ const step = z.object({
 });
 const evaluation = z.object({
   ...{ epoch: number, step: z.int() },
-  test: z.union([z.object({ loss: number, accuracy: number }), z.object({ loss: number, bitsPerChar: number })]),
+  test: z.union([
+    z.object({ loss: number, accuracy: number }),
+    z.object({ loss: number, bitsPerChar: number }),
+    z.object({ loss: number, ap50: number, ap: number }),
+  ]),
 });
 const gradients = z.object({
   step: z.int(),

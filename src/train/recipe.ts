@@ -52,6 +52,16 @@ const model = z.discriminatedUnion("name", [
     columns,
   }),
   z.strictObject({
+    name: z.literal("detector"),
+    widths: z
+      .array(count)
+      .min(3)
+      .max(16)
+      .default([16, 32, 64, 128, 128])
+      .describe("channels of the 3x3 convolutions; each of the first three halves the image"),
+    columns,
+  }),
+  z.strictObject({
     name: z.literal("gpt"),
     layers: count.default(4),
     width: count.default(256).describe("of the sequence"),
@@ -62,6 +72,8 @@ const model = z.discriminatedUnion("name", [
     dropout: z.number().min(0).max(0.9).default(0).describe("of the embedded sequence and behind each branch"),
   }),
 ]);
+
+const ofImages = (source: string): boolean => sources[source].task.kind === "images";
 
 const schedule = z
   .strictObject({
@@ -205,6 +217,9 @@ const strategy = z
   })
   .describe("a word for method, inputGrad and weightGrad; those that are given too take its place");
 
+/** Models with batch norm behind their convolutions. */
+const NORMALISED: ReadonlySet<string> = new Set(["cnn", "resnet", "detector"]);
+
 const recipe = z
   .strictObject({
     $schema: z.string().optional(),
@@ -226,8 +241,8 @@ const recipe = z
         path: ["file"],
         message: "only the data text has one",
       })
-      .refine(({ name, augment }) => !augment || name !== "text", { path: ["augment"], message: "only images can be" })
-      .refine(({ name, shuffled }) => !shuffled || name !== "text", {
+      .refine(({ name, augment }) => !augment || ofImages(name), { path: ["augment"], message: "only images can be" })
+      .refine(({ name, shuffled }) => !shuffled || ofImages(name), {
         path: ["shuffled"],
         message: "only images can be",
       })
@@ -258,8 +273,11 @@ const recipe = z
   .refine(({ epochs, steps }) => epochs === undefined || steps === undefined, {
     ...{ path: ["steps"], message: "expected none beside epochs" },
   })
-  .refine(({ spatialBranches, model }) => !spatialBranches || model.name === "cnn" || model.name === "resnet", {
-    ...{ path: ["spatialBranches"], message: "only cnn and resnet have convolutions that a batch norm follows" },
+  .refine(({ spatialBranches, model }) => !spatialBranches || NORMALISED.has(model.name), {
+    ...{
+      path: ["spatialBranches"],
+      message: "only cnn, resnet and detector have convolutions that a batch norm follows",
+    },
   })
   .refine(
     ({ method, phases: { sparseFrom, frozenFrom, denseFrom } }) =>

@@ -3,15 +3,15 @@
  * A step is batch, forward, backward, update, pruning and packing: all of it is in its time. Watching masks is not.
  */
 
-import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
 import type { Batches, SplitName } from "../data/batches.ts";
 import { batchesOf } from "../data/batches-of.ts";
-import type { Dataset, ImageTask, Task } from "../data/dataset.ts";
+import { type Dataset, type ImageTask, KIND_WORDS, type Task } from "../data/dataset.ts";
 import { flipAndCrop } from "../data/image-batches.ts";
 import { expected } from "../errors.ts";
 import { gatherInputs } from "../nn/gathered-linear.ts";
 import { cnn } from "../nn/models/cnn.ts";
+import { detector } from "../nn/models/detector.ts";
 import { gpt } from "../nn/models/gpt.ts";
 import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
@@ -27,11 +27,12 @@ import { chain, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
-import type { Parameter, Shape } from "../tensor/tensor.ts";
-import { type Evaluation, evaluate } from "./evaluate.ts";
+import type { Parameter, Shape, Tensor } from "../tensor/tensor.ts";
+import { evaluate } from "./evaluate.ts";
 import type { GradientReport } from "./gradient-probe.ts";
 import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "./layers.ts";
 import { MaskMonitor } from "./mask-monitor.ts";
+import { type Evaluation, type Objective, objectives } from "./objective.ts";
 import { operandsByLayer, unstructuredMethodOf, weightMethodOf } from "./operands.ts";
 import { type PermutedChannels, permuteChannels } from "./permute.ts";
 import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, skipReasons, type Timer } from "./plan.ts";
@@ -84,6 +85,7 @@ export class Run {
   step = 0;
   /** What became of the channels where a method had them ordered, in this process. */
   permuted: readonly PermutedChannels[] = [];
+  readonly #objective: Objective;
   readonly #optimizer: Optimizer;
   readonly #shape: Shape;
 
@@ -92,6 +94,7 @@ export class Run {
     this.device = device;
     const { batch, seed } = recipe;
     this.#shape = inputShapeOf(data);
+    this.#objective = objectives[data.kind];
     this.model = buildModel(recipe.model, data, { device, random: new Random(seed, INIT_STREAM) });
     this.batches = batchesOf(data, {
       ...{ batch, seed, augment: recipe.data.augment ? flipAndCrop : undefined },
@@ -150,8 +153,7 @@ export class Run {
     device.readClocks();
     const begin = performance.now();
     const loss = device.step(() => {
-      const { x, labels } = this.batches.training(device, this.step);
-      const result = crossEntropy(this.model.forward(x), labels);
+      const result = this.#loss();
       this.#optimizer.zeroGrad();
       backward(result);
       const value = result.item();
@@ -170,6 +172,12 @@ export class Run {
     const flips = (this.sparsity?.observe() ?? 0) + (this.unstructured?.observe() ?? 0);
     const pruned = (this.sparsity?.pruned ?? false) || (this.unstructured?.pruned ?? false);
     return { step: this.step++, loss, ms, gemmMs: device.readClocks(), pruned, flips };
+  }
+
+  /** Of the batch of this step. */
+  #loss(): Tensor {
+    const batch = this.batches.training(this.device, this.step);
+    return this.#objective.loss(this.model.forward(batch.x), batch);
   }
 
   /** Orders channels before the step at which a method asks for it. Returns its milliseconds. */
@@ -197,9 +205,9 @@ export class Run {
     const buffers = [...this.model.namedBuffers().values()].map(({ data }) => ({ data, before: data.slice() }));
     const reports = this.sparsity.probe(repeats, () =>
       device.step(() => {
-        const { x, labels } = this.batches.training(device, this.step);
+        const loss = this.#loss();
         this.#optimizer.zeroGrad();
-        backward(crossEntropy(this.model.forward(x), labels));
+        backward(loss);
       }),
     );
     for (const { data, before } of buffers) data.set(before);
@@ -328,21 +336,31 @@ function inputOf({ model, batch }: Recipe, task: Task): { readonly shape: Shape;
 
 /** One input of a model; of texts one token, as each place of a window multiplies alike. */
 export function inputShapeOf(task: Task): Shape {
-  return task.kind === "images" ? task.shape : [1];
+  return task.kind === "text" ? [1] : task.shape;
 }
 
 /** The model of a recipe for a task. Throws where it is a model for another kind. */
 export function buildModel(model: Recipe["model"], task: Task, birth: Birth): Module {
   if (model.name === "gpt") {
     if (task.kind === "text") return gpt({ ...model, vocabulary: task.classes }, birth);
-    throw expected("model gpt", "a text", "images", "Choose the data text, or another model");
+    throw expected("model gpt", "a text", KIND_WORDS[task.kind], "Choose the data text, or another model");
+  }
+  if (model.name === "detector") {
+    if (task.kind === "boxes") {
+      const made = detector(task.shape[2], model.widths, task.classes, birth);
+      return gatherInputs(made, model.columns ?? {}, birth);
+    }
+    const todo = "Choose the data scenes, or another model";
+    throw expected("model detector", "scenes with boxes", KIND_WORDS[task.kind], todo);
   }
   if (task.kind === "images") return gatherInputs(buildImageModel(model, task, birth), model.columns ?? {}, birth);
-  throw expected(`model ${model.name}`, "images", "a text", "Choose the model gpt, or other data");
+  const fitting = task.kind === "text" ? "gpt" : "detector";
+  const todo = `Choose the model ${fitting}, or other data`;
+  throw expected(`model ${model.name}`, "images", KIND_WORDS[task.kind], todo);
 }
 
 function buildImageModel(
-  model: Exclude<Recipe["model"], { name: "gpt" }>,
+  model: Exclude<Recipe["model"], { name: "gpt" | "detector" }>,
   { shape, classes }: ImageTask,
   birth: Birth,
 ): Module {

@@ -346,7 +346,7 @@ test("every method may have branches; the method spre has them, a dense one none
   expect(reasons).toEqual([false, true, true, false]);
   expect(branchesOf(newRun(recipe(undefined, { skip: ["conv3"] })).model).map(({ name }) => name)).toEqual(["conv2"]);
   expect(() => parseRecipe({ model: { name: "mlp" }, spatialBranches: true })).toThrow(
-    "only cnn and resnet have convolutions that a batch norm follows",
+    "only cnn, resnet and detector have convolutions that a batch norm follows",
   );
   const one = recipe({ name: "sr-ste" }, { layers: { conv3: { method: { name: "spre" } } } });
   expect(branchesOf(newRun(one).model).map(({ name }) => name)).toEqual(["conv3"]);

@@ -7,6 +7,7 @@ import { batchNorm, batchNormPool } from "./batch-norm.ts";
 import { causalAttention } from "./causal-attention.ts";
 import { conv2d } from "./conv2d.ts";
 import { crossEntropy } from "./cross-entropy.ts";
+import { detectionLoss } from "./detection-loss.ts";
 import { dropout } from "./dropout.ts";
 import { embedding } from "./embedding.ts";
 import { gatherColumns } from "./gather-columns.ts";
@@ -29,6 +30,7 @@ export const ops: {
   readonly causalAttention: typeof causalAttention;
   readonly conv2d: typeof conv2d;
   readonly crossEntropy: typeof crossEntropy;
+  readonly detectionLoss: typeof detectionLoss;
   readonly dropout: typeof dropout;
   readonly embedding: typeof embedding;
   readonly gatherColumns: typeof gatherColumns;
@@ -52,6 +54,7 @@ export const ops: {
     causalAttention,
     conv2d,
     crossEntropy,
+    detectionLoss,
     dropout,
     embedding,
   },

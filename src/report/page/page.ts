@@ -68,7 +68,33 @@ function factsText({ epochs, steps, batch, optimiser, kinds }: Report): string {
   ].join(" · ");
 }
 
-const isAccuracy = ({ score }: Report): boolean => score === "accuracy";
+/** How a score is told, by its name. */
+interface ScoreWords {
+  readonly head: string;
+  readonly title: string;
+  readonly axis: string;
+  readonly digits: number;
+  /** Of the loss. */
+  readonly nats: string;
+  /** Behind a value, and behind a difference. */
+  readonly behind: string;
+  readonly behindGap: string;
+}
+
+const SCORES: Readonly<Record<Report["score"], ScoreWords>> = {
+  accuracy: {
+    ...{ head: "test accuracy, %", title: "Test accuracy", axis: "%", digits: 2, nats: "nats an image" },
+    ...{ behind: " % right", behindGap: " points" },
+  },
+  "bits per character": {
+    ...{ head: "bits per character", title: "Bits per character", axis: "bits per character, test", digits: 4 },
+    ...{ nats: "nats a character", behind: " bits per character", behindGap: "" },
+  },
+  AP50: {
+    ...{ head: "test AP50, %", title: "Test AP50", axis: "%", digits: 2, nats: "loss of classes and boxes" },
+    ...{ behind: " % AP50", behindGap: " points" },
+  },
+};
 
 function estimateText(value: Estimate | null, digits: number): string {
   if (value === null) return "–";
@@ -83,9 +109,8 @@ const signed = (value: number, digits: number): string => `${value < 0 ? "−" :
 function glance(report: Report, kinds: readonly Styled[]): Markup {
   const dense = kinds.find(({ isDense }) => isDense);
   const seeds = Math.max(...kinds.map((kind) => kind.seeds.length));
-  const score = isAccuracy(report) ? "test accuracy, %" : "bits per character";
-  const digits = isAccuracy(report) ? 2 : 4;
-  const heads = ["runs", score, "test loss", "ms a step", "speed of the step", "to equal loss", "weights"];
+  const { head, digits } = SCORES[report.score];
+  const heads = ["runs", head, "test loss", "ms a step", "speed of the step", "to equal loss", "weights"];
   const rows = kinds.map((kind) => {
     const { weightBytes, equalLoss, speedUp } = kind;
     return [
@@ -138,13 +163,9 @@ function finding(report: Report, kind: Styled, dense: Styled | undefined): strin
   if (kind.finalScore !== null) {
     const own = kind.finalScore.mean;
     const beside = dense?.finalScore ?? null;
-    if (isAccuracy(report)) {
-      const gap = beside === null ? "" : ` (${signed(own - beside.mean, 2)} points)`;
-      parts.push(`ends at ${own.toFixed(2)} % right${gap}`);
-    } else {
-      const gap = beside === null ? "" : ` (${signed(own - beside.mean, 4)})`;
-      parts.push(`ends at ${own.toFixed(4)} bits per character${gap}`);
-    }
+    const { digits, behind, behindGap } = SCORES[report.score];
+    const gap = beside === null ? "" : ` (${signed(own - beside.mean, digits)}${behindGap})`;
+    parts.push(`ends at ${own.toFixed(digits)}${behind}${gap}`);
   }
   if (kind.equalLoss !== null) {
     const { denseSeconds, seconds } = kind.equalLoss;
@@ -190,9 +211,7 @@ function linesOf(kinds: readonly Styled[], points: (kind: Styled) => readonly Po
 
 function learning(report: Report, kinds: readonly Styled[]): Markup {
   const seeds = Math.max(...kinds.map((kind) => kind.seeds.length));
-  const score = isAccuracy(report) ? "Test accuracy" : "Bits per character";
-  const unit = isAccuracy(report) ? "%" : "bits per character, test";
-  const nats = isAccuracy(report) ? "nats an image" : "nats a character";
+  const { title: score, axis: unit, nats } = SCORES[report.score];
   const over = Math.max(...kinds.map(({ trainLossOver }) => trainLossOver));
   const figures = [STEP, SECONDS].flatMap((at) => {
     const by = at === STEP ? "over steps" : "over seconds";
@@ -221,7 +240,7 @@ function learning(report: Report, kinds: readonly Styled[]): Markup {
   return html`<section><h2>Learning</h2>
 ${key(kinds)}
 <p class="soft">${seeds > 1 ? `Lines are means over the seeds, bands reach from the least to the largest of them.` : "One seed of each: nothing here says how much chance there is in a difference."} Seconds are those of training steps, without evaluations.</p>
-${untested ? html`<p class="missing">Not shown: test loss and ${score.toLowerCase()}; no evaluation has been made yet.</p>` : null}
+${untested ? html`<p class="missing">Not shown: test loss and ${score[0].toLowerCase()}${score.slice(1)}; no evaluation has been made yet.</p>` : null}
 <div class="charts">${ordered.map(figure)}</div></section>`;
 }
 

@@ -87,7 +87,7 @@ export interface Kind {
 export interface Report {
   readonly data: string;
   readonly model: string;
-  readonly score: "accuracy" | "bits per character";
+  readonly score: "accuracy" | "bits per character" | "AP50";
   readonly epochs: number | null;
   readonly steps: number;
   readonly batch: number;
@@ -116,9 +116,7 @@ export function summarise(runs: readonly RecordedRun[]): Report {
   return {
     data: recipe.data.name,
     model: recipe.model.name,
-    score: runs.some(({ evaluations }) => evaluations.some(({ test }) => "bitsPerChar" in test))
-      ? "bits per character"
-      : "accuracy",
+    score: scoreNameOf(runs),
     epochs: recipe.epochs ?? null,
     steps: Math.max(...runs.map(({ steps }) => steps.length)),
     batch: recipe.batch,
@@ -127,6 +125,12 @@ export function summarise(runs: readonly RecordedRun[]): Report {
     machines: [...machines.values()],
     withoutMachine: runs.filter(({ machine }) => machine === null).length,
   };
+}
+
+function scoreNameOf(runs: readonly RecordedRun[]): Report["score"] {
+  const [end] = runs.flatMap(({ evaluations }) => evaluations.map(({ test }) => test));
+  if (end === undefined || "accuracy" in end) return "accuracy";
+  return "ap50" in end ? "AP50" : "bits per character";
 }
 
 function checkComparable(runs: readonly RecordedRun[]): void {

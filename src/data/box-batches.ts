@@ -1,0 +1,67 @@
+/** Batches of scenes: the images of image-batches.ts, with what each cell of theirs is to say. */
+import { expected } from "../errors.ts";
+import type { Device } from "../tensor/device.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Batch, Batches, SplitName } from "./batches.ts";
+import { CELL, cellOf, offsetsOf } from "./cells.ts";
+import type { BoxDataset, BoxedObject, BoxSplit } from "./dataset.ts";
+import { ImageBatches } from "./image-batches.ts";
+
+export class BoxBatches implements Batches {
+  readonly kind = "boxes";
+  readonly batch: number;
+  readonly stepsPerEpoch: number;
+  readonly #images: ImageBatches;
+  readonly #data: BoxDataset;
+
+  constructor(data: BoxDataset, options: { readonly batch: number; readonly seed?: number | undefined }) {
+    const [height, width] = data.shape;
+    if (height % CELL !== 0 || width % CELL !== 0) {
+      throw expected("scenes", `sides that are multiples of ${CELL}`, `${width}x${height}`, "Pad the images");
+    }
+    const unlabelled = ({ count, images }: BoxSplit) => ({ count, images, labels: new Uint8Array(count) });
+    this.#images = new ImageBatches({ ...data, train: unlabelled(data.train), test: unlabelled(data.test) }, options);
+    this.#data = data;
+    this.batch = options.batch;
+    this.stepsPerEpoch = this.#images.stepsPerEpoch;
+  }
+
+  training(device: Device, step: number): Batch {
+    const { objects } = this.#data.train;
+    const { x } = this.#images.training(device, step);
+    return this.#withBoxes(
+      x,
+      Array.from(this.#images.imagesOf(step), (image) => objects[image]),
+    );
+  }
+
+  parts(split: SplitName): number {
+    return this.#images.parts(split);
+  }
+
+  part(device: Device, split: SplitName, part: number): Batch {
+    const { x } = this.#images.part(device, split, part);
+    return this.#withBoxes(x, this.#data[split].objects.slice(...this.#images.partOf(split, part)));
+  }
+
+  /** Cells without an object have the label `classes`. Of two objects in one cell it says the smaller. */
+  #withBoxes(x: Tensor, objects: readonly (readonly BoxedObject[])[]): Batch {
+    const { shape, classes } = this.#data;
+    const [rows, columns] = [shape[0] / CELL, shape[1] / CELL];
+    const labels = x.device.integers(objects.length * rows * columns).fill(classes);
+    const offsets = x.device.buffer(4 * labels.length).fill(0);
+    objects.forEach((list, image) => {
+      for (const { label, box } of [...list].sort((a, b) => areaOf(b) - areaOf(a))) {
+        const [row, column] = cellOf(box);
+        const cell = (image * rows + row) * columns + column;
+        labels[cell] = label;
+        offsets.set(offsetsOf(box, row, column), 4 * cell);
+      }
+    });
+    return { x, labels, boxes: { offsets, objects } };
+  }
+}
+
+function areaOf({ box: [left, top, right, bottom] }: BoxedObject): number {
+  return (right - left) * (bottom - top);
+}

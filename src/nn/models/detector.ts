@@ -1,0 +1,27 @@
+import { ReLU } from "../activations.ts";
+import { BatchNorm } from "../batch-norm.ts";
+import { Conv2d } from "../conv2d.ts";
+import type { Birth, Module } from "../module.ts";
+import { MaxPool } from "../pooling.ts";
+import { Sequential } from "../sequential.ts";
+
+/** Behind each of the first three convolutions: cells of 8 x 8 pixels. */
+const POOLS = 3;
+
+/**
+ * A detector of a single pass: 3x3 conv - batch norm - ReLU for each width, 2x2 max pooling behind the first three, and a 1x1
+ * convolution that says for each cell of 8 x 8 pixels its class, background being the last, and four offsets of a box:
+ * [b, height / 8, width / 8, classes + 1 + 4].
+ */
+export function detector(channels: number, widths: readonly number[], classes: number, birth: Birth): Sequential {
+  const layers: Record<string, Module> = {};
+  let inputs = channels;
+  widths.forEach((width, i) => {
+    layers[`conv${i + 1}`] = new Conv2d(inputs, width, 3, birth, { padding: 1, bias: false });
+    layers[`bn${i + 1}`] = new BatchNorm(width, birth);
+    layers[`relu${i + 1}`] = new ReLU();
+    if (i < POOLS) layers[`pool${i + 1}`] = new MaxPool(2);
+    inputs = width;
+  });
+  return new Sequential({ ...layers, head: new Conv2d(inputs, classes + 1 + 4, 1, birth) });
+}

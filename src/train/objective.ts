@@ -1,0 +1,141 @@
+/** What each kind of task asks of a model: the loss that it is trained on, and what its answers are worth. */
+import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
+import { detectionLoss } from "../autograd/ops/detection-loss.ts";
+import type { Batch, BoxTargets } from "../data/batches.ts";
+import { boxAt } from "../data/cells.ts";
+import type { Task } from "../data/dataset.ts";
+import { expected } from "../errors.ts";
+import { averagePrecision, type Detection, type Judged, suppress } from "../metrics/average-precision.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** What a model is worth on a split. */
+export type Evaluation = ImageEvaluation | TextEvaluation | DetectionEvaluation;
+
+export interface ImageEvaluation {
+  /** Mean, in nats an image. */
+  readonly loss: number;
+  /** Share of right answers. */
+  readonly accuracy: number;
+}
+
+export interface TextEvaluation {
+  /** Mean, in nats a character. */
+  readonly loss: number;
+  readonly bitsPerChar: number;
+}
+
+export interface DetectionEvaluation {
+  /** Of classes and boxes: see detectionLoss. */
+  readonly loss: number;
+  /** Mean average precision at an overlap of 0.5, 0..1. */
+  readonly ap50: number;
+  /** The same over overlaps of 0.5, 0.55, ..., 0.95. */
+  readonly ap: number;
+}
+
+/** An evaluation as one number. */
+export interface Score {
+  readonly value: number;
+  /** What it is, as the head of a column. */
+  readonly name: string;
+  readonly decimals: number;
+}
+
+/** Points of a hundred, or bits per character. */
+export function scored(evaluation: Evaluation): Score {
+  if ("accuracy" in evaluation) return { value: 100 * evaluation.accuracy, name: "accuracy %", decimals: 2 };
+  if ("ap50" in evaluation) return { value: 100 * evaluation.ap50, name: "AP50 %", decimals: 2 };
+  return { value: evaluation.bitsPerChar, name: "bits/char", decimals: 4 };
+}
+
+export interface Objective {
+  /** A scalar, of what a model says of a batch. */
+  loss(outputs: Tensor, batch: Batch): Tensor;
+  /** A new judge for one pass over a split. */
+  judge(): Judge;
+}
+
+/** Sees a split part by part. */
+export interface Judge {
+  see(outputs: Tensor, batch: Batch): void;
+  /** All in all; loss: the mean of the parts. */
+  verdict(loss: number): Evaluation;
+}
+
+const named = (outputs: Tensor, { labels }: Batch): Tensor => crossEntropy(outputs, labels);
+
+export const objectives: Readonly<Record<Task["kind"], Objective>> = {
+  images: {
+    loss: named,
+    judge: () => {
+      let [right, count] = [0, 0];
+      return {
+        see: (logits, { labels }) => {
+          right += countRight(logits, labels);
+          count += labels.length;
+        },
+        verdict: (loss) => ({ loss, accuracy: right / count }),
+      };
+    },
+  },
+  text: {
+    loss: named,
+    judge: () => ({ see: () => {}, verdict: (loss) => ({ loss, bitsPerChar: loss / Math.LN2 }) }),
+  },
+  boxes: {
+    loss: (outputs, batch) => detectionLoss(outputs, batch.labels, boxesOf(batch).offsets),
+    judge: () => {
+      const images: Judged[] = [];
+      return {
+        see: (outputs, batch) => {
+          const found = detections(outputs);
+          boxesOf(batch).objects.forEach((truths, i) => {
+            images.push({ truths, detections: found[i] });
+          });
+        },
+        verdict: (loss) => ({ loss, ...averagePrecision(images) }),
+      };
+    },
+  },
+};
+
+function countRight(logits: Tensor, labels: Int32Array): number {
+  const [rows, classes] = logits.shape;
+  const { data } = logits;
+  let right = 0;
+  for (let row = 0; row < rows; row++) {
+    let best = 0;
+    for (let c = 1; c < classes; c++) if (data[row * classes + c] > data[row * classes + best]) best = c;
+    if (best === labels[row]) right++;
+  }
+  return right;
+}
+
+function boxesOf({ boxes }: Batch): BoxTargets {
+  if (boxes === undefined) throw expected("detection", "batches with boxes", "none", "Train on scenes");
+  return boxes;
+}
+
+/** Less sure detections move no precision that counts, and would be most of them. */
+const LEAST_SCORE = 0.01;
+
+/** What a detector says of each image of a batch: outputs [b, rows, columns, classes + 1 + 4]. */
+export function detections({ data, shape }: Tensor): Detection[][] {
+  const [images, rows, columns, width] = shape;
+  const classes = width - 5;
+  return Array.from({ length: images }, (_, image) => {
+    const found: Detection[] = [];
+    for (let cell = 0; cell < rows * columns; cell++) {
+      const at = (image * rows * columns + cell) * width;
+      const logits = data.subarray(at, at + classes + 1);
+      const largest = logits.reduce((a, b) => Math.max(a, b));
+      const sum = logits.reduce((total, x) => total + Math.exp(x - largest), 0);
+      const box = boxAt(data, at + classes + 1, Math.floor(cell / columns), cell % columns);
+      for (let label = 0; label < classes; label++) {
+        const score = Math.exp(logits[label] - largest) / sum;
+        if (score >= LEAST_SCORE) found.push({ label, score, box });
+      }
+    }
+    return suppress(found);
+  });
+}
