@@ -56,6 +56,7 @@ export type {
 export {
   blocks,
   type GroupStructure,
+  groupCount,
   groupNorms,
   groupStructure,
   groupStructures,

@@ -14,6 +14,7 @@
 #include "transposable-blocks.inl"
 #include "slices.inl"
 #include "elementwise.inl"
+#include "tiles.inl"
 #include "masks.inl"
 #include "soft-axes.inl"
 #include "norm-and-pool.inl"

@@ -780,6 +780,27 @@ export function jsKernels(): Kernels {
         out[c] = sum;
       }
     },
+    tileNorms: (norms, w, rows, columns, tall, wide) => {
+      norms.fill(0);
+      for (let i = 0; i < rows * columns; i++) norms[tileOf(i, columns, tall, wide)] += w[i] * w[i];
+      for (let t = 0; t < norms.length; t++) norms[t] = Math.sqrt(norms[t]);
+    },
+    scaleTiles: (w, factors, rows, columns, tall, wide) => {
+      for (let i = 0; i < rows * columns; i++) {
+        const factor = factors[tileOf(i, columns, tall, wide)];
+        w[i] = factor === 0 ? 0 : w[i] * factor;
+      }
+    },
+    addTiles: (y, x, factors, rows, columns, tall, wide) => {
+      for (let i = 0; i < rows * columns; i++) y[i] += factors[tileOf(i, columns, tall, wide)] * x[i];
+    },
+    shrink: (w, count, amount, hard) => {
+      const t = fround(amount);
+      for (let i = 0; i < count; i++) {
+        if (hard) w[i] = Math.abs(w[i]) < t ? 0 : w[i];
+        else w[i] = w[i] > t ? w[i] - t : w[i] < -t ? w[i] + t : 0;
+      }
+    },
     relu: (y, x, count) => {
       for (let i = 0; i < count; i++) y[i] = rectified(x[i]);
     },
@@ -1077,4 +1098,9 @@ export function jsKernels(): Kernels {
 function decayed(grad: F32, w: F32, mask: Uint32Array | null, k: number, lambda: number): F32 {
   if (mask === null) return grad;
   return grad.map((g, i) => (isKept(mask, k, Math.floor(i / k), i % k) ? g : g + fround(fround(lambda) * w[i])));
+}
+
+function tileOf(i: number, columns: number, tall: number, wide: number): number {
+  const [row, column] = [Math.floor(i / columns), i % columns];
+  return Math.floor(row / tall) * Math.ceil(columns / wide) + Math.floor(column / wide);
 }

@@ -308,6 +308,17 @@ export interface Kernels {
   sumOfSquares(out: Float64Array, x: F32, count: number): void;
   /** out [columns] = sums over the rows of x [rows, columns]. */
   columnSums(out: F32, x: F32, rows: number, columns: number): void;
+  /**
+   * The Euclidean norm of each tile of w [rows, columns], in double precision. Tiles of `tall` rows and `wide` columns,
+   * smaller at its ends, are numbered row by row.
+   */
+  tileNorms(norms: Float64Array, w: F32, rows: number, columns: number, tall: number, wide: number): void;
+  /** w *= the factor of its tile. A factor of 0 gives zeros, whatever w holds. */
+  scaleTiles(w: F32, factors: F32, rows: number, columns: number, tall: number, wide: number): void;
+  /** y += x times the factor of its tile. */
+  addTiles(y: F32, x: F32, factors: F32, rows: number, columns: number, tall: number, wide: number): void;
+  /** w nearer to 0 by amount, 0 where it would pass it; if hard, 0 where |w| is below amount and unchanged elsewhere. */
+  shrink(w: F32, count: number, amount: number, hard: number): void;
   relu(y: F32, x: F32, count: number): void;
   /** dx = dy where y > 0, else 0; dx may be dy. */
   reluBackward(dx: F32, dy: F32, y: F32, count: number): void;
@@ -527,6 +538,10 @@ const order: Record<KernelName, true> = {
   scale: true,
   sumOfSquares: true,
   columnSums: true,
+  tileNorms: true,
+  scaleTiles: true,
+  addTiles: true,
+  shrink: true,
   relu: true,
   reluBackward: true,
   gelu: true,
