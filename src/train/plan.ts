@@ -120,7 +120,7 @@ function isRule(item: string): boolean {
 }
 
 /** Why an item of skip leaves this weight dense, or undefined if it does not. */
-function skippedBy(
+export function skippedBy(
   item: string,
   { name, rows, axis, axisLength }: MultiplyingWeight,
   isFirst: boolean,

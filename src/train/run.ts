@@ -36,6 +36,7 @@ import { operandsByLayer, weightMethodOf } from "./operands.ts";
 import { type PermutedChannels, permuteChannels } from "./permute.ts";
 import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, type Timer } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
+import { withRegularisers } from "./regularisers.ts";
 import { requireSparse, Sparsity } from "./sparsity.ts";
 
 /** What one step did; milliseconds. */
@@ -115,7 +116,7 @@ export class Run {
     const rate = phased(this.steps, method.restarts?.(this.steps) ?? [], (length) =>
       scheduleOf(recipe.optimiser, length),
     );
-    const optimiser = optimiserOf(recipe.optimiser, rate);
+    const optimiser = withRegularisers(optimiserOf(recipe.optimiser, rate), recipe, this.model, this.steps);
     const applied = this.sparsity?.around(optimiser) ?? optimiser;
     const { clip } = recipe.optimiser;
     this.#optimizer = new Optimizer(this.model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));
