@@ -6,11 +6,13 @@
  *
  * The control is the dense model trained on for as many epochs, with the same rates. --validate: trains on the first 55,000
  * images and reports on the last 5,000 of the training set, for the choice of settings; writes nothing.
+ * Forward times of all lines anew, at a quiet time: npx tsx scripts/measure-structured.ts --times --data-dir FOLDER
  * The table: npx tsx scripts/write-structured.ts
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Dataset, Split } from "../src/data/dataset.ts";
 import { loadData } from "../src/data/sources.ts";
@@ -20,7 +22,7 @@ import { pick } from "../src/kernels/pick.ts";
 import { loadState, stateOf } from "../src/nn/module.ts";
 import { compressText } from "../src/report/compress-table.ts";
 import { Device } from "../src/tensor/device.ts";
-import { compress } from "../src/train/compress.ts";
+import { compress, forwardTimes } from "../src/train/compress.ts";
 import { scoreOf } from "../src/train/evaluate.ts";
 import { parseRecipe, type Recipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
@@ -49,7 +51,7 @@ const settings: Readonly<Record<string, { recipe: object; learn: number; tune: n
   "lenet-shapes": {
     recipe: {
       ...lenet,
-      regularise: penalties("filter 0.008 conv1", "filter 0.01 conv2", "shape 0.03 conv2", "column 0.001 fc1"),
+      regularise: penalties("filter 0.01 conv1", "filter 0.02 conv2", "shape 0.04 conv2", "column 0.002 fc1"),
     },
     ...{ learn: 4, tune: 4 },
   },
@@ -68,6 +70,7 @@ const { positionals, values } = parseArgs({
     "data-dir": { type: "string" },
     cache: { type: "string" },
     validate: { type: "boolean", default: false },
+    times: { type: "boolean", default: false },
     penalties: { type: "string" },
   },
 });
@@ -79,6 +82,10 @@ const done = existsSync(file)
       .split("\n")
       .map((line) => JSON.parse(line))
   : [];
+if (values.times) {
+  await timeAnew();
+  process.exit(0);
+}
 if (!values.validate && done.some((line) => line.setting === setting && line.seed === seed)) process.exit(0);
 
 const { recipe: given, learn, tune } = settings[setting];
@@ -134,4 +141,21 @@ if (!values.validate) {
   const scores = { dense: scoreOf(before), control: controlScore, learned: scoreOf(learned), after: scoreOf(after) };
   const line = { setting, seed, scores, model: smaller.model, ...rest, machine: machineOf(device, load) };
   appendFileSync(file, `${JSON.stringify(line)}\n`);
+}
+
+/** Times do not depend on the weights. */
+async function timeAnew(): Promise<void> {
+  const device = new Device(pick({ threads: 1 }).kernels);
+  const data = await loadData("mnist", { dir: values["data-dir"] });
+  const lines = done.map((line) => {
+    const load = loadavg()[0];
+    const { regularise: _, ...recipe } = parseRecipe({ ...settings[line.setting].recipe, data: { name: "mnist" } });
+    const [dense, small] = [recipe, { ...recipe, model: line.model }].map(
+      (one) => new Run(one as Recipe, data, device),
+    );
+    const times = forwardTimes(dense, small, data, device);
+    console.log(line.setting, line.seed, (times.forwardMs.before / times.forwardMs.after).toFixed(2));
+    return { ...line, ...times, machine: machineOf(device, load) };
+  });
+  writeFileAtomically(fileURLToPath(file), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }

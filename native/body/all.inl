@@ -7,6 +7,7 @@
 #include "planes.inl"
 #include "gemm-sparse.inl"
 #include "gemm-by-positions.inl"
+#include "gemm-csr.inl"
 #include "choices.inl"
 #include "draws.inl"
 #include "pack-columns.inl"

@@ -632,6 +632,23 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         return trial(`${n}:${m} ${t} x ${k} x ${o}`, [...args, t, k, o, relu, n, m], 1e-6, true);
       }),
     ),
+  forwardCsr: (shapes) =>
+    [0, 1].flatMap((relu) =>
+      productTrials(shapes, (g, draw, other) => {
+        const { t, i, o, x } = sizes(g);
+        const kept = Array.from({ length: o }, (_, row) =>
+          // a row without entries, and a full one
+          Array.from({ length: i }, (_, column) => column).filter(
+            () => row === 1 || (row !== 2 && random.integer(4) === 0),
+          ),
+        );
+        let count = 0;
+        const begins = Uint32Array.of(0, ...kept.map(({ length }) => (count += length)));
+        const bias = relu ? read(other(o)) : null;
+        const rows = [read(other(begins[o])), read(Uint32Array.from(kept.flat())), read(begins)];
+        return [written(empty(t * o)), read(draw(x)), ...rows, bias, g, relu];
+      }),
+    ),
   pruneRows: (shapes) =>
     pruneTrials(shapes, (rows, k, n, m, v, w) => {
       const slots = Math.ceil(rows / v) * (k / m) * n;

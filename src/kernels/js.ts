@@ -634,6 +634,18 @@ export function jsKernels(): Kernels {
       multiplies += t * padded(out, SLICE) * (k / m) * n;
     },
 
+    forwardCsr: (y, x, values, columns, begins, bias, g, relu) => {
+      const { inputs: k, out, positions: t } = shapeOf(g);
+      const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
+      for (let row = 0; row < out; row++)
+        for (let at = begins[row]; at < begins[row + 1]; at++) {
+          w.values[row * k + columns[at]] = values[at];
+          w.kept[row * k + columns[at]] = 1;
+        }
+      forward(y, x, w, bias, g, relu);
+      multiplies += t * begins[out];
+    },
+
     pruneRows: (values, index, mask, masked, w, rows, k, n, m, v, soft) => {
       mask.fill(0, 0, rows * maskWords(k));
       for (let first = 0; first < rows; first += v) {

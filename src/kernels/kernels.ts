@@ -115,6 +115,17 @@ export interface Kernels {
     n: number,
     m: number,
   ): void;
+  /** forward with w as compressed sparse rows: those of row o are begins[o] .. begins[o + 1] - 1, in any order. */
+  forwardCsr(
+    y: F32,
+    x: F32,
+    values: F32,
+    columns: Uint32Array,
+    begins: Uint32Array,
+    bias: F32 | null,
+    g: Geometry,
+    relu: number,
+  ): void;
 
   /**
    * The weight gradient under a fixed mask that keeps one of each two neighbouring positions, dw = scale * sum over the
@@ -518,6 +529,7 @@ const order: Record<KernelName, true> = {
   weightGradAlternate: true,
   forwardSparseActivations: true,
   forwardSlices: true,
+  forwardCsr: true,
   pruneRows: true,
   packRows: true,
   pruneTransposable: true,

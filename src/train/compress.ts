@@ -101,7 +101,7 @@ export function compress(recipe: Recipe, data: Dataset, device: Device, options:
   const tuning = stage("tune", { ...smaller, regularise, phases: FROZEN }, stateOf(small.model));
   const tuneMs = advanced("tune", tuning);
   const after = evaluate(tuning.model, device, tuning.batches);
-  const { layers, forwardMs } = measured(dense, tuning, data, device);
+  const { layers, forwardMs } = forwardTimes(dense, tuning, data, device);
   const count = (model: Module): number => model.parameters().reduce((sum, { size }) => sum + size, 0);
   return {
     ...{ recipe: { ...rest, model: small.architecture } as Recipe, model: tuning.model },
@@ -120,8 +120,13 @@ const DENSE = {
 
 const FROZEN = { sparseFrom: 0, frozenFrom: 0, denseFrom: 1 };
 
-/** Forward times of both, in turn, and of each layer within. */
-function measured(dense: Run, small: Run, data: Dataset, device: Device): Pick<Compressed, "layers" | "forwardMs"> {
+/** Forward times of both models, in turn, and of each layer within. */
+export function forwardTimes(
+  dense: Run,
+  small: Run,
+  data: Dataset,
+  device: Device,
+): Pick<Compressed, "layers" | "forwardMs"> {
   const [before, after] = [dense, small].map((run) => sizesOf(run, data));
   const layerMs = [new Map<string, number[]>(), new Map<string, number[]>()];
   const forward = (run: Run): void => {
