@@ -63,6 +63,7 @@ export type {
 export {
   blocks,
   type GroupStructure,
+  groupCount,
   groupNorms,
   groupStructure,
   groupStructures,

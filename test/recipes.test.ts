@@ -60,10 +60,11 @@ describe.each(names)("the recipe %s", (name) => {
     const { $schema, about } = read(name) as { $schema: string; about: string };
     expect($schema).toBe("./schema.json");
     expect(about).toMatch(/\.$/);
-    const { data, model, strategy, method, inputGrad, weightGrad } = recipe;
+    const { data, model, strategy, method, inputGrad, weightGrad, regularise } = recipe;
     const depth = model.name === "resnet" ? model.depth : "";
     const backward = [inputGrad.name, weightGrad.name].filter((one) => one !== "dense");
-    const words = strategy === undefined ? [method.name, ...backward] : [strategy.name];
+    const weights = regularise === undefined ? method.name : "ssl";
+    const words = strategy === undefined ? [weights, ...backward] : [strategy.name];
     const source = data.file?.replace(/\.txt$/, "") ?? data.name;
     expect(name).toBe(`${source}-${model.name}${depth}-${words.join("-")}.json`);
   });

@@ -1,4 +1,7 @@
 /** The contract of claims: a sentence of a source, what is run at which scale, and when it holds. */
+import type { Dataset } from "../data/dataset.ts";
+import type { Device } from "../tensor/device.ts";
+import type { Recipe } from "../train/recipe.ts";
 import type { RunResult } from "../train/together.ts";
 
 export const SCALES = ["smoke", "small", "full"] as const;
@@ -41,6 +44,11 @@ export interface Measurement {
 export interface Bench {
   readonly scale: Scale;
   readonly threads: number;
+  /** Runs of a variant that the user asked for. */
+  readonly seeds: number;
+  readonly device: Device;
+  /** For a measurement that trains by itself: the whole recipe, and its data. */
+  load(recipe: object): Promise<{ readonly recipe: Recipe; readonly data: Dataset }>;
   /** Median of dense / sparse step times of a model, rounds interleaved in one process. */
   stepSpeedUp(model: string, plan: string, pattern: string): number;
 }

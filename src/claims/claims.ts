@@ -10,6 +10,7 @@ import { highSparsity } from "./high-sparsity.ts";
 import { neighboursAreAlike } from "./neighbours-are-alike.ts";
 import { sharingPlaces } from "./sharing-places.ts";
 import { srSteMatchesDense } from "./sr-ste-matches-dense.ts";
+import { structureIsFaster } from "./structure-is-faster.ts";
 import { whichOperand } from "./which-operand.ts";
 
 export const claims: readonly Claim[] = [
@@ -24,4 +25,5 @@ export const claims: readonly Claim[] = [
   earlyStructure,
   sharingPlaces,
   detectionToo,
+  structureIsFaster,
 ];

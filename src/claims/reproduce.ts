@@ -86,7 +86,10 @@ async function tryClaim(claim: Claim, device: Device, options: ReproduceOptions)
   const about = { name, source, sentence, run, scale };
   try {
     const { runs, variants } = await trainVariants(claim, device, options);
-    const findings = [...contrastsOf(claim.contrasts, runs, options.seeds), ...(await measured(claim, device, scale))];
+    const findings = [
+      ...contrastsOf(claim.contrasts, runs, options.seeds),
+      ...(await measured(claim, device, options)),
+    ];
     const verdict = verdictOfAll(findings.map((finding) => finding.verdict));
     return { ...about, verdict, error: null, findings, variants };
   } catch (error) {
@@ -149,11 +152,14 @@ function nameOf({ about: _, data: { dir: __, ...data }, ...rest }: Recipe): stri
   return `${data.name}-${rest.model.name}-${name}-${rest.seed}-${hash}`;
 }
 
+function dataOf({ data: { name, dir, file, shuffled, ...limit }, seed }: Recipe): Promise<Dataset> {
+  return loadData(name, { dir, file, seed, shuffled, limit });
+}
+
 async function finishedRun(path: string, recipe: Recipe, device: Device): Promise<RunResult> {
   const file = join(path, "result.json");
   if (!existsSync(file)) {
-    const { name, dir, file: text, shuffled, ...limit } = recipe.data;
-    const data: Dataset = await loadData(name, { dir, file: text, seed: recipe.seed, shuffled, limit });
+    const data = await dataOf(recipe);
     const folder = existsSync(join(path, "recipe.json")) ? RunFolder.open(path) : RunFolder.create(path, recipe);
     await trainTogether([folder], data, device, { routing: "sparse" });
     // hundreds of runs: what is left is what reports read
@@ -185,11 +191,20 @@ function contrastsOf(contrasts: readonly Contrast[], runs: Runs, seeds: number):
   });
 }
 
-async function measured({ measurements = [] }: Claim, device: Device, scale: Scale): Promise<Finding[]> {
+async function measured(
+  { name, measurements = [] }: Claim,
+  device: Device,
+  { scale, seeds, dataDir }: ReproduceOptions,
+): Promise<Finding[]> {
   const { kernels } = device;
   const bench: Bench = {
     scale,
     threads: kernels.threads,
+    ...{ seeds, device },
+    load: async (given) => {
+      const recipe = withData(parseRecipe(given, name), dataDir);
+      return { recipe, data: await dataOf(recipe) };
+    },
     stepSpeedUp: (model, plan, pattern) => {
       const options = {
         plans: [plan as StepPlan],

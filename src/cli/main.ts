@@ -5,6 +5,7 @@ import { TrisparseError } from "../errors.ts";
 import { version } from "../version.ts";
 import { addBench } from "./bench.ts";
 import { addCompare } from "./compare.ts";
+import { addCompress } from "./compress.ts";
 import { addExplain } from "./explain.ts";
 import { addReport } from "./report.ts";
 import { addReproduce } from "./reproduce.ts";
@@ -30,13 +31,15 @@ Examples:
   trisparse resume runs/2026-11-21-184501
   trisparse report runs/2026-11-21-184501
   trisparse explain recipes/digits-mlp-sr-ste.json
+  trisparse compress recipes/mnist-lenet-ssl.json
   trisparse reproduce decay-calms-masks
   trisparse bench gemm --sizes 512,64x1024x1024 --threads 1
 
 trisparse <command> --help explains the options of each.`,
   );
 
-for (const add of [addCompare, addTrain, addResume, addReport, addExplain, addReproduce, addBench]) add(program);
+for (const add of [addCompare, addTrain, addResume, addCompress, addReport, addExplain, addReproduce, addBench])
+  add(program);
 for (const command of [program, ...program.commands]) {
   command.exitOverride((error) => {
     throw error.exitCode === 0 || error.code === "commander.help" ? error : commandLineError(command, error);

@@ -446,6 +446,32 @@ function tableTrials(
   );
 }
 
+/** The same cut in tiles: rows, columns, parts of both, all and single entries. */
+function tileTrials(
+  shapes: Shapes,
+  build: (rest: readonly [number, number, number, number], draw: Draw, tiles: number) => readonly Argument[],
+  tolerance = 1e-6,
+): Trial[] {
+  return [0, 1, 2, 3, 4, 5].flatMap((kind) =>
+    tableTrials(
+      shapes,
+      (rows, columns, draw) => {
+        const [r, c] = [Math.max(1, rows), Math.max(1, columns)];
+        const [tall, wide] = [
+          [1, c],
+          [r, 1],
+          [3, 1],
+          [2, 7],
+          [r, c],
+          [1, 1],
+        ][kind];
+        return build([rows, columns, tall, wide], draw, Math.ceil(rows / tall) * Math.ceil(columns / wide));
+      },
+      tolerance,
+    ),
+  );
+}
+
 /** The same for windows of images. */
 function poolTrials(
   shapes: Shapes,
@@ -642,6 +668,23 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         return trial(`${percent} % ${t} x ${k} x ${o}`, args, 1e-6, true);
       }),
     ),
+  forwardCsrImages: (shapes) =>
+    [0, 1].flatMap((relu) =>
+      productTrials(shapes, (g, draw, other) => {
+        const { t, i, o, x } = sizes(g);
+        const kept = Array.from({ length: o }, (_, row) =>
+          // a row without entries, and a full one
+          Array.from({ length: i }, (_, column) => column).filter(
+            () => row === 1 || (row !== 2 && random.integer(4) === 0),
+          ),
+        );
+        let count = 0;
+        const begins = Uint32Array.of(0, ...kept.map(({ length }) => (count += length)));
+        const bias = relu ? read(other(o)) : null;
+        const rows = [read(other(begins[o])), read(Uint32Array.from(kept.flat())), read(begins)];
+        return [written(empty(t * o)), read(draw(x)), ...rows, bias, g, relu];
+      }),
+    ),
   pruneRows: (shapes) =>
     pruneTrials(shapes, (rows, k, n, m, v, w) => {
       const slots = Math.ceil(rows / v) * (k / m) * n;
@@ -781,6 +824,21 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       1e-6,
       true,
     ),
+  tileNorms: (shapes) =>
+    tileTrials(
+      shapes,
+      (rest, draw, tiles) => [written(new Float64Array(tiles)), read(draw(rest[0] * rest[1])), ...rest],
+      1e-12,
+    ),
+  scaleTiles: (shapes) =>
+    tileTrials(shapes, (rest, draw, tiles) => [written(draw(rest[0] * rest[1]), true), read(tied(tiles)), ...rest]),
+  addTiles: (shapes) =>
+    tileTrials(shapes, (rest, draw, tiles) => {
+      const size = rest[0] * rest[1];
+      return [written(normal(size)), read(draw(size)), read(normal(tiles)), ...rest];
+    }),
+  shrink: (shapes) =>
+    [0, 1].flatMap((hard) => countTrials(shapes, (count, draw) => [written(draw(count), true), count, 0.5, hard])),
   relu: (shapes) => countTrials(shapes, (count, draw) => [written(empty(count), true), read(draw(count)), count]),
   reluBackward: (shapes) =>
     countTrials(shapes, (count, draw) => {

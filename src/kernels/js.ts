@@ -648,6 +648,18 @@ export function jsKernels(): Kernels {
       multiplies += t * (starts[blocks * out] - starts[0]);
     },
 
+    forwardCsrImages: (y, x, values, columns, begins, bias, g, relu) => {
+      const { inputs: k, out, positions: t } = shapeOf(g);
+      const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
+      for (let row = 0; row < out; row++)
+        for (let at = begins[row]; at < begins[row + 1]; at++) {
+          w.values[row * k + columns[at]] = values[at];
+          w.kept[row * k + columns[at]] = 1;
+        }
+      forward(y, x, w, bias, g, relu);
+      multiplies += t * begins[out];
+    },
+
     pruneRows: (values, index, mask, masked, w, rows, k, n, m, v, soft) => {
       mask.fill(0, 0, rows * maskWords(k));
       for (let first = 0; first < rows; first += v) {
@@ -792,6 +804,27 @@ export function jsKernels(): Kernels {
         let sum = 0;
         for (let row = 0; row < rows; row++) sum += x[row * columns + c];
         out[c] = sum;
+      }
+    },
+    tileNorms: (norms, w, rows, columns, tall, wide) => {
+      norms.fill(0);
+      for (let i = 0; i < rows * columns; i++) norms[tileOf(i, columns, tall, wide)] += w[i] * w[i];
+      for (let t = 0; t < norms.length; t++) norms[t] = Math.sqrt(norms[t]);
+    },
+    scaleTiles: (w, factors, rows, columns, tall, wide) => {
+      for (let i = 0; i < rows * columns; i++) {
+        const factor = factors[tileOf(i, columns, tall, wide)];
+        w[i] = factor === 0 ? 0 : w[i] * factor;
+      }
+    },
+    addTiles: (y, x, factors, rows, columns, tall, wide) => {
+      for (let i = 0; i < rows * columns; i++) y[i] += factors[tileOf(i, columns, tall, wide)] * x[i];
+    },
+    shrink: (w, count, amount, hard) => {
+      const t = fround(amount);
+      for (let i = 0; i < count; i++) {
+        if (hard) w[i] = Math.abs(w[i]) < t ? 0 : w[i];
+        else w[i] = w[i] > t ? w[i] - t : w[i] < -t ? w[i] + t : 0;
       }
     },
     relu: (y, x, count) => {
@@ -1091,4 +1124,9 @@ export function jsKernels(): Kernels {
 function decayed(grad: F32, w: F32, mask: Uint32Array | null, k: number, lambda: number): F32 {
   if (mask === null) return grad;
   return grad.map((g, i) => (isKept(mask, k, Math.floor(i / k), i % k) ? g : g + fround(fround(lambda) * w[i])));
+}
+
+function tileOf(i: number, columns: number, tall: number, wide: number): number {
+  const [row, column] = [Math.floor(i / columns), i % columns];
+  return Math.floor(row / tall) * Math.ceil(columns / wide) + Math.floor(column / wide);
 }

@@ -118,7 +118,6 @@ export interface Kernels {
     n: number,
     m: number,
   ): void;
-
   /**
    * y [t, out] = x [t, k] w^T + bias, then max(0, .) if relu, with the non-zeros of w in compressed rows of blocks of K:
    * values, and index within the block, [block][row][entry]; starts [block][row] and one more, into both. k > 0.
@@ -133,6 +132,20 @@ export interface Kernels {
     t: number,
     k: number,
     out: number,
+    relu: number,
+  ): void;
+  /**
+   * forward, of images too, with w as plain compressed sparse rows: those of row o are begins[o] .. begins[o + 1] - 1, in any
+   * order.
+   */
+  forwardCsrImages(
+    y: F32,
+    x: F32,
+    values: F32,
+    columns: Uint32Array,
+    begins: Uint32Array,
+    bias: F32 | null,
+    g: Geometry,
     relu: number,
   ): void;
 
@@ -328,6 +341,17 @@ export interface Kernels {
   sumOfSquares(out: Float64Array, x: F32, count: number): void;
   /** out [columns] = sums over the rows of x [rows, columns]. */
   columnSums(out: F32, x: F32, rows: number, columns: number): void;
+  /**
+   * The Euclidean norm of each tile of w [rows, columns], in double precision. Tiles of `tall` rows and `wide` columns,
+   * smaller at its ends, are numbered row by row.
+   */
+  tileNorms(norms: Float64Array, w: F32, rows: number, columns: number, tall: number, wide: number): void;
+  /** w *= the factor of its tile. A factor of 0 gives zeros, whatever w holds. */
+  scaleTiles(w: F32, factors: F32, rows: number, columns: number, tall: number, wide: number): void;
+  /** y += x times the factor of its tile. */
+  addTiles(y: F32, x: F32, factors: F32, rows: number, columns: number, tall: number, wide: number): void;
+  /** w nearer to 0 by amount, 0 where it would pass it; if hard, 0 where |w| is below amount and unchanged elsewhere. */
+  shrink(w: F32, count: number, amount: number, hard: number): void;
   relu(y: F32, x: F32, count: number): void;
   /** dx = dy where y > 0, else 0; dx may be dy. */
   reluBackward(dx: F32, dy: F32, y: F32, count: number): void;
@@ -528,6 +552,7 @@ const order: Record<KernelName, true> = {
   forwardSparseActivations: true,
   forwardSlices: true,
   forwardCsr: true,
+  forwardCsrImages: true,
   pruneRows: true,
   packRows: true,
   pruneTransposable: true,
@@ -548,6 +573,10 @@ const order: Record<KernelName, true> = {
   scale: true,
   sumOfSquares: true,
   columnSums: true,
+  tileNorms: true,
+  scaleTiles: true,
+  addTiles: true,
+  shrink: true,
   relu: true,
   reluBackward: true,
   gelu: true,

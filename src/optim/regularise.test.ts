@@ -30,10 +30,10 @@ function descend(make: (w: Parameter) => Transform, steps: number, w = new Param
 describe("regularised optimisers", () => {
   test.each(["subgradient", "proximal"] as const)("make groups exactly zero: %s", (form) => {
     const w = descend((w) => {
-      const penalty = groupLasso(0.3, rows, shape);
+      const penalty = groupLasso(device.kernels, 0.3, rows, shape);
       return regularise(sgd({ rate: 0.0002, momentum: 0.9 }), new Map([[w, penalty]]), { form, momentum: 0.9 });
     }, 6000);
-    const norms = [...groupNorms(rows, w.data, shape)];
+    const norms = [...groupNorms(device.kernels, rows, w.data, shape)];
     expect(norms.slice(2)).toEqual([0, 0]);
     // the others are nearer to zero by lambda: the norm of six ones less 0.3
     for (const norm of norms.slice(0, 2)) expect(norm).toBeCloseTo(Math.sqrt(6) - 0.3, 1);

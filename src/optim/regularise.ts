@@ -1,5 +1,5 @@
 import { expected } from "../errors.ts";
-import type { F32 } from "../kernels/kernels.ts";
+import { type F32, maskWords } from "../kernels/kernels.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { Transform } from "./transform.ts";
 
@@ -46,7 +46,7 @@ export function regularise(
       optimiser.update(slots, step);
       for (const { parameter, penalty } of penalised) {
         if (form === "proximal") penalty.proximal(parameter.data, rate!(step) / (1 - momentum));
-        else zeroBelow(parameter.data, threshold);
+        else parameter.device.kernels.shrink(parameter.data, parameter.size, threshold, 1);
       }
     },
   };
@@ -60,20 +60,19 @@ export function freezeZeros(optimiser: Transform, parameters: readonly Parameter
     name: `freezeZeros(${optimiser.name})`,
     update: (slots, step) => {
       for (const parameter of parameters) {
-        if (!frozen.has(parameter)) frozen.set(parameter, zerosOf(parameter.data));
+        if (!frozen.has(parameter)) frozen.set(parameter, nonZeros(parameter));
       }
       optimiser.update(slots, step);
-      for (const [{ data }, zeros] of frozen) for (const at of zeros) data[at] = 0;
+      for (const [{ data, device }, mask] of frozen) device.kernels.applyMask(data, mask, 1, data.length);
     },
   };
 }
 
-function zeroBelow(w: F32, threshold: number): void {
-  for (let i = 0; i < w.length; i++) if (Math.abs(w[i]) < threshold) w[i] = 0;
-}
-
-function zerosOf(w: F32): Uint32Array {
-  const zeros: number[] = [];
-  for (let i = 0; i < w.length; i++) if (w[i] === 0) zeros.push(i);
-  return Uint32Array.from(zeros);
+/** One bit an entry. */
+function nonZeros({ data, device }: Parameter): Uint32Array {
+  const mask = device.kernels.uint32(maskWords(data.length));
+  data.forEach((x, i) => {
+    if (x !== 0) mask[i >> 5] |= 1 << (i & 31);
+  });
+  return mask;
 }

@@ -9,6 +9,7 @@ import { activationMethods } from "../methods/activations/methods.ts";
 import { inputGradMethods } from "../methods/input-grad/methods.ts";
 import type { ActivationMethod, InputGradMethod, MethodEntry, WeightGradMethod } from "../methods/method.ts";
 import { strategies } from "../methods/strategies.ts";
+import { groupStructures } from "../methods/structured/groups.ts";
 import { unstructuredMethods } from "../methods/unstructured/methods.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
@@ -210,6 +211,28 @@ const monitor = z
   .prefault({})
   .describe("what is watched beside the training: masks, and sparse gradients against dense ones");
 
+const structures = ["weight", ...groupStructures.map(({ name }) => name)];
+
+const regulariser = z.strictObject({
+  structure: z
+    .string()
+    .refine(isStructure, `expected one of ${structures.join(", ")}, block YxX`)
+    .describe(`what becomes zero together: ${structures.join(", ")} or block YxX; weight: each alone, L1`),
+  lambda: z.number().gt(0).describe("times the sum of the groups' norms, in the loss"),
+  form: z
+    .enum(["proximal", "subgradient"])
+    .default("proximal")
+    .describe(
+      "proximal: a step of its own with exact zeros; subgradient: the authors' way, zeros by a threshold of 1e-4",
+    ),
+  bySize: z.boolean().default(false).describe("lambda times the root of a group's size"),
+  layers: z.string().min(1).optional().describe("part of the names of the weights; left out, all but those of skip"),
+});
+
+function isStructure(word: string): boolean {
+  return structures.includes(word) || /^block [1-9]\d*x[1-9]\d*$/.test(word);
+}
+
 const strategy = z
   .strictObject({
     name: z.enum(names(strategies.map(({ name }) => name))),
@@ -262,6 +285,10 @@ const recipe = z
       .record(z.string().min(1), layer)
       .default({})
       .describe("other choices for the weights whose names hold this part; the first that fits counts"),
+    regularise: z
+      .array(regulariser)
+      .optional()
+      .describe("penalties that zero whole structures, from phases.sparseFrom to frozenFrom; then zeros stay"),
     phases,
     monitor,
     optimiser,

@@ -37,6 +37,7 @@ import { operandsByLayer, unstructuredMethodOf, weightMethodOf } from "./operand
 import { type PermutedChannels, permuteChannels } from "./permute.ts";
 import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, skipReasons, type Timer } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
+import { withRegularisers } from "./regularisers.ts";
 import { requireSparse, Sparsity } from "./sparsity.ts";
 import { UnstructuredWeights, unstructuredIn, withUnstructured } from "./unstructured.ts";
 
@@ -129,7 +130,7 @@ export class Run {
     const rate = phased(this.steps, (masking ?? method).restarts?.(this.steps) ?? [], (length) =>
       scheduleOf(recipe.optimiser, length),
     );
-    const plain = optimiserOf(recipe.optimiser, rate);
+    const plain = withRegularisers(optimiserOf(recipe.optimiser, rate), recipe, this.model, this.steps);
     const optimiser = this.unstructured?.around(plain) ?? plain;
     const applied = this.sparsity?.around(optimiser) ?? optimiser;
     const { clip } = recipe.optimiser;

@@ -37,7 +37,10 @@ function trained(recipe: object, kernels: Kernels = jsKernels()) {
     parameter.plan = {
       forward: (x, geometry) => {
         const operand = plan.forward(x, geometry);
-        if (operand !== null) seen.push({ product: "forward", ...operand });
+        if (operand !== null) {
+          const packed = "packed" in operand ? operand.packed : null;
+          seen.push({ product: "forward", operand: operand.operand, packed });
+        }
         return operand;
       },
       denseWeight: () => plan.denseWeight(),

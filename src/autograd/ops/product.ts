@@ -74,6 +74,11 @@ function forward(
     kernels.forward(y, x, weight!, bias, geometry, relu);
     return;
   }
+  if (operand.operand === "rows") {
+    const { values, columns, begins } = operand.rows;
+    kernels.forwardCsrImages(y, x, values, columns, begins, bias, geometry, relu);
+    return;
+  }
   const { values, index, pattern, rows, k } = operand.packed;
   const { n, m, v } = pattern;
   if (operand.operand === "weight") kernels.forwardSparse(y, x, values, index, bias, geometry, relu, n, m, v);

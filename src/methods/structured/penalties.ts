@@ -2,8 +2,8 @@
  * Penalties of weights, each with its (sub-)gradient and its proximal step: L1, L2, group lasso, and sums of them. L1 with
  * a group lasso is the sparse group lasso.
  */
-import type { F32 } from "../../kernels/kernels.ts";
-import { addByGroup, type GroupStructure, groupNorms, groupSizes, scaleByGroup, type WeightShape } from "./groups.ts";
+import type { F32, Kernels } from "../../kernels/kernels.ts";
+import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
 
 export interface Penalty {
   readonly name: string;
@@ -15,31 +15,24 @@ export interface Penalty {
 }
 
 /** lambda * sum |w|. */
-export function l1(lambda: number): Penalty {
+export function l1(kernels: Kernels, lambda: number): Penalty {
   return {
     name: "l1",
     value: (w) => lambda * w.reduce((sum, x) => sum + Math.abs(x), 0),
     addGradient: (gradient, w) => {
       for (let i = 0; i < w.length; i++) if (w[i] !== 0) gradient[i] += w[i] > 0 ? lambda : -lambda;
     },
-    proximal: (w, rate) => {
-      const t = rate * lambda;
-      for (let i = 0; i < w.length; i++) w[i] = w[i] > t ? w[i] - t : w[i] < -t ? w[i] + t : 0;
-    },
+    proximal: (w, rate) => kernels.shrink(w, w.length, rate * lambda, 0),
   };
 }
 
 /** lambda / 2 * sum w^2: weight decay. */
-export function l2(lambda: number): Penalty {
+export function l2(kernels: Kernels, lambda: number): Penalty {
   return {
     name: "l2",
     value: (w) => (lambda / 2) * w.reduce((sum, x) => sum + x * x, 0),
-    addGradient: (gradient, w) => {
-      for (let i = 0; i < w.length; i++) gradient[i] += lambda * w[i];
-    },
-    proximal: (w, rate) => {
-      for (let i = 0; i < w.length; i++) w[i] /= 1 + rate * lambda;
-    },
+    addGradient: (gradient, w) => kernels.mix(gradient, gradient, w, w.length, 1, lambda),
+    proximal: (w, rate) => kernels.scale(w, w.length, 1 / (1 + rate * lambda)),
   };
 }
 
@@ -50,26 +43,39 @@ export interface GroupLassoOptions {
 
 /** lambda * the sum over groups of their Euclidean norms. */
 export function groupLasso(
+  kernels: Kernels,
   lambda: number,
   structure: GroupStructure,
   shape: WeightShape,
   { bySize = false }: GroupLassoOptions = {},
 ): Penalty {
+  const { rows, columns, tall, wide } = structure.tiles(shape);
+  const count = groupCount(structure, shape);
+  const [norms, factors] = [kernels.float64(count), kernels.float32(count)];
   const lambdas = bySize
     ? groupSizes(structure, shape).map((size) => lambda * Math.sqrt(size))
-    : new Float64Array(structure.count(shape)).fill(lambda);
+    : new Float64Array(count).fill(lambda);
+  /** Factors from norms, 0 where a group is 0. */
+  const factorsOf = (w: F32, of: (norm: number, lambda: number) => number): F32 => {
+    kernels.tileNorms(norms, w, rows, columns, tall, wide);
+    for (let g = 0; g < count; g++) factors[g] = norms[g] === 0 ? 0 : of(norms[g], lambdas[g]);
+    return factors;
+  };
   return {
     name: `group lasso of ${structure.name}`,
-    value: (w) => groupNorms(structure, w, shape).reduce((sum, norm, g) => sum + lambdas[g] * norm, 0),
+    value: (w) => {
+      kernels.tileNorms(norms, w, rows, columns, tall, wide);
+      return norms.reduce((sum, norm, g) => sum + lambdas[g] * norm, 0);
+    },
     addGradient: (gradient, w) => {
-      const norms = groupNorms(structure, w, shape);
-      const factors = norms.map((norm, g) => (norm === 0 ? 0 : lambdas[g] / norm));
-      addByGroup(structure, gradient, w, factors, shape);
+      kernels.addTiles(
+        gradient,
+        ...([w, factorsOf(w, (norm, lambda) => lambda / norm), rows, columns, tall, wide] as const),
+      );
     },
     proximal: (w, rate) => {
-      const norms = groupNorms(structure, w, shape);
-      const factors = norms.map((norm, g) => (norm === 0 ? 0 : Math.max(0, 1 - (rate * lambdas[g]) / norm)));
-      scaleByGroup(structure, w, factors, shape);
+      const kept = factorsOf(w, (norm, lambda) => Math.max(0, 1 - (rate * lambda) / norm));
+      kernels.scaleTiles(w, kept, rows, columns, tall, wide);
     },
   };
 }

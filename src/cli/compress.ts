@@ -1,0 +1,140 @@
+/** `trisparse compress`: a model with structures learned away. */
+import { existsSync, mkdirSync } from "node:fs";
+import { loadavg } from "node:os";
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import { readFile, writeFileAtomically } from "../io/files.ts";
+import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
+import { stateOf } from "../nn/module.ts";
+import { compressText } from "../report/compress-table.ts";
+import { type CompressOptions, compress } from "../train/compress.ts";
+import { parseRecipe, type Recipe } from "../train/recipe.ts";
+import { checkVacant, readJson, writeJson } from "../train/run-folder.ts";
+import { machineOf } from "../train/together.ts";
+import { checkFits, defaultFolder } from "./compare.ts";
+import {
+  backendOption,
+  checkJson,
+  jsonOption,
+  type MachineOptions,
+  oneOf,
+  openDevice,
+  threadsOption,
+  wholeNumber,
+} from "./options.ts";
+import { writeOutput } from "./output.ts";
+import { dataText, loadDataOf } from "./progress.ts";
+import { asUsage, usageError } from "./usage.ts";
+
+interface Options extends MachineOptions {
+  readonly structure?: string;
+  readonly lambda?: string;
+  readonly form?: "proximal" | "subgradient";
+  readonly layers?: string;
+  readonly learn?: number;
+  readonly tune?: number;
+  readonly dataDir?: string;
+  readonly seed?: number;
+  readonly out?: string;
+}
+
+export function addCompress(program: Command): void {
+  program
+    .command("compress <model>")
+    .summary("learn structures away and make the model physically smaller")
+    .description(
+      "Trains a recipe, or takes the trained run of a folder; learns filters, channels, shapes or blocks away with group " +
+        "penalties; takes out what is zero; tunes the smaller model; and shows each layer before and after.",
+    )
+    .option(
+      "--structure <names>",
+      "what becomes zero together, with commas: filter, channel, shape, filter-2d, row, column, neuron, layer, block YxX (default: the recipe's regularise)",
+    )
+    .option("--lambda <numbers>", "of the penalties: one for all, or one for each structure")
+    .option("--layers <part>", "only of weights with this part in their names (default: all but the recipe's skip)")
+    .addOption(
+      new Option("--form <form>", "proximal (exact zeros; default) or subgradient (the authors' way)").argParser(
+        oneOf("form", ["proximal", "subgradient"] as const),
+      ),
+    )
+    .option("--learn <epochs>", "under the penalties (default: half of the recipe's)", wholeNumber("learn", 1))
+    .option("--tune <epochs>", "of the smaller model (default: a third of the recipe's)", wholeNumber("tune", 1))
+    .option("--data-dir <folder>", "the folder of the data set's files (default: the recipe's, else fetched once)")
+    .option("--seed <number>", "in place of the recipe's", wholeNumber("seed", 0))
+    .option("--out <folder>", "a new folder for the smaller model (default: runs/<date and time>)")
+    .addOption(threadsOption)
+    .addOption(backendOption)
+    .addOption(jsonOption)
+    .action(run);
+}
+
+async function run(path: string, options: Options): Promise<void> {
+  const trained = existsSync(join(path, "recipe.json"));
+  const weights = join(path, "weights.safetensors");
+  if (trained && !existsSync(weights))
+    throw usageError(
+      "compress",
+      "a run that is done",
+      `${path} without its weights`,
+      `First: trisparse resume ${path}`,
+    );
+  const file = trained ? join(path, "recipe.json") : path;
+  const recipe = asUsage(() => withOptions(readJson("recipe", file), file, options));
+  if (recipe.regularise === undefined)
+    throw usageError("compress", "structures to learn away", "none", "For example: --structure filter --lambda 0.005");
+  const out = options.out ?? defaultFolder();
+  asUsage(() => checkVacant("--out", out));
+  checkJson(options);
+  const device = openDevice(options);
+  const load = loadavg()[0];
+  const data = await loadDataOf(recipe);
+  checkFits(recipe, data);
+  process.stderr.write(`${dataText(data)}; smaller model in ${out}\n`);
+  const start = trained ? decodeSafetensors(readFile("weights", weights), weights).tensors : undefined;
+  const compressed = compress(recipe, data, device, {
+    ...{ learn: options.learn, tune: options.tune, onStep: progress() },
+    start: start as CompressOptions["start"],
+  });
+  const { model, recipe: smaller, ...numbers } = compressed;
+  mkdirSync(out, { recursive: true });
+  writeJson(join(out, "recipe.json"), smaller);
+  const metadata = { format: "trisparse-weights-1", recipe: JSON.stringify(smaller) };
+  writeFileAtomically(join(out, "weights.safetensors"), encodeSafetensors(stateOf(model), metadata));
+  const result = { machine: machineOf(device, load), recipe: smaller, regularise: recipe.regularise, ...numbers };
+  writeJson(join(out, "compressed.json"), result);
+  writeOutput(options.json, result, compressText(compressed));
+}
+
+function withOptions(given: unknown, file: string, options: Options): Recipe {
+  const recipe = parseRecipe(given, file);
+  const { structure, lambda, form, layers, dataDir, seed } = options;
+  const structures = structure?.split(",").map((word) => word.trim());
+  const lambdas = lambda?.split(",").map(Number);
+  if ((structures === undefined) !== (lambdas === undefined))
+    throw usageError("compress", "--structure and --lambda together", "one of them", "Give both, or neither");
+  if (structures !== undefined && lambdas!.length !== 1 && lambdas!.length !== structures.length)
+    throw usageError("--lambda", `1 or ${structures.length} numbers`, `${lambdas!.length}`, "One for each structure");
+  const regularise = structures?.map((word, i) => ({
+    ...{ structure: word, lambda: lambdas![lambdas!.length === 1 ? 0 : i] },
+    ...(form === undefined ? {} : { form }),
+    ...(layers === undefined ? {} : { layers }),
+  }));
+  return parseRecipe(
+    {
+      ...recipe,
+      ...(regularise === undefined ? {} : { regularise }),
+      data: dataDir === undefined ? recipe.data : { ...recipe.data, dir: dataDir },
+      seed: seed ?? recipe.seed,
+    },
+    structures === undefined ? file : "compress",
+  );
+}
+
+/** A line a stage and a tenth of it. */
+function progress(): CompressOptions["onStep"] {
+  return (stage, { step, loss }, steps) => {
+    const tenth = Math.max(1, Math.floor(steps / 10));
+    if ((step + 1) % tenth === 0)
+      process.stderr.write(`${stage}: step ${step + 1} of ${steps}, loss ${loss.toFixed(4)}\n`);
+  };
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from "vitest";
+import { loadData } from "../data/sources.ts";
+import { pick } from "../kernels/pick.ts";
+import { loadState, stateOf } from "../nn/module.ts";
+import { Random } from "../random.ts";
+import { compressText } from "../report/compress-table.ts";
+import { Device } from "../tensor/device.ts";
+import { tensor } from "../tensor/tensor.ts";
+import { compress } from "./compress.ts";
+import { parseRecipe } from "./recipe.ts";
+import { buildModel, Run } from "./run.ts";
+
+const device = new Device(pick({ threads: 1 }).kernels);
+const data = await loadData("digits", { seed: 1, limit: { train: 512, test: 64 } });
+const recipe = (changes: object): ReturnType<typeof parseRecipe> =>
+  parseRecipe({
+    ...{ data: { name: "digits" }, model: { name: "mlp", hidden: [48, 32] }, method: { name: "dense" } },
+    ...{ optimiser: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32, epochs: 3 },
+    ...changes,
+  });
+const rows = [{ structure: "row", lambda: 0.04 }];
+
+describe("penalties of a recipe", () => {
+  const zeroRows = (run: Run, name: string): number[] => {
+    const { data, shape } = stateOf(run.model).get(name)!;
+    const k = shape[1];
+    return Array.from({ length: shape[0] }, (_, row) => row).filter((row) =>
+      data.subarray(row * k, (row + 1) * k).every((x) => x === 0),
+    );
+  };
+
+  test.each(["proximal", "subgradient"])("act between sparseFrom and frozenFrom, then zeros stay: %s", (form) => {
+    const phases = { sparseFrom: 0.25, frozenFrom: 0.75 };
+    const [lambda, momentum] = form === "proximal" ? [0.02, 0.9] : [0.055, 0];
+    const optimiser = { name: "sgd", rate: 0.05, momentum, schedule: { name: "constant", warmup: 0 } };
+    const regularise = [{ structure: "row", lambda, form }];
+    const run = new Run(recipe({ optimiser, regularise, phases, epochs: undefined, steps: 600 }), data, device);
+    const zeros: number[][] = [];
+    while (!run.done) {
+      run.advance();
+      zeros.push(zeroRows(run, "fc1.weight"));
+    }
+    expect(zeros[149]).toEqual([]);
+    expect(zeros[449].length).toBeGreaterThan(0);
+    expect(zeros[599]).toEqual(zeros[449]);
+    // the last layer is that of skip
+    expect(zeroRows(run, "fc3.weight")).toEqual([]);
+  });
+
+  test("name layers that are there, and structures", () => {
+    const named = (regularise: object[]): Run => new Run(recipe({ regularise }), data, device);
+    expect(() => named([{ structure: "row", lambda: 1, layers: "conv" }])).toThrow(
+      "regularise 1: expected a part of fc1",
+    );
+    expect(() => named([{ structure: "fiter", lambda: 1 }])).toThrow("expected one of weight, filter");
+  });
+
+  test("leave a run without them as it was", () => {
+    const plain = new Run(recipe({ steps: 3, epochs: undefined }), data, device);
+    const empty = new Run(recipe({ steps: 3, epochs: undefined, regularise: [] }), data, device);
+    for (const run of [plain, empty]) while (!run.done) run.advance();
+    expect(stateOf(empty.model)).toEqual(stateOf(plain.model));
+  });
+});
+
+describe("compress", () => {
+  const done = compress(recipe({ regularise: rows }), data, device, { learn: 2, tune: 1 });
+
+  test("removes what became zero: the products shrink by the ratio that the sizes say", () => {
+    const [fc1, fc2, fc3] = done.layers;
+    const [h1, h2] = [fc1.shape.after![0], fc2.shape.after![0]];
+    expect(h1 + h2).toBeLessThan(80);
+    expect(done.recipe.model).toMatchObject({ name: "mlp", hidden: [h1, h2] });
+    const inputs = fc1.shape.after![1];
+    const ratios = [(h1 * inputs) / (48 * 784), (h2 * h1) / (32 * 48), h2 / 32];
+    [fc1, fc2, fc3].forEach(({ multiplyAdds }, i) => {
+      expect(multiplyAdds.after / multiplyAdds.before).toBeCloseTo(ratios[i], 12);
+    });
+    // executed, not only counted
+    const forward = (model: typeof done.model): number => {
+      const before = device.kernels.multiplies();
+      device.withoutGradients(() => model.eval().forward(tensor(device, [1, 28, 28, 1], new Float32Array(784))));
+      return device.kernels.multiplies() - before;
+    };
+    expect(forward(done.model)).toBe(done.layers.reduce((sum, { multiplyAdds }) => sum + multiplyAdds.after, 0));
+  });
+
+  test("gives a recipe that builds the model and trains on, and a table", () => {
+    const again = new Run(parseRecipe(JSON.parse(JSON.stringify(done.recipe))), data, device);
+    loadState(again.model, stateOf(done.model));
+    expect(again.evaluate()).toEqual(done.after);
+    expect(Number.isFinite(again.advance().loss)).toBe(true);
+    const text = compressText(done);
+    expect(text).toContain("fc2.weight");
+    expect(text).toContain("after tuning");
+  });
+
+  test("starts from a trained model, which stays as it was, and needs penalties", () => {
+    const { model } = recipe({});
+    const start = stateOf(buildModel(model, data, { device, random: new Random(3) }));
+    const copy = new Map([...start].map(([name, { data }]) => [name, data.slice()]));
+    compress(recipe({ regularise: rows }), data, device, { learn: 1, tune: 1, start });
+    for (const [name, { data }] of start) expect(data).toEqual(copy.get(name));
+    expect(() => compress(recipe({}), data, device)).toThrow("compress: expected penalties");
+  });
+});
