@@ -28,7 +28,7 @@ const filled = (length: number): Float32Array => {
 
 if (!json) {
   console.log(`${kernels.instructionSet}, one thread, [${size}, ${size}], load ${loadavg()[0].toFixed(1)}`);
-  console.log("batch  sparsity  dense us   CSR us  dense/CSR (quartiles)  with new values  N:M     N:M/CSR");
+  console.log("batch  sparsity  dense us   CSR us  dense/CSR (quartiles)  with new values  N:M     dense/N:M");
 }
 for (const batch of [1, 4, 16, 64, 256]) {
   for (const sparsity of SPARSITIES) {
@@ -36,6 +36,7 @@ for (const batch of [1, 4, 16, 64, 256]) {
     const masked = kernels.float32(size * size);
     for (let i = 0; i < w.length; i++) masked[i] = random.uniform() < sparsity ? 0 : w[i];
     const csr = new CsrMatrix(kernels, masked, size, size);
+    csr.refresh(masked);
     const pattern = parsePattern(PATTERNS[sparsity]);
     // groups of 10 need a multiple of 10 inputs
     const inputs = size - (size % pattern.m);

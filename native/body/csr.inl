@@ -41,3 +41,9 @@ static void forward_csr(float* y, const float* x, const float* values, const uin
   }
   csr_strips<SPARSE_VECTORS_1>(y, x, values, index, starts, bias, t, k, out, relu);
 }
+
+static void gather_entries(float* out, const float* x, const uint32_t* places, int count) {
+  parallel_chunks(count, 1 << 14, [&](int begin, int end) {
+    for (int i = begin; i < end; i++) out[i] = x[places[i]];
+  });
+}

@@ -759,6 +759,11 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         }),
       ),
     ),
+  gatherEntries: ({ counts }) =>
+    counts.map((count) => {
+      const places = Uint32Array.from({ length: count }, () => random.integer(count + 5));
+      return trial(`${count}`, [written(empty(count), true), read(normal(count + 5)), read(places), count]);
+    }),
   maskedDecay: (shapes) =>
     maskTrials(shapes, (rows, k, mask, draw) => {
       return [written(normal(rows * k)), read(draw(rows * k)), read(mask), rows, k, 0.01];

@@ -746,6 +746,9 @@ export function jsKernels(): Kernels {
         places[word] |= (column % m) << shift;
       });
     },
+    gatherEntries: (out, x, places, count) => {
+      for (let i = 0; i < count; i++) out[i] = x[places[i]];
+    },
     maskedDecay: (grad, w, mask, rows, k, lambda) => {
       grad.set(decayed(grad.subarray(0, rows * k), w, mask, k, lambda));
     },

@@ -289,6 +289,8 @@ export interface Kernels {
     m: number,
     v: number,
   ): void;
+  /** out[i] = x[places[i]] for i < count. */
+  gatherEntries(out: F32, x: F32, places: Uint32Array, count: number): void;
   /** grad += lambda * w where the mask is 0. */
   maskedDecay(grad: F32, w: F32, mask: Uint32Array, rows: number, k: number, lambda: number): void;
   /** x = 0 where the mask is 0. */
@@ -561,6 +563,7 @@ const order: Record<KernelName, true> = {
   sampleRows: true,
   sampleColumnsApproximately: true,
   packSlices: true,
+  gatherEntries: true,
   maskedDecay: true,
   applyMask: true,
   maskDivergence: true,

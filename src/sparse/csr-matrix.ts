@@ -2,7 +2,7 @@
 import { CSR_BLOCK, type F32, type Kernels } from "../kernels/kernels.ts";
 
 /**
- * The non-zeros of w [rows, k], chosen once; `refresh` follows their values while the places stay. An entry takes 5 bytes,
+ * Places of a matrix [rows, k], chosen once; `refresh` takes their values of now. An entry takes 5 bytes,
  * and a start 4 bytes for each row of each block of K.
  */
 export class CsrMatrix {
@@ -18,28 +18,30 @@ export class CsrMatrix {
   readonly #places: Uint32Array;
   readonly #kernels: Kernels;
 
-  constructor(kernels: Kernels, w: ArrayLike<number>, rows: number, k: number) {
+  /** kept: not zero where an entry is stored; transposed: w and kept are [k, rows]. Call refresh before the first product. */
+  constructor(kernels: Kernels, kept: ArrayLike<number>, rows: number, k: number, transposed = false) {
     this.#kernels = kernels;
     this.rows = rows;
     this.k = k;
     let count = 0;
-    for (let i = 0; i < rows * k; i++) if (w[i] !== 0) count++;
+    for (let i = 0; i < rows * k; i++) if (kept[i] !== 0) count++;
     this.values = kernels.float32(count);
     this.index = kernels.uint8(count);
     this.starts = kernels.uint32(Math.ceil(k / CSR_BLOCK) * rows + 1);
-    this.#places = new Uint32Array(count);
+    this.#places = kernels.uint32(count);
+    const [down, across] = transposed ? [1, rows] : [k, 1];
     let [next, line] = [0, 0];
     for (let block = 0; block < k; block += CSR_BLOCK) {
       for (let row = 0; row < rows; row++) {
         for (let column = block; column < Math.min(k, block + CSR_BLOCK); column++) {
-          if (w[row * k + column] === 0) continue;
+          const place = row * down + column * across;
+          if (kept[place] === 0) continue;
           this.index[next] = column - block;
-          this.#places[next++] = row * k + column;
+          this.#places[next++] = place;
         }
         this.starts[++line] = next;
       }
     }
-    this.refresh(w);
   }
 
   get nonZeros(): number {
@@ -51,10 +53,8 @@ export class CsrMatrix {
   }
 
   /** Takes the values of w at the same places. */
-  refresh(w: ArrayLike<number>): void {
-    const { values } = this;
-    const places = this.#places;
-    for (let i = 0; i < places.length; i++) values[i] = w[places[i]];
+  refresh(w: F32): void {
+    this.#kernels.gatherEntries(this.values, w, this.#places, this.values.length);
   }
 
   /** y [t, rows] = x [t, k] w^T + bias, then max(0, .) if relu. */

@@ -2,6 +2,7 @@
 import { expected } from "../errors.ts";
 import type { F32, Geometry } from "../kernels/kernels.ts";
 import type { CompressedRows } from "../sparse/compressed-rows.ts";
+import type { CsrMatrix } from "../sparse/csr-matrix.ts";
 import type { PackedMatrix, PackedOperand } from "../sparse/packed-matrix.ts";
 import type { Device } from "./device.ts";
 
@@ -98,6 +99,8 @@ export interface OperandPlan {
 
 export type ForwardOperand =
   | { readonly operand: "weight"; readonly packed: PackedOperand }
+  /** The weight of a linear layer. */
+  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix }
   /** The rows of x. They hold until the product's backward: what it multiplies by, and where x has a gradient. */
   | { readonly operand: "activations"; readonly packed: PackedMatrix }
   /** The weight without any of its zeros. */
@@ -106,6 +109,8 @@ export type ForwardOperand =
 export type InputGradOperand =
   /** The transpose of the weight. */
   | { readonly operand: "weight"; readonly packed: PackedOperand }
+  /** The same of a linear layer. */
+  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix }
   /** The gradient; the weight is denseWeight. Of a matrix only, not of images. */
   | { readonly operand: "gradient"; readonly packed: PackedOperand }
   /** Dense arithmetic on this gradient with zeros. */

@@ -39,7 +39,7 @@ import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, skip
 import type { Recipe } from "./recipe.ts";
 import { withRegularisers } from "./regularisers.ts";
 import { requireSparse, Sparsity } from "./sparsity.ts";
-import { UnstructuredWeights, unstructuredIn, withUnstructured } from "./unstructured.ts";
+import { compressedIn, UnstructuredWeights, unstructuredIn, withUnstructured } from "./unstructured.ts";
 
 /** What one step did; milliseconds. */
 export interface StepRecord {
@@ -120,6 +120,7 @@ export class Run {
         : new UnstructuredWeights(this.model, unstructuredIn(this.plan, masking.name), masking, {
             steps: this.steps,
             seed,
+            compressed: compressedIn(this.plan, masking.name),
           });
     const sites = this.sparsity?.sites ?? [];
     const virtual = sites.length > 0 ? new Map<string, Pattern>() : virtualPatterns(recipe, this.model);
@@ -282,7 +283,9 @@ export function planRun(recipe: Recipe, model: Module, task: Task, options: RunO
   if (masking === null) return plan;
   const skipped = skipReasons(multiplyingWeights(model), recipe.skip);
   const names = plan.filter(({ pattern }, i) => pattern === null && skipped[i] === undefined).map(({ name }) => name);
-  return withUnstructured(plan, new Set(names), masking.name);
+  // other sparse operands have plans of their own
+  const compresses = options.routing !== "dense" && !asksForSparse(operandsByLayer(recipe), multiplyingWeights(model));
+  return withUnstructured(plan, new Set(names), masking.name, compresses);
 }
 
 function planPatterns(

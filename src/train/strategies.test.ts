@@ -37,10 +37,7 @@ function trained(recipe: object, kernels: Kernels = jsKernels()) {
     parameter.plan = {
       forward: (x, geometry) => {
         const operand = plan.forward(x, geometry);
-        if (operand !== null) {
-          const packed = "packed" in operand ? operand.packed : null;
-          seen.push({ product: "forward", operand: operand.operand, packed });
-        }
+        if (operand !== null && "packed" in operand) seen.push({ product: "forward", ...operand });
         return operand;
       },
       denseWeight: () => plan.denseWeight(),

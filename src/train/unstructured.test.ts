@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
+import { makeDigits } from "../data/digits.ts";
 import { jsKernels } from "../kernels/js.ts";
 import type { MethodEntry } from "../methods/method.ts";
 import { keptOfLayers } from "../methods/unstructured/budgets.ts";
@@ -18,6 +19,8 @@ import type { Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { Device } from "../tensor/device.ts";
 import { tensor } from "../tensor/tensor.ts";
+import { parseRecipe, type Recipe } from "./recipe.ts";
+import { Run } from "./run.ts";
 import { UnstructuredWeights } from "./unstructured.ts";
 
 const STEPS = 24;
@@ -237,6 +240,55 @@ describe("prune", () => {
     });
     // inputs of dead units get no gradient
     for (const { data } of weights) expect(data.filter((value) => value === 0).length / data.length).toBeLessThan(0.5);
+  });
+});
+
+describe("compressed rows", () => {
+  const data = makeDigits({ limit: { train: 256, test: 32 } });
+  const recipe = (method: object, others: object = {}): Recipe =>
+    parseRecipe({ model: { name: "mlp", hidden: [32, 24] }, batch: 32, steps: 12, method, ...others });
+
+  test.each([
+    { name: "rigl", sparsity: 0.85, every: 3 },
+    { name: "prune", sparsity: 0.9, from: 0.2, until: 0.7, every: 2 },
+  ])("$name trains as by masked products, with fewer multiply-adds", (method) => {
+    const [compressed, masked] = (["sparse", "dense"] as const).map((routing) => {
+      const device = new Device(jsKernels());
+      const run = new Run(recipe(method), data, device, { routing });
+      const losses: number[] = [];
+      while (!run.done) losses.push(run.advance().loss);
+      const { accuracy } = run.evaluate() as { accuracy: number };
+      return { run, losses, accuracy, multiplies: device.kernels.multiplies() };
+    });
+    compressed.losses.forEach((loss, i) => {
+      expect(loss).toBeCloseTo(masked.losses[i], 4);
+    });
+    expect(compressed.accuracy).toBe(masked.accuracy);
+    expect(compressed.multiplies).toBeLessThan(masked.multiplies);
+    const routes = ({ run }: typeof masked): string[] => run.plan.map(({ routes: { forward } }) => forward);
+    expect(routes(compressed)).toEqual(["sparse", "sparse", "dense"]);
+    expect(routes(masked)).toEqual(["masked", "masked", "dense"]);
+    expect(compressed.run.plan[0].reason).toBe("compressed rows from 75 % zeros on");
+  });
+
+  test("multiply exactly the non-zeros, forward and backward", () => {
+    const device = new Device(jsKernels());
+    const run = new Run(recipe({ name: "set", sparsity: 0.9, budget: "uniform", every: 100 }), data, device, {});
+    const before = device.kernels.multiplies();
+    run.advance();
+    const sizes = [run.plan[0], run.plan[1], run.plan[2]].map(({ shape }) => shape[0] * shape[1]);
+    const kept = sizes.slice(0, 2).map((size) => Math.round(0.1 * size));
+    // forward and, behind the first layer, inputGrad; the last layer and weightGrad are dense
+    const wanted = 32 * (kept[0] + 2 * kept[1] + 2 * sizes[2] + sizes[0] + sizes[1] + sizes[2]);
+    expect(device.kernels.multiplies() - before).toBe(wanted);
+  });
+
+  test("are not for convolutions, nor beside other sparse operands", () => {
+    const cnn = recipe({ name: "set" }, { model: { name: "cnn", widths: [4, 8] }, batch: 4 });
+    const routes = (one: Recipe): string[] =>
+      new Run(one, data, new Device(jsKernels())).plan.map((layer) => layer.routes.forward);
+    expect(routes(cnn)).toEqual(["masked", "masked", "dense"]);
+    expect(routes(recipe({ name: "set" }, { weightGrad: { name: "mvue" } }))).toEqual(["masked", "masked", "dense"]);
   });
 });
 

@@ -1,9 +1,9 @@
 /**
  * Weights whose zeros have no pattern, while they are trained: around the optimiser's step a method moves masks, and what
- * is pruned stays zero. Layers see ordinary dense weights.
+ * is pruned stays zero. Layers see ordinary dense weights, or ask for them as compressed rows.
  */
 import { expected } from "../errors.ts";
-import { type F32, type Kernels, maskWords } from "../kernels/kernels.ts";
+import { type F32, type Geometry, type Kernels, maskWords } from "../kernels/kernels.ts";
 import type {
   UnstructuredMethod,
   UnstructuredSite,
@@ -13,9 +13,10 @@ import { MaskHistory } from "../metrics/mask-history.ts";
 import type { Module } from "../nn/module.ts";
 import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
+import { CsrMatrix } from "../sparse/csr-matrix.ts";
 import { countKept, kept as isKept } from "../sparse/mask.ts";
 import { countMatrix, storageFormats } from "../sparse/storage.ts";
-import type { Parameter } from "../tensor/tensor.ts";
+import type { ForwardOperand, InputGradOperand, OperandPlan, Parameter, Tensor } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import { multiplyingWeights } from "./layers.ts";
 import type { PlannedLayer } from "./plan.ts";
@@ -30,7 +31,13 @@ interface UnstructuredOptions {
   /** Of the whole run. */
   readonly steps: number;
   readonly seed: number;
+  /** Which of them multiply as compressed rows, where that pays; none of them a convolution's. Default: none. */
+  readonly compressed?: ReadonlySet<string> | undefined;
 }
+
+/** Sparsity and rows of the other operand from which compressed rows are faster: docs/design/0006-unstructured.md. */
+const LEAST_SPARSITY = 0.75;
+const LEAST_POSITIONS = 32;
 
 export class UnstructuredWeights {
   readonly #method: UnstructuredMethod;
@@ -48,7 +55,7 @@ export class UnstructuredWeights {
     model: Module,
     names: ReadonlySet<string>,
     method: UnstructuredMethod,
-    { steps, seed }: UnstructuredOptions,
+    { steps, seed, compressed = new Set() }: UnstructuredOptions,
   ) {
     this.#method = method;
     this.#steps = steps;
@@ -72,7 +79,10 @@ export class UnstructuredWeights {
       },
     };
     method.begin?.(this.#all);
-    for (const site of this.#sites) site.maskWeight();
+    for (const site of this.#sites) {
+      site.maskWeight();
+      if (compressed.has(site.name)) site.parameter.plan = new CompressedOperands(site);
+    }
   }
 
   /** Wraps the transform that applies the step. */
@@ -181,7 +191,9 @@ class MaskedWeight implements UnstructuredSite {
   readonly kept: Uint8Array;
   /** The same as bits, as kernels read it. */
   readonly mask: Uint32Array;
-  pruned = false;
+  sparsity = 0;
+  /** Counts the times that the mask moved. */
+  revision = 0;
   /** What was kept before and after the mask moved; null: it did not. */
   #survivors: Uint32Array | null = null;
 
@@ -223,7 +235,16 @@ class MaskedWeight implements UnstructuredSite {
         if (this.kept[i] === 1) this.mask[row * words + (column >>> 5)] |= 1 << (column & 31);
       }
     }
-    this.pruned = countKept(this.mask) < this.kept.length;
+    this.#noteMask();
+  }
+
+  #noteMask(): void {
+    this.sparsity = 1 - countKept(this.mask) / this.kept.length;
+    this.revision++;
+  }
+
+  get pruned(): boolean {
+    return this.sparsity > 0;
   }
 
   bringBack(mask: ArrayLike<number>): void {
@@ -231,7 +252,7 @@ class MaskedWeight implements UnstructuredSite {
     for (let i = 0; i < this.kept.length; i++) {
       this.kept[i] = isKept(this.mask, this.k, Math.floor(i / this.k), i % this.k) ? 1 : 0;
     }
-    this.pruned = countKept(this.mask) < this.kept.length;
+    this.#noteMask();
   }
 
   forgetWhatMoved(slot: Slot): void {
@@ -248,17 +269,90 @@ class MaskedWeight implements UnstructuredSite {
   }
 }
 
-/** The plan with the routes of weights under an unstructured method: their zeros are multiplied by. */
+/** The weight of a linear layer as compressed rows, and its transpose for the input gradient; dense while that is faster. */
+class CompressedOperands implements OperandPlan {
+  readonly #site: MaskedWeight;
+  readonly #forward: CompressedRows;
+  readonly #backward: CompressedRows;
+
+  constructor(site: MaskedWeight) {
+    this.#site = site;
+    this.#forward = new CompressedRows(site, false);
+    this.#backward = new CompressedRows(site, true);
+  }
+
+  forward(_x: Tensor, geometry: Geometry): ForwardOperand | null {
+    return this.#operand(this.#forward, geometry[0]);
+  }
+
+  denseWeight(): F32 {
+    return this.#site.weight;
+  }
+
+  inputGrad(dy: F32): InputGradOperand | null {
+    return this.#operand(this.#backward, dy.length / this.#site.rows);
+  }
+
+  weightGrad(): null {
+    return null;
+  }
+
+  #operand(
+    rows: CompressedRows,
+    positions: number,
+  ): { readonly operand: "compressed weight"; readonly compressed: CsrMatrix } | null {
+    if (positions < LEAST_POSITIONS || this.#site.sparsity < LEAST_SPARSITY) return null;
+    return { operand: "compressed weight", compressed: rows.current() };
+  }
+}
+
+/** Follows a weight: its places when the mask moves, its values when it changes. */
+class CompressedRows {
+  readonly #site: MaskedWeight;
+  readonly #transposed: boolean;
+  #matrix: CsrMatrix | null = null;
+  #revision = -1;
+  #version = -1;
+
+  constructor(site: MaskedWeight, transposed: boolean) {
+    this.#site = site;
+    this.#transposed = transposed;
+  }
+
+  current(): CsrMatrix {
+    const { kernels, kept, rows, k, revision, parameter, weight } = this.#site;
+    const { version, device } = parameter;
+    const known = this.#matrix;
+    if (known !== null && this.#revision === revision && this.#version === version) return known;
+    const [height, width] = this.#transposed ? [k, rows] : [rows, k];
+    const isNew = known === null || this.#revision !== revision;
+    const matrix = isNew ? new CsrMatrix(kernels, kept, height, width, this.#transposed) : known;
+    device.timed("pack", () => matrix.refresh(weight));
+    this.#matrix = matrix;
+    this.#revision = revision;
+    this.#version = version;
+    return matrix;
+  }
+}
+
+/**
+ * The plan with the routes of weights under an unstructured method. compresses: those of linear layers as compressed rows;
+ * the zeros of all others are multiplied by.
+ */
 export function withUnstructured(
   plan: readonly PlannedLayer[],
   names: ReadonlySet<string>,
   method: string,
+  compresses: boolean,
 ): PlannedLayer[] {
-  const reason = "zeros without a pattern are multiplied like the rest";
   return plan.map((layer) => {
     if (!names.has(layer.name)) return layer;
     const { forward, inputGrad } = layer.products;
-    const masked = { route: "masked", operand: "weight", method, reason } as const;
+    const compressed = compresses && layer.shape.length === 2;
+    const reason = compressed
+      ? `compressed rows from ${100 * LEAST_SPARSITY} % zeros on`
+      : "zeros without a pattern are multiplied like the rest";
+    const masked = { route: compressed ? "sparse" : "masked", operand: "weight", method, reason } as const;
     const products = {
       ...layer.products,
       ...(forward.operand === null ? { forward: { ...forward, ...masked } } : {}),
@@ -272,4 +366,12 @@ export function withUnstructured(
 /** The weights that a plan puts under such a method. */
 export function unstructuredIn(plan: readonly PlannedLayer[], method: string): ReadonlySet<string> {
   return new Set(plan.filter(({ products }) => products.forward.method === method).map(({ name }) => name));
+}
+
+/** Those of them that multiply as compressed rows. */
+export function compressedIn(plan: readonly PlannedLayer[], method: string): ReadonlySet<string> {
+  const own = unstructuredIn(plan, method);
+  return new Set(
+    plan.filter(({ name, routes }) => own.has(name) && routes.forward === "sparse").map(({ name }) => name),
+  );
 }

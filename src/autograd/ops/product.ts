@@ -79,6 +79,10 @@ function forward(
     kernels.forwardCsrImages(y, x, values, columns, begins, bias, geometry, relu);
     return;
   }
+  if (operand.operand === "compressed weight") {
+    operand.compressed.multiply(y, x, geometry[0], bias, relu === 1);
+    return;
+  }
   const { values, index, pattern, rows, k } = operand.packed;
   const { n, m, v } = pattern;
   if (operand.operand === "weight") kernels.forwardSparse(y, x, values, index, bias, geometry, relu, n, m, v);
@@ -131,6 +135,9 @@ function inputGrad(
       kernels.inputGradSparse(dx, dy, values, index, geometry, n, m, v);
       break;
     }
+    case "compressed weight":
+      operand.compressed.multiply(dx, dy, geometry[0]);
+      break;
     case "gradient": {
       // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions
       const { values, index, pattern, rows, k } = operand.packed;

@@ -15,7 +15,7 @@ import type { UnstructuredMethod, UnstructuredSite } from "./unstructured-method
 export const prune: MethodEntry<UnstructuredMethod> = {
   name: "prune",
   title: "pruning",
-  about: "entries with the least scores become zero, by a schedule; no pattern, so nothing is faster for it",
+  about: "entries with the least scores become zero, by a schedule; no pattern",
   source: "Zhu and Gupta 2017; Frankle and Carbin 2019; Han et al. 2017",
   hyperParameters: {
     sparsity: { default: 0.9, min: 0, max: 0.9999, about: "share of zeros at the end" },

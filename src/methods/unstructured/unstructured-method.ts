@@ -1,6 +1,6 @@
 /**
  * The contract of methods whose zeros have no pattern: any entry of a weight may be pruned. The weight itself holds the
- * zeros, and products multiply by it as it is, densely: nothing is faster for it, and plans say "masked".
+ * zeros. Products skip them as compressed rows where that pays, else they multiply by them, and plans say "masked".
  */
 import type { F32, Kernels } from "../../kernels/kernels.ts";
 import type { Random } from "../../random.ts";
