@@ -658,6 +658,47 @@ describe.concurrent("explain", () => {
   });
 });
 
+describe.concurrent("compress", () => {
+  const dense = {
+    ...recipe,
+    ...{ method: { name: "dense" }, optimiser: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32 },
+  };
+  const penalty = ["--structure", "row", "--lambda", "0.05", "--learn", "2", "--tune", "1"];
+
+  test("makes a recipe's model smaller, and that of a finished run, which it reads only", async () => {
+    const place = new Place({ "r.json": dense });
+    const { stdout } = await place.succeed("compress", "r.json", ...penalty, "--out", "small");
+    expect(stdout).toMatch(/│ fc1.weight │ 32 x 784 /);
+    expect(stdout).toMatch(/On the test split: .* after tuning/);
+    expect(readdirSync(place.at("small")).sort()).toEqual(["compressed.json", "recipe.json", "weights.safetensors"]);
+    const { hidden } = JSON.parse(place.read("small/recipe.json").toString()).model;
+    expect(hidden[0]).toBeLessThan(32);
+    const { tensors } = decodeSafetensors(place.read("small/weights.safetensors"), "weights");
+    expect(tensors.get("fc1.weight")!.shape).toEqual([hidden[0], 784]);
+    await place.succeed("train", "r.json", "--out", "run");
+    const weights = place.read("run/weights.safetensors");
+    const { stdout: json } = await place.succeed("compress", "run", ...penalty, "--out", "two", "--json", "-");
+    expect(JSON.parse(json)).toMatchObject({ numbers: { before: expect.any(Number) }, layers: expect.any(Array) });
+    expect(place.read("run/weights.safetensors").equals(weights)).toBe(true);
+    // what it wrote is a trained model too
+    await place.succeed("compress", "small", ...penalty, "--out", "three");
+  });
+
+  test.each([
+    [["r.json"], "compress: expected structures to learn away"],
+    [["r.json", "--structure", "row"], "--structure and --lambda together"],
+    [["r.json", "--structure", "row,column", "--lambda", "1,2,3"], "expected 1 or 2 numbers"],
+    [["r.json", "--structure", "rwo", "--lambda", "1"], "expected one of weight, filter"],
+    [["r.json", "--structure", "row", "--lambda", "0.01", "--layers", "conv"], "regularise 1: expected a part of"],
+  ])("refuses %j", async (args, says) => {
+    const place = new Place({ "r.json": dense });
+    const { code, stderr } = await place.run("compress", ...args, "--out", "o");
+    expect(stderr).toContain(says);
+    expect(code).toBeGreaterThan(0);
+    expect(existsSync(place.at("o"))).toBe(false);
+  });
+});
+
 describe.concurrent("report", () => {
   test("writes the page of several folders here, prints its path, and with --json the numbers", async () => {
     const place = new Place({ "r.json": recipe });
@@ -730,7 +771,7 @@ describe.concurrent("help", () => {
   test("is on standard output when asked for, and explains every verb and option", async () => {
     const place = new Place();
     const [all, compare] = await Promise.all([place.succeed("--help"), place.succeed("compare", "--help")]);
-    for (const verb of ["compare", "train", "resume", "report", "explain", "bench"])
+    for (const verb of ["compare", "train", "resume", "compress", "report", "explain", "bench"])
       expect(all.stdout).toContain(`\n  ${verb} [options]`);
     for (const option of ["data", "methods", "pattern", "recipe", "out", "threads", "backend", "json"])
       expect(compare.stdout).toContain(`\n  --${option} <`);

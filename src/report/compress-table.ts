@@ -1,7 +1,7 @@
 /** What became of a compressed model, layer by layer, as text. */
 import Table from "cli-table3";
 import type { Compressed } from "../train/compress.ts";
-import { scoreOf } from "../train/evaluate.ts";
+import { scored } from "../train/objective.ts";
 
 const times = (before: number, after: number): string => (after === 0 ? "-" : `${(before / after).toFixed(2)}x`);
 const millions = (count: number): string => (count / 1e6).toPrecision(3);
@@ -29,12 +29,14 @@ export function compressText(compressed: Omit<Compressed, "model" | "recipe">): 
     `${((100 * sum("after")) / sum("before")).toFixed(1)} %`,
     ...[forwardMs.before.toFixed(3), forwardMs.after.toFixed(3), times(forwardMs.before, forwardMs.after)],
   ]);
-  const unit = "accuracy" in before ? "%" : "bits per character";
-  const score = (evaluation: Compressed["before"]): string => scoreOf(evaluation).toFixed(2);
+  const score = (evaluation: Compressed["before"]): string => {
+    const { value, decimals } = scored(evaluation);
+    return value.toFixed(decimals);
+  };
   const reasons = removals.flatMap(({ group, reasons }) => reasons.map((reason) => `${group}: ${reason}`));
   return [
     table.toString(),
-    `On the test split: ${score(before)} ${unit} before, ${score(learned)} under the penalties, ${score(after)} after tuning.`,
+    `On the test split, ${scored(before).name}: ${score(before)} before, ${score(learned)} under the penalties, ${score(after)} after tuning.`,
     `A training step: ${stepMs.before.toFixed(2)} ms under the penalties, ${stepMs.after.toFixed(2)} ms of the smaller model.`,
     ...(blocks.length === 0 ? [] : [`Blocks that became their shortcut: ${blocks.join(", ")}.`]),
     ...(reasons.length === 0 ? [] : [`Constant, but not removed:\n  ${reasons.join("\n  ")}`]),

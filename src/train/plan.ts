@@ -133,7 +133,7 @@ function isRule(item: string): boolean {
 }
 
 /** Why an item of skip leaves this weight dense, or undefined if it does not. */
-export function skippedBy(
+function skippedBy(
   item: string,
   { name, rows, axis, axisLength }: MultiplyingWeight,
   isFirst: boolean,

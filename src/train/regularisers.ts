@@ -8,7 +8,7 @@ import type { Transform } from "../optim/transform.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
 import { phaseAt } from "./phases.ts";
-import { skippedBy } from "./plan.ts";
+import { skipReasons } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 
 /**
@@ -42,10 +42,9 @@ function penaltiesOf(
   const weights = multiplyingWeights(model);
   const found = new Map<Form, Map<Parameter, Penalty>>();
   regularisers.forEach(({ structure, lambda, form, bySize, layers }, i) => {
-    const chosen = weights.filter((weight, at) =>
-      layers === undefined
-        ? recipe.skip.every((item) => skippedBy(item, weight, at === 0, at === weights.length - 1) === undefined)
-        : weight.name.includes(layers),
+    const skipped = skipReasons(weights, recipe.skip);
+    const chosen = weights.filter(({ name }, at) =>
+      layers === undefined ? skipped[at] === undefined : name.includes(layers),
     );
     if (chosen.length === 0) {
       const names = weights.map(({ name }) => name).join(", ");
