@@ -669,7 +669,7 @@ describe.concurrent("compress", () => {
     const place = new Place({ "r.json": dense });
     const { stdout } = await place.succeed("compress", "r.json", ...penalty, "--out", "small");
     expect(stdout).toMatch(/│ fc1.weight │ 32 x 784 /);
-    expect(stdout).toMatch(/On the test split: .* after tuning/);
+    expect(stdout).toMatch(/On the test split, accuracy %: .* after tuning/);
     expect(readdirSync(place.at("small")).sort()).toEqual(["compressed.json", "recipe.json", "weights.safetensors"]);
     const { hidden } = JSON.parse(place.read("small/recipe.json").toString()).model;
     expect(hidden[0]).toBeLessThan(32);
