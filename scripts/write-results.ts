@@ -146,6 +146,7 @@ const studies: readonly (readonly [name: string, about: string, score?: string])
 
 const ofWeights: typeof studies = [
   ["weights-mlp", "Fashion-MNIST, MLP 784-1024-1024-10, 5 epochs, batch 256, AdamW", "accuracy %"],
+  ["weights-control", "The same MLP at other rates, for MaxQ's sake: see its page", "accuracy %"],
   ["weights-cnn", "CIFAR-10, 14,000 images, `cnn` 32-64-128, 10 epochs, batch 64, AdamW", "accuracy %"],
 ];
 
