@@ -47,6 +47,8 @@ const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
 // what gains at the sizes of a laptop: pairs of rows that share their places, and enough images a step
 const DEFAULT_PATTERN = "2:4v2";
 const MLP_BATCH = 256;
+// of the recipe's rate, which is for half of this batch; also where dense is best of 1e-3, 2e-3 and 4e-3 (docs/strategies.md)
+const MLP_RATE = 2;
 
 /** What goes with a data set where neither an option nor a recipe says otherwise. */
 const USUAL: Readonly<Record<string, { readonly model: string; readonly batch?: number }>> = {
@@ -228,6 +230,8 @@ function recipeOf(options: CompareOptions): Recipe {
   };
   const usual = file === undefined ? USUAL[data.name] : undefined;
   const model = options.model ?? usual?.model ?? base.model.name;
+  const isUsualMlp = file === undefined && model === "mlp";
+  const { optimiser } = base;
   return parseRecipe(
     {
       ...base,
@@ -236,9 +240,9 @@ function recipeOf(options: CompareOptions): Recipe {
       // a model of the recipe keeps its widths
       model: model === base.model.name ? base.model : { name: model },
       batch:
-        options.batch ??
-        usual?.batch ??
-        (file === undefined && model === "mlp" ? Math.min(MLP_BATCH, options.train ?? MLP_BATCH) : base.batch),
+        options.batch ?? usual?.batch ?? (isUsualMlp ? Math.min(MLP_BATCH, options.train ?? MLP_BATCH) : base.batch),
+      optimiser:
+        isUsualMlp && options.batch === undefined ? { ...optimiser, rate: MLP_RATE * optimiser.rate } : optimiser,
       seed: options.seed ?? base.seed,
     },
     file ?? "compare",
