@@ -231,6 +231,8 @@ function recipeOf(options: CompareOptions): Recipe {
   const usual = file === undefined ? USUAL[data.name] : undefined;
   const model = options.model ?? usual?.model ?? base.model.name;
   const isUsualMlp = file === undefined && model === "mlp";
+  const mlpBatch = Math.min(MLP_BATCH, options.train ?? MLP_BATCH);
+  const batch = options.batch ?? usual?.batch ?? (isUsualMlp ? mlpBatch : base.batch);
   const { optimiser } = base;
   return parseRecipe(
     {
@@ -239,10 +241,8 @@ function recipeOf(options: CompareOptions): Recipe {
       data,
       // a model of the recipe keeps its widths
       model: model === base.model.name ? base.model : { name: model },
-      batch:
-        options.batch ?? usual?.batch ?? (isUsualMlp ? Math.min(MLP_BATCH, options.train ?? MLP_BATCH) : base.batch),
-      optimiser:
-        isUsualMlp && options.batch === undefined ? { ...optimiser, rate: MLP_RATE * optimiser.rate } : optimiser,
+      batch,
+      optimiser: isUsualMlp && batch === MLP_BATCH ? { ...optimiser, rate: MLP_RATE * optimiser.rate } : optimiser,
       seed: options.seed ?? base.seed,
     },
     file ?? "compare",

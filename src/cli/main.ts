@@ -25,7 +25,7 @@ const program = new Command("trisparse")
     "after",
     `
 Examples:
-  trisparse compare            dense, ASP, SR-STE and STE on drawn digits
+  trisparse compare            dense, SR-STE and fully sparse on drawn digits
   trisparse compare --data fashion-mnist --methods dense,sr-ste --pattern 1:4
   trisparse train recipes/digits-mlp-sr-ste.json
   trisparse resume runs/2026-11-21-184501

@@ -272,13 +272,13 @@ class MaskedWeight implements UnstructuredSite {
 /** The weight of a linear layer as compressed rows, and its transpose for the input gradient; dense while that is faster. */
 class CompressedOperands implements OperandPlan {
   readonly #site: MaskedWeight;
-  readonly #forward: CompressedRows;
-  readonly #backward: CompressedRows;
+  readonly #forward: FollowedMatrix;
+  readonly #backward: FollowedMatrix;
 
   constructor(site: MaskedWeight) {
     this.#site = site;
-    this.#forward = new CompressedRows(site, false);
-    this.#backward = new CompressedRows(site, true);
+    this.#forward = new FollowedMatrix(site, false);
+    this.#backward = new FollowedMatrix(site, true);
   }
 
   forward(_x: Tensor, geometry: Geometry): ForwardOperand | null {
@@ -298,7 +298,7 @@ class CompressedOperands implements OperandPlan {
   }
 
   #operand(
-    rows: CompressedRows,
+    rows: FollowedMatrix,
     positions: number,
   ): { readonly operand: "compressed weight"; readonly compressed: CsrMatrix } | null {
     if (positions < LEAST_POSITIONS || this.#site.sparsity < LEAST_SPARSITY) return null;
@@ -307,7 +307,7 @@ class CompressedOperands implements OperandPlan {
 }
 
 /** Follows a weight: its places when the mask moves, its values when it changes. */
-class CompressedRows {
+class FollowedMatrix {
   readonly #site: MaskedWeight;
   readonly #transposed: boolean;
   #matrix: CsrMatrix | null = null;
