@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Dataset } from "../data/dataset.ts";
 import { sources } from "../data/sources.ts";
+import { TrisparseError } from "../errors.ts";
 import { jsKernels } from "../kernels/js.ts";
 import { strategies } from "../methods/strategies.ts";
 import { unstructuredMethods } from "../methods/unstructured/methods.ts";
@@ -163,8 +164,8 @@ async function train(
     try {
       checkFits(one, data);
     } catch (error) {
-      if (!optional) throw error;
-      process.stderr.write(`left out: ${(error as Error).message}\n`);
+      if (!optional || !(error instanceof TrisparseError)) throw error;
+      process.stderr.write(`left out: ${error.message}\n`);
       return [];
     }
     return [one];

@@ -313,6 +313,11 @@ function planPatterns(
 /** The plan with a word about each branch: it takes the time of its layer once more. */
 function withBranches(plan: readonly PlannedLayer[], operands: OperandsByLayer, model: Module): PlannedLayer[] {
   const paths = new Set(normalisedConvs(model).map(({ path }) => `${path}.weight`));
+  const { forward: all } = operands.all;
+  if (all?.method.spatialBranches === true && paths.size === 0) {
+    const todo = "Choose the model cnn or resnet, or the method alone";
+    throw expected(`branches of ${all.method.name}`, "a 3x3 convolution with a batch norm behind it", "none", todo);
+  }
   return plan.map((layer) => {
     const asked = operands.of(layer.name).forward?.method.spatialBranches === true;
     if (!asked || layer.pattern === null || !paths.has(layer.name)) return layer;

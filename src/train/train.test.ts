@@ -67,6 +67,12 @@ async function weightsAfter(path: string, one: Recipe, kills: readonly number[])
   return readFileSync(join(path, "weights.safetensors"));
 }
 
+test("SpRe is refused for a model that has nothing to put a branch beside", () => {
+  expect(() => new Run(recipe({ name: "spre" }), data, device())).toThrow(
+    /branches of spre: expected a 3x3 convolution with a batch norm behind it, got none. Choose the model cnn or resnet/,
+  );
+});
+
 describe("a run that was interrupted", () => {
   const methods = [
     ...weightMethods.map(({ name }) => ({ name })),
@@ -75,9 +81,11 @@ describe("a run that was interrupted", () => {
     { name: "prune", schedule: "iterative", rounds: 2 },
   ];
   test.each(methods)("ends with the bits of one that was not: $name", async (method) => {
-    const whole = await weightsAfter(at("whole"), recipe(method), []);
+    // branches stand beside convolutions
+    const one = recipe(method, method.name === "spre" ? { model: { name: "cnn", widths: [4, 8] } } : {});
+    const whole = await weightsAfter(at("whole"), one, []);
     // within the first epoch, right after a checkpoint, and across the pruning of ASP
-    const killed = await weightsAfter(at("killed"), recipe(method), [2, 7, 9]);
+    const killed = await weightsAfter(at("killed"), one, [2, 7, 9]);
     expect(Buffer.from(killed).equals(whole)).toBe(true);
     const lines = (name: string): { step: number; loss: number }[] =>
       readFileSync(join(at(name), "metrics.jsonl"), "utf8")
