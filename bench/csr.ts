@@ -48,10 +48,10 @@ for (const batch of [1, 4, 16, 64, 256]) {
     const [dense, own, fresh, structured] = interleave(
       {
         dense: () => kernels.forward(y, x, w, null, geometry, 0),
-        csr: () => csr.multiply(y, x, batch),
+        csr: () => csr.multiply(y, x, geometry),
         "with new values": () => {
           csr.refresh(masked);
-          csr.multiply(y, x, batch);
+          csr.multiply(y, x, geometry);
         },
         [PATTERNS[sparsity]]: () => sliced.multiply(y, x, batch),
       },

@@ -7,7 +7,6 @@
 #include "planes.inl"
 #include "gemm-sparse.inl"
 #include "gemm-by-positions.inl"
-#include "gemm-csr.inl"
 #include "choices.inl"
 #include "draws.inl"
 #include "pack-columns.inl"

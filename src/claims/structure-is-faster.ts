@@ -1,5 +1,5 @@
 import { interleave } from "../bench/interleave.ts";
-import { compressRows } from "../sparse/compressed-rows.ts";
+import { CsrMatrix } from "../sparse/csr-matrix.ts";
 import { type Compressed, compress } from "../train/compress.ts";
 import { multiplyingWeights } from "../train/layers.ts";
 import { Run } from "../train/run.ts";
@@ -55,10 +55,11 @@ async function trial(bench: Bench, seed: number): Promise<SpeedUps> {
   while (!sparse.done) sparse.advance();
   pruneAs(sparse, small);
   const rows = new Map(
-    multiplyingWeights(sparse.model).map(({ weight, rows, k }) => [
-      weight,
-      compressRows(device.kernels, weight.data, rows, k),
-    ]),
+    multiplyingWeights(sparse.model).map(({ weight, rows, k }) => {
+      const compressed = new CsrMatrix(device.kernels, weight.data, rows, k);
+      compressed.refresh(weight.data);
+      return [weight, compressed];
+    }),
   );
   const forward = (model: Run["model"]): void => {
     device.step(() => device.withoutGradients(() => model.forward(sparse.batches.part(device, "test", 0).x)));
@@ -69,9 +70,9 @@ async function trial(bench: Bench, seed: number): Promise<SpeedUps> {
       dense: () => forward(sparse.model),
       compact: () => forward(small.model),
       csr: () => {
-        for (const [weight, of] of rows) {
+        for (const [weight, compressed] of rows) {
           weight.plan = {
-            forward: () => ({ operand: "rows", rows: of }),
+            forward: () => ({ operand: "compressed weight", compressed }),
             denseWeight: () => weight.data,
             inputGrad: () => null,
             weightGrad: () => null,

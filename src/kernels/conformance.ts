@@ -655,36 +655,28 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         return trial(`${n}:${m} ${t} x ${k} x ${o}`, [...args, t, k, o, relu, n, m], 1e-6, true);
       }),
     ),
-  forwardCsr: (shapes) =>
-    [0, 2, 10, 60, 100].flatMap((percent) =>
+  forwardCsr: (shapes) => [
+    ...[0, 2, 10, 60, 100].flatMap((percent) =>
       [...fewRows(shapes, 4), [40, 200, 70] as const, [70, 300, 33] as const].map(([t, k, o], i) => {
         const { values, index, starts } = compressedRows(o, k, percent);
         const draw = shapes.odd && i % 2 === 1 ? spoiled : normal;
         const relu = i % 2;
         const args = [
           ...[written(empty(t * o)), read(draw(t * k)), read(values), read(index), read(starts)],
-          ...[relu ? read(normal(o)) : null, t, k, o, relu],
+          ...[relu ? read(normal(o)) : null, matrixGeometry(t, k, o), relu],
         ];
         return trial(`${percent} % ${t} x ${k} x ${o}`, args, 1e-6, true);
       }),
     ),
-  forwardCsrImages: (shapes) =>
-    [0, 1].flatMap((relu) =>
+    ...[0, 1].flatMap((relu) =>
       productTrials(shapes, (g, draw, other) => {
         const { t, i, o, x } = sizes(g);
-        const kept = Array.from({ length: o }, (_, row) =>
-          // a row without entries, and a full one
-          Array.from({ length: i }, (_, column) => column).filter(
-            () => row === 1 || (row !== 2 && random.integer(4) === 0),
-          ),
-        );
-        let count = 0;
-        const begins = Uint32Array.of(0, ...kept.map(({ length }) => (count += length)));
-        const bias = relu ? read(other(o)) : null;
-        const rows = [read(other(begins[o])), read(Uint32Array.from(kept.flat())), read(begins)];
-        return [written(empty(t * o)), read(draw(x)), ...rows, bias, g, relu];
+        const { values, index, starts } = compressedRows(o, i, 25);
+        const rows = [read(values), read(index), read(starts)];
+        return [written(empty(t * o)), read(draw(x)), ...rows, relu ? read(other(o)) : null, g, relu];
       }),
     ),
+  ],
   pruneRows: (shapes) =>
     pruneTrials(shapes, (rows, k, n, m, v, w) => {
       const slots = Math.ceil(rows / v) * (k / m) * n;

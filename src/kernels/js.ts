@@ -634,7 +634,8 @@ export function jsKernels(): Kernels {
       forward(y, x, w, bias, matrixGeometry(t, k, out), relu);
       multiplies += t * padded(out, SLICE) * (k / m) * n;
     },
-    forwardCsr: (y, x, values, index, starts, bias, t, k, out, relu) => {
+    forwardCsr: (y, x, values, index, starts, bias, g, relu) => {
+      const { inputs: k, out, positions: t } = shapeOf(g);
       const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
       const blocks = Math.ceil(k / CSR_BLOCK);
       for (let line = 0; line < blocks * out; line++) {
@@ -644,20 +645,8 @@ export function jsKernels(): Kernels {
           w.kept[entry] = 1;
         }
       }
-      forward(y, x, w, bias, matrixGeometry(t, k, out), relu);
-      multiplies += t * (starts[blocks * out] - starts[0]);
-    },
-
-    forwardCsrImages: (y, x, values, columns, begins, bias, g, relu) => {
-      const { inputs: k, out, positions: t } = shapeOf(g);
-      const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
-      for (let row = 0; row < out; row++)
-        for (let at = begins[row]; at < begins[row + 1]; at++) {
-          w.values[row * k + columns[at]] = values[at];
-          w.kept[row * k + columns[at]] = 1;
-        }
       forward(y, x, w, bias, g, relu);
-      multiplies += t * begins[out];
+      multiplies += t * (starts[blocks * out] - starts[0]);
     },
 
     pruneRows: (values, index, mask, masked, w, rows, k, n, m, v, soft) => {

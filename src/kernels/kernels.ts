@@ -119,8 +119,8 @@ export interface Kernels {
     m: number,
   ): void;
   /**
-   * y [t, out] = x [t, k] w^T + bias, then max(0, .) if relu, with the non-zeros of w in compressed rows of blocks of K:
-   * values, and index within the block, [block][row][entry]; starts [block][row] and one more, into both. k > 0.
+   * forward with the non-zeros of w [O, I] in compressed rows of blocks of I: values, and index within the block,
+   * [block][row][entry]; starts [block][row] and one more, into both.
    */
   forwardCsr(
     y: F32,
@@ -128,22 +128,6 @@ export interface Kernels {
     values: F32,
     index: Uint8Array,
     starts: Uint32Array,
-    bias: F32 | null,
-    t: number,
-    k: number,
-    out: number,
-    relu: number,
-  ): void;
-  /**
-   * forward, of images too, with w as plain compressed sparse rows: those of row o are begins[o] .. begins[o + 1] - 1, in any
-   * order.
-   */
-  forwardCsrImages(
-    y: F32,
-    x: F32,
-    values: F32,
-    columns: Uint32Array,
-    begins: Uint32Array,
     bias: F32 | null,
     g: Geometry,
     relu: number,
@@ -554,7 +538,6 @@ const order: Record<KernelName, true> = {
   forwardSparseActivations: true,
   forwardSlices: true,
   forwardCsr: true,
-  forwardCsrImages: true,
   pruneRows: true,
   packRows: true,
   pruneTransposable: true,

@@ -1,5 +1,5 @@
 /** A matrix in compressed rows: zeros without a pattern, as the kernel reads them. */
-import { CSR_BLOCK, type F32, type Kernels } from "../kernels/kernels.ts";
+import { CSR_BLOCK, type F32, type Geometry, type Kernels } from "../kernels/kernels.ts";
 
 /**
  * Places of a matrix [rows, k], chosen once; `refresh` takes their values of now. An entry takes 5 bytes,
@@ -57,9 +57,9 @@ export class CsrMatrix {
     this.#kernels.gatherEntries(this.values, w, this.#places, this.values.length);
   }
 
-  /** y [t, rows] = x [t, k] w^T + bias, then max(0, .) if relu. */
-  multiply(y: F32, x: F32, t: number, bias: F32 | null = null, relu = false): void {
-    const { values, index, starts, k, rows } = this;
-    this.#kernels.forwardCsr(y, x, values, index, starts, bias, t, k, rows, relu ? 1 : 0);
+  /** y [T, rows] = im2col(x) w^T + bias, then max(0, .) if relu. */
+  multiply(y: F32, x: F32, geometry: Geometry, bias: F32 | null = null, relu = false): void {
+    const { values, index, starts } = this;
+    this.#kernels.forwardCsr(y, x, values, index, starts, bias, geometry, relu ? 1 : 0);
   }
 }

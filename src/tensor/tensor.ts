@@ -1,7 +1,6 @@
 /** Tensors: a shape and float32 values on a device. Parameters: tensors that are trained. */
 import { expected } from "../errors.ts";
 import type { F32, Geometry } from "../kernels/kernels.ts";
-import type { CompressedRows } from "../sparse/compressed-rows.ts";
 import type { CsrMatrix } from "../sparse/csr-matrix.ts";
 import type { PackedMatrix, PackedOperand } from "../sparse/packed-matrix.ts";
 import type { Device } from "./device.ts";
@@ -99,12 +98,10 @@ export interface OperandPlan {
 
 export type ForwardOperand =
   | { readonly operand: "weight"; readonly packed: PackedOperand }
-  /** The weight of a linear layer. */
+  /** The weight without any of its zeros, in whatever places. */
   | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix }
   /** The rows of x. They hold until the product's backward: what it multiplies by, and where x has a gradient. */
-  | { readonly operand: "activations"; readonly packed: PackedMatrix }
-  /** The weight without any of its zeros. */
-  | { readonly operand: "rows"; readonly rows: CompressedRows };
+  | { readonly operand: "activations"; readonly packed: PackedMatrix };
 
 export type InputGradOperand =
   /** The transpose of the weight. */

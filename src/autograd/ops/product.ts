@@ -74,13 +74,8 @@ function forward(
     kernels.forward(y, x, weight!, bias, geometry, relu);
     return;
   }
-  if (operand.operand === "rows") {
-    const { values, columns, begins } = operand.rows;
-    kernels.forwardCsrImages(y, x, values, columns, begins, bias, geometry, relu);
-    return;
-  }
   if (operand.operand === "compressed weight") {
-    operand.compressed.multiply(y, x, geometry[0], bias, relu === 1);
+    operand.compressed.multiply(y, x, geometry, bias, relu === 1);
     return;
   }
   const { values, index, pattern, rows, k } = operand.packed;
@@ -136,7 +131,7 @@ function inputGrad(
       break;
     }
     case "compressed weight":
-      operand.compressed.multiply(dx, dy, geometry[0]);
+      operand.compressed.multiply(dx, dy, matrixGeometry(geometry[0], geometry[10], geometry[3]));
       break;
     case "gradient": {
       // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions
