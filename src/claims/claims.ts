@@ -21,9 +21,9 @@ export const claims: readonly Claim[] = [
   whichOperand,
   neighboursAreAlike,
   fullySparseIsFree,
+  structureIsFaster,
   highSparsity,
   earlyStructure,
   sharingPlaces,
   detectionToo,
-  structureIsFaster,
 ];

@@ -53,6 +53,9 @@ describe("penalties of a recipe", () => {
       "regularise 1: expected a part of fc1",
     );
     expect(() => named([{ structure: "fiter", lambda: 1 }])).toThrow("expected one of weight, filter");
+    expect(() => named([{ structure: "body", lambda: 1 }])).toThrow(
+      "expected residual bodies that end in a batch norm",
+    );
   });
 
   test("leave a run without them as it was", () => {
@@ -102,5 +105,42 @@ describe("compress", () => {
     compress(recipe({ regularise: rows }), data, device, { learn: 1, tune: 1, start });
     for (const [name, { data }] of start) expect(data).toEqual(copy.get(name));
     expect(() => compress(recipe({}), data, device)).toThrow("compress: expected penalties");
+  });
+});
+
+describe("compress of a resnet", () => {
+  const resnet = (regularise: object[]): ReturnType<typeof parseRecipe> =>
+    recipe({ model: { name: "resnet", depth: 8, widths: [2, 2, 4] }, regularise, epochs: 1 });
+
+  test.each([
+    ["the gains that end a body", { structure: "body", lambda: 20, layers: "block2" }],
+    // far beyond what a loss can hold against: at birth the norm of this weight is 2
+    ["its last convolution", { structure: "layer", lambda: 1000, layers: "block2.body.conv2" }],
+  ])("takes a block away by %s, and tunes what is left", (_, penalty) => {
+    const {
+      blocks,
+      recipe: smaller,
+      layers,
+      after,
+      model,
+    } = compress(resnet([penalty]), data, device, { learn: 1, tune: 1 });
+    expect(blocks).toEqual(["block2"]);
+    expect(smaller.model).toMatchObject({ name: "resnet", blocks: [2, "constant", 4] });
+    expect(layers.find(({ name }) => name === "block2.body.conv1.weight")!.shape.after).toBeNull();
+    const again = new Run(parseRecipe(JSON.parse(JSON.stringify(smaller))), data, device);
+    loadState(again.model, stateOf(model));
+    expect(again.evaluate()).toEqual(after);
+  });
+
+  test("may take all of them; the first convolution and the classifier stay", () => {
+    const { blocks, layers } = compress(resnet([{ structure: "body", lambda: 50 }]), data, device, {
+      learn: 1,
+      tune: 1,
+    });
+    expect(blocks).toEqual(["block1", "block2", "block3"]);
+    expect(layers.filter(({ shape }) => shape.after !== null).map(({ name }) => name)).toEqual([
+      "conv1.weight",
+      "fc.weight",
+    ]);
   });
 });

@@ -44,7 +44,7 @@ const model = z.discriminatedUnion("name", [
   }),
   z.strictObject({
     name: z.literal("resnet"),
-    depth: z.union([z.literal(8), z.literal(20), z.literal(32)]).default(20),
+    depth: z.union([z.literal(8), z.literal(14), z.literal(20), z.literal(32)]).default(20),
     widths: z.tuple([count, count, count]).default([16, 32, 64]).describe("channels of the three stages, growing"),
     blocks: z
       .array(z.union([count, z.enum(["constant", "shortcut"])]))
