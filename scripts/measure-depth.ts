@@ -4,7 +4,7 @@
  *
  *   npx tsx scripts/measure-depth.ts SETTING SEED --data-dir FOLDER --cache FOLDER
  *
- * The cache holds trained networks that settings share: the dense one; the control, that is the dense one trained on for as
+ * Without a setting that is known ("control"): only what all settings share. The cache holds trained networks that settings share: the dense one; the control, that is the dense one trained on for as
  * many epochs with the same rates; and the shallower network from its first step on, for as many epochs as all stages.
  * Times of all lines anew, at a quiet time: npx tsx scripts/measure-depth.ts --times --data-dir FOLDER
  * The table: npx tsx scripts/write-structured.ts
@@ -29,17 +29,21 @@ import { parseRecipe, type Recipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
 import { machineOf } from "../src/train/together.ts";
 
-const [DENSE, LEARN, TUNE] = [12, 6, 6];
+const [DENSE, LEARN, TUNE, LEARN_RATE] = [12, 4, 4, 0.1];
 const base = {
   ...{ data: { name: "cifar10", augment: true }, model: { name: "resnet", depth: 20, widths: [8, 16, 32] } },
   ...{ method: { name: "dense" }, batch: 64, epochs: DENSE },
   optimiser: { name: "sgd", rate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
 };
+/** The blocks behind the first of each stage, which makes the stage's size and channels. */
+const later = [2, 3, 5, 6, 8, 9];
+const gains = (lambda: number, blocks: readonly number[]): object[] =>
+  blocks.map((block) => ({ structure: "body", lambda, layers: `block${block}.` }));
 const settings: Readonly<Record<string, readonly object[]>> = {
-  "gains 0.02": [{ structure: "body", lambda: 0.02 }],
-  "gains 0.05": [{ structure: "body", lambda: 0.05 }],
-  "gains 0.1": [{ structure: "body", lambda: 0.1 }],
-  "weights 0.05": [{ structure: "layer", lambda: 0.05, layers: "body.conv2" }],
+  "gains 0.1": gains(0.1, later),
+  "gains 0.15": gains(0.15, later),
+  "gains 0.2": gains(0.2, later),
+  "gains 0.25": gains(0.25, later),
 };
 
 const { positionals, values } = parseArgs({
@@ -101,12 +105,23 @@ const cached = (name: string, model: object, make: () => Run): Run => {
 const load = loadavg()[0];
 const start = stateOf(cached("dense", plain.model, () => trained({})).model);
 const { optimiser } = recipe;
-const constant = { ...optimiser, weightDecay: 0, schedule: { ...optimiser.schedule, name: "constant", warmup: 0 } };
+const rate = LEARN_RATE * optimiser.rate;
+const constant = {
+  ...optimiser,
+  rate,
+  weightDecay: 0,
+  schedule: { ...optimiser.schedule, name: "constant", warmup: 0 },
+};
 const control = cached("control", plain.model, () => {
   const first = trained({ optimiser: constant, epochs: LEARN, seed: seed + 1 }, start);
   return trained({ epochs: TUNE, seed: seed + 2 }, stateOf(first.model));
 }).evaluate();
-const { model: __, recipe: smaller, ...numbers } = compress(recipe, data, device, { learn: LEARN, tune: TUNE, start });
+if (regularise === undefined) process.exit(0);
+const {
+  model: __,
+  recipe: smaller,
+  ...numbers
+} = compress(recipe, data, device, { learn: LEARN, tune: TUNE, learnRate: LEARN_RATE, start });
 const { before, learned, after, stepMs: ___, ...rest } = numbers;
 console.log(compressText(numbers));
 const { model } = smaller;

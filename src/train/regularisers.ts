@@ -22,7 +22,8 @@ export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Mo
   if (recipe.regularise === undefined) return optimiser;
   const penalties = penaltiesOf(recipe, recipe.regularise, model);
   const momentum = recipe.optimiser.name === "sgd" ? recipe.optimiser.momentum : 0;
-  let active = optimiser;
+  const bodies = recipe.regularise.some(({ structure }) => structure === "body");
+  let active = bodies ? held(optimiser, streamGains(model)) : optimiser;
   for (const [form, ofForm] of penalties) active = regularise(active, ofForm, { form, momentum });
   const frozen = freezeZeros(optimiser, [...new Set([...penalties.values()].flatMap((one) => [...one.keys()]))]);
   const phases = { dense: optimiser, sparse: active, frozen };
@@ -111,4 +112,30 @@ function bodyGains(model: Module): Target[] {
     });
   }
   return found;
+}
+
+/**
+ * The gains of the last batch norm before the first residual body: they say how large the sum is that bodies add to. While
+ * bodies are penalised they must stay. Else the whole sum shrinks and the classifier grows: the penalty falls, nothing
+ * that the network computes changes, and no body goes.
+ */
+function streamGains(model: Module): Parameter[] {
+  let gains: Parameter[] = [];
+  for (const [, module] of model.modules()) {
+    if (module instanceof Residual) return gains;
+    if (module instanceof BatchNorm) gains = [module.weight];
+  }
+  return [];
+}
+
+/** An optimiser that leaves some parameters as they are. */
+function held(optimiser: Transform, parameters: readonly Parameter[]): Transform {
+  return {
+    ...optimiser,
+    update: (slots, step) =>
+      optimiser.update(
+        slots.filter(({ parameter }) => !parameters.includes(parameter)),
+        step,
+      ),
+  };
 }
