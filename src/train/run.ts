@@ -38,7 +38,8 @@ import { type PermutedChannels, permuteChannels } from "./permute.ts";
 import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, skipReasons, type Timer } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 import { withRegularisers } from "./regularisers.ts";
-import { requireSparse, Sparsity } from "./sparsity.ts";
+import { requireSparse } from "./sparsify.ts";
+import { Sparsity } from "./sparsity.ts";
 import { compressedIn, UnstructuredWeights, unstructuredIn, withUnstructured } from "./unstructured.ts";
 
 /** What one step did; milliseconds. */
