@@ -1,71 +1,78 @@
 /** Products with weights as compressed rows, while they are trained. */
-import type { F32, Geometry } from "../kernels/kernels.ts";
+import { type F32, type Geometry, inputGradGeometry } from "../kernels/kernels.ts";
 import { CsrMatrix } from "../sparse/csr-matrix.ts";
 import type { ForwardOperand, InputGradOperand, OperandPlan, Tensor } from "../tensor/tensor.ts";
+import type { MultiplyingWeight } from "./layers.ts";
 import type { MaskedWeight } from "./masked-weight.ts";
 
 /** Sparsity and rows of the other operand from which compressed rows are faster: docs/design/0006-unstructured.md. */
 export const LEAST_SPARSITY = 0.75;
 const LEAST_POSITIONS = 32;
 
-/** The weight of a linear layer as compressed rows, and its transpose for the input gradient; dense while that is faster. */
+/** A weight as compressed rows, and turned for the input gradient where that is such a product; dense while that is faster. */
 export class CompressedOperands implements OperandPlan {
   readonly #site: MaskedWeight;
   readonly #forward: FollowedMatrix;
-  readonly #backward: FollowedMatrix;
+  readonly #backward: FollowedMatrix | null;
+  #geometry: Geometry | null = null;
 
-  constructor(site: MaskedWeight) {
+  constructor(site: MaskedWeight, { axisLength: channels, turns }: MultiplyingWeight) {
+    const { rows, k } = site;
     this.#site = site;
-    this.#forward = new FollowedMatrix(site, false);
-    this.#backward = new FollowedMatrix(site, true);
+    this.#forward = new FollowedMatrix(site, ({ kernels, kept }) => new CsrMatrix(kernels, kept, rows, k));
+    const placeOf = (channel: number, column: number): number =>
+      (column % rows) * k + (k / channels - 1 - Math.floor(column / rows)) * channels + channel;
+    this.#backward = turns
+      ? new FollowedMatrix(site, ({ kernels, kept }) => {
+          return new CsrMatrix(kernels, kept, channels, (k / channels) * rows, placeOf);
+        })
+      : null;
   }
 
   forward(_x: Tensor, geometry: Geometry): ForwardOperand | null {
-    return this.#operand(this.#forward, geometry[0]);
+    this.#geometry = geometry;
+    return this.#pays() ? { operand: "compressed weight", compressed: this.#forward.current() } : null;
   }
 
   denseWeight(): F32 {
     return this.#site.weight;
   }
 
-  inputGrad(dy: F32): InputGradOperand | null {
-    return this.#operand(this.#backward, dy.length / this.#site.rows);
+  inputGrad(): InputGradOperand | null {
+    if (this.#backward === null || !this.#pays()) return null;
+    const geometry = inputGradGeometry(this.#geometry!);
+    return { operand: "compressed weight", compressed: this.#backward.current(), geometry };
   }
 
   weightGrad(): null {
     return null;
   }
 
-  #operand(
-    rows: FollowedMatrix,
-    positions: number,
-  ): { readonly operand: "compressed weight"; readonly compressed: CsrMatrix } | null {
-    if (positions < LEAST_POSITIONS || this.#site.sparsity < LEAST_SPARSITY) return null;
-    return { operand: "compressed weight", compressed: rows.current() };
+  #pays(): boolean {
+    const [batch, , , , , , , , height, width] = this.#geometry!;
+    return batch * height * width >= LEAST_POSITIONS && this.#site.sparsity >= LEAST_SPARSITY;
   }
 }
 
 /** Follows a weight: its places when the mask moves, its values when it changes. */
 class FollowedMatrix {
   readonly #site: MaskedWeight;
-  readonly #transposed: boolean;
+  readonly #make: (site: MaskedWeight) => CsrMatrix;
   #matrix: CsrMatrix | null = null;
   #revision = -1;
   #version = -1;
 
-  constructor(site: MaskedWeight, transposed: boolean) {
+  constructor(site: MaskedWeight, make: (site: MaskedWeight) => CsrMatrix) {
     this.#site = site;
-    this.#transposed = transposed;
+    this.#make = make;
   }
 
   current(): CsrMatrix {
-    const { kernels, kept, rows, k, revision, parameter, weight } = this.#site;
+    const { revision, parameter, weight } = this.#site;
     const { version, device } = parameter;
     const known = this.#matrix;
     if (known !== null && this.#revision === revision && this.#version === version) return known;
-    const [height, width] = this.#transposed ? [k, rows] : [rows, k];
-    const isNew = known === null || this.#revision !== revision;
-    const matrix = isNew ? new CsrMatrix(kernels, kept, height, width, this.#transposed) : known;
+    const matrix = known === null || this.#revision !== revision ? this.#make(this.#site) : known;
     device.timed("pack", () => matrix.refresh(weight));
     this.#matrix = matrix;
     this.#revision = revision;

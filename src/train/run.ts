@@ -282,11 +282,12 @@ export function planRun(recipe: Recipe, model: Module, task: Task, options: RunO
   const plan = planPatterns(recipe, model, task, options);
   const masking = unstructuredMethodOf(recipe);
   if (masking === null) return plan;
-  const skipped = skipReasons(multiplyingWeights(model), recipe.skip);
+  const weights = multiplyingWeights(model);
+  const skipped = skipReasons(weights, recipe.skip);
   const names = plan.filter(({ pattern }, i) => pattern === null && skipped[i] === undefined).map(({ name }) => name);
   // other sparse operands have plans of their own
-  const compresses = options.routing !== "dense" && !asksForSparse(operandsByLayer(recipe), multiplyingWeights(model));
-  return withUnstructured(plan, new Set(names), masking.name, compresses);
+  const compresses = options.routing !== "dense" && !asksForSparse(operandsByLayer(recipe), weights);
+  return withUnstructured(plan, weights, new Set(names), masking.name, compresses);
 }
 
 function planPatterns(

@@ -12,7 +12,7 @@ import type { Parameter } from "../tensor/tensor.ts";
 import { CompressedOperands, LEAST_SPARSITY } from "./compressed-operands.ts";
 import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
 import { MaskedWeight } from "./masked-weight.ts";
-import type { PlannedLayer } from "./plan.ts";
+import type { PlannedLayer, PlannedProduct } from "./plan.ts";
 import { type SparsityReport, sparsityReport } from "./sparsity-report.ts";
 
 // "grow": the stream of what methods draw, a stream a step
@@ -24,7 +24,7 @@ interface UnstructuredOptions {
   /** Of the whole run. */
   readonly steps: number;
   readonly seed: number;
-  /** Which of them multiply as compressed rows, where that pays; none of them a convolution's. Default: none. */
+  /** Which of them multiply as compressed rows, where that pays. Default: none. */
   readonly compressed?: ReadonlySet<string> | undefined;
 }
 
@@ -55,7 +55,8 @@ export class UnstructuredWeights {
       const all = this.#weights.map(({ name }) => name).join(", ");
       throw expected(`method ${method.name}`, "at least one weight", "none", `Let skip leave some of ${all}`);
     }
-    this.#sites = chosen.map((source) => new MaskedWeight(source));
+    const sites = chosen.map((source) => ({ source, site: new MaskedWeight(source) }));
+    this.#sites = sites.map(({ site }) => site);
     this.#all = {
       sites: this.#sites,
       random: (step) => new Random(seed, STREAM + step),
@@ -68,9 +69,9 @@ export class UnstructuredWeights {
       },
     };
     method.begin?.(this.#all);
-    for (const site of this.#sites) {
+    for (const { source, site } of sites) {
       site.maskWeight();
-      if (compressed.has(site.name)) site.parameter.plan = new CompressedOperands(site);
+      if (compressed.has(site.name)) site.parameter.plan = new CompressedOperands(site, source);
     }
   }
 
@@ -161,27 +162,32 @@ export class UnstructuredWeights {
 }
 
 /**
- * The plan with the routes of weights under an unstructured method. compresses: those of linear layers as compressed rows;
- * the zeros of all others are multiplied by.
+ * The plan with the routes of weights under an unstructured method. compresses: they multiply as compressed rows; else, and
+ * in the input gradient of strided convolutions, their zeros are multiplied by.
  */
 export function withUnstructured(
   plan: readonly PlannedLayer[],
+  weights: readonly MultiplyingWeight[],
   names: ReadonlySet<string>,
   method: string,
   compresses: boolean,
 ): PlannedLayer[] {
+  const turning = new Set(weights.filter(({ turns }) => turns).map(({ name }) => name));
+  const by = (compressed: boolean): Pick<PlannedProduct, "route" | "operand" | "method" | "reason"> => ({
+    ...{ route: compressed ? "sparse" : "masked", operand: "weight", method },
+    reason: compressed
+      ? `compressed rows from ${100 * LEAST_SPARSITY} % zeros on`
+      : "zeros without a pattern are multiplied like the rest",
+  });
   return plan.map((layer) => {
     if (!names.has(layer.name)) return layer;
     const { forward, inputGrad } = layer.products;
-    const compressed = compresses && layer.shape.length === 2;
-    const reason = compressed
-      ? `compressed rows from ${100 * LEAST_SPARSITY} % zeros on`
-      : "zeros without a pattern are multiplied like the rest";
-    const masked = { route: compressed ? "sparse" : "masked", operand: "weight", method, reason } as const;
+    const { reason } = by(compresses);
+    const turned = by(compresses && turning.has(layer.name));
     const products = {
       ...layer.products,
-      ...(forward.operand === null ? { forward: { ...forward, ...masked } } : {}),
-      ...(inputGrad.operand === null ? { inputGrad: { ...inputGrad, ...masked } } : {}),
+      ...(forward.operand === null ? { forward: { ...forward, ...by(compresses) } } : {}),
+      ...(inputGrad.operand === null ? { inputGrad: { ...inputGrad, ...turned } } : {}),
     };
     const routes = { ...layer.routes, forward: products.forward.route, inputGrad: products.inputGrad.route };
     return { ...layer, routes, reason, products };
