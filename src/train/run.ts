@@ -16,7 +16,7 @@ import { gpt } from "../nn/models/gpt.ts";
 import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { resnet } from "../nn/models/resnet.ts";
-import { type Birth, loadState, type Module, stateOf } from "../nn/module.ts";
+import { type Birth, loadState, type Module, type SavedState, stateOf } from "../nn/module.ts";
 import { normalisedConvs } from "../nn/spatial-branch.ts";
 import { adamW } from "../optim/adamw.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
@@ -62,6 +62,8 @@ export interface RunOptions {
   readonly dispatcher?: Timer | undefined;
   /** A plan made before, in place of a new one: routes decide the last bits of results. */
   readonly plan?: readonly PlannedLayer[] | undefined;
+  /** What training begins with in place of drawn weights: a state of this model. */
+  readonly start?: SavedState | undefined;
 }
 
 /** Arrays by name: what a checkpoint holds. */
@@ -98,6 +100,7 @@ export class Run {
     this.#shape = inputShapeOf(data);
     this.#objective = objectives[data.kind];
     this.model = buildModel(recipe.model, data, { device, random: new Random(seed, INIT_STREAM) });
+    if (options.start !== undefined) loadState(this.model, options.start, "start");
     this.batches = batchesOf(data, {
       ...{ batch, seed, augment: recipe.data.augment ? flipAndCrop : undefined },
       context: recipe.model.name === "gpt" ? recipe.model.context : undefined,
