@@ -5,6 +5,8 @@
  *     --threads 1 --seed S --json docs/results/fashion-mnist-S.json
  *   trisparse compare --data fashion-mnist --pattern 2:4v2 --threads 1 --seed S --json docs/results/fashion-mnist-v2-S.json
  *   npx tsx bench/steps.ts --json docs/results/steps.json
+ *   trisparse compare --data fashion-mnist --methods all-weights --pattern 2:4 --steps 150 --threads 1 --json docs/results/weight-steps-2of4.json
+ *   and so with 2:4v2, weight-steps-2of4v2.json
  *
  *   trisparse reproduce --scale smoke --threads 2 --json docs/results/claims-smoke.json
  *   trisparse reproduce --scale small --data-dir DIR --json docs/results/claims-small.json
@@ -160,6 +162,30 @@ function claimPages(): string {
   }).join("\n\n");
 }
 
+/** Step times of all methods for weights, a column a pattern: docs/results/weight-steps-*.json. */
+function weightStepsTable(): string {
+  const names = readdirSync(new URL("docs/results/", root)).filter((name) => name.startsWith("weight-steps-"));
+  const found = names.map((name) => read(`docs/results/${name}`) as Comparison);
+  const { recipe, machine } = found[0];
+  const columns = found.map(({ runs }) => ({
+    pattern: runs.find(({ pattern }) => pattern !== null)!.pattern!,
+    speeds: new Map(runs.map(({ method, speedUp }) => [method, speedUp])),
+  }));
+  const methods = [...new Set(columns.flatMap(({ speeds }) => [...speeds.keys()]))].filter((one) => one !== "dense");
+  const cell = (of: (typeof columns)[number]["speeds"], method: string): string => {
+    const speed = of.get(method);
+    return speed == null ? "" : `${speed.median.toFixed(2)} (${speed.q1.toFixed(2)}..${speed.q3.toFixed(2)})`;
+  };
+  const hidden = "hidden" in recipe.model ? recipe.model.hidden?.join("-") : "";
+  return [
+    `Fashion-MNIST, MLP 784-${hidden}-10, batch ${recipe.batch}, ${recipe.steps} steps (${machineText(machine)}):`,
+    "",
+    `| method | ${columns.map(({ pattern }) => pattern).join(" | ")} |`,
+    `|---|${columns.map(() => "---|").join("")}`,
+    ...methods.map((one) => `| \`${one}\` | ${columns.map(({ speeds }) => cell(speeds, one)).join(" | ")} |`),
+  ].join("\n");
+}
+
 /** The tables of the studies that were run. */
 function qualityTables(list: typeof studies): string {
   return list
@@ -176,5 +202,6 @@ fill(
   [comparisonTable("fashion-mnist"), comparisonTable("fashion-mnist-v2"), stepsTable(), note()].join("\n\n"),
 );
 fill("docs/strategies.md", "quality", qualityTables(studies));
+fill("docs/methods/README.md", "steps", weightStepsTable());
 fill("docs/methods/README.md", "quality", qualityTables(ofWeights));
 fill("docs/claims.md", "claims", claimPages());
