@@ -4,9 +4,10 @@ import { bars, type Styled } from "../figures.ts";
 import { html, type Markup } from "../markup.ts";
 import { msText } from "../words.ts";
 
-const PARTS = ["forward", "inputGrad", "weightGrad", "pack", "rest"] as const;
+/** Of a step, as bars are cut. */
+export const PARTS = ["forward", "inputGrad", "weightGrad", "pack", "rest"] as const;
 
-const PART_NAMES = {
+export const PART_NAMES = {
   forward: "forward",
   inputGrad: "inputGrad",
   weightGrad: "weightGrad",
