@@ -42,11 +42,11 @@ function steps(): Markup {
   return drawBars(chart, WIDTH);
 }
 
-const figures = { "docs/results/step.svg": steps() };
+const figures = { "docs/results/step.svg": { title: "Where a step goes", drawn: steps() } };
 
-for (const [file, drawn] of Object.entries(figures)) {
+for (const [file, { title, drawn }] of Object.entries(figures)) {
   const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
-  const text = picture(drawn);
+  const text = picture(title, drawn);
   if (!process.argv.includes("--check")) writeFileAtomically(path, text);
   else if (!existsSync(path) || readFileSync(path, "utf8") !== text) {
     console.error(`write-figures: expected ${file} to show docs/results, got another figure. Run it without --check.`);
