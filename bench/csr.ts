@@ -1,10 +1,11 @@
 /**
- * The CSR product y = x w^T against dense and N:M, on one thread: where zeros without a pattern begin to pay.
+ * The CSR product y = x w^T against dense and N:M, on one thread: where zeros without a pattern begin to pay; and that of
+ * convolutions, forward and for the input gradient.
  * npx tsx bench/csr.ts [size] [--json]
  */
 import { loadavg } from "node:os";
 import { interleave } from "../src/bench/interleave.ts";
-import { matrixGeometry } from "../src/kernels/kernels.ts";
+import { inputGradGeometry, matrixGeometry } from "../src/kernels/kernels.ts";
 import { pick } from "../src/kernels/pick.ts";
 import { Random } from "../src/random.ts";
 import { CsrMatrix } from "../src/sparse/csr-matrix.ts";
@@ -71,6 +72,62 @@ for (const batch of [1, 4, 16, 64, 256]) {
         `${String(batch).padEnd(7)}${String(sparsity).padEnd(10)}${String(line.denseUs).padEnd(11)}${String(line.csrUs).padEnd(8)}` +
           `${digits(line.ratio)} (${line.quartiles.map(digits).join(" .. ")})     ${digits(line.refreshed).padEnd(17)}` +
           `${line.pattern.padEnd(5)} ${digits(line.patternRatio)}`,
+      );
+    }
+  }
+}
+
+/** batch, height, width, channels, outputs; 3 x 3, padding 1. */
+const CONVOLUTIONS = [
+  [64, 32, 32, 3, 32],
+  [64, 16, 16, 32, 64],
+  [64, 8, 8, 64, 128],
+  [64, 16, 16, 128, 128],
+  [128, 32, 32, 16, 16],
+];
+
+if (!json)
+  console.log("\nconvolution          sparsity  dense ms  forward: dense/CSR  inputGrad: dense/CSR, values taken anew");
+for (const [batch, height, width, channels, out] of CONVOLUTIONS) {
+  for (const sparsity of SPARSITIES.slice(0, 4)) {
+    const geometry = Int32Array.of(batch, height, width, channels, 3, 3, 1, 1, height, width, out);
+    const k = 9 * channels;
+    const w = filled(out * k);
+    for (let i = 0; i < w.length; i++) if (random.uniform() < sparsity) w[i] = 0;
+    const csr = new CsrMatrix(kernels, w, out, k);
+    const turned = new CsrMatrix(kernels, w, channels, 9 * out, (channel, column) => {
+      return (column % out) * k + (8 - Math.floor(column / out)) * channels + channel;
+    });
+    const [x, y] = [filled(batch * height * width * channels), filled(batch * height * width * out)];
+    const dx = filled(x.length);
+    const back = inputGradGeometry(geometry);
+    const [dense, own, denseGrad, ownGrad] = interleave(
+      {
+        dense: () => kernels.forward(y, x, w, null, geometry, 0),
+        csr: () => {
+          csr.refresh(w);
+          csr.multiply(y, x, geometry);
+        },
+        "dense inputGrad": () => kernels.inputGrad(dx, y, w, geometry),
+        "csr inputGrad": () => {
+          turned.refresh(w);
+          turned.multiply(dx, y, back);
+        },
+      },
+      20,
+      2,
+    );
+    const gradRatio = denseGrad.ms.median / ownGrad.ms.median;
+    const line = {
+      ...{ batch, height, width, channels, out, sparsity, denseMs: dense.ms.median },
+      ...{ ratio: own.ratio.median, quartiles: [own.ratio.q1, own.ratio.q3], inputGradRatio: gradRatio },
+    };
+    if (json) console.log(JSON.stringify(line));
+    else {
+      const name = `${batch}x${height}x${width}x${channels}:${out}`;
+      console.log(
+        `${name.padEnd(21)}${String(sparsity).padEnd(10)}${dense.ms.median.toFixed(2).padEnd(10)}` +
+          `${own.ratio.median.toFixed(2)} (${line.quartiles.map((x) => x.toFixed(2)).join(" .. ")})  ${gradRatio.toFixed(2)}`,
       );
     }
   }

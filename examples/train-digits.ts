@@ -2,12 +2,7 @@ import * as ts from "trisparse";
 
 const device = ts.openDevice(); // native kernels, or WASM where there is no compiler
 const at = { device, random: new ts.Random(1) };
-const model = new ts.Sequential([
-  new ts.Flatten(),
-  new ts.Linear(784, 256, at),
-  new ts.ReLU(),
-  new ts.Linear(256, 10, at),
-]);
+const model = ts.mlp([784, 256, 10], at); // or a Sequential of layers
 
 const data = await ts.loadData("digits");
 const batches = ts.batchesOf(data, { batch: 128, seed: 1 });

@@ -1,15 +1,17 @@
 /**
- * Writes the results into the README, from what the programs themselves wrote:
+ * Writes results into the README and the docs, from what the programs themselves wrote:
  *
  *   trisparse compare --data fashion-mnist --pattern 2:4 --methods dense,asp,ste,sr-ste,s-ste,mvue,fully-sparse \
  *     --threads 1 --seed S --json docs/results/fashion-mnist-S.json
  *   trisparse compare --data fashion-mnist --pattern 2:4v2 --threads 1 --seed S --json docs/results/fashion-mnist-v2-S.json
  *   npx tsx bench/steps.ts --json docs/results/steps.json
+ *   trisparse compare --data fashion-mnist --methods all-weights --pattern 2:4 --steps 150 --threads 1 --json docs/results/weight-steps-2of4.json
+ *   and so with 2:4v2, weight-steps-2of4v2.json
  *
  *   trisparse reproduce --scale smoke --threads 2 --json docs/results/claims-smoke.json
  *   trisparse reproduce --scale small --data-dir DIR --json docs/results/claims-small.json
  *
- * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md
+ * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md docs
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
  * The dense row comes first; a method that is slower than dense says so.
  */
@@ -21,52 +23,49 @@ import { writeFileAtomically } from "../src/io/files.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
 import { claimsPage } from "../src/report/claims-page.ts";
 import { readStudy, studyTable } from "../src/report/study-table.ts";
-import { methodText } from "../src/report/table.ts";
 import type { Comparison } from "../src/train/compare.ts";
-import { scoreOf } from "../src/train/evaluate.ts";
+import { comparison, machineText, type Row, type Rows, readResult } from "./comparisons.ts";
 
 const root = new URL("../", import.meta.url);
-const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, root), "utf8"));
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-function machineText({ cpu, cores, backend, instructionSet, threads, load }: Comparison["machine"]): string {
-  return `${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, ${cpu} with ${cores} cores, shared, load ${load.join(" to ")}`;
+function taskText({ recipe, seeds, machine }: Rows): string {
+  const hidden = "hidden" in recipe.model ? recipe.model.hidden?.join("-") : "";
+  return `Fashion-MNIST, MLP 784-${hidden}-10, ${recipe.epochs} epochs, batch ${recipe.batch}, AdamW, cosine; ${seeds} seeds (${machineText(machine)}):`;
 }
 
-/** The runs of files <name>-<seed>.json, one a seed. */
+const speedText = ({ isDense, speed }: Row): string =>
+  isDense ? "1" : `${speed.toFixed(2)}x${speed < 1 ? " (slower)" : ""}`;
+const raceText = ({ isDense, toEqualLoss }: Row): string => (isDense ? "1" : `${toEqualLoss.toFixed(2)}x`);
+const accuracyText = ({ accuracy: { mean, spread } }: Row): string => `${mean.toFixed(2)} ± ${spread.toFixed(2)}`;
+const bytesText = ({ weightBytes }: Row): string => `${(weightBytes / 2 ** 20).toFixed(2)} MiB`;
+
 function comparisonTable(name: string): string {
-  const files = readdirSync(new URL("docs/results/", root)).filter((file) =>
-    new RegExp(`^${name}-\\d+\\.json$`).test(file),
-  );
-  const seeds = files.map((file) => read(`docs/results/${file}`) as Comparison);
-  const { recipe, machine, runs } = seeds[0];
-  const rows = runs.map((run, i) => {
-    const isDense = run.strategy === null && run.method === "dense";
-    const own = seeds.map((seed) => seed.runs[i]);
-    const accuracies = own.map(scoreOf);
-    const spread = Math.sqrt(
-      mean(accuracies.map((a) => (a - mean(accuracies)) ** 2)) *
-        (accuracies.length / Math.max(1, accuracies.length - 1)),
-    );
-    const ratio = own.every(({ speedUp }) => speedUp === null)
-      ? 1
-      : mean(own.map(({ speedUp }) => speedUp?.median ?? 1));
-    const gemm = (of: "forward" | "inputGrad" | "weightGrad" | "pack"): string =>
-      mean(own.map(({ gemmMs }) => gemmMs[of])).toFixed(2);
-    const bytes = own[0].weightBytes;
-    const toLoss = own.flatMap(({ equalLoss }) =>
-      equalLoss === null ? [] : [equalLoss.denseSeconds / equalLoss.seconds],
-    );
-    const equal = isDense || toLoss.length === 0 ? "1" : `${mean(toLoss).toFixed(2)}x`;
-    const speed = isDense ? "1" : `${ratio.toFixed(2)}x${ratio < 1 ? " (slower)" : ""}`;
-    return `| ${methodText(run)} | ${mean(accuracies).toFixed(2)} ± ${spread.toFixed(2)} | ${speed} | ${equal} | ${gemm("forward")} | ${gemm("inputGrad")} | ${gemm("weightGrad")} | ${gemm("pack")} | ${(bytes.packed / 2 ** 20).toFixed(2)} MiB |`;
+  const found = comparison(name);
+  const rows = found.rows.map((row) => {
+    const { forward, inputGrad, weightGrad, pack } = row.gemmMs;
+    const ms = [forward, inputGrad, weightGrad, pack].map((one) => one.toFixed(2));
+    return `| ${[row.name, accuracyText(row), speedText(row), raceText(row), ...ms, bytesText(row)].join(" | ")} |`;
   });
-  const hidden = "hidden" in recipe.model ? recipe.model.hidden?.join("-") : "";
   return [
-    `Fashion-MNIST, MLP 784-${hidden}-10, ${recipe.epochs} epochs, batch ${recipe.batch}, AdamW, cosine; ${seeds.length} seeds (${machineText(machine)}):`,
+    taskText(found),
     "",
     "| method | test accuracy % | speed of the step | to equal test loss | forward ms | inputGrad ms | weightGrad ms | prune + pack ms | weights |",
     "|---|---|---|---|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}
+
+/** Both patterns in one table, each beside the dense runs of its own comparison. */
+function summaryTable(): string {
+  const [plain, vector] = ["fashion-mnist", "fashion-mnist-v2"].map(comparison);
+  const rows = [...plain.rows, ...vector.rows.filter(({ isDense }) => !isDense)].map(
+    (row) => `| ${[row.name, accuracyText(row), speedText(row), raceText(row), bytesText(row)].join(" | ")} |`,
+  );
+  return [
+    taskText(plain),
+    "",
+    "| method | test accuracy % | speed of the step | to equal test loss | weights |",
+    "|---|---|---|---|---|",
     ...rows,
   ].join("\n");
 }
@@ -84,7 +83,7 @@ interface Steps {
 }
 
 function stepsTable(): string {
-  const { cases, machine } = read("docs/results/steps.json") as Steps;
+  const { cases, machine } = readResult("steps.json") as Steps;
   const rows = cases.map(({ model, batch, variant, ms, denseOverThis: { median, q1, q3 } }) => {
     const ours = variant.startsWith("PyTorch") ? variant : `trisparse ${variant}`;
     return `| ${model}, batch ${batch} | ${ours} | ${ms.median.toFixed(1)} | ${median.toFixed(2)} (${q1.toFixed(2)}..${q3.toFixed(2)}) |`;
@@ -98,13 +97,26 @@ function stepsTable(): string {
   ].join("\n");
 }
 
+/** Beside the fastest step of PyTorch, in a sentence. */
+function peersText(): string {
+  const { cases } = readResult("steps.json") as Steps;
+  const models = [...new Set(cases.map(({ model }) => model))].map((model) => {
+    const own = cases.filter((one) => one.model === model);
+    const peer = Math.max(
+      ...own.filter(({ variant }) => variant.startsWith("PyTorch")).map(({ denseOverThis }) => denseOverThis.median),
+    );
+    const over = (variant: string): string =>
+      (own.find((one) => one.variant === variant)!.denseOverThis.median / peer).toFixed(2);
+    return `${model.toUpperCase()} ${over("dense")} dense and ${over("fully-sparse 2:4v2")} fully sparse 2:4v2`;
+  });
+  return `Whole steps at the speed of PyTorch's fastest (one thread, oneDNN, fused AdamW): ${models.join("; ")} ([all of it](docs/results/README.md)).`;
+}
+
 /** Middle of the quartiles, for checking by eye that nothing was picked. */
 const note = (): string => {
   const runs = readdirSync(new URL("docs/results/", root)).filter((name) => name.startsWith("fashion-mnist-"));
   const ratios = runs.flatMap((name) =>
-    (read(`docs/results/${name}`) as Comparison).runs.flatMap(({ method, speedUp }) =>
-      method === "dense" ? [] : (speedUp ?? []),
-    ),
+    (readResult(name) as Comparison).runs.flatMap(({ method, speedUp }) => (method === "dense" ? [] : (speedUp ?? []))),
   );
   const { q1, q3 } = quartiles(ratios.map(({ q3: high, q1: low }) => high - low));
   return `Ratios are medians of rounds in one process, pruning and packing included; their quartiles lie ${q1.toFixed(2)} to ${q3.toFixed(2)} apart. Milliseconds are medians and hold for this machine only.`;
@@ -153,11 +165,35 @@ const ofWeights: typeof studies = [
 /** What became of the claims at the scales that were run. */
 function claimPages(): string {
   return SCALES.flatMap((scale) => {
-    const path = `docs/results/claims-${scale}.json`;
-    if (!existsSync(new URL(path, root))) return [];
-    const { machine, claims } = read(path) as { machine: Comparison["machine"]; claims: readonly ClaimResult[] };
+    const name = `claims-${scale}.json`;
+    if (!existsSync(new URL(`docs/results/${name}`, root))) return [];
+    const { machine, claims } = readResult(name) as { machine: Comparison["machine"]; claims: readonly ClaimResult[] };
     return [`## Scale ${scale}`, `${machineText(machine)}.`, claimsPage(claims).replace(/^## /gm, "### ")];
   }).join("\n\n");
+}
+
+/** Step times of all methods for weights, a column a pattern: docs/results/weight-steps-*.json. */
+function weightStepsTable(): string {
+  const names = readdirSync(new URL("docs/results/", root)).filter((name) => name.startsWith("weight-steps-"));
+  const found = names.map((name) => readResult(name) as Comparison);
+  const { recipe, machine } = found[0];
+  const columns = found.map(({ runs }) => ({
+    pattern: runs.find(({ pattern }) => pattern !== null)!.pattern!,
+    speeds: new Map(runs.map(({ method, speedUp }) => [method, speedUp])),
+  }));
+  const methods = [...new Set(columns.flatMap(({ speeds }) => [...speeds.keys()]))].filter((one) => one !== "dense");
+  const cell = (of: (typeof columns)[number]["speeds"], method: string): string => {
+    const speed = of.get(method);
+    return speed == null ? "" : `${speed.median.toFixed(2)} (${speed.q1.toFixed(2)}..${speed.q3.toFixed(2)})`;
+  };
+  const hidden = "hidden" in recipe.model ? recipe.model.hidden?.join("-") : "";
+  return [
+    `Fashion-MNIST, MLP 784-${hidden}-10, batch ${recipe.batch}, ${recipe.steps} steps (${machineText(machine)}):`,
+    "",
+    `| method | ${columns.map(({ pattern }) => pattern).join(" | ")} |`,
+    `|---|${columns.map(() => "---|").join("")}`,
+    ...methods.map((one) => `| \`${one}\` | ${columns.map(({ speeds }) => cell(speeds, one)).join(" | ")} |`),
+  ].join("\n");
 }
 
 /** The tables of the studies that were run. */
@@ -170,11 +206,13 @@ function qualityTables(list: typeof studies): string {
     .join("\n\n");
 }
 
+fill("README.md", "results", [summaryTable(), peersText(), note()].join("\n\n"));
 fill(
-  "README.md",
+  "docs/results/README.md",
   "results",
   [comparisonTable("fashion-mnist"), comparisonTable("fashion-mnist-v2"), stepsTable(), note()].join("\n\n"),
 );
 fill("docs/strategies.md", "quality", qualityTables(studies));
+fill("docs/methods/README.md", "steps", weightStepsTable());
 fill("docs/methods/README.md", "quality", qualityTables(ofWeights));
 fill("docs/claims.md", "claims", claimPages());

@@ -183,13 +183,9 @@ export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./t
 export type { PlannedLayer, PlannedProduct, Route, Routing } from "./train/plan.ts";
 export { parseRecipe, type Recipe, recipeSchema } from "./train/recipe.ts";
 export { Run, type StepRecord } from "./train/run.ts";
-export {
-  type SparsifyOptions,
-  Sparsity,
-  type SparsityReport,
-  sparsify,
-  type VerifiedLayer,
-} from "./train/sparsity.ts";
+export { type SparsifyOptions, sparsify } from "./train/sparsify.ts";
+export { Sparsity, type VerifiedLayer } from "./train/sparsity.ts";
+export type { SparsityReport } from "./train/sparsity-report.ts";
 export { Device };
 
 /** Opens the fastest backend that works here, or the one asked for; see TRISPARSE_BACKEND and TRISPARSE_THREADS. */

@@ -27,9 +27,12 @@ test("pages that the documentation links to exist", () => {
   }
 });
 
-test("tables of results show the numbers of docs/results (else: npx tsx scripts/write-results.ts)", async () => {
-  const check = promisify(execFile)("node", ["--import", "tsx", "scripts/write-results.ts", "--check"], {
-    cwd: fileURLToPath(root),
-  });
-  await expect(check).resolves.toBeDefined();
-});
+test.each(["write-results", "write-figures"])(
+  "%s: what it wrote shows the numbers of docs/results (else: npx tsx it)",
+  async (script) => {
+    const check = promisify(execFile)("node", ["--import", "tsx", `scripts/${script}.ts`, "--check"], {
+      cwd: fileURLToPath(root),
+    });
+    await expect(check).resolves.toBeDefined();
+  },
+);

@@ -11,7 +11,8 @@ import type { Transform } from "../src/optim/transform.ts";
 import { Random } from "../src/random.ts";
 import { Device } from "../src/tensor/device.ts";
 import { type Parameter, type Tensor, tensor } from "../src/tensor/tensor.ts";
-import { type Sparsity, sparsify } from "../src/train/sparsity.ts";
+import { sparsify } from "../src/train/sparsify.ts";
+import type { Sparsity } from "../src/train/sparsity.ts";
 
 interface Setting {
   readonly steps: number;

@@ -1,110 +1,13 @@
-/** The command line as a user meets it: a process, its output, its exit code and the files it leaves. */
-import { type ChildProcess, spawn } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+/** Every verb of the command line, and what it refuses. */
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { type Ended, FORM, Place, quick, recipe } from "../../test/command.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import { nativeInstructionSets } from "../kernels/native.ts";
 import type { Comparison } from "../train/compare.ts";
-
-const main = fileURLToPath(new URL("main.ts", import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-const root = mkdtempSync(join(tmpdir(), "trisparse-cli-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A folder of its own for each test, with these files; commands run in it. */
-class Place {
-  readonly folder = mkdtempSync(join(root, "x-"));
-
-  constructor(files: Readonly<Record<string, string | Uint8Array | object>> = {}) {
-    for (const [name, content] of Object.entries(files)) {
-      mkdirSync(dirname(this.at(name)), { recursive: true });
-      const plain = typeof content === "string" || content instanceof Uint8Array;
-      writeFileSync(this.at(name), plain ? content : JSON.stringify(content));
-    }
-  }
-
-  at(name: string): string {
-    return join(this.folder, name);
-  }
-
-  read(name: string): Buffer {
-    return readFileSync(this.at(name));
-  }
-
-  /** Every path and every file's content. */
-  everything(): Record<string, string> {
-    const entries = readdirSync(this.folder, { recursive: true, withFileTypes: true });
-    const paths = entries.map((entry) => join(entry.parentPath, entry.name)).sort();
-    const isFile = new Set(
-      entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name)),
-    );
-    return Object.fromEntries(paths.map((path) => [path, isFile.has(path) ? readFileSync(path, "latin1") : "folder"]));
-  }
-
-  start(
-    args: readonly string[],
-    environment: Readonly<Record<string, string>> = {},
-  ): { child: ChildProcess; ended: Promise<Ended> } {
-    const child = spawn(process.execPath, ["--import", tsx, main, ...args], {
-      cwd: this.folder,
-      // what times decide is no matter for a test
-      env: { ...process.env, TRISPARSE_CACHE: this.at("cache"), TRISPARSE_ROUTE: "sparse", ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const ended = new Promise<Ended>((resolve, reject) => {
-      let [stdout, stderr] = ["", ""];
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        stdout += text;
-      });
-      child.stderr.setEncoding("utf8").on("data", (text: string) => {
-        stderr += text;
-      });
-      child.on("error", reject);
-      child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
-    });
-    return { child, ended };
-  }
-
-  run(...args: string[]): Promise<Ended> {
-    return this.start(args).ended;
-  }
-
-  async succeed(...args: string[]): Promise<Ended> {
-    const ended = await this.run(...args);
-    expect(ended, args.join(" ")).toMatchObject({ code: 0 });
-    return ended;
-  }
-}
-
-const recipe = {
-  data: { name: "digits", train: 512, test: 200 },
-  model: { name: "mlp", hidden: [32, 16] },
-  epochs: 1,
-};
-const quick = ["compare", "--recipe", "r.json", "--methods", "dense,sr-ste"];
 
 describe.concurrent("compare", () => {
   test("shows the dense row first, whatever the order asked for, and where it ran", async () => {
@@ -360,7 +263,6 @@ const mnist = {
   "d/t10k-labels-idx1-ubyte": idx([20], 20),
 };
 const cifar = { "d/data_batch_1.bin": new Uint8Array(200 * 3073), "d/test_batch.bin": new Uint8Array(20 * 3073) };
-const FORM = /^[^\n]+?: expected [^\n]+, got [^\n]+\. \S[^\n]*[^.\n]\.$/;
 
 interface Refused {
   readonly args: readonly string[];

@@ -9,6 +9,7 @@ import { jsKernels } from "../kernels/js.ts";
 import { strategies } from "../methods/strategies.ts";
 import { unstructuredMethods } from "../methods/unstructured/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
+import type { SavedState } from "../nn/module.ts";
 import { comparisonText, recipeText } from "../report/table.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
@@ -210,8 +211,8 @@ export function failUnverified(runs: Parameters<typeof comparisonText>[0]): void
 }
 
 /** Refuses what can be known to fail before a folder is made: a pattern that fits no layer, a batch beyond the images. */
-export function checkFits(recipe: Recipe, data: Dataset): void {
-  asUsage(() => new Run(recipe, data, new Device(jsKernels())));
+export function checkFits(recipe: Recipe, data: Dataset, start?: SavedState): void {
+  asUsage(() => new Run(recipe, data, new Device(jsKernels()), { start }));
 }
 
 /** Either epochs or steps; an option wins over the recipe. */

@@ -1,9 +1,13 @@
 /** `trisparse train` and `trisparse resume`. */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../data/dataset.ts";
+import { readFile } from "../io/files.ts";
+import { decodeSafetensors, type TensorArray } from "../io/safetensors.ts";
+import type { SavedState } from "../nn/module.ts";
 import { comparisonText, recipeText } from "../report/table.ts";
 import type { Device } from "../tensor/device.ts";
 import { isComparison, openComparison } from "../train/compare.ts";
@@ -34,6 +38,7 @@ interface TrainOptions extends MachineOptions, RouteOptions, MonitorOptions {
   readonly dataDir?: string;
   readonly seed?: number;
   readonly out?: string;
+  readonly from?: string;
 }
 
 export function addTrain(program: Command): void {
@@ -45,6 +50,7 @@ export function addTrain(program: Command): void {
     )
     .option("--data-dir <folder>", "the folder of the data set's files (default: the recipe's, else fetched once)")
     .option("--seed <number>", "in place of the recipe's", wholeNumber("seed", 0))
+    .option("--from <weights>", "begin with these: a run, a compressed model, or a safetensors file (default: drawn)")
     .option("--out <folder>", "a new folder for the run (default: runs/<date and time>)")
     .addOption(monitorOption)
     .addOption(routeOption)
@@ -55,21 +61,51 @@ export function addTrain(program: Command): void {
 }
 
 async function train(file: string, options: TrainOptions): Promise<void> {
-  const given = asUsage(() => parseRecipe(readJson("recipe", file), file));
+  const written = asUsage(() => parseRecipe(readJson("recipe", file), file));
   const recipe = {
-    ...monitored(given, options),
-    data: options.dataDir === undefined ? given.data : { ...given.data, dir: options.dataDir },
-    seed: options.seed ?? given.seed,
+    ...monitored(written, options),
+    data: options.dataDir === undefined ? written.data : { ...written.data, dir: options.dataDir },
+    seed: options.seed ?? written.seed,
   };
   const out = options.out ?? defaultFolder();
   asUsage(() => checkVacant("--out", out));
   checkJson(options);
+  const given = options.from === undefined ? null : readStart(options.from);
   const device = openDevice(options);
   const data = await loadDataOf(recipe);
-  checkFits(recipe, data);
+  checkFits(recipe, data, given?.start);
   const folder = RunFolder.create(out, recipe);
+  if (given !== null) writeJson(join(out, "start.json"), { from: given.file, sha256: given.sha256 });
   process.stderr.write(`${dataText(data)}; run in ${out}\n`);
-  await finishRun(folder, options, data, device);
+  await finishRun(folder, options, data, device, given?.start);
+}
+
+/** Weights of a folder that train or compress wrote, or of a file. */
+function readStart(path: string): { file: string; start: SavedState; sha256: string } {
+  const own = join(path, "weights.safetensors");
+  const isFolder = existsSync(join(path, "recipe.json"));
+  if (isFolder && !existsSync(own))
+    throw usageError("--from", "a run that is done", `${path} without its weights`, `First: trisparse resume ${path}`);
+  const file = isFolder ? own : path;
+  return asUsage(() => {
+    const bytes = readFile("--from", file);
+    const { tensors } = decodeSafetensors(bytes, file);
+    const start = new Map(
+      [...tensors].map(([name, { shape, data, dtype }]) => [
+        name,
+        { shape, data: real(data, `${name} of type ${dtype}`) },
+      ]),
+    );
+    return { file, start, sha256: createHash("sha256").update(bytes).digest("hex") };
+  });
+}
+
+/** Integers are no weights, and one value that is no number would spoil all of them. */
+function real(data: TensorArray, got: string): Float32Array | Float64Array {
+  const isReal = data instanceof Float32Array || data instanceof Float64Array;
+  if (isReal && data.every(Number.isFinite)) return data;
+  const wrong = isReal ? `${got} with a value that is not finite` : got;
+  throw usageError("--from", "tensors of finite real numbers", wrong, "Write the file anew from the trained model");
 }
 
 export function addResume(program: Command): void {
@@ -103,11 +139,17 @@ async function resume(path: string, options: TrainOptions): Promise<void> {
   else await finishRun(folder, options, data, device);
 }
 
-async function finishRun(folder: RunFolder, options: TrainOptions, data: Dataset, device: Device): Promise<void> {
+async function finishRun(
+  folder: RunFolder,
+  options: TrainOptions,
+  data: Dataset,
+  device: Device,
+  start?: SavedState,
+): Promise<void> {
   const load = loadavg()[0];
   const name = recipeText(folder.recipe);
   const runs = await withProgress([name], folder.path, (observer) =>
-    trainTogether([folder], data, device, { ...observer, ...routesOf(options, device) }),
+    trainTogether([folder], data, device, { ...observer, ...routesOf(options, device), start }),
   );
   const machine = machineOf(device, load);
   writeJson(join(folder.path, "machine.json"), machine);

@@ -23,6 +23,16 @@ export function matrixGeometry(rows: number, inputs: number, outputs: number): G
 }
 
 /** Whether output positions have neighbours in a row of an image. */
+/**
+ * The geometry of dx as the forward product of dy with the taps of w the other way round: stride 1, square kernels, padding
+ * below the kernel.
+ */
+export function inputGradGeometry(g: Geometry): Geometry {
+  const [batch, height, width, channels, kernel, , , padding, outHeight, outWidth, out] = g;
+  const turned = kernel - 1 - padding;
+  return Int32Array.of(batch, outHeight, outWidth, out, kernel, kernel, 1, turned, height, width, channels);
+}
+
 export function hasRows(g: Geometry): boolean {
   return g[9] > 1;
 }

@@ -90,12 +90,11 @@ export function stateOf(model: Module): Map<string, { shape: readonly number[]; 
   return state;
 }
 
+/** What `stateOf` gave, from a file or from another model. */
+export type SavedState = ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number> }>;
+
 /** Copies a state into the model. Nothing is changed unless every name and shape fits. */
-export function loadState(
-  model: Module,
-  state: ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number> }>,
-  where = "load state",
-): void {
+export function loadState(model: Module, state: SavedState, where = "load state"): void {
   const own = stateOf(model);
   const todo = "Load it into a model of the same recipe";
   for (const name of state.keys()) {

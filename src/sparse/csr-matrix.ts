@@ -18,8 +18,17 @@ export class CsrMatrix {
   readonly #places: Uint32Array;
   readonly #kernels: Kernels;
 
-  /** kept: not zero where an entry is stored; transposed: w and kept are [k, rows]. Call refresh before the first product. */
-  constructor(kernels: Kernels, kept: ArrayLike<number>, rows: number, k: number, transposed = false) {
+  /**
+   * kept: not zero where an entry is stored. placeOf: where an entry lies in w and kept, default [rows, k]. Call refresh
+   * before the first product.
+   */
+  constructor(
+    kernels: Kernels,
+    kept: ArrayLike<number>,
+    rows: number,
+    k: number,
+    placeOf = (row: number, column: number): number => row * k + column,
+  ) {
     this.#kernels = kernels;
     this.rows = rows;
     this.k = k;
@@ -29,12 +38,11 @@ export class CsrMatrix {
     this.index = kernels.uint8(count);
     this.starts = kernels.uint32(Math.ceil(k / CSR_BLOCK) * rows + 1);
     this.#places = kernels.uint32(count);
-    const [down, across] = transposed ? [1, rows] : [k, 1];
     let [next, line] = [0, 0];
     for (let block = 0; block < k; block += CSR_BLOCK) {
       for (let row = 0; row < rows; row++) {
         for (let column = block; column < Math.min(k, block + CSR_BLOCK); column++) {
-          const place = row * down + column * across;
+          const place = placeOf(row, column);
           if (kept[place] === 0) continue;
           this.index[next] = column - block;
           this.#places[next++] = place;

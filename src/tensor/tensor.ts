@@ -106,8 +106,8 @@ export type ForwardOperand =
 export type InputGradOperand =
   /** The transpose of the weight. */
   | { readonly operand: "weight"; readonly packed: PackedOperand }
-  /** The same of a linear layer. */
-  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix }
+  /** The same, without any of its zeros; geometry: of dx as its forward product. */
+  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix; readonly geometry: Geometry }
   /** The gradient; the weight is denseWeight. Of a matrix only, not of images. */
   | { readonly operand: "gradient"; readonly packed: PackedOperand }
   /** Dense arithmetic on this gradient with zeros. */

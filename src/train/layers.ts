@@ -15,6 +15,8 @@ export interface MultiplyingWeight {
   /** k = taps * axisLength. */
   readonly axis: "inputs" | "channels";
   readonly axisLength: number;
+  /** Whether dx is the forward product of dy with other places of the same weight: see inputGradGeometry. */
+  readonly turns: boolean;
 }
 
 /** In the order of the model. */
@@ -27,7 +29,8 @@ export function multiplyingWeights(model: Module): MultiplyingWeight[] {
     const axisLength = weight.shape[weight.shape.length - 1];
     const axis = module instanceof Linear ? "inputs" : "channels";
     const name = path === "" ? "weight" : `${path}.weight`;
-    found.push({ name, weight, rows, k: weight.size / rows, axis, axisLength });
+    const turns = module instanceof Linear || (module.stride === 1 && module.padding < weight.shape[1]);
+    found.push({ name, weight, rows, k: weight.size / rows, axis, axisLength, turns });
   }
   return found;
 }

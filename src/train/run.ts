@@ -16,7 +16,7 @@ import { gpt } from "../nn/models/gpt.ts";
 import { lenet } from "../nn/models/lenet.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { resnet } from "../nn/models/resnet.ts";
-import { type Birth, loadState, type Module, stateOf } from "../nn/module.ts";
+import { type Birth, loadState, type Module, type SavedState, stateOf } from "../nn/module.ts";
 import { normalisedConvs } from "../nn/spatial-branch.ts";
 import { adamW } from "../optim/adamw.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
@@ -38,7 +38,8 @@ import { type PermutedChannels, permuteChannels } from "./permute.ts";
 import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, skipReasons, type Timer } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 import { withRegularisers } from "./regularisers.ts";
-import { requireSparse, Sparsity } from "./sparsity.ts";
+import { requireSparse } from "./sparsify.ts";
+import { Sparsity } from "./sparsity.ts";
 import { compressedIn, UnstructuredWeights, unstructuredIn, withUnstructured } from "./unstructured.ts";
 
 /** What one step did; milliseconds. */
@@ -61,6 +62,8 @@ export interface RunOptions {
   readonly dispatcher?: Timer | undefined;
   /** A plan made before, in place of a new one: routes decide the last bits of results. */
   readonly plan?: readonly PlannedLayer[] | undefined;
+  /** What training begins with in place of drawn weights: a state of this model. */
+  readonly start?: SavedState | undefined;
 }
 
 /** Arrays by name: what a checkpoint holds. */
@@ -97,6 +100,7 @@ export class Run {
     this.#shape = inputShapeOf(data);
     this.#objective = objectives[data.kind];
     this.model = buildModel(recipe.model, data, { device, random: new Random(seed, INIT_STREAM) });
+    if (options.start !== undefined) loadState(this.model, options.start, "start");
     this.batches = batchesOf(data, {
       ...{ batch, seed, augment: recipe.data.augment ? flipAndCrop : undefined },
       context: recipe.model.name === "gpt" ? recipe.model.context : undefined,
@@ -281,11 +285,12 @@ export function planRun(recipe: Recipe, model: Module, task: Task, options: RunO
   const plan = planPatterns(recipe, model, task, options);
   const masking = unstructuredMethodOf(recipe);
   if (masking === null) return plan;
-  const skipped = skipReasons(multiplyingWeights(model), recipe.skip);
+  const weights = multiplyingWeights(model);
+  const skipped = skipReasons(weights, recipe.skip);
   const names = plan.filter(({ pattern }, i) => pattern === null && skipped[i] === undefined).map(({ name }) => name);
   // other sparse operands have plans of their own
-  const compresses = options.routing !== "dense" && !asksForSparse(operandsByLayer(recipe), multiplyingWeights(model));
-  return withUnstructured(plan, new Set(names), masking.name, compresses);
+  const compresses = options.routing !== "dense" && !asksForSparse(operandsByLayer(recipe), weights);
+  return withUnstructured(plan, weights, new Set(names), masking.name, compresses);
 }
 
 function planPatterns(

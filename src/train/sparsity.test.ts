@@ -18,7 +18,7 @@ import { PackedMatrix, type PackedOperand, unpack } from "../sparse/packed-matri
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import { tensor } from "../tensor/tensor.ts";
-import { type SparsifyOptions, sparsify } from "./sparsity.ts";
+import { type SparsifyOptions, sparsify } from "./sparsify.ts";
 
 const models: Record<string, [(device: Device) => Module, readonly number[]]> = {
   mlp: [(device) => mlp([16, 32, 24, 4], { device, random: new Random(1) }), [16]],

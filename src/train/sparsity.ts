@@ -3,29 +3,24 @@
  * multiplies" and its operand plan, methods know sites; neither knows the other.
  */
 import { expected } from "../errors.ts";
-import { PRODUCTS } from "../kernels/kernels.ts";
-import type {
-  InputGradMethod,
-  RunningVariance,
-  WeightGradMethod,
-  WeightMethod,
-  WeightSites,
-} from "../methods/method.ts";
+import type { WeightMethod, WeightSites } from "../methods/method.ts";
 import type { Module, stateOf } from "../nn/module.ts";
 import { normalisedConvs, SpatialBranch } from "../nn/spatial-branch.ts";
 import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { compactBytes, encodeCompact } from "../sparse/compact.ts";
 import { type Verification, verifyValues } from "../sparse/mask.ts";
-import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
+import { patternName } from "../sparse/pattern.ts";
 import { BranchSite } from "./branch-site.ts";
 import { RunClock } from "./clock.ts";
 import { GradientProbe, type GradientReport } from "./gradient-probe.ts";
 import { LayerOperands } from "./layer-operands.ts";
 import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
 import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
-import { inAllLayers, type OperandsByLayer, type PlannedLayer, planLayers } from "./plan.ts";
+import type { OperandsByLayer, PlannedLayer } from "./plan.ts";
 import { Memories, Site } from "./site.ts";
+import { type SparsityReport, sparsityReport } from "./sparsity-report.ts";
+import { WatchedVariance } from "./watched-variance.ts";
 
 /** What was found in the weights that a layer multiplies by. */
 export interface VerifiedLayer {
@@ -35,37 +30,6 @@ export interface VerifiedLayer {
   readonly ok: boolean;
   readonly groups: number;
   readonly first: string | null;
-}
-
-/** What movement and size a run reports. */
-export interface SparsityReport {
-  /** Totals over the sparse layers: SAD of the first and last mask, its share of the weights, mean flips a step. */
-  readonly sad: number;
-  readonly sadShare: number;
-  readonly flipRate: number;
-  /** Share of zeros among all weights that multiply. */
-  readonly sparsity: number;
-  readonly layers: readonly {
-    readonly layer: string;
-    readonly sad: number;
-    readonly flipRate: number;
-    readonly sparsity: number;
-  }[];
-}
-
-export interface SparsifyOptions {
-  /** "2:4", "1:4v2", ... */
-  readonly pattern: string;
-  /** Steps of the whole run: methods with phases count in shares of it. */
-  readonly steps: number;
-  /** Makes inputGrad sparse too; its pattern is the weight's unless another is given. */
-  readonly inputGrad?: InputGradMethod | undefined;
-  readonly inputGradPattern?: string | undefined;
-  /** The same for weightGrad. */
-  readonly weightGrad?: WeightGradMethod | undefined;
-  readonly weightGradPattern?: string | undefined;
-  /** Of samples of gradients. Default 1. */
-  readonly seed?: number | undefined;
 }
 
 // "brch": the stream of first weights of branches
@@ -255,22 +219,13 @@ export class Sparsity {
   }
 
   report(): SparsityReport {
-    const layers = this.#sites.map((site) => {
-      const { rows, k, pattern } = site.packed;
-      const sparsity = site.pruned ? 1 - pattern.n / pattern.m : 0;
-      return { layer: site.name, weights: rows * k, sparsity, ...site.history.movement() };
+    const layers = this.#sites.map(({ name, weight, pattern, pruned, history }) => {
+      return { name, weights: weight.length, sparsity: pruned ? 1 - pattern.n / pattern.m : 0, history };
     });
-    const sparse = layers.reduce((sum, { weights }) => sum + weights, 0);
-    const all = this.#weights.reduce((sum, { weight }) => sum + weight.size, 0);
-    const sum = (of: (layer: (typeof layers)[number]) => number): number =>
-      layers.reduce((s, layer) => s + of(layer), 0);
-    return {
-      sad: sum(({ sad }) => sad),
-      sadShare: sum(({ sad }) => sad) / sparse,
-      flipRate: sum(({ flipRate, weights }) => flipRate * weights) / sparse,
-      sparsity: sum(({ weights, sparsity }) => weights * sparsity) / all,
-      layers: layers.map(({ layer, sad, flipRate, sparsity }) => ({ layer, sad, flipRate, sparsity })),
-    };
+    return sparsityReport(
+      layers,
+      this.#weights.reduce((sum, { weight }) => sum + weight.size, 0),
+    );
   }
 
   /** Bytes of the weights that multiply: dense in f32, and with the sparse ones in the compact encoding. */
@@ -362,69 +317,4 @@ export class Sparsity {
       if (branch !== undefined) branch.taps = state.get(`${site.name}.taps`)?.data[0] ?? 0;
     }
   }
-}
-
-/** An optimiser's running variance, as methods see it; who asks for its drift has it watched from then on. */
-class WatchedVariance implements RunningVariance {
-  readonly #running: NonNullable<Transform["variance"]>;
-  readonly #step: number;
-
-  constructor(running: NonNullable<Transform["variance"]>, step: number) {
-    this.#running = running;
-    this.#step = step;
-  }
-
-  get drift(): number {
-    this.#running.watched = true;
-    return this.#running.drift;
-  }
-
-  get epsilon(): number {
-    return this.#running.epsilon;
-  }
-
-  get memory(): number {
-    return this.#running.memory;
-  }
-
-  get frozenAt(): number | null {
-    return this.#running.frozenAt;
-  }
-
-  freeze(): void {
-    this.#running.frozenAt = this.#step + 1;
-  }
-}
-
-/** Throws unless the plan makes some product sparse, naming each layer's reason. */
-export function requireSparse(layers: readonly PlannedLayer[], what: string): void {
-  const asked = layers.some(({ products }) => PRODUCTS.some((product) => products[product].operand !== null));
-  if (asked) return;
-  const reasons = layers.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-  throw expected(
-    what,
-    "at least one layer that it fits",
-    reasons === "" ? "a model without products" : reasons,
-    "Choose another pattern, or layer widths that are multiples of its M",
-  );
-}
-
-/**
- * Puts a model's products under methods, by the sparse routes. Call once a model, before training.
- * method: of the weights, null where they stay dense.
- */
-export function sparsify(model: Module, method: WeightMethod | null, options: SparsifyOptions): Sparsity {
-  const { steps, seed = 1, inputGrad, weightGrad } = options;
-  const pattern = parsePattern(options.pattern);
-  const patternOr = (text: string | undefined): Pattern => (text === undefined ? pattern : parsePattern(text));
-  const operands = inAllLayers({
-    forward: method === null ? null : { method, pattern },
-    // without an input nothing is known of what makes that of a layer
-    activations: null,
-    inputGrad: inputGrad === undefined ? null : { method: inputGrad, pattern: patternOr(options.inputGradPattern) },
-    weightGrad: weightGrad === undefined ? null : { method: weightGrad, pattern: patternOr(options.weightGradPattern) },
-  });
-  const layers = planLayers(multiplyingWeights(model), operands);
-  requireSparse(layers, `pattern ${patternName(pattern)}`);
-  return new Sparsity(model, operands, layers, { steps, seed });
 }

@@ -20,7 +20,7 @@ import { Device } from "../tensor/device.ts";
 import { type OperandPlan, type Parameter, type Tensor, tensor } from "../tensor/tensor.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import { buildModel, Run } from "./run.ts";
-import { sparsify } from "./sparsity.ts";
+import { sparsify } from "./sparsify.ts";
 
 const data = (() => {
   const random = new Random(5);

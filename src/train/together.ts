@@ -83,7 +83,7 @@ export interface Observer {
 }
 
 /** How runs are trained that have not begun yet, and who is told. */
-export interface TrainOptions extends Observer, Pick<RunOptions, "routing" | "dispatcher"> {
+export interface TrainOptions extends Observer, Pick<RunOptions, "routing" | "dispatcher" | "start"> {
   /** Records are written to the disk so often, for who reads along; default: with each checkpoint. */
   readonly flushMs?: number;
 }

@@ -2,13 +2,12 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncate
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { dataset } from "../data/dataset.ts";
+import { spots as data } from "../../test/spots.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import { jsKernels } from "../kernels/js.ts";
 import { nativeInstructionSets, nativeKernels } from "../kernels/native.ts";
 import { unstructuredMethods } from "../methods/unstructured/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
-import { Random } from "../random.ts";
 import { verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
@@ -18,20 +17,6 @@ import { parseRecipe, type Recipe, recipeSchema } from "./recipe.ts";
 import { Run } from "./run.ts";
 import { RunFolder } from "./run-folder.ts";
 import { type Observer, trainTogether } from "./together.ts";
-
-/** Images whose class is where they are bright: 4x4, one channel, 3 classes. */
-const data = (() => {
-  const random = new Random(5);
-  const split = (count: number) => {
-    const labels = Uint8Array.from({ length: count }, () => random.integer(3));
-    const images = Uint8Array.from(
-      { length: count * 16 },
-      (_, i) => random.integer(100) + (Math.floor((i % 16) / 5) === labels[Math.floor(i / 16)] ? 120 : 0),
-    );
-    return { count, images, labels };
-  };
-  return dataset({ name: "spots", shape: [4, 4, 1], classes: 3, train: split(96), test: split(40) });
-})();
 
 const recipe = (method: object = { name: "sr-ste" }, more: object = {}): Recipe =>
   parseRecipe({ model: { name: "mlp", hidden: [16, 8], dropout: 0.1 }, epochs: 3, batch: 16, method, ...more });

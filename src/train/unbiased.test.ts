@@ -14,7 +14,7 @@ import type { Module } from "../nn/module.ts";
 import { Random } from "../random.ts";
 import { Device } from "../tensor/device.ts";
 import { tensor } from "../tensor/tensor.ts";
-import { type SparsifyOptions, sparsify } from "./sparsity.ts";
+import { type SparsifyOptions, sparsify } from "./sparsify.ts";
 
 const models: Record<string, [(device: Device) => Module, readonly number[]]> = {
   mlp: [(device) => mlp([12, 16, 16, 4], { device, random: new Random(1) }), [12]],

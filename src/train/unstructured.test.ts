@@ -1,6 +1,7 @@
 /** Training under methods whose zeros have no pattern: counts at every step, what grows, and what is forgotten. */
 import { describe, expect, test } from "vitest";
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
+import { reshape } from "../autograd/ops/reshape.ts";
 import { backward } from "../autograd/tape.ts";
 import { makeDigits } from "../data/digits.ts";
 import { jsKernels } from "../kernels/js.ts";
@@ -11,6 +12,7 @@ import { rigl } from "../methods/unstructured/rigl.ts";
 import { cubic, iterative } from "../methods/unstructured/schedules.ts";
 import { set } from "../methods/unstructured/set.ts";
 import type { UnstructuredMethod } from "../methods/unstructured/unstructured-method.ts";
+import { Conv2d } from "../nn/conv2d.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { adamW } from "../optim/adamw.ts";
 import { Optimizer } from "../optim/optimizer.ts";
@@ -18,7 +20,7 @@ import { sgd } from "../optim/sgd.ts";
 import type { Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { Device } from "../tensor/device.ts";
-import { tensor } from "../tensor/tensor.ts";
+import { Parameter, tensor } from "../tensor/tensor.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import { Run } from "./run.ts";
 import { UnstructuredWeights } from "./unstructured.ts";
@@ -283,11 +285,74 @@ describe("compressed rows", () => {
     expect(device.kernels.multiplies() - before).toBe(wanted);
   });
 
-  test("are not for convolutions, nor beside other sparse operands", () => {
-    const cnn = recipe({ name: "set" }, { model: { name: "cnn", widths: [4, 8] }, batch: 4 });
+  test("are for convolutions too, where strides let the input gradient be one", () => {
+    const of = (routing: "sparse" | "dense"): { losses: number[]; run: Run; multiplies: number } => {
+      const device = new Device(jsKernels());
+      const model = { name: "resnet", depth: 8, widths: [4, 4, 8] };
+      const run = new Run(
+        recipe({ name: "rigl", sparsity: 0.85, every: 3 }, { model, batch: 4, steps: 4 }),
+        data,
+        device,
+        {
+          routing,
+        },
+      );
+      const losses: number[] = [];
+      while (!run.done) losses.push(run.advance().loss);
+      return { losses, run, multiplies: device.kernels.multiplies() };
+    };
+    const [compressed, masked] = [of("sparse"), of("dense")];
+    compressed.losses.forEach((loss, i) => {
+      expect(loss).toBeCloseTo(masked.losses[i], 4);
+    });
+    expect(compressed.multiplies).toBeLessThan(0.7 * masked.multiplies);
+    const routes = new Map(compressed.run.plan.map((layer) => [layer.name, layer.routes]));
+    expect(routes.get("block1.body.conv1.weight")).toEqual({
+      ...{ forward: "sparse", inputGrad: "sparse", weightGrad: "dense" },
+    });
+    // of stride 2
+    expect(routes.get("block2.body.conv1.weight")).toEqual({
+      ...{ forward: "sparse", inputGrad: "masked", weightGrad: "dense" },
+    });
+  });
+
+  test.each([
+    [3, 1, 1],
+    [3, 1, 0],
+    [5, 1, 2],
+    [3, 2, 1],
+    [1, 1, 0],
+  ])("of kernel %i, stride %i, padding %i give the gradients of masked products", (kernel, stride, padding) => {
+    const gradients = (compressed: ReadonlySet<string>) => {
+      const random = new Random(5);
+      const device = new Device(jsKernels());
+      const model = new Conv2d(3, 6, kernel, { device, random }, { stride, padding });
+      new UnstructuredWeights(model, new Set(["weight"]), set.make({ sparsity: 0.8 }), {
+        ...{ steps: 4, seed: 2, compressed },
+      });
+      const x = new Parameter(device, [2, 9, 8, 3]);
+      for (let i = 0; i < x.size; i++) x.data[i] = random.normal();
+      let y: Float32Array = new Float32Array();
+      device.step(() => {
+        const out = model.forward(x);
+        y = out.data.slice();
+        const labels = Int32Array.from({ length: 2 }, (_, i) => i);
+        backward(crossEntropy(reshape(out, [2, out.size / 2]), labels));
+      });
+      return { arrays: [y, x.grad, model.weight.grad], multiplies: device.kernels.multiplies() };
+    };
+    const [own, wanted] = [gradients(new Set(["weight"])), gradients(new Set())];
+    own.arrays.forEach((values, i) => {
+      values.forEach((value, j) => {
+        expect(value).toBeCloseTo(wanted.arrays[i][j], 5);
+      });
+    });
+    expect(own.multiplies).toBeLessThan((stride === 1 ? 0.7 : 0.9) * wanted.multiplies);
+  });
+
+  test("are not beside other sparse operands", () => {
     const routes = (one: Recipe): string[] =>
       new Run(one, data, new Device(jsKernels())).plan.map((layer) => layer.routes.forward);
-    expect(routes(cnn)).toEqual(["masked", "masked", "dense"]);
     expect(routes(recipe({ name: "set" }, { weightGrad: { name: "mvue" } }))).toEqual(["masked", "masked", "dense"]);
   });
 });

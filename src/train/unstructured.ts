@@ -3,24 +3,17 @@
  * is pruned stays zero. Layers see ordinary dense weights, or ask for them as compressed rows.
  */
 import { expected } from "../errors.ts";
-import { type F32, type Geometry, type Kernels, maskWords } from "../kernels/kernels.ts";
-import type {
-  UnstructuredMethod,
-  UnstructuredSite,
-  UnstructuredSites,
-} from "../methods/unstructured/unstructured-method.ts";
-import { MaskHistory } from "../metrics/mask-history.ts";
+import type { UnstructuredMethod, UnstructuredSites } from "../methods/unstructured/unstructured-method.ts";
 import type { Module } from "../nn/module.ts";
-import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
+import type { Slot, Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
-import { CsrMatrix } from "../sparse/csr-matrix.ts";
-import { countKept, kept as isKept } from "../sparse/mask.ts";
 import { countMatrix, storageFormats } from "../sparse/storage.ts";
-import type { ForwardOperand, InputGradOperand, OperandPlan, Parameter, Tensor } from "../tensor/tensor.ts";
-import type { MultiplyingWeight } from "./layers.ts";
-import { multiplyingWeights } from "./layers.ts";
-import type { PlannedLayer } from "./plan.ts";
-import type { SparsityReport } from "./sparsity.ts";
+import type { Parameter } from "../tensor/tensor.ts";
+import { CompressedOperands, LEAST_SPARSITY } from "./compressed-operands.ts";
+import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
+import { MaskedWeight } from "./masked-weight.ts";
+import type { PlannedLayer, PlannedProduct } from "./plan.ts";
+import { type SparsityReport, sparsityReport } from "./sparsity-report.ts";
 
 // "grow": the stream of what methods draw, a stream a step
 const STREAM = 0x67726f77;
@@ -31,13 +24,9 @@ interface UnstructuredOptions {
   /** Of the whole run. */
   readonly steps: number;
   readonly seed: number;
-  /** Which of them multiply as compressed rows, where that pays; none of them a convolution's. Default: none. */
+  /** Which of them multiply as compressed rows, where that pays. Default: none. */
   readonly compressed?: ReadonlySet<string> | undefined;
 }
-
-/** Sparsity and rows of the other operand from which compressed rows are faster: docs/design/0006-unstructured.md. */
-const LEAST_SPARSITY = 0.75;
-const LEAST_POSITIONS = 32;
 
 export class UnstructuredWeights {
   readonly #method: UnstructuredMethod;
@@ -66,7 +55,8 @@ export class UnstructuredWeights {
       const all = this.#weights.map(({ name }) => name).join(", ");
       throw expected(`method ${method.name}`, "at least one weight", "none", `Let skip leave some of ${all}`);
     }
-    this.#sites = chosen.map((source) => new MaskedWeight(source));
+    const sites = chosen.map((source) => ({ source, site: new MaskedWeight(source) }));
+    this.#sites = sites.map(({ site }) => site);
     this.#all = {
       sites: this.#sites,
       random: (step) => new Random(seed, STREAM + step),
@@ -79,9 +69,9 @@ export class UnstructuredWeights {
       },
     };
     method.begin?.(this.#all);
-    for (const site of this.#sites) {
+    for (const { source, site } of sites) {
       site.maskWeight();
-      if (compressed.has(site.name)) site.parameter.plan = new CompressedOperands(site);
+      if (compressed.has(site.name)) site.parameter.plan = new CompressedOperands(site, source);
     }
   }
 
@@ -119,22 +109,13 @@ export class UnstructuredWeights {
   }
 
   report(): SparsityReport {
-    const layers = this.#sites.map((site) => {
-      const weights = site.weight.length;
-      return { layer: site.name, weights, sparsity: 1 - countKept(site.mask) / weights, ...site.history.movement() };
+    const layers = this.#sites.map(({ name, weight, sparsity, history }) => {
+      return { name, weights: weight.length, sparsity, history };
     });
-    const [sparse, all] = [layers, this.#weights.map(({ weight }) => ({ weights: weight.size }))].map((list) =>
-      list.reduce((sum, { weights }) => sum + weights, 0),
+    return sparsityReport(
+      layers,
+      this.#weights.reduce((sum, { weight }) => sum + weight.size, 0),
     );
-    const sum = (of: (layer: (typeof layers)[number]) => number): number =>
-      layers.reduce((s, layer) => s + of(layer), 0);
-    return {
-      sad: sum(({ sad }) => sad),
-      sadShare: sum(({ sad }) => sad) / sparse,
-      flipRate: sum(({ flipRate, weights }) => flipRate * weights) / sparse,
-      sparsity: sum(({ weights, sparsity }) => weights * sparsity) / all,
-      layers: layers.map(({ layer, sad, flipRate, sparsity }) => ({ layer, sad, flipRate, sparsity })),
-    };
   }
 
   /** Bytes of the weights that multiply: dense in f32, and with those under the method in the smallest storage format. */
@@ -180,183 +161,33 @@ export class UnstructuredWeights {
   }
 }
 
-class MaskedWeight implements UnstructuredSite {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly rows: number;
-  readonly k: number;
-  readonly kernels: Kernels;
-  readonly parameter: Parameter;
-  readonly history: MaskHistory;
-  readonly kept: Uint8Array;
-  /** The same as bits, as kernels read it. */
-  readonly mask: Uint32Array;
-  sparsity = 0;
-  /** Counts the times that the mask moved. */
-  revision = 0;
-  /** What was kept before and after the mask moved; null: it did not. */
-  #survivors: Uint32Array | null = null;
-
-  constructor({ name, weight, rows, k }: MultiplyingWeight) {
-    this.name = name;
-    this.shape = weight.shape;
-    this.rows = rows;
-    this.k = k;
-    this.kernels = weight.device.kernels;
-    this.parameter = weight;
-    this.history = new MaskHistory(this.kernels, weight.size);
-    this.kept = new Uint8Array(weight.size).fill(1);
-    this.mask = this.kernels.uint32(rows * maskWords(k));
-    this.#writeMask();
-  }
-
-  get weight(): F32 {
-    return this.parameter.data;
-  }
-
-  get gradient(): F32 {
-    return this.parameter.grad;
-  }
-
-  keep(kept: Uint8Array): void {
-    const before = this.mask.slice();
-    this.kept.set(kept);
-    this.#writeMask();
-    this.#survivors = this.kernels.uint32(before.length);
-    this.#survivors.set(before.map((word, i) => word & this.mask[i]));
-    this.maskWeight();
-  }
-
-  #writeMask(): void {
-    const words = maskWords(this.k);
-    this.mask.fill(0);
-    for (let row = 0, i = 0; row < this.rows; row++) {
-      for (let column = 0; column < this.k; column++, i++) {
-        if (this.kept[i] === 1) this.mask[row * words + (column >>> 5)] |= 1 << (column & 31);
-      }
-    }
-    this.#noteMask();
-  }
-
-  #noteMask(): void {
-    this.sparsity = 1 - countKept(this.mask) / this.kept.length;
-    this.revision++;
-  }
-
-  get pruned(): boolean {
-    return this.sparsity > 0;
-  }
-
-  bringBack(mask: ArrayLike<number>): void {
-    this.mask.set(mask);
-    for (let i = 0; i < this.kept.length; i++) {
-      this.kept[i] = isKept(this.mask, this.k, Math.floor(i / this.k), i % this.k) ? 1 : 0;
-    }
-    this.#noteMask();
-  }
-
-  forgetWhatMoved(slot: Slot): void {
-    if (this.#survivors !== null) forgetPruned(slot, this.#survivors, this.rows, this.k);
-    this.#survivors = null;
-  }
-
-  maskWeight(): void {
-    if (this.pruned) this.kernels.applyMask(this.weight, this.mask, this.rows, this.k);
-  }
-
-  maskGradient(): void {
-    if (this.pruned) this.kernels.applyMask(this.gradient, this.mask, this.rows, this.k);
-  }
-}
-
-/** The weight of a linear layer as compressed rows, and its transpose for the input gradient; dense while that is faster. */
-class CompressedOperands implements OperandPlan {
-  readonly #site: MaskedWeight;
-  readonly #forward: FollowedMatrix;
-  readonly #backward: FollowedMatrix;
-
-  constructor(site: MaskedWeight) {
-    this.#site = site;
-    this.#forward = new FollowedMatrix(site, false);
-    this.#backward = new FollowedMatrix(site, true);
-  }
-
-  forward(_x: Tensor, geometry: Geometry): ForwardOperand | null {
-    return this.#operand(this.#forward, geometry[0]);
-  }
-
-  denseWeight(): F32 {
-    return this.#site.weight;
-  }
-
-  inputGrad(dy: F32): InputGradOperand | null {
-    return this.#operand(this.#backward, dy.length / this.#site.rows);
-  }
-
-  weightGrad(): null {
-    return null;
-  }
-
-  #operand(
-    rows: FollowedMatrix,
-    positions: number,
-  ): { readonly operand: "compressed weight"; readonly compressed: CsrMatrix } | null {
-    if (positions < LEAST_POSITIONS || this.#site.sparsity < LEAST_SPARSITY) return null;
-    return { operand: "compressed weight", compressed: rows.current() };
-  }
-}
-
-/** Follows a weight: its places when the mask moves, its values when it changes. */
-class FollowedMatrix {
-  readonly #site: MaskedWeight;
-  readonly #transposed: boolean;
-  #matrix: CsrMatrix | null = null;
-  #revision = -1;
-  #version = -1;
-
-  constructor(site: MaskedWeight, transposed: boolean) {
-    this.#site = site;
-    this.#transposed = transposed;
-  }
-
-  current(): CsrMatrix {
-    const { kernels, kept, rows, k, revision, parameter, weight } = this.#site;
-    const { version, device } = parameter;
-    const known = this.#matrix;
-    if (known !== null && this.#revision === revision && this.#version === version) return known;
-    const [height, width] = this.#transposed ? [k, rows] : [rows, k];
-    const isNew = known === null || this.#revision !== revision;
-    const matrix = isNew ? new CsrMatrix(kernels, kept, height, width, this.#transposed) : known;
-    device.timed("pack", () => matrix.refresh(weight));
-    this.#matrix = matrix;
-    this.#revision = revision;
-    this.#version = version;
-    return matrix;
-  }
-}
-
 /**
- * The plan with the routes of weights under an unstructured method. compresses: those of linear layers as compressed rows;
- * the zeros of all others are multiplied by.
+ * The plan with the routes of weights under an unstructured method. compresses: they multiply as compressed rows; else, and
+ * in the input gradient of strided convolutions, their zeros are multiplied by.
  */
 export function withUnstructured(
   plan: readonly PlannedLayer[],
+  weights: readonly MultiplyingWeight[],
   names: ReadonlySet<string>,
   method: string,
   compresses: boolean,
 ): PlannedLayer[] {
+  const turning = new Set(weights.filter(({ turns }) => turns).map(({ name }) => name));
+  const by = (compressed: boolean): Pick<PlannedProduct, "route" | "operand" | "method" | "reason"> => ({
+    ...{ route: compressed ? "sparse" : "masked", operand: "weight", method },
+    reason: compressed
+      ? `compressed rows from ${100 * LEAST_SPARSITY} % zeros on`
+      : "zeros without a pattern are multiplied like the rest",
+  });
   return plan.map((layer) => {
     if (!names.has(layer.name)) return layer;
     const { forward, inputGrad } = layer.products;
-    const compressed = compresses && layer.shape.length === 2;
-    const reason = compressed
-      ? `compressed rows from ${100 * LEAST_SPARSITY} % zeros on`
-      : "zeros without a pattern are multiplied like the rest";
-    const masked = { route: compressed ? "sparse" : "masked", operand: "weight", method, reason } as const;
+    const { reason } = by(compresses);
+    const turned = by(compresses && turning.has(layer.name));
     const products = {
       ...layer.products,
-      ...(forward.operand === null ? { forward: { ...forward, ...masked } } : {}),
-      ...(inputGrad.operand === null ? { inputGrad: { ...inputGrad, ...masked } } : {}),
+      ...(forward.operand === null ? { forward: { ...forward, ...by(compresses) } } : {}),
+      ...(inputGrad.operand === null ? { inputGrad: { ...inputGrad, ...turned } } : {}),
     };
     const routes = { ...layer.routes, forward: products.forward.route, inputGrad: products.inputGrad.route };
     return { ...layer, routes, reason, products };

@@ -131,7 +131,7 @@ function inputGrad(
       break;
     }
     case "compressed weight":
-      operand.compressed.multiply(dx, dy, matrixGeometry(geometry[0], geometry[10], geometry[3]));
+      operand.compressed.multiply(dx, dy, operand.geometry);
       break;
     case "gradient": {
       // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions

@@ -13,7 +13,8 @@ import { Random } from "../../random.ts";
 import { type Pattern, parsePattern } from "../../sparse/pattern.ts";
 import { Device } from "../../tensor/device.ts";
 import { type Parameter, tensor } from "../../tensor/tensor.ts";
-import { type Sparsity, sparsify } from "../../train/sparsity.ts";
+import { sparsify } from "../../train/sparsify.ts";
+import type { Sparsity } from "../../train/sparsity.ts";
 import type { WeightMethodEntry } from "../method.ts";
 import { weightMethods } from "./methods.ts";
 

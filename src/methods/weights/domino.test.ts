@@ -11,7 +11,8 @@ import { Random } from "../../random.ts";
 import { parsePattern } from "../../sparse/pattern.ts";
 import { Device } from "../../tensor/device.ts";
 import { tensor } from "../../tensor/tensor.ts";
-import { type Sparsity, sparsify } from "../../train/sparsity.ts";
+import { sparsify } from "../../train/sparsify.ts";
+import type { Sparsity } from "../../train/sparsity.ts";
 import { domino } from "./domino.ts";
 
 const STEPS = 24;

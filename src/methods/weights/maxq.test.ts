@@ -7,7 +7,7 @@ import { sgd } from "../../optim/sgd.ts";
 import { Random } from "../../random.ts";
 import { Device } from "../../tensor/device.ts";
 import { tensor } from "../../tensor/tensor.ts";
-import { sparsify } from "../../train/sparsity.ts";
+import { sparsify } from "../../train/sparsify.ts";
 import { dense } from "./dense.ts";
 import { maxq } from "./maxq.ts";
 

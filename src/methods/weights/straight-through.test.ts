@@ -13,7 +13,7 @@ import { Optimizer } from "../../optim/optimizer.ts";
 import { Random } from "../../random.ts";
 import { Device } from "../../tensor/device.ts";
 import { type Parameter, tensor } from "../../tensor/tensor.ts";
-import { sparsify } from "../../train/sparsity.ts";
+import { sparsify } from "../../train/sparsify.ts";
 import { weightMethods } from "./methods.ts";
 
 const STEPS = 16;

@@ -24,6 +24,8 @@ export interface BarChart {
   /** With the unit. */
   readonly x: string;
   readonly label: string;
+  /** What the tones of parts mean, below the axis. */
+  readonly key?: readonly { readonly tone: string; readonly text: string }[];
 }
 
 const NAME = 20;
@@ -34,8 +36,9 @@ const LETTER = 6.6;
 /** Of a heavy, larger letter to a plain one. */
 const HEAVY = 1.25;
 const AXIS = 42;
+const KEY = 26;
 
-export function drawBars({ rows, x, label }: BarChart, width: number): Markup {
+export function drawBars({ rows, x, label, key = [] }: BarChart, width: number): Markup {
   const bars = rows.flatMap((row) => row.bars);
   const total = ({ parts }: (typeof bars)[number]): number => parts.reduce((sum, { value }) => sum + value, 0);
   const right = 12 + Math.max(...bars.map(({ end }) => end.length)) * LETTER;
@@ -45,18 +48,29 @@ export function drawBars({ rows, x, label }: BarChart, width: number): Markup {
   const ticks = scale.ticks(Math.max(2, Math.floor((width - right) / 70)));
   const texts = tickTexts(ticks);
   let y = 0;
+  const height = foot + AXIS + (key.length === 0 ? 0 : KEY);
   const drawn = rows.map((row) => {
     const top = y;
     y += heightOf(row);
     return html`<text class="row" x="0" y="${top + 13}">${fitted(row.name, width / HEAVY)}<tspan class="unit" dx="8">${noteOf(row, width)}</tspan></text>
 ${row.bars.map((bar, i) => drawBar(bar, top + NAME + i * (BAR + GAP), scale))}`;
   });
-  return html`<svg viewBox="0 0 ${width} ${foot + AXIS}" width="${width}" height="${foot + AXIS}" role="img" aria-label="${label}">
+  return html`<svg viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${label}">
 ${ticks.map((tick) => html`<line class="grid" x1="${scale(tick)}" x2="${scale(tick)}" y1="${NAME - 2}" y2="${foot}"/>`)}
 ${drawn}<line class="axis" x1="1" x2="${width - right}" y1="${foot}" y2="${foot}"/>
 ${ticks.map((tick, i) => html`<text class="tick" x="${scale(tick)}" y="${foot + 16}" text-anchor="${tick === 0 ? "start" : "middle"}">${texts[i]}</text>`)}
 <text class="unit" x="${(width - right) / 2}" y="${foot + 36}" text-anchor="middle">${x}</text>
-</svg>`;
+${drawKey(key, height - 8)}</svg>`;
+}
+
+function drawKey(key: NonNullable<BarChart["key"]>, y: number): Markup[] {
+  let left = 1;
+  return key.map(({ tone, text }) => {
+    const x = left;
+    left += 18 + text.length * LETTER + 16;
+    return html`<rect class="${tone}" x="${x}" y="${y - 11}" width="13" height="13"/><text x="${x + 18}" y="${y}">${text}</text>
+`;
+  });
 }
 
 /** Nothing where it would not fit behind the name. */

@@ -4,9 +4,8 @@ import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { dataset } from "../../data/dataset.ts";
+import { spots as data } from "../../../test/spots.ts";
 import { jsKernels } from "../../kernels/js.ts";
-import { Random } from "../../random.ts";
 import { Device } from "../../tensor/device.ts";
 import { createComparison, runComparison, withMethod } from "../../train/compare.ts";
 import { readRuns } from "../../train/read-run.ts";
@@ -15,20 +14,6 @@ import { html } from "./markup.ts";
 import { reportPage } from "./page.ts";
 import { SERIES, TONES } from "./styles.ts";
 import { summarise } from "./summary.ts";
-
-/** Images whose class is where they are bright: 4x4, one channel, 3 classes. */
-const data = (() => {
-  const random = new Random(5);
-  const split = (count: number) => {
-    const labels = Uint8Array.from({ length: count }, () => random.integer(3));
-    const images = Uint8Array.from(
-      { length: count * 16 },
-      (_, i) => random.integer(100) + (Math.floor((i % 16) / 5) === labels[Math.floor(i / 16)] ? 120 : 0),
-    );
-    return { count, images, labels };
-  };
-  return dataset({ name: "spots", shape: [4, 4, 1], classes: 3, train: split(96), test: split(40) });
-})();
 
 const root = mkdtempSync(join(tmpdir(), "trisparse-report-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

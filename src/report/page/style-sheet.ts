@@ -12,6 +12,28 @@ const variables = (of: (light: string, dark: string) => string): string =>
 const SEGMENTS = ["forward", "inputGrad", "weightGrad", "pack", "rest"];
 const on = (name: string): string => `on${name[0].toUpperCase()}${name.slice(1)}`;
 
+/** What charts need, on a page or in a picture of their own. */
+const CHART_RULES = `svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;fill:var(--ink);font-variant-numeric:tabular-nums}
+svg .tick,svg .unit{fill:var(--soft)}
+svg .unit{font-weight:400}
+svg .row{font-weight:600;font-size:13px;paint-order:stroke;stroke:var(--paper);stroke-width:3px}
+svg .end{font-weight:600}
+svg .grid{stroke:var(--rule);stroke-width:1}
+svg .axis{stroke:var(--soft);stroke-width:1}
+svg .reference{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3}
+svg .line{fill:none;stroke-width:1.9;stroke-linejoin:round;stroke-linecap:butt}
+svg .band{stroke:none;opacity:.17}
+svg .marker{stroke:var(--paper);stroke-width:1}
+svg .name{font-weight:600}
+${SERIES.map(({ dash }, i) => `.line.s${i}{stroke:var(--s${i});stroke-dasharray:${dash}}.marker.s${i},.band.s${i},svg .name.s${i},rect.s${i}{fill:var(--s${i})}svg text.on.s${i}{fill:var(--paper)}`).join("\n")}
+${SEGMENTS.map((name) => `rect.${name}{fill:var(--${name})}svg text.on.${name}{fill:var(--${on(name)})}.swatch.${name}{background:var(--${name})}`).join("\n")}`;
+
+/** Of a chart that is a file by itself: light and dark follow the system. */
+export const PICTURE_STYLE: string = `svg{${variables((light) => light)}}
+@media (prefers-color-scheme:dark){svg{${variables((_, dark) => dark)}}}
+svg svg{overflow:visible}
+${CHART_RULES}`;
+
 export const STYLE_SHEET: string = `
 :root{color-scheme:light dark;${variables((light) => light)}}
 @supports (color:light-dark(#000,#fff)){:root{${variables((light, dark) => `light-dark(${light},${dark})`)}}}
@@ -49,21 +71,8 @@ svg{display:block;max-width:100%;height:auto;overflow:visible}
 svg.mask{overflow:hidden}
 .narrow{display:none}
 @media (max-width:600px){.narrow{display:block}.wide{display:none}main,header,footer{padding:0 18px}header{padding-top:20px}h1{font-size:22px}}
-svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;fill:var(--ink);font-variant-numeric:tabular-nums}
-svg .tick,svg .unit{fill:var(--soft)}
-svg .unit{font-weight:400}
-svg .row{font-weight:600;font-size:13px;paint-order:stroke;stroke:var(--paper);stroke-width:3px}
+${CHART_RULES}
 a{color:var(--s1)}
-svg .end{font-weight:600}
-svg .grid{stroke:var(--rule);stroke-width:1}
-svg .axis{stroke:var(--soft);stroke-width:1}
-svg .reference{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3}
-svg .line{fill:none;stroke-width:1.9;stroke-linejoin:round;stroke-linecap:butt}
-svg .band{stroke:none;opacity:.17}
-svg .marker{stroke:var(--paper);stroke-width:1}
-svg .name{font-weight:600}
-${SERIES.map(({ dash }, i) => `.line.s${i}{stroke:var(--s${i});stroke-dasharray:${dash}}.marker.s${i},.band.s${i},svg .name.s${i},rect.s${i}{fill:var(--s${i})}svg text.on.s${i}{fill:var(--paper)}`).join("\n")}
-${SEGMENTS.map((name) => `rect.${name}{fill:var(--${name})}svg text.on.${name}{fill:var(--${on(name)})}.swatch.${name}{background:var(--${name})}`).join("\n")}
 .key{display:flex;flex-wrap:wrap;gap:4px 18px;list-style:none;margin:10px 0 4px;padding:0;font-size:13px}
 .key li{display:flex;align-items:center;gap:7px}
 .key svg{flex:none}
