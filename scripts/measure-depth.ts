@@ -4,7 +4,7 @@
  *
  *   npx tsx scripts/measure-depth.ts SETTING SEED --data-dir FOLDER --cache FOLDER
  *
- * Without a setting that is known ("control"): only what all settings share. The cache holds trained networks that settings share: the dense one; the control, that is the dense one trained on for as
+ * The cache holds trained networks that settings share: the dense one; the control, that is the dense one trained on for as
  * many epochs with the same rates; and the shallower network from its first step on, for as many epochs as all stages.
  * Times of all lines anew, at a quiet time: npx tsx scripts/measure-depth.ts --times --data-dir FOLDER
  * The table: npx tsx scripts/write-structured.ts
@@ -29,7 +29,7 @@ import { parseRecipe, type Recipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
 import { machineOf } from "../src/train/together.ts";
 
-const [DENSE, LEARN, TUNE, LEARN_RATE] = [12, 4, 4, 0.1];
+const [DENSE, LEARN, LEARN_RATE] = [12, 4, 0.1];
 const base = {
   ...{ data: { name: "cifar10", augment: true }, model: { name: "resnet", depth: 20, widths: [8, 16, 32] } },
   ...{ method: { name: "dense" }, batch: 64, epochs: DENSE },
@@ -39,11 +39,18 @@ const base = {
 const later = [2, 3, 5, 6, 8, 9];
 const gains = (lambda: number, blocks: readonly number[]): object[] =>
   blocks.map((block) => ({ structure: "body", lambda, layers: `block${block}.` }));
-const settings: Readonly<Record<string, readonly object[]>> = {
-  "gains 0.1": gains(0.1, later),
-  "gains 0.15": gains(0.15, later),
-  "gains 0.2": gains(0.2, later),
-  "gains 0.25": gains(0.25, later),
+interface Setting {
+  readonly regularise: readonly object[];
+  readonly tune: number;
+  /** Whether the shallower network is trained from its first step too. */
+  readonly shallow: boolean;
+}
+
+const settings: Readonly<Record<string, Setting>> = {
+  "lambda 0.1": { regularise: gains(0.1, later), tune: 4, shallow: false },
+  "lambda 0.15": { regularise: gains(0.15, later), tune: 4, shallow: true },
+  "lambda 0.15, tuned twice as long": { regularise: gains(0.15, later), tune: 8, shallow: false },
+  "lambda 0.25": { regularise: gains(0.25, later), tune: 4, shallow: false },
 };
 
 const { positionals, values } = parseArgs({
@@ -76,7 +83,8 @@ if (values.times) {
 }
 if (done.some((line) => line.setting === setting && line.seed === seed)) process.exit(0);
 
-const regularise = settings[setting];
+if (settings[setting] === undefined) throw new Error(`expected a setting: ${Object.keys(settings).join(", ")}`);
+const { regularise, tune, shallow } = settings[setting];
 const recipe = parseRecipe({ ...base, seed, regularise });
 const { regularise: _, ...plain } = recipe;
 const fresh = (changes: object): Run => new Run({ ...plain, ...changes } as Recipe, data, device, { routing: "dense" });
@@ -112,22 +120,27 @@ const constant = {
   weightDecay: 0,
   schedule: { ...optimiser.schedule, name: "constant", warmup: 0 },
 };
-const control = cached("control", plain.model, () => {
+const control = cached(`control-${tune}`, plain.model, () => {
   const first = trained({ optimiser: constant, epochs: LEARN, seed: seed + 1 }, start);
-  return trained({ epochs: TUNE, seed: seed + 2 }, stateOf(first.model));
+  return trained({ epochs: tune, seed: seed + 2 }, stateOf(first.model));
 }).evaluate();
-if (regularise === undefined) process.exit(0);
 const {
   model: __,
   recipe: smaller,
   ...numbers
-} = compress(recipe, data, device, { learn: LEARN, tune: TUNE, learnRate: LEARN_RATE, start });
+} = compress(recipe, data, device, { learn: LEARN, tune, learnRate: LEARN_RATE, start });
 const { before, learned, after, stepMs: ___, ...rest } = numbers;
 console.log(compressText(numbers));
 const { model } = smaller;
 const name = `shallow-${createHash("sha256").update(JSON.stringify(model)).digest("hex").slice(0, 8)}`;
-const shallow = cached(name, model, () => trained({ model, epochs: DENSE + LEARN + TUNE })).evaluate();
-const results: Record<string, Evaluation> = { dense: before, control, learned, after, shallow };
+const direct = (): Evaluation => cached(name, model, () => trained({ model, epochs: DENSE + LEARN + tune })).evaluate();
+const results: Record<string, Evaluation> = {
+  dense: before,
+  control,
+  learned,
+  after,
+  ...(shallow ? { shallow: direct() } : {}),
+};
 for (const [stage, { loss, accuracy }] of Object.entries(results) as [string, { loss: number; accuracy: number }][])
   console.log(stage, loss.toFixed(4), (100 * accuracy).toFixed(1));
 const times = timesOf(recipe, model);

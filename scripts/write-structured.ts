@@ -20,11 +20,16 @@ interface Line {
 interface DepthLine {
   readonly setting: string;
   readonly seed: number;
-  readonly results: Readonly<Record<Network, { readonly loss: number; readonly accuracy: number }>>;
+  readonly results: Readonly<Record<Exclude<Network, "shallow">, Result>> & { readonly shallow?: Result };
   readonly blocks: readonly string[];
   readonly layers: readonly LayerChange[];
   readonly forwardMs: Times;
   readonly stepMs: Times;
+}
+
+interface Result {
+  readonly loss: number;
+  readonly accuracy: number;
 }
 
 type Network = "dense" | "control" | "learned" | "after" | "shallow";
@@ -69,14 +74,19 @@ const table = [
 ].join("\n");
 /** How the compact network differs from another of the same seed: mean and standard error. */
 const differences = (ofSetting: readonly DepthLine[], other: Network): string => {
-  const of = (value: (network: DepthLine["results"][Network]) => number): { mean: number; error: number } => {
-    const all = ofSetting.map(({ results }) => value(results.after) - value(results[other]));
+  const pairs = ofSetting.flatMap(({ results }) => {
+    const against = results[other];
+    return against === undefined ? [] : [{ own: results.after, against }];
+  });
+  if (pairs.length === 0) return "-";
+  const of = (value: (network: Result) => number): { mean: number; error: number } => {
+    const all = pairs.map(({ own, against }) => value(own) - value(against));
     const mean = all.reduce((a, b) => a + b, 0) / all.length;
     const squares = all.reduce((sum, x) => sum + (x - mean) ** 2, 0);
     return { mean, error: Math.sqrt(squares / (all.length - 1) / all.length) };
   };
   const text = ({ mean, error }: ReturnType<typeof of>, digits: number): string =>
-    `${mean < 0 ? "" : "+"}${mean.toFixed(digits)}${ofSetting.length > 1 ? ` ± ${error.toFixed(digits)}` : ""}`;
+    `${mean < 0 ? "" : "+"}${mean.toFixed(digits)}${pairs.length > 1 ? ` ± ${error.toFixed(digits)}` : ""}`;
   return `${text(
     of(({ accuracy }) => 100 * accuracy),
     1,
@@ -88,7 +98,9 @@ const differences = (ofSetting: readonly DepthLine[], other: Network): string =>
 const ofDepth = depth.map(({ setting, seed, results, blocks, layers, forwardMs, stepMs }) => {
   const products = total(layers, "multiplyAdds");
   const networks = (["dense", "control", "after", "shallow"] as const).map((network) => {
-    const { loss, accuracy } = results[network];
+    const found = results[network];
+    if (found === undefined) return "-";
+    const { loss, accuracy } = found;
     return `${(100 * accuracy).toFixed(1)} / ${loss.toFixed(3)}`;
   });
   return `| ${[

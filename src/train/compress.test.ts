@@ -132,6 +132,21 @@ describe("compress of a resnet", () => {
     expect(again.evaluate()).toEqual(after);
   });
 
+  test("keeps the scale of the sum while bodies are penalised", () => {
+    const phases = { sparseFrom: 0.25, frozenFrom: 0.75 };
+    const { regularise } = resnet([{ structure: "body", lambda: 0.1 }]);
+    const model = { name: "resnet", depth: 8, widths: [2, 2, 4] };
+    const run = new Run(recipe({ model, regularise, phases, epochs: undefined, steps: 16 }), data, device);
+    const gains: number[] = [];
+    while (!run.done) {
+      run.advance();
+      gains.push(stateOf(run.model).get("bn1.weight")!.data[0]);
+    }
+    expect(gains[3]).not.toBe(gains[2]);
+    expect(new Set(gains.slice(3, 12)).size).toBe(1);
+    expect(gains[12]).not.toBe(gains[11]);
+  });
+
   test("may take all of them; the first convolution and the classifier stay", () => {
     const { blocks, layers } = compress(resnet([{ structure: "body", lambda: 50 }]), data, device, {
       learn: 1,
