@@ -21,9 +21,12 @@ import { readFile, writeFileAtomically } from "../src/io/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/io/safetensors.ts";
 import { pick } from "../src/kernels/pick.ts";
 import { loadState, stateOf } from "../src/nn/module.ts";
+import { Random } from "../src/random.ts";
 import { compressText } from "../src/report/compress-table.ts";
 import { Device } from "../src/tensor/device.ts";
+import { compact } from "../src/train/compact.ts";
 import { compress, forwardTimes } from "../src/train/compress.ts";
+import { evaluate } from "../src/train/evaluate.ts";
 import type { Evaluation } from "../src/train/objective.ts";
 import { parseRecipe, type Recipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
@@ -44,12 +47,18 @@ interface Setting {
   readonly tune: number;
   /** Whether the shallower network is trained from its first step too. */
   readonly shallow: boolean;
+  /** In place of three stages one run of as many epochs, with its penalties in the middle. */
+  readonly phases?: object;
 }
 
 const settings: Readonly<Record<string, Setting>> = {
   "lambda 0.1": { regularise: gains(0.1, later), tune: 4, shallow: false },
   "lambda 0.15": { regularise: gains(0.15, later), tune: 4, shallow: true },
   "lambda 0.15, tuned twice as long": { regularise: gains(0.15, later), tune: 8, shallow: false },
+  "one run, lambda 0.15": {
+    ...{ regularise: gains(0.15, later), tune: 4, shallow: true },
+    phases: { sparseFrom: 0.3, frozenFrom: 0.5 },
+  },
   "lambda 0.25": { regularise: gains(0.25, later), tune: 4, shallow: false },
 };
 
@@ -84,7 +93,7 @@ if (values.times) {
 if (done.some((line) => line.setting === setting && line.seed === seed)) process.exit(0);
 
 if (settings[setting] === undefined) throw new Error(`expected a setting: ${Object.keys(settings).join(", ")}`);
-const { regularise, tune, shallow } = settings[setting];
+const { regularise, tune, shallow, phases } = settings[setting];
 const recipe = parseRecipe({ ...base, seed, regularise });
 const { regularise: _, ...plain } = recipe;
 const fresh = (changes: object): Run => new Run({ ...plain, ...changes } as Recipe, data, device, { routing: "dense" });
@@ -111,41 +120,57 @@ const cached = (name: string, model: object, make: () => Run): Run => {
 };
 
 const load = loadavg()[0];
-const start = stateOf(cached("dense", plain.model, () => trained({})).model);
-const { optimiser } = recipe;
-const rate = LEARN_RATE * optimiser.rate;
-const constant = {
-  ...optimiser,
-  rate,
-  weightDecay: 0,
-  schedule: { ...optimiser.schedule, name: "constant", warmup: 0 },
-};
-const control = cached(`control-${tune}`, plain.model, () => {
-  const first = trained({ optimiser: constant, epochs: LEARN, seed: seed + 1 }, start);
-  return trained({ epochs: tune, seed: seed + 2 }, stateOf(first.model));
-}).evaluate();
-const {
-  model: __,
-  recipe: smaller,
-  ...numbers
-} = compress(recipe, data, device, { learn: LEARN, tune, learnRate: LEARN_RATE, start });
-const { before, learned, after, stepMs: ___, ...rest } = numbers;
-console.log(compressText(numbers));
-const { model } = smaller;
+const all = DENSE + LEARN + tune;
+const found = phases === undefined ? inStages() : inOneRun();
+const { model, results, removed } = found;
 const name = `shallow-${createHash("sha256").update(JSON.stringify(model)).digest("hex").slice(0, 8)}`;
-const direct = (): Evaluation => cached(name, model, () => trained({ model, epochs: DENSE + LEARN + tune })).evaluate();
-const results: Record<string, Evaluation> = {
-  dense: before,
-  control,
-  learned,
-  after,
-  ...(shallow ? { shallow: direct() } : {}),
-};
+const direct = (): Evaluation => cached(name, model, () => trained({ model, epochs: all })).evaluate();
+if (shallow) results.shallow = direct();
 for (const [stage, { loss, accuracy }] of Object.entries(results) as [string, { loss: number; accuracy: number }][])
   console.log(stage, loss.toFixed(4), (100 * accuracy).toFixed(1));
 const times = timesOf(recipe, model);
-const line = { setting, seed, results, regularise, model, ...rest, ...times, machine: machineOf(device, load) };
+const line = { setting, seed, results, regularise, model, ...removed, ...times, machine: machineOf(device, load) };
 appendFileSync(file, `${JSON.stringify(line)}\n`);
+
+interface Found {
+  readonly model: Recipe["model"];
+  readonly results: Record<string, Evaluation>;
+  readonly removed: object;
+}
+
+function inStages(): Found {
+  const start = stateOf(cached("dense", plain.model, () => trained({})).model);
+  const { optimiser } = recipe;
+  const rate = LEARN_RATE * optimiser.rate;
+  const constant = {
+    ...optimiser,
+    rate,
+    weightDecay: 0,
+    schedule: { ...optimiser.schedule, name: "constant", warmup: 0 },
+  };
+  const control = cached(`control-${tune}`, plain.model, () => {
+    const first = trained({ optimiser: constant, epochs: LEARN, seed: seed + 1 }, start);
+    return trained({ epochs: tune, seed: seed + 2 }, stateOf(first.model));
+  }).evaluate();
+  const options = { learn: LEARN, tune, learnRate: LEARN_RATE, start };
+  const { model: _, recipe: smaller, ...numbers } = compress(recipe, data, device, options);
+  const { before, learned, after, removals, blocks } = numbers;
+  console.log(compressText(numbers));
+  const results = { dense: before, control, learned, after };
+  return { model: smaller.model, results, removed: { removals, blocks } };
+}
+
+/** The control is the dense network in one run of as many epochs. */
+function inOneRun(): Found {
+  const penalised = { regularise: recipe.regularise, phases: { ...recipe.phases, ...phases }, epochs: all };
+  const run = cached(setting.replaceAll(/[ ,]+/g, "-"), plain.model, () => trained(penalised));
+  const small = compact(run.model, recipe.model, data, { device, random: new Random(seed) });
+  const { removals, blocks, architecture } = small;
+  console.log(blocks.join(", "));
+  const control = cached("long", plain.model, () => trained({ epochs: all })).evaluate();
+  const after = evaluate(small.model, device, run.batches);
+  return { model: architecture, results: { control, after }, removed: { removals, blocks } };
+}
 
 /** Forward and training times in turn, of networks as they are born: times do not depend on the weights. */
 function timesOf({ regularise: _, ...recipe }: Recipe, model: Recipe["model"]) {

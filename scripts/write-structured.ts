@@ -1,6 +1,6 @@
 /**
  * Writes the tables of docs/structured.md from docs/results/structured.jsonl and depth.jsonl (scripts/measure-structured.ts
- * and measure-depth.ts make them).
+ * and measure-depth.ts make them). With --check nothing is written; the exit code is 1 where the page shows other numbers.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -20,7 +20,7 @@ interface Line {
 interface DepthLine {
   readonly setting: string;
   readonly seed: number;
-  readonly results: Readonly<Record<Exclude<Network, "shallow">, Result>> & { readonly shallow?: Result };
+  readonly results: Readonly<Partial<Record<Network, Result>>> & { readonly after: Result };
   readonly blocks: readonly string[];
   readonly layers: readonly LayerChange[];
   readonly forwardMs: Times;
@@ -60,18 +60,25 @@ const total = (layers: readonly LayerChange[], of: "ms" | "multiplyAdds") =>
 const rows = lines.map(({ setting, seed, scores, model, layers, forwardMs }) => {
   const convs = layers.filter(({ name }) => name.startsWith("conv"));
   const products = total(layers, "multiplyAdds");
-  return `| ${[
+  return [
     ...[setting, seed, scores.dense.toFixed(2), scores.control.toFixed(2), scores.after.toFixed(2)],
     (model.widths ?? model.hidden ?? []).join(", "),
     `${((100 * products.after) / products.before).toFixed(1)} %`,
     ...[ratio(forwardMs), convs.length === 0 ? "-" : ratio(total(convs, "ms"))],
-  ].join(" | ")} |`;
+  ];
 });
-const table = [
-  "| setting | seed | dense, % | control, % | compact, % | sizes | multiply-adds | forward | convolutions |",
-  "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-  ...rows,
-].join("\n");
+/** Markdown with its columns aligned. */
+const aligned = (head: string, rows: readonly (readonly (string | number)[])[]): string => {
+  const cells = [head.split(" | "), ...rows.map((row) => row.map(String))];
+  const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
+  const line = (row: readonly string[]): string => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
+  const [first, ...others] = cells.map(line);
+  return [first, line(widths.map((width) => "-".repeat(width))), ...others].join("\n");
+};
+const table = aligned(
+  "setting | seed | dense, % | control, % | compact, % | sizes | multiply-adds | forward | convolutions",
+  rows,
+);
 /** How the compact network differs from another of the same seed: mean and standard error. */
 const differences = (ofSetting: readonly DepthLine[], other: Network): string => {
   const pairs = ofSetting.flatMap(({ results }) => {
@@ -103,26 +110,24 @@ const ofDepth = depth.map(({ setting, seed, results, blocks, layers, forwardMs, 
     const { loss, accuracy } = found;
     return `${(100 * accuracy).toFixed(1)} / ${loss.toFixed(3)}`;
   });
-  return `| ${[
+  return [
     ...[setting, seed, blocks.map((block) => block.replace("block", "")).join(", ") || "none", ...networks],
     `${((100 * products.after) / products.before).toFixed(0)} %`,
     ...[ratio(forwardMs), ratio(stepMs)],
-  ].join(" | ")} |`;
+  ];
 });
 const paired = [...new Set(depth.map(({ setting }) => setting))].map((setting) => {
   const ofSetting = depth.filter((line) => line.setting === setting);
   const others = (["dense", "control", "shallow"] as const).map((other) => differences(ofSetting, other));
-  return `| ${[setting, ofSetting.length, ...others].join(" | ")} |`;
+  return [setting, ofSetting.length, ...others];
 });
 const depthTables = [
-  "| setting | seed | blocks gone | dense | control | compact | from scratch | multiply-adds | forward | step |",
-  "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-  ...ofDepth,
-  "",
-  "| setting | seeds | compact - dense | compact - control | compact - from scratch |",
-  "| --- | --- | --- | --- | --- |",
-  ...paired,
-].join("\n");
+  aligned(
+    "setting | seed | blocks gone | dense | control | compact | from scratch | multiply-adds | forward | step",
+    ofDepth,
+  ),
+  aligned("setting | seeds | compact - dense | compact - control | compact - from scratch", paired),
+].join("\n\n");
 
 const page = fileURLToPath(new URL("structured.md", root));
 /** The text with a table between its marks. */
@@ -131,4 +136,12 @@ const placed = (text: string, name: string, table: string): string => {
   const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(`<!-- end of ${name} -->`)];
   return `${text.slice(0, from)}\n${table}\n\n${text.slice(to)}`;
 };
-writeFileAtomically(page, placed(placed(readFileSync(page, "utf8"), "results", table), "depth", depthTables));
+const text = readFileSync(page, "utf8");
+const next = placed(placed(text, "results", table), "depth", depthTables);
+if (!process.argv.includes("--check")) writeFileAtomically(page, next);
+else if (next !== text) {
+  console.error(
+    "write-structured: expected docs/structured.md to show docs/results, got others. Run it without --check.",
+  );
+  process.exitCode = 1;
+}
