@@ -677,6 +677,21 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       }),
     ),
   ],
+  weightGradCsr: (shapes) =>
+    [0, 3, 25, 100].flatMap((percent) => {
+      // several parts, strips and blocks
+      const many = (): Geometry[] => [
+        matrixGeometry(1100, 300, 40),
+        matrixGeometry(70, 130, 33),
+        conv(5, 24, 17, 20, 3, 1, 1, 24),
+      ];
+      const geometries = (): Geometry[] => [...shapes.geometries(), ...many()];
+      return productTrials({ ...shapes, geometries }, (g, draw, other) => {
+        const { t, i, o, x } = sizes(g);
+        const { index, starts } = compressedRows(o, i, percent);
+        return [written(empty(o * i)), read(other(t * o)), read(draw(x)), read(index), read(starts), g];
+      });
+    }),
   pruneRows: (shapes) =>
     pruneTrials(shapes, (rows, k, n, m, v, w) => {
       const slots = Math.ceil(rows / v) * (k / m) * n;

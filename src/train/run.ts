@@ -269,7 +269,7 @@ export class Run {
     loadState(this.model, part("model/"), "checkpoint");
     for (const [name, array] of this.#optimizer.memories()) array.set(saved.get(name)!.data);
     this.sparsity?.restore(part("sparsity/"), step);
-    this.unstructured?.restore(part("unstructured/"));
+    this.unstructured?.restore(part("unstructured/"), step);
     this.masks.restore(part("masks/"));
     this.#optimizer.steps = step;
     this.step = step;
