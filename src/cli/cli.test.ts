@@ -592,6 +592,8 @@ describe.concurrent("compress", () => {
     [["r.json", "--structure", "row,column", "--lambda", "1,2,3"], "expected 1 or 2 numbers"],
     [["r.json", "--structure", "rwo", "--lambda", "1"], "expected one of weight, filter"],
     [["r.json", "--structure", "row", "--lambda", "0.01", "--layers", "conv"], "regularise 1: expected a part of"],
+    [["r.json", "--structure", "body", "--lambda", "0.01"], "regularise 1: expected residual bodies"],
+    [["r.json", "--learn-rate", "2"], "--learn-rate: expected a number above 0, at most 1"],
   ])("refuses %j", async (args, says) => {
     const place = new Place({ "r.json": dense });
     const { code, stderr } = await place.run("compress", ...args, "--out", "o");

@@ -32,6 +32,7 @@ interface Options extends MachineOptions {
   readonly form?: "proximal" | "subgradient";
   readonly layers?: string;
   readonly learn?: number;
+  readonly learnRate?: number;
   readonly tune?: number;
   readonly dataDir?: string;
   readonly seed?: number;
@@ -48,7 +49,7 @@ export function addCompress(program: Command): void {
     )
     .option(
       "--structure <names>",
-      "what becomes zero together, with commas: filter, channel, shape, filter-2d, row, column, neuron, layer, block YxX (default: the recipe's regularise)",
+      "what becomes zero together, with commas: filter, channel, shape, filter-2d, row, column, neuron, layer, body, block YxX (default: the recipe's regularise)",
     )
     .option("--lambda <numbers>", "of the penalties: one for all, or one for each structure")
     .option("--layers <part>", "only of weights with this part in their names (default: all but the recipe's skip)")
@@ -58,6 +59,7 @@ export function addCompress(program: Command): void {
       ),
     )
     .option("--learn <epochs>", "under the penalties (default: half of the recipe's)", wholeNumber("learn", 1))
+    .option("--learn-rate <share>", "the rate under the penalties by the recipe's (default: 1)", share)
     .option("--tune <epochs>", "of the smaller model (default: a third of the recipe's)", wholeNumber("tune", 1))
     .option("--data-dir <folder>", "the folder of the data set's files (default: the recipe's, else fetched once)")
     .option("--seed <number>", "in place of the recipe's", wholeNumber("seed", 0))
@@ -92,7 +94,7 @@ async function run(path: string, options: Options): Promise<void> {
   process.stderr.write(`${dataText(data)}; smaller model in ${out}\n`);
   const start = trained ? decodeSafetensors(readFile("weights", weights), weights).tensors : undefined;
   const compressed = compress(recipe, data, device, {
-    ...{ learn: options.learn, tune: options.tune, onStep: progress() },
+    ...{ learn: options.learn, learnRate: options.learnRate, tune: options.tune, onStep: progress() },
     start: start as CompressOptions["start"],
   });
   const { model, recipe: smaller, ...numbers } = compressed;
@@ -128,6 +130,13 @@ function withOptions(given: unknown, file: string, options: Options): Recipe {
     },
     structures === undefined ? file : "compress",
   );
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1))
+    throw usageError("--learn-rate", "a number above 0, at most 1", text, "For example 0.1");
+  return value;
 }
 
 /** A line a stage and a tenth of it. */

@@ -44,7 +44,7 @@ const model = z.discriminatedUnion("name", [
   }),
   z.strictObject({
     name: z.literal("resnet"),
-    depth: z.union([z.literal(8), z.literal(20), z.literal(32)]).default(20),
+    depth: z.union([z.literal(8), z.literal(14), z.literal(20), z.literal(32)]).default(20),
     widths: z.tuple([count, count, count]).default([16, 32, 64]).describe("channels of the three stages, growing"),
     blocks: z
       .array(z.union([count, z.enum(["constant", "shortcut"])]))
@@ -226,7 +226,11 @@ const regulariser = z.strictObject({
       "proximal: a step of its own with exact zeros; subgradient: the authors' way, zeros by a threshold of 1e-4",
     ),
   bySize: z.boolean().default(false).describe("lambda times the root of a group's size"),
-  layers: z.string().min(1).optional().describe("part of the names of the weights; left out, all but those of skip"),
+  layers: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("part of the names of the weights (body: of its gains); left out, all but those of skip"),
 });
 
 function isStructure(word: string): boolean {

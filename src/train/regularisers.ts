@@ -1,12 +1,15 @@
 /** The penalties of a recipe around its optimiser: which weights, in which steps. */
 import { expected } from "../errors.ts";
-import { groupStructure } from "../methods/structured/groups.ts";
+import { groupStructure, type WeightShape } from "../methods/structured/groups.ts";
 import { groupLasso, l1, type Penalty, sumOf } from "../methods/structured/penalties.ts";
+import { BatchNorm } from "../nn/batch-norm.ts";
 import type { Module } from "../nn/module.ts";
+import { Residual } from "../nn/residual.ts";
+import { Sequential } from "../nn/sequential.ts";
 import { freezeZeros, regularise } from "../optim/regularise.ts";
 import type { Transform } from "../optim/transform.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
+import { multiplyingWeights } from "./layers.ts";
 import { phaseAt } from "./phases.ts";
 import { skipReasons } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
@@ -19,7 +22,8 @@ export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Mo
   if (recipe.regularise === undefined) return optimiser;
   const penalties = penaltiesOf(recipe, recipe.regularise, model);
   const momentum = recipe.optimiser.name === "sgd" ? recipe.optimiser.momentum : 0;
-  let active = optimiser;
+  const bodies = recipe.regularise.some(({ structure }) => structure === "body");
+  let active = bodies ? held(optimiser, streamGains(model)) : optimiser;
   for (const [form, ofForm] of penalties) active = regularise(active, ofForm, { form, momentum });
   const frozen = freezeZeros(optimiser, [...new Set([...penalties.values()].flatMap((one) => [...one.keys()]))]);
   const phases = { dense: optimiser, sparse: active, frozen };
@@ -33,39 +37,105 @@ export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Mo
 type Regulariser = NonNullable<Recipe["regularise"]>[number];
 type Form = Regulariser["form"];
 
-/** By form, each weight's penalty. */
+/** By form, the penalty of each parameter. */
 function penaltiesOf(
   recipe: Recipe,
   regularisers: readonly Regulariser[],
   model: Module,
 ): Map<Form, Map<Parameter, Penalty>> {
-  const weights = multiplyingWeights(model);
   const found = new Map<Form, Map<Parameter, Penalty>>();
-  regularisers.forEach(({ structure, lambda, form, bySize, layers }, i) => {
-    const skipped = skipReasons(weights, recipe.skip);
-    const chosen = weights.filter(({ name }, at) =>
-      layers === undefined ? skipped[at] === undefined : name.includes(layers),
-    );
+  regularisers.forEach((regulariser, i) => {
+    const { structure, lambda, form, bySize, layers } = regulariser;
+    const chosen = targetsOf(recipe, regulariser, model);
     if (chosen.length === 0) {
-      const names = weights.map(({ name }) => name).join(", ");
-      const where = `regularise ${i + 1}`;
-      throw expected(where, `a part of ${names}`, layers ?? "none that skip leaves", "Correct its layers");
+      const names = candidates(structure, model).map(({ name }) => name);
+      const there = names.length > 0 ? `a part of ${names.join(", ")}` : "residual bodies that end in a batch norm";
+      const none = layers ?? (structure === "body" ? "none" : "none that skip leaves");
+      throw expected(`regularise ${i + 1}`, there, none, "Correct its layers, or the structure");
     }
     const ofForm = found.get(form) ?? new Map<Parameter, Penalty>();
     found.set(form, ofForm);
-    for (const weight of chosen) {
-      const { kernels } = weight.weight.device;
+    for (const { parameter, shape } of chosen) {
+      const { kernels } = parameter.device;
       const penalty =
         structure === "weight"
           ? l1(kernels, lambda)
-          : groupLasso(kernels, lambda, groupStructure(structure), shapeOf(weight), { bySize });
-      const others = ofForm.get(weight.weight);
-      ofForm.set(weight.weight, others === undefined ? penalty : sumOf(others, penalty));
+          : groupLasso(kernels, lambda, groupStructure(structure), shape, { bySize });
+      const others = ofForm.get(parameter);
+      ofForm.set(parameter, others === undefined ? penalty : sumOf(others, penalty));
     }
   });
   return found;
 }
 
-function shapeOf({ rows, k, axisLength }: MultiplyingWeight) {
-  return { rows, taps: k / axisLength, channels: axisLength };
+/** Whether a model has anything that a penalty of the recipe acts on. */
+export function actsOn(recipe: Recipe, regulariser: Regulariser, model: Module): boolean {
+  return targetsOf(recipe, regulariser, model).length > 0;
+}
+
+/** What a penalty may act on. */
+interface Target {
+  readonly name: string;
+  readonly parameter: Parameter;
+  readonly shape: WeightShape;
+}
+
+function targetsOf(recipe: Recipe, { structure, layers }: Regulariser, model: Module): Target[] {
+  const all = candidates(structure, model);
+  if (layers !== undefined) return all.filter(({ name }) => name.includes(layers));
+  if (structure === "body") return all;
+  const skipped = skipReasons(multiplyingWeights(model), recipe.skip);
+  return all.filter((_, i) => skipped[i] === undefined);
+}
+
+function candidates(structure: string, model: Module): Target[] {
+  if (structure === "body") return bodyGains(model);
+  return multiplyingWeights(model).map(({ name, weight, rows, k, axisLength }) => {
+    return { name, parameter: weight, shape: { rows, taps: k / axisLength, channels: axisLength } };
+  });
+}
+
+/**
+ * The gains of the batch norms that end residual bodies. A convolution before a batch norm can shrink for ever without a
+ * change of what the body computes; where these gains are zero the body is a constant.
+ */
+function bodyGains(model: Module): Target[] {
+  const found: Target[] = [];
+  for (const [path, module] of model.modules()) {
+    if (!(module instanceof Residual && module.body instanceof Sequential)) continue;
+    const [name, last] = module.body.layers[module.body.layers.length - 1];
+    if (!(last instanceof BatchNorm)) continue;
+    const { weight } = last;
+    found.push({
+      ...{ name: `${path}.body.${name}.weight`, parameter: weight },
+      shape: { rows: 1, taps: 1, channels: weight.size },
+    });
+  }
+  return found;
+}
+
+/**
+ * The gains of the last batch norm before the first residual body: they say how large the sum is that bodies add to. While
+ * bodies are penalised they must stay. Else the whole sum shrinks and the classifier grows: the penalty falls, nothing
+ * that the network computes changes, and no body goes.
+ */
+function streamGains(model: Module): Parameter[] {
+  let gains: Parameter[] = [];
+  for (const [, module] of model.modules()) {
+    if (module instanceof Residual) return gains;
+    if (module instanceof BatchNorm) gains = [module.weight];
+  }
+  return [];
+}
+
+/** An optimiser that leaves some parameters as they are. */
+function held(optimiser: Transform, parameters: readonly Parameter[]): Transform {
+  return {
+    ...optimiser,
+    update: (slots, step) =>
+      optimiser.update(
+        slots.filter(({ parameter }) => !parameters.includes(parameter)),
+        step,
+      ),
+  };
 }
