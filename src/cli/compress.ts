@@ -69,16 +69,7 @@ export function addCompress(program: Command): void {
 }
 
 async function run(path: string, options: Options): Promise<void> {
-  const trained = existsSync(join(path, "recipe.json"));
-  const weights = join(path, "weights.safetensors");
-  if (trained && !existsSync(weights))
-    throw usageError(
-      "compress",
-      "a run that is done",
-      `${path} without its weights`,
-      `First: trisparse resume ${path}`,
-    );
-  const file = trained ? join(path, "recipe.json") : path;
+  const { file, weights } = modelAt("compress", path);
   const recipe = asUsage(() => withOptions(readJson("recipe", file), file, options));
   if (recipe.regularise === undefined)
     throw usageError("compress", "structures to learn away", "none", "For example: --structure filter --lambda 0.005");
@@ -90,10 +81,8 @@ async function run(path: string, options: Options): Promise<void> {
   const data = await loadDataOf(recipe);
   checkFits(recipe, data);
   process.stderr.write(`${dataText(data)}; smaller model in ${out}\n`);
-  const start = trained ? decodeSafetensors(readFile("weights", weights), weights).tensors : undefined;
   const compressed = compress(recipe, data, device, {
-    ...{ learn: options.learn, tune: options.tune, onStep: progress() },
-    start: start as CompressOptions["start"],
+    ...{ learn: options.learn, tune: options.tune, onStep: progress(), start: weights?.() },
   });
   const { model, recipe: smaller, ...numbers } = compressed;
   mkdirSync(out, { recursive: true });
@@ -103,6 +92,21 @@ async function run(path: string, options: Options): Promise<void> {
   const result = { machine: machineOf(device, load), recipe: smaller, regularise: recipe.regularise, ...numbers };
   writeJson(join(out, "compressed.json"), result);
   writeOutput(options.json, result, compressText(compressed));
+}
+
+/** The recipe of a run's or a smaller model's folder and what reads its weights, or a recipe alone. */
+export function modelAt(
+  verb: string,
+  path: string,
+): { readonly file: string; readonly weights?: () => NonNullable<CompressOptions["start"]> } {
+  const file = join(path, "recipe.json");
+  if (!existsSync(file)) return { file: path };
+  const weights = join(path, "weights.safetensors");
+  if (!existsSync(weights))
+    throw usageError(verb, "a run that is done", `${path} without its weights`, `First: trisparse resume ${path}`);
+  const read = (): NonNullable<CompressOptions["start"]> =>
+    decodeSafetensors(readFile("weights", weights), weights).tensors as NonNullable<CompressOptions["start"]>;
+  return { file, weights: read };
 }
 
 function withOptions(given: unknown, file: string, options: Options): Recipe {

@@ -344,7 +344,7 @@ function virtualPatterns(recipe: Recipe, model: Module): Map<string, Pattern> {
 }
 
 /** What one input of a model is, and how many a step has. */
-function inputOf({ model, batch }: Recipe, task: Task): { readonly shape: Shape; readonly count: number } {
+export function inputOf({ model, batch }: Recipe, task: Task): { readonly shape: Shape; readonly count: number } {
   return { shape: inputShapeOf(task), count: model.name === "gpt" ? batch * model.context : batch };
 }
 
