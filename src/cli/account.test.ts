@@ -1,22 +1,15 @@
 /** `trisparse account` as a user meets it: see cli.test.ts. */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ModelAccount } from "../train/accounting.ts";
+import { type Ended, spawned } from "./spawned.ts";
 
-const main = fileURLToPath(new URL("main.ts", import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 const place = mkdtempSync(join(tmpdir(), "trisparse-account-"));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const env = { ...process.env, TRISPARSE_CACHE: join(place, "cache"), TRISPARSE_ROUTE: "sparse" };
-  return spawnSync(process.execPath, ["--import", tsx, main, ...args], { cwd: place, env, encoding: "utf8" });
-}
+const run = (...args: string[]): Ended => spawned(place, ...args);
 
 type Result = ModelAccount & { accuracy: number | null; parameterEfficiency: number | null; batch: number };
 const counted = (...args: string[]): Result => JSON.parse(run("account", ...args, "--json", "-").stdout);

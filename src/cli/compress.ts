@@ -1,15 +1,14 @@
 /** `trisparse compress`: a model with structures learned away. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { readFile, writeFileAtomically } from "../io/files.ts";
-import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
-import { stateOf } from "../nn/module.ts";
+import { readFile } from "../io/files.ts";
+import { decodeSafetensors } from "../io/safetensors.ts";
 import { compressText } from "../report/compress-table.ts";
 import { type CompressOptions, compress } from "../train/compress.ts";
 import { parseRecipe, type Recipe } from "../train/recipe.ts";
-import { checkVacant, readJson, writeJson } from "../train/run-folder.ts";
+import { checkVacant, readJson, writeJson, writeModel } from "../train/run-folder.ts";
 import { machineOf } from "../train/together.ts";
 import { checkFits, defaultFolder } from "./compare.ts";
 import {
@@ -85,10 +84,7 @@ async function run(path: string, options: Options): Promise<void> {
     ...{ learn: options.learn, tune: options.tune, onStep: progress(), start: weights?.() },
   });
   const { model, recipe: smaller, ...numbers } = compressed;
-  mkdirSync(out, { recursive: true });
-  writeJson(join(out, "recipe.json"), smaller);
-  const metadata = { format: "trisparse-weights-1", recipe: JSON.stringify(smaller) };
-  writeFileAtomically(join(out, "weights.safetensors"), encodeSafetensors(stateOf(model), metadata));
+  writeModel(out, smaller, model);
   const result = { machine: machineOf(device, load), recipe: smaller, regularise: recipe.regularise, ...numbers };
   writeJson(join(out, "compressed.json"), result);
   writeOutput(options.json, result, compressText(compressed));

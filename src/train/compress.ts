@@ -40,7 +40,7 @@ export interface LayerChange {
   readonly ms: Change;
 }
 
-interface Change {
+export interface Change {
   readonly before: number;
   readonly after: number;
 }

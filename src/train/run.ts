@@ -142,9 +142,9 @@ export class Run {
     this.#optimizer = new Optimizer(this.model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));
   }
 
-  /** Whether nothing in it is ever sparse. */
+  /** Whether nothing in it is ever sparse or to become so. */
   get isDense(): boolean {
-    return this.sparsity === null && this.unstructured === null;
+    return this.sparsity === null && this.unstructured === null && (this.recipe.regularise ?? []).length === 0;
   }
 
   get done(): boolean {
