@@ -32,19 +32,28 @@ const total = (layers: readonly LayerChange[], of: "ms" | "multiplyAdds") =>
 const rows = lines.map(({ setting, seed, scores, model, layers, forwardMs }) => {
   const convs = layers.filter(({ name }) => name.startsWith("conv"));
   const products = total(layers, "multiplyAdds");
-  return `| ${[
-    ...[setting, seed, scores.dense.toFixed(2), scores.control.toFixed(2), scores.after.toFixed(2)],
+  return [
+    ...[setting, String(seed), scores.dense.toFixed(2), scores.control.toFixed(2), scores.after.toFixed(2)],
     (model.widths ?? model.hidden ?? []).join(", "),
     `${((100 * products.after) / products.before).toFixed(1)} %`,
     ...[ratio(forwardMs), convs.length === 0 ? "-" : ratio(total(convs, "ms"))],
-  ].join(" | ")} |`;
+  ];
 });
-const table = [
-  "| setting | seed | dense, % | control, % | compact, % | sizes | multiply-adds | forward | convolutions |",
-  "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-  ...rows,
-].join("\n");
+const head = [
+  "setting",
+  "seed",
+  "dense, %",
+  "control, %",
+  "compact, %",
+  "sizes",
+  "multiply-adds",
+  "forward",
+  "convolutions",
+];
+const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i].length)));
+const line = (cells: readonly string[]): string => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
+const table = [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 const page = fileURLToPath(new URL("structured.md", root));
 const text = readFileSync(page, "utf8");
-const [head, tail] = [text.slice(0, text.indexOf(BEGIN) + BEGIN.length), text.slice(text.indexOf(END))];
-writeFileAtomically(page, `${head}\n${table}\n\n${tail}`);
+const [before, tail] = [text.slice(0, text.indexOf(BEGIN) + BEGIN.length), text.slice(text.indexOf(END))];
+writeFileAtomically(page, `${before}\n${table}\n\n${tail}`);

@@ -56,7 +56,7 @@ const ALL_WEIGHTS = "all-weights";
 /** ssl-STRUCTURE or ssl-STRUCTURE@LAMBDA. */
 const SSL = /^ssl-([^@]+)(?:@(.+))?$/;
 // times the root of a group's size; measured, see docs/structured.md
-const SSL_LAMBDA = 0.1;
+const SSL_LAMBDA = { linear: 0.16, convolutions: 0.4 };
 // the share of the steps in which penalties act
 const SSL_LEARNS = 0.6;
 const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
@@ -125,7 +125,11 @@ export function addCompare(program: Command): void {
       DEFAULT_METHODS,
     )
     .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 2:4v2, ... (default: the recipe's, else 2:4v2)")
-    .option("--lambda <number>", `of the ssl penalties without their own (default: ${SSL_LAMBDA})`, positive("lambda"))
+    .option(
+      "--lambda <number>",
+      `of the ssl penalties without their own (default: ${SSL_LAMBDA.linear}, with convolutions ${SSL_LAMBDA.convolutions})`,
+      positive("lambda"),
+    )
     .option(
       "--seed <number>",
       `of weights, order of images and drawn digits (default: ${defaults.seed})`,
@@ -297,11 +301,12 @@ function methodsOf({ methods, pattern, lambda, recipe: file }: CompareOptions, g
 }
 
 /** Of "ssl-filter" or "ssl-block-4x4@0.2": penalties with groups of all sizes alike, then tuning without what they zeroed. */
-function penaltyOf(word: string, lambda: number | undefined, { phases }: Recipe): PenaltyChoice {
+function penaltyOf(word: string, lambda: number | undefined, { phases, model }: Recipe): PenaltyChoice {
   const [, structure, own] = SSL.exec(word)!;
+  const usual = model.name === "mlp" || model.name === "gpt" ? "linear" : "convolutions";
   const penalty: NonNullable<Recipe["regularise"]>[number] = {
     ...{ structure: structure.replace(/^block-/, "block "), bySize: true, form: "proximal" as const },
-    lambda: own === undefined ? (lambda ?? SSL_LAMBDA) : positive("methods")(own),
+    lambda: own === undefined ? (lambda ?? SSL_LAMBDA[usual]) : positive("methods")(own),
   };
   return { regularise: [penalty], phases: phases.frozenFrom < 1 ? phases : { ...phases, frozenFrom: SSL_LEARNS } };
 }
