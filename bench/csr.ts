@@ -1,6 +1,6 @@
 /**
  * The CSR product y = x w^T against dense and N:M, on one thread: where zeros without a pattern begin to pay; and that of
- * convolutions, forward and for the input gradient.
+ * convolutions; and the other two products.
  * npx tsx bench/csr.ts [size] [--json]
  */
 import { loadavg } from "node:os";
@@ -29,7 +29,9 @@ const filled = (length: number): Float32Array => {
 
 if (!json) {
   console.log(`${kernels.instructionSet}, one thread, [${size}, ${size}], load ${loadavg()[0].toFixed(1)}`);
-  console.log("batch  sparsity  dense us   CSR us  dense/CSR (quartiles)  with new values  N:M     dense/N:M");
+  console.log(
+    "batch  sparsity  dense us   CSR us  dense/CSR (quartiles)  with new values  N:M     dense/N:M  weightGrad: dense/CSR",
+  );
 }
 for (const batch of [1, 4, 16, 64, 256]) {
   for (const sparsity of SPARSITIES) {
@@ -46,7 +48,8 @@ for (const batch of [1, 4, 16, 64, 256]) {
     const sliced = new SlicedMatrix(kernels, packed);
     const [x, y] = [filled(batch * size), filled(batch * size)];
     const geometry = matrixGeometry(batch, size, size);
-    const [dense, own, fresh, structured] = interleave(
+    const dw = filled(size * size);
+    const [dense, own, fresh, structured, denseGrad, ownGrad] = interleave(
       {
         dense: () => kernels.forward(y, x, w, null, geometry, 0),
         csr: () => csr.multiply(y, x, geometry),
@@ -55,8 +58,10 @@ for (const batch of [1, 4, 16, 64, 256]) {
           csr.multiply(y, x, geometry);
         },
         [PATTERNS[sparsity]]: () => sliced.multiply(y, x, batch),
+        "dense weightGrad": () => kernels.weightGrad(dw, y, x, geometry),
+        "csr weightGrad": () => csr.gradient(dw, y, x, geometry),
       },
-      60,
+      30,
       2,
     );
     const us = (ms: number): number => Math.round(ms * 1000);
@@ -64,6 +69,7 @@ for (const batch of [1, 4, 16, 64, 256]) {
       ...{ size, batch, sparsity, denseUs: us(dense.ms.median), csrUs: us(own.ms.median) },
       ...{ ratio: own.ratio.median, quartiles: [own.ratio.q1, own.ratio.q3], refreshed: fresh.ratio.median },
       ...{ pattern: PATTERNS[sparsity], patternRatio: structured.ratio.median },
+      weightGradRatio: denseGrad.ms.median / ownGrad.ms.median,
     };
     if (json) console.log(JSON.stringify(line));
     else {
@@ -71,7 +77,7 @@ for (const batch of [1, 4, 16, 64, 256]) {
       console.log(
         `${String(batch).padEnd(7)}${String(sparsity).padEnd(10)}${String(line.denseUs).padEnd(11)}${String(line.csrUs).padEnd(8)}` +
           `${digits(line.ratio)} (${line.quartiles.map(digits).join(" .. ")})     ${digits(line.refreshed).padEnd(17)}` +
-          `${line.pattern.padEnd(5)} ${digits(line.patternRatio)}`,
+          `${line.pattern.padEnd(5)} ${digits(line.patternRatio).padEnd(11)}${digits(line.weightGradRatio)}`,
       );
     }
   }
@@ -87,7 +93,9 @@ const CONVOLUTIONS = [
 ];
 
 if (!json)
-  console.log("\nconvolution          sparsity  dense ms  forward: dense/CSR  inputGrad: dense/CSR, values taken anew");
+  console.log(
+    "\nconvolution          sparsity  dense ms  forward: dense/CSR  inputGrad  weightGrad: dense/CSR, values taken anew",
+  );
 for (const [batch, height, width, channels, out] of CONVOLUTIONS) {
   for (const sparsity of SPARSITIES.slice(0, 4)) {
     const geometry = Int32Array.of(batch, height, width, channels, 3, 3, 1, 1, height, width, out);
@@ -99,9 +107,9 @@ for (const [batch, height, width, channels, out] of CONVOLUTIONS) {
       return (column % out) * k + (8 - Math.floor(column / out)) * channels + channel;
     });
     const [x, y] = [filled(batch * height * width * channels), filled(batch * height * width * out)];
-    const dx = filled(x.length);
+    const [dx, dw] = [filled(x.length), filled(w.length)];
     const back = inputGradGeometry(geometry);
-    const [dense, own, denseGrad, ownGrad] = interleave(
+    const [dense, own, denseBack, ownBack, denseGrad, ownGrad] = interleave(
       {
         dense: () => kernels.forward(y, x, w, null, geometry, 0),
         csr: () => {
@@ -113,21 +121,24 @@ for (const [batch, height, width, channels, out] of CONVOLUTIONS) {
           turned.refresh(w);
           turned.multiply(dx, y, back);
         },
+        "dense weightGrad": () => kernels.weightGrad(dw, y, x, geometry),
+        "csr weightGrad": () => csr.gradient(dw, y, x, geometry),
       },
       20,
       2,
     );
-    const gradRatio = denseGrad.ms.median / ownGrad.ms.median;
+    const inputGradRatio = denseBack.ms.median / ownBack.ms.median;
+    const weightGradRatio = denseGrad.ms.median / ownGrad.ms.median;
     const line = {
       ...{ batch, height, width, channels, out, sparsity, denseMs: dense.ms.median },
-      ...{ ratio: own.ratio.median, quartiles: [own.ratio.q1, own.ratio.q3], inputGradRatio: gradRatio },
+      ...{ ratio: own.ratio.median, quartiles: [own.ratio.q1, own.ratio.q3], inputGradRatio, weightGradRatio },
     };
     if (json) console.log(JSON.stringify(line));
     else {
       const name = `${batch}x${height}x${width}x${channels}:${out}`;
       console.log(
         `${name.padEnd(21)}${String(sparsity).padEnd(10)}${dense.ms.median.toFixed(2).padEnd(10)}` +
-          `${own.ratio.median.toFixed(2)} (${line.quartiles.map((x) => x.toFixed(2)).join(" .. ")})  ${gradRatio.toFixed(2)}`,
+          `${own.ratio.median.toFixed(2)} (${line.quartiles.map((x) => x.toFixed(2)).join(" .. ")})  ${inputGradRatio.toFixed(2)}  ${weightGradRatio.toFixed(2)}`,
       );
     }
   }

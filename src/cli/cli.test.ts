@@ -675,7 +675,7 @@ describe.concurrent("help", () => {
   test("is on standard output when asked for, and explains every verb and option", async () => {
     const place = new Place();
     const [all, compare] = await Promise.all([place.succeed("--help"), place.succeed("compare", "--help")]);
-    for (const verb of ["compare", "train", "resume", "compress", "report", "explain", "bench"])
+    for (const verb of ["compare", "train", "resume", "compress", "report", "explain", "account", "bench"])
       expect(all.stdout).toContain(`\n  ${verb} [options]`);
     for (const option of ["data", "methods", "pattern", "recipe", "out", "threads", "backend", "json"])
       expect(compare.stdout).toContain(`\n  --${option} <`);

@@ -1,15 +1,14 @@
 /** `trisparse compress`: a model with structures learned away. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { readFile, writeFileAtomically } from "../io/files.ts";
-import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
-import { stateOf } from "../nn/module.ts";
+import { readFile } from "../io/files.ts";
+import { decodeSafetensors } from "../io/safetensors.ts";
 import { compressText } from "../report/compress-table.ts";
 import { type CompressOptions, compress } from "../train/compress.ts";
 import { parseRecipe, type Recipe } from "../train/recipe.ts";
-import { checkVacant, readJson, writeJson } from "../train/run-folder.ts";
+import { checkVacant, readJson, writeJson, writeModel } from "../train/run-folder.ts";
 import { machineOf } from "../train/together.ts";
 import { checkFits, defaultFolder } from "./compare.ts";
 import {
@@ -71,16 +70,7 @@ export function addCompress(program: Command): void {
 }
 
 async function run(path: string, options: Options): Promise<void> {
-  const trained = existsSync(join(path, "recipe.json"));
-  const weights = join(path, "weights.safetensors");
-  if (trained && !existsSync(weights))
-    throw usageError(
-      "compress",
-      "a run that is done",
-      `${path} without its weights`,
-      `First: trisparse resume ${path}`,
-    );
-  const file = trained ? join(path, "recipe.json") : path;
+  const { file, weights } = modelAt("compress", path);
   const recipe = asUsage(() => withOptions(readJson("recipe", file), file, options));
   if (recipe.regularise === undefined)
     throw usageError("compress", "structures to learn away", "none", "For example: --structure filter --lambda 0.005");
@@ -92,19 +82,30 @@ async function run(path: string, options: Options): Promise<void> {
   const data = await loadDataOf(recipe);
   checkFits(recipe, data);
   process.stderr.write(`${dataText(data)}; smaller model in ${out}\n`);
-  const start = trained ? decodeSafetensors(readFile("weights", weights), weights).tensors : undefined;
   const compressed = compress(recipe, data, device, {
-    ...{ learn: options.learn, learnRate: options.learnRate, tune: options.tune, onStep: progress() },
-    start: start as CompressOptions["start"],
+    ...{ learn: options.learn, learnRate: options.learnRate, tune: options.tune },
+    ...{ onStep: progress(), start: weights?.() },
   });
   const { model, recipe: smaller, ...numbers } = compressed;
-  mkdirSync(out, { recursive: true });
-  writeJson(join(out, "recipe.json"), smaller);
-  const metadata = { format: "trisparse-weights-1", recipe: JSON.stringify(smaller) };
-  writeFileAtomically(join(out, "weights.safetensors"), encodeSafetensors(stateOf(model), metadata));
+  writeModel(out, smaller, model);
   const result = { machine: machineOf(device, load), recipe: smaller, regularise: recipe.regularise, ...numbers };
   writeJson(join(out, "compressed.json"), result);
   writeOutput(options.json, result, compressText(compressed));
+}
+
+/** The recipe of a run's or a smaller model's folder and what reads its weights, or a recipe alone. */
+export function modelAt(
+  verb: string,
+  path: string,
+): { readonly file: string; readonly weights?: () => NonNullable<CompressOptions["start"]> } {
+  const file = join(path, "recipe.json");
+  if (!existsSync(file)) return { file: path };
+  const weights = join(path, "weights.safetensors");
+  if (!existsSync(weights))
+    throw usageError(verb, "a run that is done", `${path} without its weights`, `First: trisparse resume ${path}`);
+  const read = (): NonNullable<CompressOptions["start"]> =>
+    decodeSafetensors(readFile("weights", weights), weights).tensors as NonNullable<CompressOptions["start"]>;
+  return { file, weights: read };
 }
 
 function withOptions(given: unknown, file: string, options: Options): Recipe {

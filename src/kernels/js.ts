@@ -471,6 +471,15 @@ export function jsKernels(): Kernels {
     dx.set(sums);
   }
 
+  /** Where the entries of compressed rows lie in w [out, k]. */
+  function csrPlaces(index: Uint8Array, starts: Uint32Array, k: number, out: number): number[] {
+    const places: number[] = [];
+    for (let line = 0; line < starts.length - 1; line++)
+      for (let at = starts[line]; at < starts[line + 1]; at++)
+        places[at] = (line % out) * k + Math.floor(line / out) * CSR_BLOCK + index[at];
+    return places;
+  }
+
   function weightGrad(dw: F32, dy: Operand, x: F32, g: Geometry): void {
     const { inputs, channels, out } = shapeOf(g);
     const sums = new Float64Array(out * inputs);
@@ -637,16 +646,19 @@ export function jsKernels(): Kernels {
     forwardCsr: (y, x, values, index, starts, bias, g, relu) => {
       const { inputs: k, out, positions: t } = shapeOf(g);
       const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
-      const blocks = Math.ceil(k / CSR_BLOCK);
-      for (let line = 0; line < blocks * out; line++) {
-        for (let at = starts[line]; at < starts[line + 1]; at++) {
-          const entry = (line % out) * k + Math.floor(line / out) * CSR_BLOCK + index[at];
-          w.values[entry] = values[at];
-          w.kept[entry] = 1;
-        }
-      }
+      csrPlaces(index, starts, k, out).forEach((place, at) => {
+        w.values[place] = values[at];
+        w.kept[place] = 1;
+      });
       forward(y, x, w, bias, g, relu);
-      multiplies += t * (starts[blocks * out] - starts[0]);
+      multiplies += t * index.length;
+    },
+    weightGradCsr: (dw, dy, x, index, starts, g) => {
+      const { positions, inputs, out } = shapeOf(g);
+      weightGrad(dw, dense(dy), x, g);
+      const kept = new Set(csrPlaces(index, starts, inputs, out));
+      for (let i = 0; i < dw.length; i++) if (!kept.has(i)) dw[i] = 0;
+      multiplies += positions * index.length;
     },
 
     pruneRows: (values, index, mask, masked, w, rows, k, n, m, v, soft) => {

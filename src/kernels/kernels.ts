@@ -142,6 +142,8 @@ export interface Kernels {
     g: Geometry,
     relu: number,
   ): void;
+  /** weightGrad at the entries of compressed rows, places as forwardCsr has them; 0 elsewhere. */
+  weightGradCsr(dw: F32, dy: F32, x: F32, index: Uint8Array, starts: Uint32Array, g: Geometry): void;
 
   /**
    * The weight gradient under a fixed mask that keeps one of each two neighbouring positions, dw = scale * sum over the
@@ -548,6 +550,7 @@ const order: Record<KernelName, true> = {
   forwardSparseActivations: true,
   forwardSlices: true,
   forwardCsr: true,
+  weightGradCsr: true,
   pruneRows: true,
   packRows: true,
   pruneTransposable: true,

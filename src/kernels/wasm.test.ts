@@ -120,7 +120,7 @@ test("no scratch memory for a kernel is an error, and the backend stays usable",
 async function collectUntil(done: () => boolean): Promise<boolean> {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
-  for (let round = 0; round < 50; round++) {
+  for (let round = 0; round < 1000; round++) {
     collect();
     await setImmediate();
     if (done()) return true;

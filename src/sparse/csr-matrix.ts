@@ -60,6 +60,17 @@ export class CsrMatrix {
     return this.values.byteLength + this.index.byteLength + this.starts.byteLength;
   }
 
+  /** From now on `refresh` takes the values of `other`, of the same w and kept: fewer of them, and mostly in cache. */
+  followEntries(other: CsrMatrix): void {
+    const entryOf = new Uint32Array(this.rows * this.k);
+    other.#places.forEach((place, entry) => {
+      entryOf[place] = entry;
+    });
+    this.#places.forEach((place, entry) => {
+      this.#places[entry] = entryOf[place];
+    });
+  }
+
   /** Takes the values of w at the same places. */
   refresh(w: F32): void {
     this.#kernels.gatherEntries(this.values, w, this.#places, this.values.length);
@@ -69,5 +80,10 @@ export class CsrMatrix {
   multiply(y: F32, x: F32, geometry: Geometry, bias: F32 | null = null, relu = false): void {
     const { values, index, starts } = this;
     this.#kernels.forwardCsr(y, x, values, index, starts, bias, geometry, relu ? 1 : 0);
+  }
+
+  /** dw = dy^T im2col(x) at its entries, 0 elsewhere; w as [rows, k]. */
+  gradient(dw: F32, dy: F32, x: F32, geometry: Geometry): void {
+    this.#kernels.weightGradCsr(dw, dy, x, this.index, this.starts, geometry);
   }
 }

@@ -114,6 +114,8 @@ export type InputGradOperand =
   | { readonly operand: "masked gradient"; readonly gradient: F32 };
 
 export type WeightGradOperand =
+  /** Only the entries of the weight that this has; the others are 0. */
+  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix }
   /** The transpose of the gradient. */
   | { readonly operand: "gradient"; readonly packed: PackedOperand }
   /** One of each two neighbouring positions of x: see weightGradAlternate. */

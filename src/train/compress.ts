@@ -43,7 +43,7 @@ export interface LayerChange {
   readonly ms: Change;
 }
 
-interface Change {
+export interface Change {
   readonly before: number;
   readonly after: number;
 }
@@ -131,12 +131,13 @@ const DENSE = {
 
 const FROZEN = { sparseFrom: 0, frozenFrom: 0, denseFrom: 1 };
 
-/** Forward times of both models, in turn, and of each layer within. */
+/** Forward times of both models, in turn, and of each layer within. typical: of the times of all rounds. */
 export function forwardTimes(
   dense: Run,
   small: Run,
   data: Dataset,
   device: Device,
+  typical = (times: readonly number[]): number => quartiles(times).median,
 ): Pick<Compressed, "layers" | "forwardMs"> {
   const [before, after] = [dense, small].map((run) => sizesOf(run, data));
   const layerMs = [new Map<string, number[]>(), new Map<string, number[]>()];
@@ -169,17 +170,17 @@ export function forwardTimes(
   );
   for (const run of [dense, small]) run.model.train();
   device.readClocks();
-  const median = (times: readonly number[] | undefined): number => (times === undefined ? 0 : quartiles(times).median);
+  const of = (times: readonly number[] | undefined): number => (times === undefined ? 0 : typical(times));
   const layers = [...before].map(([name, { shape, multiplyAdds }]): LayerChange => {
     const left = after.get(name);
     return {
       name,
       shape: { before: shape, after: left?.shape ?? null },
       multiplyAdds: { before: multiplyAdds, after: left?.multiplyAdds ?? 0 },
-      ms: { before: median(layerMs[0].get(name)), after: median(layerMs[1].get(name)) },
+      ms: { before: of(layerMs[0].get(name)), after: of(layerMs[1].get(name)) },
     };
   });
-  return { layers, forwardMs: { before: median(whole[0]), after: median(whole[1]) } };
+  return { layers, forwardMs: { before: of(whole[0]), after: of(whole[1]) } };
 }
 
 /** Times forward passes of a model and of its layers until `end`. */

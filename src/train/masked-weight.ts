@@ -82,9 +82,12 @@ export class MaskedWeight implements UnstructuredSite {
     this.#noteMask();
   }
 
-  forgetWhatMoved(slot: Slot): void {
-    if (this.#survivors !== null) forgetPruned(slot, this.#survivors, this.rows, this.k);
+  /** Whether the mask has moved since it was last asked. */
+  forgetWhatMoved(slot: Slot): boolean {
+    const survivors = this.#survivors;
+    if (survivors !== null) forgetPruned(slot, survivors, this.rows, this.k);
     this.#survivors = null;
+    return survivors !== null;
   }
 
   maskWeight(): void {

@@ -9,11 +9,12 @@ import type { Slot, Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { countMatrix, storageFormats } from "../sparse/storage.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import { CompressedOperands, LEAST_SPARSITY } from "./compressed-operands.ts";
+
 import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
 import { MaskedWeight } from "./masked-weight.ts";
 import type { PlannedLayer, PlannedProduct } from "./plan.ts";
 import { type SparsityReport, sparsityReport } from "./sparsity-report.ts";
+import { LEAST_SPARSITY, LEAST_SPARSITY_OF_GRADIENT, UnstructuredOperands } from "./unstructured-operands.ts";
 
 // "grow": the stream of what methods draw, a stream a step
 const STREAM = 0x67726f77;
@@ -38,6 +39,7 @@ export class UnstructuredWeights {
   /** All parameters as they were noted, by name; empty before. */
   #remembered = new Map<string, Float32Array>();
   #rewound = false;
+  #step = 0;
 
   /** names: of the weights that are under the method. */
   constructor(
@@ -69,9 +71,11 @@ export class UnstructuredWeights {
       },
     };
     method.begin?.(this.#all);
+    const readsGradient = (): boolean => method.readsGradient({ step: this.#step, steps });
     for (const { source, site } of sites) {
       site.maskWeight();
-      if (compressed.has(site.name)) site.parameter.plan = new CompressedOperands(site, source);
+      // other sparse operands have a plan already
+      site.parameter.plan ??= new UnstructuredOperands(site, source, compressed.has(site.name), readsGradient);
     }
   }
 
@@ -82,18 +86,22 @@ export class UnstructuredWeights {
       ...optimiser,
       update: (slots: readonly Slot[], step: number) => {
         const clock = { step, steps: this.#steps, training: true, rate: optimiser.rate?.(step) ?? 0 };
+        this.#step = step;
         this.#rewound = false;
         const rests = this.#method.update(this.#all, clock) === "rest";
-        for (const slot of slots) {
+        const isDense = this.#method.readsGradient(clock);
+        const moved = slots.flatMap((slot) => {
           const site = sites.get(slot.parameter);
           if (this.#rewound) for (const array of Object.values(slot.memory)) array.fill(0);
-          site?.forgetWhatMoved(slot);
-          site?.maskGradient();
-        }
+          const hasMoved = site?.forgetWhatMoved(slot) === true;
+          // else its operands have seen to it
+          if (isDense || hasMoved || !(slot.parameter.plan instanceof UnstructuredOperands)) site?.maskGradient();
+          return hasMoved && site !== undefined ? [site] : [];
+        });
         const stepped = slots.filter(({ parameter }) => !(this.#rewound || (rests && sites.has(parameter))));
         optimiser.update(stepped, step);
-        // moments of before a pruning would move what it set to zero
-        for (const site of this.#sites) site.maskWeight();
+        for (const site of this.#rewound ? this.#sites : moved) site.maskWeight();
+        this.#step = step + 1;
       },
     };
   }
@@ -146,7 +154,8 @@ export class UnstructuredWeights {
     return state;
   }
 
-  restore(state: ReadonlyMap<string, { data: ArrayLike<number> }>): void {
+  restore(state: ReadonlyMap<string, { data: ArrayLike<number> }>, step: number): void {
+    this.#step = step;
     for (const site of this.#sites) {
       const saved = (key: string): ArrayLike<number> => state.get(`${site.name}.${key}`)?.data ?? [];
       site.bringBack(saved("mask"));
@@ -160,6 +169,8 @@ export class UnstructuredWeights {
     );
   }
 }
+
+const GRADIENT_REASON = `kept entries alone from ${100 * LEAST_SPARSITY_OF_GRADIENT} % zeros on, where the method reads no others`;
 
 /**
  * The plan with the routes of weights under an unstructured method. compresses: they multiply as compressed rows; else, and
@@ -181,15 +192,19 @@ export function withUnstructured(
   });
   return plan.map((layer) => {
     if (!names.has(layer.name)) return layer;
-    const { forward, inputGrad } = layer.products;
+    const { forward, inputGrad, weightGrad } = layer.products;
     const { reason } = by(compresses);
     const turned = by(compresses && turning.has(layer.name));
     const products = {
       ...layer.products,
       ...(forward.operand === null ? { forward: { ...forward, ...by(compresses) } } : {}),
       ...(inputGrad.operand === null ? { inputGrad: { ...inputGrad, ...turned } } : {}),
+      ...(compresses ? { weightGrad: { ...weightGrad, ...by(true), reason: GRADIENT_REASON } } : {}),
     };
-    const routes = { ...layer.routes, forward: products.forward.route, inputGrad: products.inputGrad.route };
+    const routes = {
+      ...{ forward: products.forward.route, inputGrad: products.inputGrad.route },
+      weightGrad: products.weightGrad.route,
+    };
     return { ...layer, routes, reason, products };
   });
 }

@@ -96,6 +96,9 @@ function weightGrad(
     case undefined:
       kernels.weightGrad(dw, dy, x, geometry);
       break;
+    case "compressed weight":
+      operand.compressed.gradient(dw, dy, x, geometry);
+      break;
     case "activations":
       kernels.weightGradAlternate(dw, dy, x, geometry, operand.mask, operand.restore, operand.scale);
       break;

@@ -76,6 +76,9 @@ export const prune: MethodEntry<UnstructuredMethod> = {
     return {
       name: "prune",
       ...(schedule === "iterative" ? { restarts: begins } : {}),
+      // what comes back is stepped at once
+      readsGradient: (clock) =>
+        (score === "first-order" || schedule === "dense-sparse-dense") && planOf(clock).isDue(clock.step),
       update: (all, clock) => {
         const { step, steps } = clock;
         const rewinds = schedule === "iterative" && rewind === "weights";

@@ -23,14 +23,18 @@ interface RegrowOptions {
   readonly budget: string;
   /** The share that is dropped, from 0 at the begin of a run to 1 where updates end. */
   readonly dropAt: (drop: number, done: number) => number;
+  readonly readsGradient: boolean;
   /** Scores, to be written to: the largest of those that did not survive grow. */
   readonly grow: (site: UnstructuredSite, all: () => Float32Array) => Float32Array;
 }
 
-export function regrowing({ name, values, budget, dropAt, grow }: RegrowOptions): UnstructuredMethod {
+export function regrowing({ name, values, budget, dropAt, grow, readsGradient }: RegrowOptions): UnstructuredMethod {
   const given = (key: keyof typeof REGROW_KEYS): number => values[key] ?? REGROW_KEYS[key].default;
+  const isDue = ({ step, steps }: Pick<Clock, "step" | "steps">): boolean =>
+    step > 0 && step % given("every") === 0 && step < stepAt(given("until"), steps);
   return {
     name,
+    readsGradient: (clock) => readsGradient && isDue(clock),
     begin: ({ sites, random }) => {
       const draws = random(0);
       const counts = keptOfLayers(sites, budget === "uniform" ? "uniform" : "erk", given("sparsity"));
@@ -38,9 +42,10 @@ export function regrowing({ name, values, budget, dropAt, grow }: RegrowOptions)
         site.keep(largest(drawn(site, draws), counts[i]));
       });
     },
-    update: (all: UnstructuredSites, { step, steps }: Clock) => {
+    update: (all: UnstructuredSites, clock: Clock) => {
+      if (!isDue(clock)) return "step";
+      const { step, steps } = clock;
       const end = stepAt(given("until"), steps);
-      if (step === 0 || step % given("every") !== 0 || step >= end) return "step";
       const draws = all.random(step);
       for (const site of all.sites) {
         const count = countOnes(site.kept);

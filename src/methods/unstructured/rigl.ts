@@ -17,7 +17,7 @@ export const rigl: MethodEntry<UnstructuredMethod> = {
   choices: { budget: { words: REGROW_BUDGETS, about: "how layers share the zeros" } },
   make: (values = {}, { budget = REGROW_BUDGETS[0] } = {}) =>
     regrowing({
-      ...{ name: "rigl", values, budget },
+      ...{ name: "rigl", values, budget, readsGradient: true },
       dropAt: (drop, done) => (drop / 2) * (1 + Math.cos(Math.PI * done)),
       grow: ({ gradient }) => Float32Array.from(gradient).map(Math.abs),
     }),

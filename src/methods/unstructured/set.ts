@@ -15,5 +15,9 @@ export const set: MethodEntry<UnstructuredMethod> = {
   hyperParameters: REGROW_KEYS,
   choices: { budget: { words: REGROW_BUDGETS, about: "how layers share the zeros" } },
   make: (values = {}, { budget = REGROW_BUDGETS[0] } = {}) =>
-    regrowing({ name: "set", values, budget, dropAt: (drop) => drop, grow: (_, draw) => draw() }),
+    regrowing({
+      ...{ name: "set", values, budget, readsGradient: false },
+      dropAt: (drop) => drop,
+      grow: (_, draw) => draw(),
+    }),
 };

@@ -17,7 +17,7 @@ export interface UnstructuredSite {
   readonly kernels: Kernels;
   /** Zero where it is pruned. */
   readonly weight: F32;
-  /** Of this step, dense: pruned entries have theirs too. */
+  /** Of this step; pruned entries have theirs only where the method `readsGradient`, else 0. */
   readonly gradient: F32;
   /** 1 for each entry that is kept, else 0; all are at first. */
   readonly kept: Uint8Array;
@@ -46,6 +46,8 @@ export interface UnstructuredMethod {
   restarts?(steps: number): readonly number[];
   /** Before the first step. */
   begin?(all: UnstructuredSites): void;
+  /** Whether `update` looks at the gradients of pruned entries in this step; in others they need not be computed. */
+  readsGradient(clock: Pick<Clock, "step" | "steps">): boolean;
   /** On the finished gradients, before the optimiser. "rest": the weights under it are not stepped this time. */
   update(all: UnstructuredSites, clock: Clock): "step" | "rest";
 }
