@@ -12,6 +12,8 @@ export interface Penalty {
   addGradient(gradient: F32, w: F32): void;
   /** w = argmin_v |v - w|^2 / 2 + rate * value(v). */
   proximal(w: F32, rate: number): void;
+  /** Zeros in place of what is smaller than that, where it is not w itself that is compared. */
+  threshold?(w: F32, least: number): void;
 }
 
 /** lambda * sum |w|. */
@@ -85,6 +87,7 @@ export function groupLasso(
  * for groups within groups, the inner ones first; an approximation where groups cross, as rows and columns do.
  */
 export function sumOf(...penalties: readonly Penalty[]): Penalty {
+  const own = penalties.filter(({ threshold }) => threshold !== undefined);
   return {
     name: penalties.map(({ name }) => name).join(" + "),
     value: (w) => penalties.reduce((sum, { value }) => sum + value(w), 0),
@@ -94,5 +97,10 @@ export function sumOf(...penalties: readonly Penalty[]): Penalty {
     proximal: (w, rate) => {
       for (const { proximal } of penalties) proximal(w, rate);
     },
+    ...(own.length > 0 && {
+      threshold: (w, least) => {
+        for (const { threshold } of own) threshold!(w, least);
+      },
+    }),
   };
 }
