@@ -50,7 +50,7 @@ function penaltiesOf(
   norms: ReadonlyMap<Parameter, BatchNorm>,
 ): Map<Form, Map<Parameter, Penalty>> {
   const weights = multiplyingWeights(model);
-  const found = new Map<Form, Map<Parameter, Penalty>>();
+  const found = new Map<Form, Map<Parameter, Penalty[]>>();
   regularisers.forEach(({ structure, lambda, form, bySize, folded = false, layers }, i) => {
     const skipped = skipReasons(weights, recipe.skip);
     const chosen = weights.filter(({ name }, at) =>
@@ -66,7 +66,7 @@ function penaltiesOf(
         structure === "weight" ? ["groups for folded", "weight"] : ["a batch norm behind a layer", "none in the model"];
       throw expected(`regularise ${i + 1}`, wanted, got, "Leave folded out");
     }
-    const ofForm = found.get(form) ?? new Map<Parameter, Penalty>();
+    const ofForm = found.get(form) ?? new Map<Parameter, Penalty[]>();
     found.set(form, ofForm);
     for (const weight of chosen) {
       const { kernels } = weight.weight.device;
@@ -84,11 +84,11 @@ function penaltiesOf(
                   bySize,
                 },
               );
-      const others = ofForm.get(weight.weight);
-      ofForm.set(weight.weight, others === undefined ? penalty : sumOf(others, penalty));
+      ofForm.set(weight.weight, [...(ofForm.get(weight.weight) ?? []), penalty]);
     }
   });
-  return found;
+  const sums = (all: Map<Parameter, Penalty[]>) => new Map([...all].map(([weight, list]) => [weight, sumOf(...list)]));
+  return new Map([...found].map(([form, all]) => [form, sums(all)]));
 }
 
 function shapeOf({ rows, k, axisLength }: MultiplyingWeight) {

@@ -41,7 +41,8 @@ export function foldedGroupLasso(
     : new Float64Array(count).fill(lambda);
   const [norms, factors] = [kernels.float64(count), kernels.float32(count)];
   const [v, slopes] = [kernels.float32(outputs * k), kernels.float32(outputs * k)];
-  const scales = kernels.float32(outputs);
+  const [scales, radial] = [kernels.float32(outputs), kernels.float32(outputs)];
+  const [along, squares] = [kernels.float64(outputs), kernels.float64(outputs)];
   /** Tiles hold whole outputs: theirs is the scale of a group, and it is the gain's. */
   const ofGains = rows === outputs && across === 1;
 
@@ -58,14 +59,15 @@ export function foldedGroupLasso(
       if (gain[o] === 0) shift[o] = 0;
     }
   };
-  /** Of v by the gain and by w: the mean of their squares in each group. */
-  const squares = (w: F32): Float64Array => {
+  /** The mean square, in each group, of what its gains or its weights are multiplied by in v. */
+  const meanSquares = (w: F32): Float64Array => {
+    if (ofGains) kernels.rowProducts(squares, w, w, outputs, k);
     const [sums, sizes] = [new Float64Array(count), new Float64Array(count)];
     const perOutput = rows / outputs;
     for (let row = 0; row < rows; row++) {
       const o = Math.floor(row / perOutput);
       const first = Math.floor(row / tall) * across;
-      const of = ofGains ? squareOf(w, o, k) / (variance[o] + epsilon) : scales[o] ** 2;
+      const of = ofGains ? squares[o] / (variance[o] + epsilon) : scales[o] ** 2;
       for (let g = first; g < first + across; g++) {
         sums[g] += of;
         sizes[g]++;
@@ -85,19 +87,18 @@ export function foldedGroupLasso(
       for (let g = 0; g < count; g++) factors[g] = norms[g] === 0 ? 0 : lambdas[g] / norms[g];
       slopes.fill(0);
       kernels.addTiles(slopes, v, factors, rows, columns, tall, wide);
+      kernels.rowProducts(along, slopes, w, outputs, k);
+      kernels.rowProducts(squares, w, w, outputs, k);
       for (let o = 0; o < outputs; o++) {
-        const [scale, square] = [scales[o], squareOf(w, o, k)];
-        if (square === 0) continue;
-        let along = 0;
-        for (let i = o * k; i < (o + 1) * k; i++) along += slopes[i] * w[i];
-        gainGradient[o] += along / Math.sqrt(variance[o] + epsilon);
-        const radial = (scale * along) / square;
-        for (let i = o * k; i < (o + 1) * k; i++) gradient[i] += scale * slopes[i] - radial * w[i];
+        gainGradient[o] += along[o] / Math.sqrt(variance[o] + epsilon);
+        radial[o] = squares[o] === 0 ? 0 : (-scales[o] * along[o]) / squares[o];
       }
+      kernels.addTiles(gradient, slopes, scales, outputs, k, 1, k);
+      kernels.addTiles(gradient, w, radial, outputs, k, 1, k);
     },
     proximal: (w, rate) => {
       fold(w);
-      const means = squares(w);
+      const means = meanSquares(w);
       for (let g = 0; g < count; g++)
         // a group of weights in outputs without gain is 0 in v, and may come back with them
         factors[g] = norms[g] === 0 ? Number(!ofGains) : Math.max(0, 1 - (rate * lambdas[g] * means[g]) / norms[g]);
@@ -107,20 +108,12 @@ export function foldedGroupLasso(
     threshold: (w, least) => {
       fold(w);
       for (let o = 0; o < outputs; o++) {
-        const row = v.subarray(o * k, (o + 1) * k);
-        if (row.every((x) => Math.abs(x) < least)) gain[o] = shift[o] = 0;
+        let most = 0;
+        for (let i = o * k; i < (o + 1) * k; i++) most = Math.max(most, Math.abs(v[i]));
+        if (most < least) gain[o] = shift[o] = 0;
         // the weights of an output without gain may come back with it
-        else
-          row.forEach((x, i) => {
-            if (Math.abs(x) < least) w[o * k + i] = 0;
-          });
+        else for (let i = o * k; i < (o + 1) * k; i++) if (Math.abs(v[i]) < least) w[i] = 0;
       }
     },
   };
-}
-
-function squareOf(w: F32, o: number, k: number): number {
-  let sum = 0;
-  for (let i = o * k; i < (o + 1) * k; i++) sum += w[i] * w[i];
-  return sum;
 }
