@@ -76,7 +76,9 @@ for (const name of options.model.split(",")) {
     );
   }
 }
-console.log(`\n${kernels.backend} ${kernels.instructionSet}, ${kernels.threads} threads, load ${loadavg()[0].toFixed(2)}`);
+console.log(
+  `\n${kernels.backend} ${kernels.instructionSet}, ${kernels.threads} threads, load ${loadavg()[0].toFixed(2)}`,
+);
 
 /** A step of a fresh model; returns its milliseconds and those of the update in it. */
 function stepOf(name: string, regularise: readonly object[]): () => [number, number] {

@@ -53,8 +53,8 @@ const penalties = (folded: boolean, lines: readonly string[]): object[] =>
     return { structure, lambda: Number(lambda), layers, ...(folded ? { folded } : {}) };
   });
 const settings: Readonly<Record<string, readonly string[]>> = {
-  raw: ["row 0.004 conv", "column 0.004 conv"],
-  folded: ["row 0.004 conv", "column 0.004 conv"],
+  raw: ["row 0.006 conv1", "row 0.004 conv2", "row 0.004 conv3", "column 0.003 conv2", "column 0.003 conv3"],
+  folded: ["row 0.01 conv1", "row 0.0007 conv2", "row 0.0015 conv3", "column 0.0007 conv2", "column 0.0007 conv3"],
 };
 
 const file = new URL("../docs/results/structured-cifar10.jsonl", import.meta.url);

@@ -84,7 +84,7 @@ static void shrink(float* w, int count, float amount, int hard) {
 
 // Rows and columns at once: a penalty of both would read the matrix four times. Sums of float within CROSSED_ROWS rows, which
 // also are what threads share.
-constexpr int CROSSED_ROWS = 32, CROSSED_AT_ONCE = 4;
+constexpr int CROSSED_ROWS = 32, CROSSED_AT_ONCE = LANES > 4 ? 4 : 1;
 
 static inline float factor_of(float norm, double amount, int proximal) {
   if (norm == 0) return 0;
@@ -169,15 +169,9 @@ static void scale_crosses(float* w, const float* of_rows, const float* of_column
   backwards(rows, [&](int row) {
     float* x = w + (size_t)row * columns;
     const float factor = of_rows == nullptr ? 1 : of_rows[row];
-    // 0 * infinity is no zero
-    if (of_columns == nullptr || factor == 0) {
-      for (int c = 0; c < columns; c++) x[c] = factor == 0 ? 0 : x[c] * factor;
-    } else {
-      for (int c = 0; c < columns; c++) {
-        const float scaled = x[c] * factor * of_columns[c];
-        x[c] = of_columns[c] == 0 ? 0 : scaled;
-      }
-    }
+    // -0 would be no zero to who compares bits; + 0 makes it one
+    if (of_columns == nullptr) for (int c = 0; c < columns; c++) x[c] = x[c] * factor + 0;
+    else for (int c = 0; c < columns; c++) x[c] = x[c] * factor * of_columns[c] + 0;
   });
 }
 

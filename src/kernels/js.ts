@@ -845,7 +845,7 @@ export function jsKernels(): Kernels {
     scaleCrosses: (w, ofRows, ofColumns, rows, columns) => {
       for (let i = 0; i < rows * columns; i++) {
         const [row, column] = [ofRows?.[Math.floor(i / columns)] ?? 1, ofColumns?.[i % columns] ?? 1];
-        w[i] = row === 0 || column === 0 ? 0 : fround(w[i] * row) * column;
+        w[i] = fround(w[i] * row) * column + 0;
       }
     },
     addCrosses: (y, x, ofRows, ofColumns, rows, columns) => {

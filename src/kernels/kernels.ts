@@ -364,7 +364,7 @@ export interface Kernels {
     rate: number,
     proximal: number,
   ): void;
-  /** w *= the factor of its row times that of its column; null: 1. A factor of 0 gives zeros, whatever w holds. */
+  /** w *= the factor of its row times that of its column; null: 1. No zero is -0. */
   scaleCrosses(w: F32, ofRows: F32 | null, ofColumns: F32 | null, rows: number, columns: number): void;
   /** y += x times the sum of the factors of its row and its column; null: 0. */
   addCrosses(y: F32, x: F32, ofRows: F32 | null, ofColumns: F32 | null, rows: number, columns: number): void;
