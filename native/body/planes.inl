@@ -42,9 +42,9 @@ struct Planes {
 
   int row_of(const Position& p) const { return (p.image - first.image) * rows + p.row - first.row; }
   int slot_of(const Position& p) const { return row_of(p) * pitch + p.column; }
-  int tap_slot(int tap) const {
-    if (images.backwards) tap = images.kernel_height * images.kernel_width - 1 - tap;
-    const int kh = tap / images.kernel_width, kw = tap % images.kernel_width;
+  int tap_slot(int kh, int kw) const {
+    if (images.backwards) kh = images.kernel_height - 1 - kh, kw = images.kernel_width - 1 - kw;
+    if (images.step == 1) return kh * pitch + kw;
     return kh / images.step * pitch + (kh % images.step * column_phases + kw % images.step) * phase + kw / images.step;
   }
 
@@ -58,13 +58,32 @@ struct Planes {
     return most;
   }
 
+  // Of one channel nothing is transposed.
+  void copy_lines(int lines) {
+    // an input gradient may have more padding than taps, and so begin within a line
+    const int left = max_of(0, min_of(images.lead_column, phase)), from = max_of(0, -images.lead_column);
+    const int inside = max_of(0, min_of(images.width - from, phase - left));
+    for (int i = 0; i < lines; i++) {
+      const int line = first.row + i, h = line % rows - images.lead_row;
+      const bool outside = (unsigned)h >= (unsigned)images.height;
+      const float* row = images.pixels + ((ptrdiff_t)(first.image + line / rows) * images.height + h) * images.width;
+      float* to = plane + (size_t)i * phase;
+      for (int j = 0; j < left; j++) to[j] = 0;
+      if (outside) __builtin_memset(to + left, 0, sizeof(float) * inside);
+      else __builtin_memcpy(to + left, row + from, sizeof(float) * inside);
+      for (int j = left + inside; j < phase; j++) to[j] = 0;
+    }
+  }
+
   __attribute__((noinline)) void transpose(int begin, int count) {
     first = position_of(begin, images.rows, images.columns);
     const int lines = row_of(position_of(begin + count - 1, images.rows, images.columns)) + 1 + rows - images.rows;
     const int slots = lines * pitch;
     // room for a load that begins at the last slot; an odd number of vectors, or planes would share cache sets
     size = (size_t)(ceil_div(slots + LANES, 16) | 1) * 16;
-    plane = scratch<float>(SCRATCH_ROWS, size * images.channels);
+    // images_by_shifts reads a strip beyond the last
+    plane = scratch<float>(SCRATCH_ROWS, size * images.channels + 4 * LANES);
+    if (images.channels == 1 && images.step == 1) return copy_lines(lines);
     // beyond them LANES more, to be asked for ahead of time
     const int whole = ceil_div(slots, LANES) * LANES;
     const float** at = scratch<const float*>(SCRATCH_POINTERS, (size_t)whole + LANES);
@@ -108,7 +127,7 @@ struct Pieces {
     const Images& images = planes.images;
     width = LANES;
     if (LANES > 8 && images.columns == LANES / 4) width = LANES / 4;
-    if (LANES > 4 && images.columns == LANES / 2) width = LANES / 2;
+    if (LANES > 4 && (LANES > 8 ? images.columns % LANES : images.columns) == LANES / 2) width = LANES / 2;
     Position p = position_of(column, images.rows, images.columns);
     for (int j = 0; j < columns;) {
       from[count] = planes.slot_of(p);
@@ -144,10 +163,14 @@ static __attribute__((noinline)) void fill_from_planes(float* panel, int panel_c
   const Pieces pieces(planes, column, columns, panel_columns);
   const int channels = planes.images.channels;
   const size_t size = planes.size;
-  for (const int end = k + length; k < end;) {
-    const int tap = k / channels, channel = k % channels, run = min_of(end - k, channels - channel);
-    const float* plane = planes.plane + channel * size + planes.tap_slot(tap);
+  // counted on: of an image of one channel the divisions took more time than the copies
+  const int tap = k / channels;
+  int kh = tap / planes.images.kernel_width, kw = tap % planes.images.kernel_width, channel = k % channels;
+  for (const int end = k + length; k < end; channel = 0) {
+    const int run = min_of(end - k, channels - channel);
+    const float* plane = planes.plane + channel * size + planes.tap_slot(kh, kw);
     k += run;
+    if (++kw == planes.images.kernel_width) kw = 0, kh++;
     if constexpr (FIXED) {
       if (pieces.width == LANES) { panel = copy_pieces<FIXED, LANES>(panel, plane, size, run, pieces); continue; }
       if (pieces.width == LANES / 2) { panel = copy_pieces<FIXED, LANES / 2>(panel, plane, size, run, pieces); continue; }

@@ -29,13 +29,18 @@ export interface Contrast {
   readonly atLeast?: number;
 }
 
-/** What must be true of numbers that are measured apart from training: their median is at most, or at least, a bound. */
+/**
+ * What must be true of numbers that are measured apart from training, their median with its quartiles, or of what is found
+ * over seeds: at most, or at least, a bound.
+ */
 export interface Measurement {
   readonly says: string;
   readonly name: string;
   readonly unit: string;
   /** Several measurements of the same thing. */
   measure(bench: Bench): Promise<readonly number[]>;
+  /** They are one a seed: their mean with its 95 % interval counts, as in a contrast. */
+  readonly overSeeds?: boolean;
   readonly atMost?: number;
   readonly atLeast?: number;
 }
@@ -49,6 +54,8 @@ export interface Bench {
   readonly device: Device;
   /** For a measurement that trains by itself: the whole recipe, and its data. */
   load(recipe: object): Promise<{ readonly recipe: Recipe; readonly data: Dataset }>;
+  /** What `make` finds for a recipe, plain data. The folder keeps it, and a later call reads it there. */
+  kept<T>(recipe: object, make: () => Promise<T>): Promise<T>;
   /** Median of dense / sparse step times of a model, rounds interleaved in one process. */
   stepSpeedUp(model: string, plan: string, pattern: string): number;
 }

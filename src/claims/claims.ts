@@ -2,6 +2,7 @@
 import { aspNeedsRetraining } from "./asp-needs-retraining.ts";
 import type { Claim } from "./claim.ts";
 import { decayCalmsMasks } from "./decay-calms-masks.ts";
+import { depthCanGo } from "./depth-can-go.ts";
 import { detectionToo } from "./detection.ts";
 import { earlyStructure } from "./early-structure.ts";
 import { fullySparseIsFree } from "./fully-sparse-is-free.ts";
@@ -21,9 +22,10 @@ export const claims: readonly Claim[] = [
   whichOperand,
   neighboursAreAlike,
   fullySparseIsFree,
+  structureIsFaster,
+  depthCanGo,
   highSparsity,
   earlyStructure,
   sharingPlaces,
   detectionToo,
-  structureIsFaster,
 ];

@@ -2,14 +2,16 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { TrisparseError } from "../errors.ts";
 import { jsKernels } from "../kernels/js.ts";
 import { claimsPage } from "../report/claims-page.ts";
 import { Device } from "../tensor/device.ts";
 import { parseRecipe } from "../train/recipe.ts";
-import { type Claim, SCALES } from "./claim.ts";
+import { type Claim, type Measurement, SCALES } from "./claim.ts";
 import { claims } from "./claims.ts";
 import { testLoss } from "./quantities.ts";
 import { reproduce } from "./reproduce.ts";
+import { trials } from "./trials.ts";
 
 const tiny = {
   ...{ data: { name: "digits", train: 64, test: 32 }, model: { name: "mlp", hidden: [8] } },
@@ -91,4 +93,43 @@ test("measurements have their quartiles for an interval", async () => {
   const [{ findings, verdict }] = await reproduce([one], device(), { scale: "smoke", seeds: 1, out });
   expect(findings[0]).toMatchObject({ value: { mean: 2, low: 1.5, high: 2.5 }, atLeast: 2 });
   expect(verdict).toBe("not decided at this scale");
+});
+
+test("of measurements over seeds the mean and its interval count", async () => {
+  const measurement = {
+    ...{ says: "it costs nothing", name: "test loss", unit: "nats", atMost: 20, overSeeds: true },
+    measure: async () => [1, 2, 6],
+  };
+  const one = claim("one", { variants: () => ({}), contrasts: [], measurements: [measurement] });
+  const [{ findings, verdict }] = await reproduce([one], device(), { scale: "smoke", seeds: 3, out });
+  // Student's t of 2 degrees of freedom times sqrt(7 / 3)
+  expect(findings[0].value.mean).toBe(3);
+  expect(findings[0].value.high).toBeCloseTo(3 + 4.303 * Math.sqrt(7 / 3), 6);
+  expect(verdict).toBe("holds");
+});
+
+test("trials that are done are kept: the next call repeats only what was interrupted", async () => {
+  const tried: number[] = [];
+  let broken = 2;
+  const all = trials({ smoke: tiny, small: tiny, full: tiny }, ({ seed }, data) => {
+    if (seed === broken) throw new TrisparseError("expected a machine that stays on");
+    tried.push(seed);
+    return { classes: data.classes };
+  });
+  const measurement = (name: string): Measurement => ({
+    ...{ says: "classes", name, unit: "classes", atLeast: 10 },
+    measure: async (bench) => (await all(bench)).map(({ classes }) => classes),
+  });
+  const one = claim("one", { variants: () => ({}), contrasts: [], measurements: [measurement("a"), measurement("b")] });
+  const options = { scale: "smoke", seeds: 3, out } as const;
+  const [failed] = await reproduce([one], device(), options);
+  expect(failed.error).toMatch(/stays on/);
+  expect(tried).toEqual([1]);
+  broken = 0;
+  const [done] = await reproduce([one], device(), options);
+  expect(done.verdict).toBe("holds");
+  expect(tried).toEqual([1, 2, 3]);
+  await reproduce([one], device(), options);
+  expect(tried).toEqual([1, 2, 3]);
+  expect(readdirSync(join(out, "measured")).every((file) => file.startsWith("one-digits-mlp-"))).toBe(true);
 });

@@ -24,7 +24,7 @@ export interface Finding {
   readonly says: string;
   readonly quantity: string;
   readonly unit: string;
-  /** Mean with its interval over seeds, or median with quartiles of a measurement. */
+  /** Mean with its interval over seeds, or median with quartiles of what is measured apart from them. */
   readonly value: Interval;
   readonly atMost?: number | undefined;
   readonly atLeast?: number | undefined;
@@ -194,9 +194,10 @@ function contrastsOf(contrasts: readonly Contrast[], runs: Runs, seeds: number):
 async function measured(
   { name, measurements = [] }: Claim,
   device: Device,
-  { scale, seeds, dataDir }: ReproduceOptions,
+  { scale, seeds, out, dataDir }: ReproduceOptions,
 ): Promise<Finding[]> {
   const { kernels } = device;
+  const folder = join(out, "measured");
   const bench: Bench = {
     scale,
     threads: kernels.threads,
@@ -204,6 +205,15 @@ async function measured(
     load: async (given) => {
       const recipe = withData(parseRecipe(given, name), dataDir);
       return { recipe, data: await dataOf(recipe) };
+    },
+    kept: async (given, make) => {
+      const file = join(folder, `${name}-${nameOf(parseRecipe(given, name))}.json`);
+      if (!existsSync(file)) {
+        const found = await make();
+        mkdirSync(folder, { recursive: true });
+        writeJson(file, found);
+      }
+      return readJson(name, file) as Awaited<ReturnType<typeof make>>;
     },
     stepSpeedUp: (model, plan, pattern) => {
       const options = {
@@ -220,8 +230,9 @@ async function measured(
 }
 
 async function findingOf(measurement: Measurement, bench: Bench): Promise<Finding> {
-  const { median, q1, q3 } = quartiles([...(await measurement.measure(bench))]);
-  const value = { mean: median, error: Number.NaN, low: q1, high: q3 };
-  const { says, name, unit, atMost, atLeast } = measurement;
+  const { says, name, unit, atMost, atLeast, overSeeds = false } = measurement;
+  const found = await measurement.measure(bench);
+  const { median, q1, q3 } = quartiles([...found]);
+  const value = overSeeds ? intervals([found])[0] : { mean: median, error: Number.NaN, low: q1, high: q3 };
   return { says, quantity: name, unit, value, atMost, atLeast, verdict: verdictOf(value, measurement) };
 }

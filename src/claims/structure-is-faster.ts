@@ -1,9 +1,13 @@
 import { interleave } from "../bench/interleave.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { CsrMatrix } from "../sparse/csr-matrix.ts";
+import type { Device } from "../tensor/device.ts";
 import { type Compressed, compress } from "../train/compress.ts";
 import { multiplyingWeights } from "../train/layers.ts";
+import type { Recipe } from "../train/recipe.ts";
 import { Run } from "../train/run.ts";
-import type { Bench, Claim, Measurement, Scale } from "./claim.ts";
+import type { Claim, Measurement, Scale } from "./claim.ts";
+import { trials } from "./trials.ts";
 
 const penalties = (conv1: number, conv2: number, fc1: number): object[] => [
   { structure: "filter", lambda: conv1, layers: "conv1" },
@@ -38,18 +42,7 @@ interface SpeedUps {
   readonly predicted: number;
 }
 
-const found = new WeakMap<Bench, Promise<readonly SpeedUps[]>>();
-
-/** Of each seed; trained once for all measurements. */
-function speedUps(bench: Bench): Promise<readonly SpeedUps[]> {
-  const known = found.get(bench) ?? Promise.all(Array.from({ length: bench.seeds }, (_, i) => trial(bench, i + 1)));
-  found.set(bench, known);
-  return known;
-}
-
-async function trial(bench: Bench, seed: number): Promise<SpeedUps> {
-  const { device } = bench;
-  const { recipe, data } = await bench.load({ ...RECIPES[bench.scale], seed });
+function trial(recipe: Recipe, data: Dataset, device: Device): SpeedUps {
   const small = compress(recipe, data, device, { learn: recipe.epochs, tune: 1 });
   const sparse = new Run({ ...recipe, regularise: [L1] }, data, device, { routing: "dense" });
   while (!sparse.done) sparse.advance();
@@ -93,6 +86,8 @@ async function trial(bench: Bench, seed: number): Promise<SpeedUps> {
     small.layers.reduce((total, { multiplyAdds }) => total + multiplyAdds[when], 0);
   return { structured: without(compact), unstructured: without(csr), predicted: sum("before") / sum("after") };
 }
+
+const speedUps = trials(RECIPES, trial);
 
 const L1 = { structure: "weight", lambda: 1e-4, form: "proximal", bySize: false } as const;
 

@@ -592,6 +592,8 @@ describe.concurrent("compress", () => {
     [["r.json", "--structure", "row,column", "--lambda", "1,2,3"], "expected 1 or 2 numbers"],
     [["r.json", "--structure", "rwo", "--lambda", "1"], "expected one of weight, filter"],
     [["r.json", "--structure", "row", "--lambda", "0.01", "--layers", "conv"], "regularise 1: expected a part of"],
+    [["r.json", "--structure", "body", "--lambda", "0.01"], "regularise 1: expected residual bodies"],
+    [["r.json", "--learn-rate", "2"], "--learn-rate: expected a number above 0, at most 1"],
   ])("refuses %j", async (args, says) => {
     const place = new Place({ "r.json": dense });
     const { code, stderr } = await place.run("compress", ...args, "--out", "o");
@@ -673,7 +675,7 @@ describe.concurrent("help", () => {
   test("is on standard output when asked for, and explains every verb and option", async () => {
     const place = new Place();
     const [all, compare] = await Promise.all([place.succeed("--help"), place.succeed("compare", "--help")]);
-    for (const verb of ["compare", "train", "resume", "compress", "report", "explain", "bench"])
+    for (const verb of ["compare", "train", "resume", "compress", "report", "explain", "account", "bench"])
       expect(all.stdout).toContain(`\n  ${verb} [options]`);
     for (const option of ["data", "methods", "pattern", "recipe", "out", "threads", "backend", "json"])
       expect(compare.stdout).toContain(`\n  --${option} <`);

@@ -13,7 +13,14 @@ import type { SavedState } from "../nn/module.ts";
 import { comparisonText, recipeText } from "../report/table.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
-import { createComparison, openComparison, runComparison, type StrategyChoice, withMethod } from "../train/compare.ts";
+import {
+  createComparison,
+  openComparison,
+  type PenaltyChoice,
+  runComparison,
+  type StrategyChoice,
+  withMethod,
+} from "../train/compare.ts";
 import { type MethodChoice, modelNames, parseRecipe, type Recipe } from "../train/recipe.ts";
 import { Run } from "../train/run.ts";
 import { checkVacant, readJson } from "../train/run-folder.ts";
@@ -29,6 +36,7 @@ import {
   monitorOption,
   oneOf,
   openDevice,
+  positive,
   type RouteOptions,
   routeOption,
   routesOf,
@@ -40,11 +48,17 @@ import { dataText, loadDataOf, withProgress } from "./progress.ts";
 import { reportComparison } from "./report.ts";
 import { asUsage, notAmong } from "./usage.ts";
 
-type Choice = MethodChoice | StrategyChoice;
+type Choice = MethodChoice | StrategyChoice | PenaltyChoice;
 
 /** What --methods takes. */
 const METHODS: readonly string[] = [...weightMethods, ...unstructuredMethods, ...strategies].map(({ name }) => name);
 const ALL_WEIGHTS = "all-weights";
+/** ssl-STRUCTURE or ssl-STRUCTURE@LAMBDA. */
+const SSL = /^ssl-([^@]+)(?:@(.+))?$/;
+// times the root of a group's size; measured, see docs/structured.md
+const SSL_LAMBDA = { linear: 0.16, convolutions: 0.4 };
+// the share of the steps in which penalties act
+const SSL_LEARNS = 0.6;
 const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
 // what gains at the sizes of a laptop: pairs of rows that share their places, and enough images a step
 const DEFAULT_PATTERN = "2:4v2";
@@ -69,6 +83,7 @@ interface CompareOptions extends MachineOptions, RouteOptions, MonitorOptions {
   readonly train?: number;
   readonly methods: string;
   readonly pattern?: string;
+  readonly lambda?: number;
   readonly seed?: number;
   readonly recipe?: string;
   readonly out?: string;
@@ -106,10 +121,15 @@ export function addCompare(program: Command): void {
     .option("--train <count>", "train on the first images or characters only (default: all)", wholeNumber("train", 1))
     .option(
       "--methods <list>",
-      `some of ${METHODS.join(", ")}, separated by commas; ${ALL_WEIGHTS}: each method for weights`,
+      `some of ${METHODS.join(", ")}, separated by commas; ${ALL_WEIGHTS}: each method for weights; ssl-filter, ssl-row, ssl-STRUCTURE@LAMBDA, ...: structures learned away and taken out, see compress`,
       DEFAULT_METHODS,
     )
     .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 2:4v2, ... (default: the recipe's, else 2:4v2)")
+    .option(
+      "--lambda <number>",
+      `of the ssl penalties without their own (default: ${SSL_LAMBDA.linear}, with convolutions ${SSL_LAMBDA.convolutions})`,
+      positive("lambda"),
+    )
     .option(
       "--seed <number>",
       `of weights, order of images and drawn digits (default: ${defaults.seed})`,
@@ -258,7 +278,8 @@ interface Asked {
 }
 
 /** The methods and strategies asked for, dense first; that of the recipe keeps its numbers. */
-function methodsOf({ methods, pattern, recipe: file }: CompareOptions, { method: own, strategy }: Recipe): Asked[] {
+function methodsOf({ methods, pattern, lambda, recipe: file }: CompareOptions, given: Recipe): Asked[] {
+  const { method: own, strategy } = given;
   const shared = pattern ?? (file === undefined ? DEFAULT_PATTERN : (strategy?.pattern ?? own.pattern ?? "2:4"));
   asUsage(() => parsePattern(shared));
   const ofMethod = ({ name, sparse }: { readonly name: string; readonly sparse: boolean }): Choice => {
@@ -267,6 +288,7 @@ function methodsOf({ methods, pattern, recipe: file }: CompareOptions, { method:
   const asked = methods.split(",").flatMap((text): Asked[] => {
     const name = text.trim();
     if (name === ALL_WEIGHTS) return weightMethods.map((entry) => ({ choice: ofMethod(entry), optional: true }));
+    if (SSL.test(name)) return [{ choice: penaltyOf(name, lambda, given), optional: false }];
     if (strategies.some((one) => one.name === name))
       return [{ choice: { strategy: { name, pattern: shared } }, optional: false }];
     const withoutPattern = unstructuredMethods.map((one) => ({ name: one.name, sparse: false }));
@@ -276,6 +298,17 @@ function methodsOf({ methods, pattern, recipe: file }: CompareOptions, { method:
   });
   const isDense = ({ choice }: Asked): boolean => "name" in choice && choice.name === "dense";
   return [...asked.filter(isDense), ...asked.filter((one) => !isDense(one))];
+}
+
+/** Of "ssl-filter" or "ssl-block-4x4@0.2": penalties with groups of all sizes alike, then tuning without what they zeroed. */
+function penaltyOf(word: string, lambda: number | undefined, { phases, model }: Recipe): PenaltyChoice {
+  const [, structure, own] = SSL.exec(word)!;
+  const usual = model.name === "mlp" || model.name === "gpt" ? "linear" : "convolutions";
+  const penalty: NonNullable<Recipe["regularise"]>[number] = {
+    ...{ structure: structure.replace(/^block-/, "block "), bySize: true, form: "proximal" as const },
+    lambda: own === undefined ? (lambda ?? SSL_LAMBDA[usual]) : positive("methods")(own),
+  };
+  return { regularise: [penalty], phases: phases.frozenFrom < 1 ? phases : { ...phases, frozenFrom: SSL_LEARNS } };
 }
 
 /** runs/2026-11-21-184501, with a number behind where two start in one second. */

@@ -1,15 +1,14 @@
 /** `trisparse compress`: a model with structures learned away. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { readFile, writeFileAtomically } from "../io/files.ts";
-import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
-import { stateOf } from "../nn/module.ts";
+import { readFile } from "../io/files.ts";
+import { decodeSafetensors } from "../io/safetensors.ts";
 import { compressText } from "../report/compress-table.ts";
 import { type CompressOptions, compress } from "../train/compress.ts";
 import { parseRecipe, type Recipe } from "../train/recipe.ts";
-import { checkVacant, readJson, writeJson } from "../train/run-folder.ts";
+import { checkVacant, readJson, writeJson, writeModel } from "../train/run-folder.ts";
 import { machineOf } from "../train/together.ts";
 import { checkFits, defaultFolder } from "./compare.ts";
 import {
@@ -32,6 +31,7 @@ interface Options extends MachineOptions {
   readonly form?: "proximal" | "subgradient";
   readonly layers?: string;
   readonly learn?: number;
+  readonly learnRate?: number;
   readonly tune?: number;
   readonly dataDir?: string;
   readonly seed?: number;
@@ -48,7 +48,7 @@ export function addCompress(program: Command): void {
     )
     .option(
       "--structure <names>",
-      "what becomes zero together, with commas: filter, channel, shape, filter-2d, row, column, neuron, layer, block YxX (default: the recipe's regularise)",
+      "what becomes zero together, with commas: filter, channel, shape, filter-2d, row, column, neuron, layer, body, block YxX (default: the recipe's regularise)",
     )
     .option("--lambda <numbers>", "of the penalties: one for all, or one for each structure")
     .option("--layers <part>", "only of weights with this part in their names (default: all but the recipe's skip)")
@@ -58,6 +58,7 @@ export function addCompress(program: Command): void {
       ),
     )
     .option("--learn <epochs>", "under the penalties (default: half of the recipe's)", wholeNumber("learn", 1))
+    .option("--learn-rate <share>", "the rate under the penalties by the recipe's (default: 1)", share)
     .option("--tune <epochs>", "of the smaller model (default: a third of the recipe's)", wholeNumber("tune", 1))
     .option("--data-dir <folder>", "the folder of the data set's files (default: the recipe's, else fetched once)")
     .option("--seed <number>", "in place of the recipe's", wholeNumber("seed", 0))
@@ -69,16 +70,7 @@ export function addCompress(program: Command): void {
 }
 
 async function run(path: string, options: Options): Promise<void> {
-  const trained = existsSync(join(path, "recipe.json"));
-  const weights = join(path, "weights.safetensors");
-  if (trained && !existsSync(weights))
-    throw usageError(
-      "compress",
-      "a run that is done",
-      `${path} without its weights`,
-      `First: trisparse resume ${path}`,
-    );
-  const file = trained ? join(path, "recipe.json") : path;
+  const { file, weights } = modelAt("compress", path);
   const recipe = asUsage(() => withOptions(readJson("recipe", file), file, options));
   if (recipe.regularise === undefined)
     throw usageError("compress", "structures to learn away", "none", "For example: --structure filter --lambda 0.005");
@@ -90,19 +82,30 @@ async function run(path: string, options: Options): Promise<void> {
   const data = await loadDataOf(recipe);
   checkFits(recipe, data);
   process.stderr.write(`${dataText(data)}; smaller model in ${out}\n`);
-  const start = trained ? decodeSafetensors(readFile("weights", weights), weights).tensors : undefined;
   const compressed = compress(recipe, data, device, {
-    ...{ learn: options.learn, tune: options.tune, onStep: progress() },
-    start: start as CompressOptions["start"],
+    ...{ learn: options.learn, learnRate: options.learnRate, tune: options.tune },
+    ...{ onStep: progress(), start: weights?.() },
   });
   const { model, recipe: smaller, ...numbers } = compressed;
-  mkdirSync(out, { recursive: true });
-  writeJson(join(out, "recipe.json"), smaller);
-  const metadata = { format: "trisparse-weights-1", recipe: JSON.stringify(smaller) };
-  writeFileAtomically(join(out, "weights.safetensors"), encodeSafetensors(stateOf(model), metadata));
+  writeModel(out, smaller, model);
   const result = { machine: machineOf(device, load), recipe: smaller, regularise: recipe.regularise, ...numbers };
   writeJson(join(out, "compressed.json"), result);
   writeOutput(options.json, result, compressText(compressed));
+}
+
+/** The recipe of a run's or a smaller model's folder and what reads its weights, or a recipe alone. */
+export function modelAt(
+  verb: string,
+  path: string,
+): { readonly file: string; readonly weights?: () => NonNullable<CompressOptions["start"]> } {
+  const file = join(path, "recipe.json");
+  if (!existsSync(file)) return { file: path };
+  const weights = join(path, "weights.safetensors");
+  if (!existsSync(weights))
+    throw usageError(verb, "a run that is done", `${path} without its weights`, `First: trisparse resume ${path}`);
+  const read = (): NonNullable<CompressOptions["start"]> =>
+    decodeSafetensors(readFile("weights", weights), weights).tensors as NonNullable<CompressOptions["start"]>;
+  return { file, weights: read };
 }
 
 function withOptions(given: unknown, file: string, options: Options): Recipe {
@@ -128,6 +131,13 @@ function withOptions(given: unknown, file: string, options: Options): Recipe {
     },
     structures === undefined ? file : "compress",
   );
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1))
+    throw usageError("--learn-rate", "a number above 0, at most 1", text, "For example 0.1");
+  return value;
 }
 
 /** A line a stage and a tenth of it. */

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { TrisparseError } from "../errors.ts";
 import { version } from "../version.ts";
+import { addAccount } from "./account.ts";
 import { addBench } from "./bench.ts";
 import { addCompare } from "./compare.ts";
 import { addCompress } from "./compress.ts";
@@ -32,13 +33,24 @@ Examples:
   trisparse report runs/2026-11-21-184501
   trisparse explain recipes/digits-mlp-sr-ste.json
   trisparse compress recipes/mnist-lenet-ssl.json
+  trisparse account runs/2026-11-21-184501
   trisparse reproduce decay-calms-masks
   trisparse bench gemm --sizes 512,64x1024x1024 --threads 1
 
 trisparse <command> --help explains the options of each.`,
   );
 
-for (const add of [addCompare, addTrain, addResume, addCompress, addReport, addExplain, addReproduce, addBench])
+for (const add of [
+  addCompare,
+  addTrain,
+  addResume,
+  addCompress,
+  addReport,
+  addExplain,
+  addAccount,
+  addReproduce,
+  addBench,
+])
   add(program);
 for (const command of [program, ...program.commands]) {
   command.exitOverride((error) => {

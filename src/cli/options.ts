@@ -31,6 +31,15 @@ export function wholeNumber(name: string, min: number, max = LARGEST): (text: st
   };
 }
 
+/** A number above 0, from the command line. */
+export function positive(name: string): (text: string) => number {
+  return (text) => {
+    const value = /^[\d.]+(e-?\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    if (value > 0) return value;
+    throw usageError(`--${name}`, "a number above 0", JSON.stringify(text), `For example: --${name} 0.1`);
+  };
+}
+
 /** One of these words, from the command line. */
 export function oneOf<T extends string>(name: string, known: readonly T[]): (text: string) => T {
   return (text) => {

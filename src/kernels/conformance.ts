@@ -185,6 +185,11 @@ const awkward: Shapes = {
     ...[conv(1, 3, 3, 1100, 3, 1, 1, 5), conv(1, 4, 4, 3, 2, 2, 0, 1100), conv(1, 2, 3, 5, 3, 1, 1, 1100)],
     // more than 256 taps; K in two blocks of whole rows and of whole taps
     ...[conv(1, 20, 20, 2, 19, 1, 9, 3), matrixGeometry(20, 1100, 70), conv(1, 3, 4, 200, 3, 1, 1, 9)],
+    // long lines, few channels: read as shifted planes, of one channel without a copy in between
+    ...[conv(2, 28, 28, 1, 5, 1, 0, 5), conv(2, 6, 40, 1, 3, 1, 2, 16), conv(1, 4, 30, 2, 5, 1, 3, 17)],
+    ...[conv(3, 20, 24, 2, 3, 1, 1, 1), conv(1, 3, 26, 17, 3, 1, 1, 9), conv(1, 9, 24, 1, 3, 2, 1, 3)],
+    // planes of a part of an image and of parts of two
+    conv(3, 64, 64, 16, 3, 1, 1, 4),
     ...Array.from({ length: 25 }, () => randomGeometry()),
   ],
   packed: (m, fits) => [

@@ -4,6 +4,7 @@ import { PRODUCTS } from "../kernels/kernels.ts";
 import type { Quartiles } from "../metrics/quartiles.ts";
 import { scored } from "../train/objective.ts";
 import type { Recipe } from "../train/recipe.ts";
+import { nameOf } from "../train/recipe-name.ts";
 import type { Machine, RunResult } from "../train/together.ts";
 
 const digits = (value: number, count: number): string => (Number.isNaN(value) ? "-" : value.toFixed(count));
@@ -42,9 +43,10 @@ export function methodText({
 }
 
 /** The same of a recipe. */
-export function recipeText({ strategy, method }: Pick<Recipe, "strategy" | "method">): string {
-  const { name, pattern } = strategy ?? method;
-  return methodText({ strategy: strategy?.name ?? null, method: name, pattern: pattern ?? null });
+export function recipeText(recipe: Pick<Recipe, "strategy" | "method" | "regularise">): string {
+  const { strategy, method } = recipe;
+  const { pattern } = strategy ?? method;
+  return methodText({ strategy: strategy?.name ?? null, method: nameOf(recipe), pattern: pattern ?? null });
 }
 
 function verifiedText({ verified }: RunResult): string {
@@ -171,10 +173,38 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
             ["N:M verified", all(verifiedText), "left"],
           ]),
         ]),
+    ...compactText(results),
     ...structureText(results),
     ...results.flatMap(gradientsText),
     machineText(machine),
   ].join("\n");
+}
+
+/** The models without what penalties zeroed, beside those that were trained. */
+function compactText(results: readonly RunResult[]): string[] {
+  const small = results.flatMap((result) => (result.compact === undefined ? [] : [{ result, ...result.compact }]));
+  if (small.length === 0) return [];
+  type Change = (typeof small)[number]["forwardMs"];
+  const all = (text: (one: (typeof small)[number]) => string): string[] => small.map(text);
+  const share = ({ before, after }: Change): string => digits((100 * after) / before, 1);
+  const ms = ({ before, after }: Change): string => `${before.toPrecision(3)} to ${after.toPrecision(3)}`;
+  const ratio = ({ before, after }: Change): string => digits(before / after, 2);
+  return [
+    "",
+    "What penalties zeroed, taken out after training, and how much faster that makes the model:",
+    box([
+      ["method", all(({ result }) => methodText(result)), "left"],
+      ["parameters %", all(({ numbers }) => share(numbers))],
+      ["mult-adds %", all(({ multiplyAdds }) => share(multiplyAdds))],
+      ["forward ms", all(({ forwardMs }) => ms(forwardMs))],
+      ["speed-up", all(({ forwardMs }) => ratio(forwardMs))],
+      ["of a step", all(({ stepMs }) => ratio(stepMs))],
+    ]),
+    ...small.map(({ result, model: { name: _, ...sizes }, difference }) => {
+      const text = Object.entries(sizes).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
+      return `${methodText(result)}: ${text.join(", ")}; outputs within ${difference.toExponential(0)} of the largest.`;
+    }),
+  ];
 }
 
 /** What watching the masks showed: see docs/metrics.md. */

@@ -2,7 +2,9 @@
 import { PRODUCTS, type Product } from "../kernels/kernels.ts";
 import { type ProductCost, productCost } from "../metrics/cost.ts";
 import type { Module } from "../nn/module.ts";
-import { countMatrix, storageFormats, storedBytes } from "../sparse/storage.ts";
+import { verifyValues } from "../sparse/mask.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+import { countMatrix, storageFormats, storedBytes, structuredFormat } from "../sparse/storage.ts";
 import { type Shape, sizeOf } from "../tensor/tensor.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
 
@@ -13,6 +15,8 @@ export interface LayerAccount {
   readonly nonZeros: number;
   /** Share of zeros. */
   readonly sparsity: number;
+  /** N:M that its values have, of those asked about; else null. */
+  readonly pattern: string | null;
   /** Measured bytes, by storage format. */
   readonly bytes: Readonly<Record<string, number>>;
   readonly smallest: string;
@@ -29,19 +33,27 @@ export interface ModelAccount {
   readonly parameters: number;
 }
 
-/** shape: of one input, without the batch. weights: what is multiplied by in place of the parameters, by name. */
+/**
+ * shape: of one input, without the batch. weights: what is multiplied by in place of the parameters, and patterns: what
+ * these may be stored in besides, both by name.
+ */
 export function account(
   model: Module,
   shape: Shape,
   batch: number,
   weights: ReadonlyMap<string, Float32Array> = new Map(),
+  patterns: ReadonlyMap<string, string> = new Map(),
 ): ModelAccount {
   const products = traceProducts(model, shape, batch);
   const layers = multiplyingWeights(model).map(({ name, weight, rows, k }): LayerAccount => {
     const values = weights.get(name) ?? weight.data;
     const { nonZeros } = countMatrix(values, rows, k);
+    const asked = patterns.get(name);
+    // not where a dense phase came behind
+    const pattern = asked !== undefined && verifyValues(values, rows, k, parsePattern(asked)).ok ? asked : null;
+    const formats = pattern === null ? storageFormats : [...storageFormats, structuredFormat(pattern)];
     const bytes = Object.fromEntries(
-      storageFormats.map((format) => [format.name, storedBytes(format.encode(values, rows, k))]),
+      formats.map((format) => [format.name, storedBytes(format.encode(values, rows, k))]),
     );
     const smallest = Object.entries(bytes).reduce((best, one) => (one[1] < best[1] ? one : best))[0];
     const { geometry, inputGrad } = products.get(weight)!;
@@ -52,7 +64,7 @@ export function account(
       weightGrad: productCost("weightGrad", geometry, operand),
     });
     return {
-      ...{ name, shape: weight.shape, nonZeros, sparsity: 1 - nonZeros / weight.size, bytes, smallest },
+      ...{ name, shape: weight.shape, nonZeros, sparsity: 1 - nonZeros / weight.size, pattern, bytes, smallest },
       dense: costs(null),
       effective: costs(sparse),
     };

@@ -7,6 +7,7 @@ import { expected } from "../errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { MethodChoice, Recipe } from "./recipe.ts";
 import { parseRecipe } from "./recipe.ts";
+import { nameOf } from "./recipe-name.ts";
 import { checkVacant, RunFolder, readJson, writeJson } from "./run-folder.ts";
 import { type Machine, machineOf, type RunResult, type TrainOptions, trainTogether } from "./together.ts";
 
@@ -25,20 +26,30 @@ export interface Comparison {
 const FILE = "compare.json";
 
 /** The recipe with another method, or another strategy; dense weights go with dense products. */
-export function withMethod(recipe: Recipe, choice: MethodChoice | StrategyChoice): Recipe {
-  const { strategy: _, ...rest } = recipe;
+export function withMethod(recipe: Recipe, choice: MethodChoice | StrategyChoice | PenaltyChoice): Recipe {
+  const { strategy: _, regularise, ...rest } = recipe;
+  const none = { name: "dense" };
+  const dense = { method: none, activations: none, inputGrad: none, weightGrad: none, layers: {} };
+  if (isPenalty(choice)) return parseRecipe({ ...rest, ...dense, ...choice }, nameOf({ ...choice, method: none }));
+  const own = regularise === undefined ? {} : { regularise };
   if (isStrategy(choice)) {
     const { method: __, inputGrad: ___, weightGrad: ____, ...others } = rest;
-    return parseRecipe({ ...others, ...choice }, `strategy ${choice.strategy.name}`);
+    return parseRecipe({ ...others, ...own, ...choice }, `strategy ${choice.strategy.name}`);
   }
-  const none = { name: "dense" };
-  const dense = { activations: none, inputGrad: none, weightGrad: none, layers: {} };
-  return parseRecipe({ ...rest, method: choice, ...(choice.name === "dense" ? dense : {}) }, `method ${choice.name}`);
+  if (choice.name === "dense") return parseRecipe({ ...rest, ...dense, method: choice }, "method dense");
+  return parseRecipe({ ...rest, ...own, method: choice }, `method ${choice.name}`);
+}
+
+function isPenalty(choice: MethodChoice | StrategyChoice | PenaltyChoice): choice is PenaltyChoice {
+  return "regularise" in choice;
 }
 
 function isStrategy(choice: MethodChoice | StrategyChoice): choice is StrategyChoice {
   return typeof choice.strategy === "object";
 }
+
+/** Dense weights under penalties, and when. */
+export type PenaltyChoice = Pick<Recipe, "phases"> & Required<Pick<Recipe, "regularise">>;
 
 /** A strategy with its pattern. */
 export interface StrategyChoice {
@@ -50,7 +61,7 @@ export function createComparison(path: string, chosen: readonly Recipe[]): void 
   const recipes = beside(chosen);
   checkVacant("compare", path);
   mkdirSync(path, { recursive: true });
-  const own = recipes.map(({ strategy, method }) => strategy?.name ?? method.name);
+  const own = recipes.map((recipe) => nameOf(recipe));
   const names = own.map((name, i) => (own.indexOf(name) === i ? name : `${name}-${i}`));
   recipes.forEach((one, i) => {
     RunFolder.create(join(path, names[i]), one);

@@ -53,6 +53,9 @@ describe("penalties of a recipe", () => {
       "regularise 1: expected a part of fc1",
     );
     expect(() => named([{ structure: "fiter", lambda: 1 }])).toThrow("expected one of weight, filter");
+    expect(() => named([{ structure: "body", lambda: 1 }])).toThrow(
+      "expected residual bodies that end in a batch norm",
+    );
   });
 
   test("leave a run without them as it was", () => {
@@ -102,5 +105,57 @@ describe("compress", () => {
     compress(recipe({ regularise: rows }), data, device, { learn: 1, tune: 1, start });
     for (const [name, { data }] of start) expect(data).toEqual(copy.get(name));
     expect(() => compress(recipe({}), data, device)).toThrow("compress: expected penalties");
+  });
+});
+
+describe("compress of a resnet", () => {
+  const resnet = (regularise: object[]): ReturnType<typeof parseRecipe> =>
+    recipe({ model: { name: "resnet", depth: 8, widths: [2, 2, 4] }, regularise, epochs: 1 });
+
+  test.each([
+    ["the gains that end a body", { structure: "body", lambda: 20, layers: "block2" }],
+    // far beyond what a loss can hold against: at birth the norm of this weight is 2
+    ["its last convolution", { structure: "layer", lambda: 1000, layers: "block2.body.conv2" }],
+  ])("takes a block away by %s, and tunes what is left", (_, penalty) => {
+    const {
+      blocks,
+      recipe: smaller,
+      layers,
+      after,
+      model,
+    } = compress(resnet([penalty]), data, device, { learn: 1, tune: 1 });
+    expect(blocks).toEqual(["block2"]);
+    expect(smaller.model).toMatchObject({ name: "resnet", blocks: [2, "constant", 4] });
+    expect(layers.find(({ name }) => name === "block2.body.conv1.weight")!.shape.after).toBeNull();
+    const again = new Run(parseRecipe(JSON.parse(JSON.stringify(smaller))), data, device);
+    loadState(again.model, stateOf(model));
+    expect(again.evaluate()).toEqual(after);
+  });
+
+  test("keeps the scale of the sum while bodies are penalised", () => {
+    const phases = { sparseFrom: 0.25, frozenFrom: 0.75 };
+    const { regularise } = resnet([{ structure: "body", lambda: 0.1 }]);
+    const model = { name: "resnet", depth: 8, widths: [2, 2, 4] };
+    const run = new Run(recipe({ model, regularise, phases, epochs: undefined, steps: 16 }), data, device);
+    const gains: number[] = [];
+    while (!run.done) {
+      run.advance();
+      gains.push(stateOf(run.model).get("bn1.weight")!.data[0]);
+    }
+    expect(gains[3]).not.toBe(gains[2]);
+    expect(new Set(gains.slice(3, 12)).size).toBe(1);
+    expect(gains[12]).not.toBe(gains[11]);
+  });
+
+  test("may take all of them; the first convolution and the classifier stay", () => {
+    const { blocks, layers } = compress(resnet([{ structure: "body", lambda: 50 }]), data, device, {
+      learn: 1,
+      tune: 1,
+    });
+    expect(blocks).toEqual(["block1", "block2", "block3"]);
+    expect(layers.filter(({ shape }) => shape.after !== null).map(({ name }) => name)).toEqual([
+      "conv1.weight",
+      "fc.weight",
+    ]);
   });
 });

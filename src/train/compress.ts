@@ -15,11 +15,14 @@ import { evaluate } from "./evaluate.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
 import type { Evaluation } from "./objective.ts";
 import type { Recipe } from "./recipe.ts";
+import { actsOn } from "./regularisers.ts";
 import { inputShapeOf, Run, type StepRecord } from "./run.ts";
 
 export interface CompressOptions {
   /** Epochs under the penalties, at a constant rate; the default is what the source used, half of the dense run's. */
   readonly learn?: number | undefined;
+  /** The rate of that stage by the recipe's. Default 1; the source has 0.1. */
+  readonly learnRate?: number | undefined;
   /** Epochs of tuning the smaller model, a third of the dense run's, rounded up. */
   readonly tune?: number | undefined;
   /** A trained model; without one it is trained first. */
@@ -40,7 +43,7 @@ export interface LayerChange {
   readonly ms: Change;
 }
 
-interface Change {
+export interface Change {
   readonly before: number;
   readonly after: number;
 }
@@ -70,9 +73,15 @@ export function compress(recipe: Recipe, data: Dataset, device: Device, options:
   if (regularise === undefined || regularise.length === 0)
     throw expected("compress", "penalties, regularise in the recipe", "none", "Name a structure and a lambda");
   const epochs = recipe.epochs ?? 1;
-  const { learn = Math.max(1, Math.round(epochs / 2)), tune = Math.ceil(epochs / 3), onStep } = options;
+  const { learn = Math.max(1, Math.round(epochs / 2)), tune = Math.ceil(epochs / 3), learnRate = 1, onStep } = options;
   const { optimiser } = recipe;
-  const constant = { ...optimiser, weightDecay: 0, schedule: { ...optimiser.schedule, name: "constant", warmup: 0 } };
+  const rate = learnRate * optimiser.rate;
+  const constant = {
+    ...optimiser,
+    rate,
+    weightDecay: 0,
+    schedule: { ...optimiser.schedule, name: "constant", warmup: 0 },
+  };
   // another order of the data in each stage
   const stage = (name: Stage, changes: object, start: CompressOptions["start"]): Run => {
     const seed = (recipe.seed + ["dense", "learn", "tune"].indexOf(name)) >>> 0;
@@ -98,8 +107,9 @@ export function compress(recipe: Recipe, data: Dataset, device: Device, options:
   const learned = learning.evaluate();
   const small = compact(learning.model, recipe.model, data, { device, random: new Random(recipe.seed) });
   const smaller = { model: small.architecture, steps: undefined, epochs: tune };
-  // zeros that are left are no whole column or row: they stay as they are found
-  const tuning = stage("tune", { ...smaller, regularise, phases: FROZEN }, stateOf(small.model));
+  // zeros that are left are no whole column or row: they stay as they are found. What went altogether is not there to name
+  const left = regularise.filter((one) => actsOn(recipe, one, small.model));
+  const tuning = stage("tune", { ...smaller, regularise: left, phases: FROZEN }, stateOf(small.model));
   const tuneMs = advanced("tune", tuning);
   const after = evaluate(tuning.model, device, tuning.batches);
   const { layers, forwardMs } = forwardTimes(dense, tuning, data, device);
@@ -121,12 +131,13 @@ const DENSE = {
 
 const FROZEN = { sparseFrom: 0, frozenFrom: 0, denseFrom: 1 };
 
-/** Forward times of both models, in turn, and of each layer within. */
+/** Forward times of both models, in turn, and of each layer within. typical: of the times of all rounds. */
 export function forwardTimes(
   dense: Run,
   small: Run,
   data: Dataset,
   device: Device,
+  typical = (times: readonly number[]): number => quartiles(times).median,
 ): Pick<Compressed, "layers" | "forwardMs"> {
   const [before, after] = [dense, small].map((run) => sizesOf(run, data));
   const layerMs = [new Map<string, number[]>(), new Map<string, number[]>()];
@@ -159,17 +170,17 @@ export function forwardTimes(
   );
   for (const run of [dense, small]) run.model.train();
   device.readClocks();
-  const median = (times: readonly number[] | undefined): number => (times === undefined ? 0 : quartiles(times).median);
+  const of = (times: readonly number[] | undefined): number => (times === undefined ? 0 : typical(times));
   const layers = [...before].map(([name, { shape, multiplyAdds }]): LayerChange => {
     const left = after.get(name);
     return {
       name,
       shape: { before: shape, after: left?.shape ?? null },
       multiplyAdds: { before: multiplyAdds, after: left?.multiplyAdds ?? 0 },
-      ms: { before: median(layerMs[0].get(name)), after: median(layerMs[1].get(name)) },
+      ms: { before: of(layerMs[0].get(name)), after: of(layerMs[1].get(name)) },
     };
   });
-  return { layers, forwardMs: { before: median(whole[0]), after: median(whole[1]) } };
+  return { layers, forwardMs: { before: of(whole[0]), after: of(whole[1]) } };
 }
 
 /** Times forward passes of a model and of its layers until `end`. */

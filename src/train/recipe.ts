@@ -44,7 +44,7 @@ const model = z.discriminatedUnion("name", [
   }),
   z.strictObject({
     name: z.literal("resnet"),
-    depth: z.union([z.literal(8), z.literal(20), z.literal(32)]).default(20),
+    depth: z.union([z.literal(8), z.literal(14), z.literal(20), z.literal(32)]).default(20),
     widths: z.tuple([count, count, count]).default([16, 32, 64]).describe("channels of the three stages, growing"),
     blocks: z
       .array(z.union([count, z.enum(["constant", "shortcut"])]))
@@ -231,7 +231,11 @@ const regulariser = z.strictObject({
     .boolean()
     .optional()
     .describe("of the weight times the scale of the batch norm behind it; weights without one are taken as they are"),
-  layers: z.string().min(1).optional().describe("part of the names of the weights; left out, all but those of skip"),
+  layers: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("part of the names of the weights (body: of its gains); left out, all but those of skip"),
 });
 
 function isStructure(word: string): boolean {

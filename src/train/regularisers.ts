@@ -2,15 +2,17 @@
 import { BATCH_NORM_EPSILON } from "../autograd/ops/batch-norm.ts";
 import { expected } from "../errors.ts";
 import { type Folding, foldedGroupLasso } from "../methods/structured/folded.ts";
-import { groupStructure } from "../methods/structured/groups.ts";
+import { groupStructure, type WeightShape } from "../methods/structured/groups.ts";
 import { groupLasso, l1, type Penalty, sumOf } from "../methods/structured/penalties.ts";
-import type { BatchNorm } from "../nn/batch-norm.ts";
+import { BatchNorm } from "../nn/batch-norm.ts";
 import type { Module } from "../nn/module.ts";
 import { normalisedLayers } from "../nn/normalised-layers.ts";
+import { Residual } from "../nn/residual.ts";
+import { Sequential } from "../nn/sequential.ts";
 import { freezeZeros, regularise } from "../optim/regularise.ts";
 import type { Transform } from "../optim/transform.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
+import { multiplyingWeights } from "./layers.ts";
 import { phaseAt } from "./phases.ts";
 import { skipReasons } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
@@ -24,7 +26,8 @@ export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Mo
   const norms = new Map(normalisedLayers(model).map(({ layer, norm }) => [layer.weight, norm]));
   const penalties = penaltiesOf(recipe, recipe.regularise, model, norms);
   const momentum = recipe.optimiser.name === "sgd" ? recipe.optimiser.momentum : 0;
-  let active = optimiser;
+  const bodies = recipe.regularise.some(({ structure }) => structure === "body");
+  let active = bodies ? held(optimiser, streamGains(model)) : optimiser;
   for (const [form, ofForm] of penalties) active = regularise(active, ofForm, { form, momentum });
   const weights = new Set([...penalties.values()].flatMap((one) => [...one.keys()]));
   const folded = recipe.regularise.some(({ folded }) => folded) ? [...weights].map((weight) => norms.get(weight)) : [];
@@ -42,57 +45,119 @@ export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Mo
 type Regulariser = NonNullable<Recipe["regularise"]>[number];
 type Form = Regulariser["form"];
 
-/** By form, each weight's penalty. */
+/** By form, the penalty of each parameter. */
 function penaltiesOf(
   recipe: Recipe,
   regularisers: readonly Regulariser[],
   model: Module,
   norms: ReadonlyMap<Parameter, BatchNorm>,
 ): Map<Form, Map<Parameter, Penalty>> {
-  const weights = multiplyingWeights(model);
   const found = new Map<Form, Map<Parameter, Penalty[]>>();
-  regularisers.forEach(({ structure, lambda, form, bySize, folded = false, layers }, i) => {
-    const skipped = skipReasons(weights, recipe.skip);
-    const chosen = weights.filter(({ name }, at) =>
-      layers === undefined ? skipped[at] === undefined : name.includes(layers),
-    );
+  regularisers.forEach((regulariser, i) => {
+    const { structure, lambda, form, bySize, folded = false, layers } = regulariser;
+    const chosen = targetsOf(recipe, regulariser, model);
     if (chosen.length === 0) {
-      const names = weights.map(({ name }) => name).join(", ");
-      const where = `regularise ${i + 1}`;
-      throw expected(where, `a part of ${names}`, layers ?? "none that skip leaves", "Correct its layers");
+      const names = candidates(structure, model).map(({ name }) => name);
+      const there = names.length > 0 ? `a part of ${names.join(", ")}` : "residual bodies that end in a batch norm";
+      const none = layers ?? (structure === "body" ? "none" : "none that skip leaves");
+      throw expected(`regularise ${i + 1}`, there, none, "Correct its layers, or the structure");
     }
-    if (folded && (norms.size === 0 || structure === "weight")) {
-      const [wanted, got] =
-        structure === "weight" ? ["groups for folded", "weight"] : ["a batch norm behind a layer", "none in the model"];
+    const ofWeights = structure !== "weight" && structure !== "body";
+    if (folded && (norms.size === 0 || !ofWeights)) {
+      const [wanted, got] = ofWeights
+        ? ["a batch norm behind a layer", "none in the model"]
+        : ["groups of weights for folded", structure];
       throw expected(`regularise ${i + 1}`, wanted, got, "Leave folded out");
     }
     const ofForm = found.get(form) ?? new Map<Parameter, Penalty[]>();
     found.set(form, ofForm);
-    for (const weight of chosen) {
-      const { kernels } = weight.weight.device;
-      const norm = folded ? norms.get(weight.weight) : undefined;
-      const penalty =
-        structure === "weight"
-          ? l1(kernels, lambda)
-          : norm === undefined
-            ? groupLasso(kernels, lambda, groupStructure(structure), shapeOf(weight), { bySize })
-            : foldedGroupLasso(
-                kernels,
-                ...([lambda, groupStructure(structure), shapeOf(weight)] as const),
-                foldingOf(norm),
-                {
-                  bySize,
-                },
-              );
-      ofForm.set(weight.weight, [...(ofForm.get(weight.weight) ?? []), penalty]);
+    for (const { parameter, shape } of chosen) {
+      const { kernels } = parameter.device;
+      const norm = folded ? norms.get(parameter) : undefined;
+      const groups = (): Penalty => {
+        const of = [lambda, groupStructure(structure), shape] as const;
+        return norm === undefined
+          ? groupLasso(kernels, ...of, { bySize })
+          : foldedGroupLasso(kernels, ...of, foldingOf(norm), { bySize });
+      };
+      const penalty = structure === "weight" ? l1(kernels, lambda) : groups();
+      ofForm.set(parameter, [...(ofForm.get(parameter) ?? []), penalty]);
     }
   });
   const sums = (all: Map<Parameter, Penalty[]>) => new Map([...all].map(([weight, list]) => [weight, sumOf(...list)]));
   return new Map([...found].map(([form, all]) => [form, sums(all)]));
 }
 
-function shapeOf({ rows, k, axisLength }: MultiplyingWeight) {
-  return { rows, taps: k / axisLength, channels: axisLength };
+/** Whether a model has anything that a penalty of the recipe acts on. */
+export function actsOn(recipe: Recipe, regulariser: Regulariser, model: Module): boolean {
+  return targetsOf(recipe, regulariser, model).length > 0;
+}
+
+/** What a penalty may act on. */
+interface Target {
+  readonly name: string;
+  readonly parameter: Parameter;
+  readonly shape: WeightShape;
+}
+
+function targetsOf(recipe: Recipe, { structure, layers }: Regulariser, model: Module): Target[] {
+  const all = candidates(structure, model);
+  if (layers !== undefined) return all.filter(({ name }) => name.includes(layers));
+  if (structure === "body") return all;
+  const skipped = skipReasons(multiplyingWeights(model), recipe.skip);
+  return all.filter((_, i) => skipped[i] === undefined);
+}
+
+function candidates(structure: string, model: Module): Target[] {
+  if (structure === "body") return bodyGains(model);
+  return multiplyingWeights(model).map(({ name, weight, rows, k, axisLength }) => {
+    return { name, parameter: weight, shape: { rows, taps: k / axisLength, channels: axisLength } };
+  });
+}
+
+/**
+ * The gains of the batch norms that end residual bodies. A convolution before a batch norm can shrink for ever without a
+ * change of what the body computes; where these gains are zero the body is a constant.
+ */
+function bodyGains(model: Module): Target[] {
+  const found: Target[] = [];
+  for (const [path, module] of model.modules()) {
+    if (!(module instanceof Residual && module.body instanceof Sequential)) continue;
+    const [name, last] = module.body.layers[module.body.layers.length - 1];
+    if (!(last instanceof BatchNorm)) continue;
+    const { weight } = last;
+    found.push({
+      ...{ name: `${path}.body.${name}.weight`, parameter: weight },
+      shape: { rows: 1, taps: 1, channels: weight.size },
+    });
+  }
+  return found;
+}
+
+/**
+ * The gains of the last batch norm before the first residual body: they say how large the sum is that bodies add to. While
+ * bodies are penalised they must stay. Else the whole sum shrinks and the classifier grows: the penalty falls, nothing
+ * that the network computes changes, and no body goes.
+ */
+function streamGains(model: Module): Parameter[] {
+  let gains: Parameter[] = [];
+  for (const [, module] of model.modules()) {
+    if (module instanceof Residual) return gains;
+    if (module instanceof BatchNorm) gains = [module.weight];
+  }
+  return [];
+}
+
+/** An optimiser that leaves some parameters as they are. */
+function held(optimiser: Transform, parameters: readonly Parameter[]): Transform {
+  return {
+    ...optimiser,
+    update: (slots, step) =>
+      optimiser.update(
+        slots.filter(({ parameter }) => !parameters.includes(parameter)),
+        step,
+      ),
+  };
 }
 
 function foldingOf({ weight, bias, runningVariance }: BatchNorm): Folding {

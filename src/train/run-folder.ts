@@ -9,6 +9,7 @@ import { expected } from "../errors.ts";
 import { found, obstacle, readFile, writeFileAtomically } from "../io/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
 import type { MaskRecord } from "../metrics/mask-record.ts";
+import { type Module, stateOf } from "../nn/module.ts";
 import type { GradientReport } from "./gradient-probe.ts";
 import type { MaskSnapshots } from "./mask-monitor.ts";
 import type { Evaluation } from "./objective.ts";
@@ -24,6 +25,7 @@ export interface EpochRecord {
 }
 
 const FORMAT = "trisparse-checkpoint-1";
+const WEIGHTS_FORMAT = "trisparse-weights-1";
 const MASKS_FORMAT = "trisparse-masks-1";
 
 /** Parses JSON of a file of ours. */
@@ -221,10 +223,18 @@ export class RunFolder {
   /** Writes the trained weights as they are used and the summary. */
   finish(run: Run, result: unknown): void {
     this.flush();
-    const metadata = { format: "trisparse-weights-1", recipe: JSON.stringify(this.recipe) };
+    const metadata = { format: WEIGHTS_FORMAT, recipe: JSON.stringify(this.recipe) };
     writeFileAtomically(this.#file("weights.safetensors"), encodeSafetensors(run.trainedWeights(), metadata));
     writeJson(this.#file("result.json"), result);
   }
+}
+
+/** A folder with a model alone, as `compress` and `account` take it. */
+export function writeModel(path: string, recipe: Recipe, model: Module): void {
+  mkdirSync(path, { recursive: true });
+  writeJson(join(path, "recipe.json"), recipe);
+  const metadata = { format: WEIGHTS_FORMAT, recipe: JSON.stringify(recipe) };
+  writeFileAtomically(join(path, "weights.safetensors"), encodeSafetensors(stateOf(model), metadata));
 }
 
 /** The snapshots of a masks.safetensors, and [rows, k] of each layer. */

@@ -142,9 +142,9 @@ export class Run {
     this.#optimizer = new Optimizer(this.model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));
   }
 
-  /** Whether nothing in it is ever sparse. */
+  /** Whether nothing in it is ever sparse or to become so. */
   get isDense(): boolean {
-    return this.sparsity === null && this.unstructured === null;
+    return this.sparsity === null && this.unstructured === null && (this.recipe.regularise ?? []).length === 0;
   }
 
   get done(): boolean {
@@ -344,7 +344,7 @@ function virtualPatterns(recipe: Recipe, model: Module): Map<string, Pattern> {
 }
 
 /** What one input of a model is, and how many a step has. */
-function inputOf({ model, batch }: Recipe, task: Task): { readonly shape: Shape; readonly count: number } {
+export function inputOf({ model, batch }: Recipe, task: Task): { readonly shape: Shape; readonly count: number } {
   return { shape: inputShapeOf(task), count: model.name === "gpt" ? batch * model.context : batch };
 }
 

@@ -3,18 +3,21 @@
  * of two step times of one round means something. One run alone is the same with one.
  */
 import { cpus, loadavg } from "node:os";
+import { join } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import type { Product } from "../kernels/kernels.ts";
 import { flipRatiosOf } from "../metrics/mask-record.ts";
 import { type Quartiles, quartiles } from "../metrics/quartiles.ts";
 import { type EqualLoss, type LossAt, timeToEqualLoss } from "../metrics/time-to-loss.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
+import { type CompactReport, compacted } from "./compacted.ts";
 import { type GradientReport, meanReport } from "./gradient-probe.ts";
 import type { StructureReport } from "./mask-monitor.ts";
 import type { Evaluation } from "./objective.ts";
 import type { PlannedLayer, Route } from "./plan.ts";
+import { nameOf } from "./recipe-name.ts";
 import { Run, type RunOptions, type StepRecord } from "./run.ts";
-import type { EpochRecord, RunFolder } from "./run-folder.ts";
+import { type EpochRecord, type RunFolder, writeModel } from "./run-folder.ts";
 import type { VerifiedLayer } from "./sparsity.ts";
 
 /** What one run came to: its last evaluation, and what that took. */
@@ -48,6 +51,8 @@ interface RunFacts {
   readonly verified: readonly VerifiedLayer[];
   /** Mean of the looks at its gradients; none without a monitor. */
   readonly gradients: readonly GradientReport[];
+  /** Of runs with penalties: what is left without what they zeroed. */
+  readonly compact?: CompactReport;
   readonly weightBytes: { readonly dense: number; readonly packed: number };
 }
 
@@ -148,10 +153,13 @@ export async function trainTogether(
   const dense = runs.findIndex((run) => run.isDense);
   const watched = folders.find(({ masks }) => masks.some(({ virtual }) => virtual));
   const results = runs.map((run, i) => summarise(run, folders[i], dense < 0 ? undefined : folders[dense], watched));
-  results.forEach((result, i) => {
-    folders[i].finish(runs[i], result);
+  return results.map((result, i) => {
+    const small = compacted(runs[i], data);
+    if (small !== null) writeModel(join(folders[i].path, "compact"), small.recipe, small.model);
+    const whole = small === null ? result : { ...result, compact: small.report };
+    folders[i].finish(runs[i], whole);
+    return whole;
   });
-  return results;
 }
 
 function summaryOf(layers: readonly PlannedLayer[]): PlannedLayer["routes"] {
@@ -185,7 +193,7 @@ function summarise(
   const weights = run.plan.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
   return {
     strategy: recipe.strategy?.name ?? null,
-    method: recipe.method.name,
+    method: recipe.strategy === undefined ? nameOf(recipe) : recipe.method.name,
     pattern: (recipe.strategy ?? recipe.method).pattern ?? null,
     layers: run.plan,
     plan: summaryOf(run.plan),

@@ -32,6 +32,7 @@ const wholeRows: Tiles = ({ rows, taps, channels }) => {
   return { rows, columns, tall: 1, wide: columns };
 };
 const wholeColumns: Tiles = ({ rows, taps, channels }) => ({ rows, columns: taps * channels, tall: rows, wide: 1 });
+const whole: Tiles = (shape) => ({ ...wholeRows(shape), tall: shape.rows });
 
 /** By name. Words of the paper, of matrices and of linear layers, also where they are one. */
 export const groupStructures: readonly GroupStructure[] = [
@@ -52,8 +53,9 @@ export const groupStructures: readonly GroupStructure[] = [
     name: "filter-2d",
     tiles: ({ rows, taps, channels }) => ({ rows: rows * taps, columns: channels, tall: taps, wide: 1 }),
   },
-  // depth
-  { name: "layer", tiles: (shape) => ({ ...wholeRows(shape), tall: shape.rows }) },
+  // depth: a whole layer; the gains behind a whole residual body
+  { name: "layer", tiles: whole },
+  { name: "body", tiles: whole },
 ];
 
 /** Tiles of ydim rows and xdim columns of the matrix; smaller ones at its end. */

@@ -36,6 +36,7 @@ const keyOf = (name: string, o: number, tap: number, c: number): string => {
     case "filter-2d":
       return `${o} ${c}`;
     case "layer":
+    case "body":
       return "";
     default:
       return `${Math.floor(o / y)} ${Math.floor(column / x)}`;

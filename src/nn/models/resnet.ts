@@ -28,7 +28,7 @@ export function resnet(
   { widths = [16, 32, 64], blocks }: ResnetWidths = {},
 ): Sequential {
   if (depth < 8 || (depth - 2) % 6 !== 0) {
-    throw expected("resnet", "a depth of 6n + 2 (8, 20, 32, 44, 56)", String(depth), "Choose one of these");
+    throw expected("resnet", "a depth of 6n + 2 (8, 14, 20, 32, 44, 56)", String(depth), "Choose one of these");
   }
   const count = (depth - 2) / 2;
   if (blocks !== undefined && blocks.length !== count) {

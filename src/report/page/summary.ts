@@ -6,6 +6,7 @@ import { timeToEqualLoss } from "../../metrics/time-to-loss.ts";
 import { scoreOf } from "../../train/evaluate.ts";
 import type { MaskCorner, RecordedRun } from "../../train/read-run.ts";
 import type { Recipe } from "../../train/recipe.ts";
+import { nameOf } from "../../train/recipe-name.ts";
 import type { Machine } from "../../train/together.ts";
 import { recipeText } from "../table.ts";
 
@@ -144,8 +145,12 @@ function checkComparable(runs: readonly RecordedRun[]): void {
   throw expected("report", "a run that has taken a step", `none in ${got}`, "Go on with: trisparse resume");
 }
 
-function isDense({ strategy, method, inputGrad, weightGrad, activations }: Recipe): boolean {
-  return strategy === undefined && [method, inputGrad, weightGrad, activations].every(({ name }) => name === "dense");
+function isDense({ strategy, method, inputGrad, weightGrad, activations, regularise = [] }: Recipe): boolean {
+  return (
+    strategy === undefined &&
+    regularise.length === 0 &&
+    [method, inputGrad, weightGrad, activations].every(({ name }) => name === "dense")
+  );
 }
 
 /** What makes runs of one kind: all but the seed, where the files lie, and what is watched. */
@@ -172,12 +177,12 @@ function namesOf(recipes: readonly Recipe[]): { readonly name: string; readonly 
   const patterns = new Set(recipes.flatMap(({ strategy, method }) => (strategy ?? method).pattern ?? []));
   const plain = recipes.map((recipe) => recipeText(recipe));
   const flat = recipes.map((recipe) => flattened(keyOf(recipe)));
-  return recipes.map(({ strategy, method }, i) => {
+  return recipes.map((recipe, i) => {
     const alike = flat.filter((_, j) => plain[j] === plain[i]);
     const keys = Object.keys(flat[i]).filter((key) => new Set(alike.map((one) => one[key])).size > 1);
     const apart = keys.map((key) => `${key.split(".").at(-1)} ${flat[i][key]}`);
     const behind = apart.length === 0 ? "" : `, ${apart.join(", ")}`;
-    return { name: plain[i] + behind, short: (patterns.size > 1 ? plain[i] : (strategy ?? method).name) + behind };
+    return { name: plain[i] + behind, short: (patterns.size > 1 ? plain[i] : nameOf(recipe)) + behind };
   });
 }
 

@@ -1,0 +1,82 @@
+/** `trisparse account MODEL`: what a model costs, layer by layer, in multiply-adds and bytes. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { sources } from "../data/sources.ts";
+import { jsKernels } from "../kernels/js.ts";
+import { parameterEfficiency } from "../metrics/parameter-efficiency.ts";
+import { loadState } from "../nn/module.ts";
+import { Random } from "../random.ts";
+import { accountText } from "../report/account-table.ts";
+import { PackedMatrix } from "../sparse/packed-matrix.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+import { Device } from "../tensor/device.ts";
+import { account } from "../train/accounting.ts";
+import { multiplyingWeights } from "../train/layers.ts";
+import { parseRecipe } from "../train/recipe.ts";
+import { buildModel, inputOf, planRun } from "../train/run.ts";
+import { readJson } from "../train/run-folder.ts";
+import { modelAt } from "./compress.ts";
+import { checkJson, jsonOption, type MachineOptions, wholeNumber } from "./options.ts";
+import { writeOutput } from "./output.ts";
+import { asUsage } from "./usage.ts";
+
+interface Options extends Pick<MachineOptions, "json"> {
+  readonly batch?: number;
+}
+
+export function addAccount(program: Command): void {
+  program
+    .command("account <model>")
+    .summary("what a model costs, layer by layer: multiply-adds, bytes stored and moved")
+    .description(
+      "Counts, of the trained run or the smaller model in a folder, or of a recipe with its first weights pruned to their " +
+        "pattern: zeros, multiply-adds, bytes moved, bytes in each storage format, accuracy by parameters. Times nothing " +
+        "and needs no data: see explain for times.",
+    )
+    .option("--batch <count>", "inputs a step (default: the recipe's)", wholeNumber("batch", 1))
+    .addOption(jsonOption)
+    .action(run);
+}
+
+function run(path: string, options: Options): void {
+  const { file, weights } = modelAt("account", path);
+  const read = asUsage(() => parseRecipe(readJson("recipe", file), file));
+  const recipe = { ...read, batch: options.batch ?? read.batch };
+  checkJson(options);
+  // nothing is multiplied: plain JavaScript counts as any other
+  const device = new Device(jsKernels());
+  const { task } = sources[recipe.data.name];
+  const model = asUsage(() => buildModel(recipe.model, task, { device, random: new Random(recipe.seed) }));
+  const plan = asUsage(() => planRun(recipe, model, task, { routing: "sparse" }));
+  const patterns = new Map(plan.flatMap(({ name, pattern }) => (pattern === null ? [] : [[name, pattern] as const])));
+  if (weights !== undefined) loadState(model, weights(), path);
+  else prune(model, patterns);
+  const { shape, count } = inputOf(recipe, task);
+  const costs = account(model, shape, count, new Map(), patterns);
+  const accuracy = weights === undefined ? null : accuracyOf(path);
+  const efficiency = accuracy === null ? null : parameterEfficiency(accuracy, costs.nonZeros);
+  const result = { recipe, batch: recipe.batch, accuracy, parameterEfficiency: efficiency, ...costs };
+  writeOutput(options.json, result, accountText(result));
+}
+
+/** By magnitude, in place. */
+function prune(model: ReturnType<typeof buildModel>, patterns: ReadonlyMap<string, string>): void {
+  for (const { name, weight, rows, k } of multiplyingWeights(model)) {
+    const pattern = patterns.get(name);
+    if (pattern === undefined) continue;
+    const packed = new PackedMatrix(weight.device.kernels, rows, k, parsePattern(pattern));
+    packed.prune(weight.data);
+    packed.unpackInto(weight.data);
+  }
+}
+
+/** Percent, of the run or after tuning; null where the task has none. */
+function accuracyOf(path: string): number | null {
+  const read = (name: string): unknown =>
+    existsSync(join(path, name)) ? readJson("result", join(path, name)) : undefined;
+  const result = (read("result.json") ?? (read("compressed.json") as { after?: unknown } | undefined)?.after) as
+    | { accuracy?: unknown }
+    | undefined;
+  return typeof result?.accuracy === "number" ? 100 * result.accuracy : null;
+}
