@@ -19,9 +19,9 @@ import { neighbourSimilarity } from "../src/methods/weight-grad/restored.ts";
 import { Random } from "../src/random.ts";
 import { PackedTranspose } from "../src/sparse/packed-transpose.ts";
 import { parsePattern } from "../src/sparse/pattern.ts";
+import { multiplyingWeights } from "../src/sparsify/layers.ts";
 import { Device } from "../src/tensor/device.ts";
 import { scoreOf } from "../src/train/evaluate.ts";
-import { multiplyingWeights } from "../src/train/layers.ts";
 import { parseRecipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
 

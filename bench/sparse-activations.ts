@@ -15,8 +15,8 @@ import { quartiles } from "../src/metrics/quartiles.ts";
 import { Random } from "../src/random.ts";
 import { PackedMatrix } from "../src/sparse/packed-matrix.ts";
 import { parsePattern } from "../src/sparse/pattern.ts";
+import { multiplyingWeights } from "../src/sparsify/layers.ts";
 import { Device } from "../src/tensor/device.ts";
-import { multiplyingWeights } from "../src/train/layers.ts";
 import { parseRecipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
 

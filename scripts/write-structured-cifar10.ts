@@ -1,4 +1,4 @@
-/** Writes the tables of the ConvNet in docs/structured.md from docs/results/structured-cifar10.jsonl (scripts/measure-cifar10.ts makes it). */
+/** Writes the tables of the ConvNet in docs/structured.md from docs/results/structured-cifar10.jsonl (bench/structured-cifar10.ts makes it). */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { writeFileAtomically } from "../src/io/files.ts";

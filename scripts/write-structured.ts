@@ -1,6 +1,6 @@
 /**
- * Writes the tables of docs/structured.md from docs/results/structured.jsonl and depth.jsonl (scripts/measure-structured.ts
- * and measure-depth.ts make them). With --check nothing is written; the exit code is 1 where the page shows other numbers.
+ * Writes the tables of docs/structured.md from docs/results/structured.jsonl and depth.jsonl (bench/structured.ts
+ * and bench/structured-depth.ts make them). With --check nothing is written; the exit code is 1 where the page shows other numbers.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

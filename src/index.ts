@@ -164,11 +164,16 @@ export {
   storedBytes,
   structuredFormat,
 } from "./sparse/storage.ts";
+export { Dispatcher } from "./sparsify/dispatcher.ts";
+export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./sparsify/permute.ts";
+export type { PlannedLayer, PlannedProduct, Route, Routing } from "./sparsify/plan.ts";
+export { type SparsifyOptions, sparsify } from "./sparsify/sparsify.ts";
+export { Sparsity, type VerifiedLayer } from "./sparsify/sparsity.ts";
+export type { SparsityReport } from "./sparsify/sparsity-report.ts";
 export type { Clocks } from "./tensor/device.ts";
 export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
 export { account, type LayerAccount, type ModelAccount, totalMacs } from "./train/accounting.ts";
 export { type Compacted, compact } from "./train/compact.ts";
-export { Dispatcher } from "./train/dispatcher.ts";
 export { evaluate } from "./train/evaluate.ts";
 export {
   type DetectionEvaluation,
@@ -180,13 +185,8 @@ export {
   objectives,
   type TextEvaluation,
 } from "./train/objective.ts";
-export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./train/permute.ts";
-export type { PlannedLayer, PlannedProduct, Route, Routing } from "./train/plan.ts";
 export { parseRecipe, type Recipe, recipeSchema } from "./train/recipe.ts";
 export { Run, type StepRecord } from "./train/run.ts";
-export { type SparsifyOptions, sparsify } from "./train/sparsify.ts";
-export { Sparsity, type VerifiedLayer } from "./train/sparsity.ts";
-export type { SparsityReport } from "./train/sparsity-report.ts";
 export { Device };
 
 /** Opens the fastest backend that works here, or the one asked for; see TRISPARSE_BACKEND and TRISPARSE_THREADS. */

@@ -9,10 +9,10 @@ import { adamW } from "../src/optim/adamw.ts";
 import { Optimizer } from "../src/optim/optimizer.ts";
 import type { Transform } from "../src/optim/transform.ts";
 import { Random } from "../src/random.ts";
+import { sparsify } from "../src/sparsify/sparsify.ts";
+import type { Sparsity } from "../src/sparsify/sparsity.ts";
 import { Device } from "../src/tensor/device.ts";
 import { type Parameter, type Tensor, tensor } from "../src/tensor/tensor.ts";
-import { sparsify } from "../src/train/sparsify.ts";
-import type { Sparsity } from "../src/train/sparsity.ts";
 
 interface Setting {
   readonly steps: number;

@@ -14,15 +14,15 @@ import { adamW } from "../optim/adamw.ts";
 import { Optimizer } from "../optim/optimizer.ts";
 import { Random } from "../random.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
+import { Dispatcher } from "../sparsify/dispatcher.ts";
+import { multiplyingWeights, traceProducts } from "../sparsify/layers.ts";
+import { planLayers, type Routing } from "../sparsify/plan.ts";
+import { Sparsity } from "../sparsify/sparsity.ts";
 import { Device } from "../tensor/device.ts";
 import { type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
-import { Dispatcher } from "../train/dispatcher.ts";
-import { multiplyingWeights, traceProducts } from "../train/layers.ts";
 import { objectives } from "../train/objective.ts";
 import { operandsByLayer } from "../train/operands.ts";
-import { planLayers, type Routing } from "../train/plan.ts";
 import { parseRecipe } from "../train/recipe.ts";
-import { Sparsity } from "../train/sparsity.ts";
 import { interleave } from "./interleave.ts";
 
 /** A model with the batch it is timed at. */

@@ -1,9 +1,9 @@
 import { interleave } from "../bench/interleave.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { CsrMatrix } from "../sparse/csr-matrix.ts";
+import { multiplyingWeights } from "../sparsify/layers.ts";
 import type { Device } from "../tensor/device.ts";
 import { type Compressed, compress } from "../train/compress.ts";
-import { multiplyingWeights } from "../train/layers.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { Run } from "../train/run.ts";
 import type { Claim, Measurement, Scale } from "./claim.ts";

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Ended, spawned } from "../../test/spawned.ts";
 import type { ModelAccount } from "../train/accounting.ts";
-import { type Ended, spawned } from "./spawned.ts";
 
 const place = mkdtempSync(join(tmpdir(), "trisparse-account-"));
 afterAll(() => rmSync(place, { recursive: true, force: true }));

@@ -7,7 +7,7 @@ import { PRODUCTS } from "../kernels/kernels.ts";
 import { gemmText, sizeText } from "../report/gemm-table.ts";
 import { stepText } from "../report/step-table.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
-import { ROUTINGS } from "../train/plan.ts";
+import { ROUTINGS } from "../sparsify/plan.ts";
 import { machineOf } from "../train/together.ts";
 import {
   backendOption,

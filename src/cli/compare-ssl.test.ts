@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Ended, spawned } from "../../test/spawned.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import type { Comparison } from "../train/compare.ts";
-import { type Ended, spawned } from "./spawned.ts";
 
 const place = mkdtempSync(join(tmpdir(), "trisparse-ssl-"));
 afterAll(() => rmSync(place, { recursive: true, force: true }));

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { sources } from "../data/sources.ts";
 import { Random } from "../random.ts";
 import { planText } from "../report/plan-table.ts";
-import { Dispatcher } from "../train/dispatcher.ts";
+import { Dispatcher } from "../sparsify/dispatcher.ts";
 import { parseRecipe } from "../train/recipe.ts";
 import { buildModel, planRun } from "../train/run.ts";
 import { readJson } from "../train/run-folder.ts";

@@ -2,9 +2,9 @@
 import { Option } from "commander";
 import { found, obstacle } from "../io/files.ts";
 import { BACKENDS, type Backend, pick } from "../kernels/pick.ts";
+import { Dispatcher } from "../sparsify/dispatcher.ts";
+import { ROUTINGS, type Routing } from "../sparsify/plan.ts";
 import { Device } from "../tensor/device.ts";
-import { Dispatcher } from "../train/dispatcher.ts";
-import { ROUTINGS, type Routing } from "../train/plan.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 

@@ -1,6 +1,6 @@
 /** The table of `explain`, as text of at most 100 columns. */
 import { PRODUCTS } from "../kernels/kernels.ts";
-import type { PlannedLayer, PlannedProduct } from "../train/plan.ts";
+import type { PlannedLayer, PlannedProduct } from "../sparsify/plan.ts";
 import type { Machine } from "../train/together.ts";
 import { box, machineText } from "./table.ts";
 

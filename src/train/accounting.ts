@@ -5,8 +5,8 @@ import type { Module } from "../nn/module.ts";
 import { verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { countMatrix, storageFormats, storedBytes, structuredFormat } from "../sparse/storage.ts";
+import { multiplyingWeights, traceProducts } from "../sparsify/layers.ts";
 import { type Shape, sizeOf } from "../tensor/tensor.ts";
-import { multiplyingWeights, traceProducts } from "./layers.ts";
 
 /** Of one weight that multiplies. */
 export interface LayerAccount {

@@ -8,7 +8,7 @@ import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { dense } from "../methods/weights/dense.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
-import type { Operands, OperandsByLayer } from "./plan.ts";
+import type { Operands, OperandsByLayer } from "../sparsify/plan.ts";
 import type { MethodChoice, OperandChoice, Recipe } from "./recipe.ts";
 
 type ChosenMethods = Pick<Recipe, "method" | "spatialBranches" | "activations" | "inputGrad" | "weightGrad">;

@@ -14,7 +14,7 @@ import { unstructuredMethods } from "../methods/unstructured/methods.ts";
 import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { isPattern, PATTERN_FORM } from "../sparse/pattern.ts";
-import { SKIP_FORM } from "./plan.ts";
+import { SKIP_FORM } from "../sparsify/plan.ts";
 
 const names = (list: readonly string[]): [string, ...string[]] => list as [string, ...string[]];
 const count = z.int().min(1);

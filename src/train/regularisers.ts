@@ -11,10 +11,10 @@ import { Residual } from "../nn/residual.ts";
 import { Sequential } from "../nn/sequential.ts";
 import { freezeZeros, regularise } from "../optim/regularise.ts";
 import type { Transform } from "../optim/transform.ts";
+import { multiplyingWeights } from "../sparsify/layers.ts";
+import { phaseAt } from "../sparsify/phases.ts";
+import { skipReasons } from "../sparsify/plan.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import { multiplyingWeights } from "./layers.ts";
-import { phaseAt } from "./phases.ts";
-import { skipReasons } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 
 /**

@@ -10,10 +10,10 @@ import { found, obstacle, readFile, writeFileAtomically } from "../io/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../io/safetensors.ts";
 import type { MaskRecord } from "../metrics/mask-record.ts";
 import { type Module, stateOf } from "../nn/module.ts";
-import type { GradientReport } from "./gradient-probe.ts";
-import type { MaskSnapshots } from "./mask-monitor.ts";
+import type { GradientReport } from "../sparsify/gradient-probe.ts";
+import type { MaskSnapshots } from "../sparsify/mask-monitor.ts";
+import type { PlannedLayer } from "../sparsify/plan.ts";
 import type { Evaluation } from "./objective.ts";
-import type { PlannedLayer } from "./plan.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { Run, StepRecord } from "./run.ts";
 

@@ -26,21 +26,28 @@ import { sgd } from "../optim/sgd.ts";
 import { chain, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
+import type { GradientReport } from "../sparsify/gradient-probe.ts";
+import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "../sparsify/layers.ts";
+import { MaskMonitor } from "../sparsify/mask-monitor.ts";
+import { type PermutedChannels, permuteChannels } from "../sparsify/permute.ts";
+import {
+  type OperandsByLayer,
+  type PlannedLayer,
+  planLayers,
+  type Routing,
+  skipReasons,
+  type Timer,
+} from "../sparsify/plan.ts";
+import { requireSparse } from "../sparsify/sparsify.ts";
+import { Sparsity } from "../sparsify/sparsity.ts";
+import { compressedIn, UnstructuredWeights, unstructuredIn, withUnstructured } from "../sparsify/unstructured.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
 import type { Parameter, Shape, Tensor } from "../tensor/tensor.ts";
 import { evaluate } from "./evaluate.ts";
-import type { GradientReport } from "./gradient-probe.ts";
-import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "./layers.ts";
-import { MaskMonitor } from "./mask-monitor.ts";
 import { type Evaluation, type Objective, objectives } from "./objective.ts";
 import { operandsByLayer, unstructuredMethodOf, weightMethodOf } from "./operands.ts";
-import { type PermutedChannels, permuteChannels } from "./permute.ts";
-import { type OperandsByLayer, type PlannedLayer, planLayers, type Routing, skipReasons, type Timer } from "./plan.ts";
 import type { Recipe } from "./recipe.ts";
 import { withRegularisers } from "./regularisers.ts";
-import { requireSparse } from "./sparsify.ts";
-import { Sparsity } from "./sparsity.ts";
-import { compressedIn, UnstructuredWeights, unstructuredIn, withUnstructured } from "./unstructured.ts";
 
 /** What one step did; milliseconds. */
 export interface StepRecord {

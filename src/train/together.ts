@@ -9,16 +9,16 @@ import type { Product } from "../kernels/kernels.ts";
 import { flipRatiosOf } from "../metrics/mask-record.ts";
 import { type Quartiles, quartiles } from "../metrics/quartiles.ts";
 import { type EqualLoss, type LossAt, timeToEqualLoss } from "../metrics/time-to-loss.ts";
+import { type GradientReport, meanReport } from "../sparsify/gradient-probe.ts";
+import type { StructureReport } from "../sparsify/mask-monitor.ts";
+import type { PlannedLayer, Route } from "../sparsify/plan.ts";
+import type { VerifiedLayer } from "../sparsify/sparsity.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
 import { type CompactReport, compacted } from "./compacted.ts";
-import { type GradientReport, meanReport } from "./gradient-probe.ts";
-import type { StructureReport } from "./mask-monitor.ts";
 import type { Evaluation } from "./objective.ts";
-import type { PlannedLayer, Route } from "./plan.ts";
 import { nameOf } from "./recipe-name.ts";
 import { Run, type RunOptions, type StepRecord } from "./run.ts";
 import { type EpochRecord, type RunFolder, writeModel } from "./run-folder.ts";
-import type { VerifiedLayer } from "./sparsity.ts";
 
 /** What one run came to: its last evaluation, and what that took. */
 export type RunResult = Evaluation & RunFacts;

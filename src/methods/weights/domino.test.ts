@@ -9,10 +9,10 @@ import { Optimizer } from "../../optim/optimizer.ts";
 import { sgd } from "../../optim/sgd.ts";
 import { Random } from "../../random.ts";
 import { parsePattern } from "../../sparse/pattern.ts";
+import { sparsify } from "../../sparsify/sparsify.ts";
+import type { Sparsity } from "../../sparsify/sparsity.ts";
 import { Device } from "../../tensor/device.ts";
 import { tensor } from "../../tensor/tensor.ts";
-import { sparsify } from "../../train/sparsify.ts";
-import type { Sparsity } from "../../train/sparsity.ts";
 import { domino } from "./domino.ts";
 
 const STEPS = 24;

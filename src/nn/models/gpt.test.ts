@@ -5,9 +5,9 @@ import { jsKernels } from "../../kernels/js.ts";
 import { adamW } from "../../optim/adamw.ts";
 import { Optimizer } from "../../optim/optimizer.ts";
 import { Random } from "../../random.ts";
+import { multiplyingWeights } from "../../sparsify/layers.ts";
 import { Device } from "../../tensor/device.ts";
 import { tensor } from "../../tensor/tensor.ts";
-import { multiplyingWeights } from "../../train/layers.ts";
 import { loadState, stateOf } from "../module.ts";
 import { type GptOptions, gpt } from "./gpt.ts";
 

@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { makeDigits } from "../data/digits.ts";
 import { jsKernels } from "../kernels/js.ts";
 import { Device } from "../tensor/device.ts";
+import { parseRecipe } from "../train/recipe.ts";
+import { Run } from "../train/run.ts";
 import type { GradientReport } from "./gradient-probe.ts";
-import { parseRecipe } from "./recipe.ts";
-import { Run } from "./run.ts";
 
 const data = makeDigits({ limit: { train: 64, test: 16 } });
 const mlp = { model: { name: "mlp", hidden: [16, 16] }, method: { name: "dense" }, batch: 16, steps: 6 };

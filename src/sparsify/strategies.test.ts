@@ -11,8 +11,8 @@ import { verifyValues } from "../sparse/mask.ts";
 import { type PackedOperand, unpack } from "../sparse/packed-matrix.ts";
 import { patternName } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
-import { parseRecipe } from "./recipe.ts";
-import { Run } from "./run.ts";
+import { parseRecipe } from "../train/recipe.ts";
+import { Run } from "../train/run.ts";
 
 const data = makeDigits({ limit: { train: 256, test: 32 } });
 const models = {

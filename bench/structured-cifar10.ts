@@ -2,11 +2,11 @@
  * Learns rows and columns of the ConvNet on CIFAR-10 away, with the penalty of the raw and of the folded weight, and measures
  * what is left; a line of docs/results/structured-cifar10.jsonl for each setting and seed, which a second call does not repeat:
  *
- *   npx tsx scripts/measure-cifar10.ts raw|folded SEED --data-dir FOLDER --cache FOLDER [--validate] [--penalties LIST]
+ *   npx tsx bench/structured-cifar10.ts raw|folded SEED --data-dir FOLDER --cache FOLDER [--validate] [--penalties LIST]
  *
  * The control is the dense model trained on for as many epochs, with the same rates. --validate: trains on the first 12,000
  * images and reports on the last 2,000 of the training set, for the choice of settings; writes nothing.
- * Times of all lines anew, at a quiet time: npx tsx scripts/measure-cifar10.ts --times --data-dir FOLDER
+ * Times of all lines anew, at a quiet time: npx tsx bench/structured-cifar10.ts --times --data-dir FOLDER
  * The table: npx tsx scripts/write-structured-cifar10.ts
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";

@@ -2,11 +2,11 @@
  * Learns structures of LeNet and of an MLP on MNIST away and measures what is left; a line of docs/results/structured.jsonl
  * for each setting and seed, which a second call does not repeat:
  *
- *   npx tsx scripts/measure-structured.ts SETTING SEED --data-dir FOLDER [--cache FOLDER] [--validate]
+ *   npx tsx bench/structured.ts SETTING SEED --data-dir FOLDER [--cache FOLDER] [--validate]
  *
  * The control is the dense model trained on for as many epochs, with the same rates. --validate: trains on the first 55,000
  * images and reports on the last 5,000 of the training set, for the choice of settings; writes nothing.
- * Forward times of all lines anew, the least of 25 rounds, at a quiet time: npx tsx scripts/measure-structured.ts --times --data-dir FOLDER
+ * Forward times of all lines anew, the least of 25 rounds, at a quiet time: npx tsx bench/structured.ts --times --data-dir FOLDER
  * The table: npx tsx scripts/write-structured.ts
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";

@@ -22,8 +22,8 @@ import { Random } from "../random.ts";
 import { kept as isKept } from "../sparse/mask.ts";
 import { Device } from "../tensor/device.ts";
 import { Parameter, tensor } from "../tensor/tensor.ts";
-import { parseRecipe, type Recipe } from "./recipe.ts";
-import { Run } from "./run.ts";
+import { parseRecipe, type Recipe } from "../train/recipe.ts";
+import { Run } from "../train/run.ts";
 import { UnstructuredWeights } from "./unstructured.ts";
 
 const STEPS = 24;

@@ -9,11 +9,11 @@ import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
-import { createComparison, runComparison, withMethod } from "./compare.ts";
-import { parseRecipe, type Recipe } from "./recipe.ts";
-import { Run } from "./run.ts";
-import { RunFolder } from "./run-folder.ts";
-import { trainTogether } from "./together.ts";
+import { createComparison, runComparison, withMethod } from "../train/compare.ts";
+import { parseRecipe, type Recipe } from "../train/recipe.ts";
+import { Run } from "../train/run.ts";
+import { RunFolder } from "../train/run-folder.ts";
+import { trainTogether } from "../train/together.ts";
 
 const data = (() => {
   const random = new Random(5);

@@ -2,11 +2,11 @@
  * Takes residual blocks out of a ResNet-20 on 14,000 images of CIFAR-10 and measures what is left; a line of
  * docs/results/depth.jsonl for each setting and seed, which a second call does not repeat:
  *
- *   npx tsx scripts/measure-depth.ts SETTING SEED --data-dir FOLDER --cache FOLDER
+ *   npx tsx bench/structured-depth.ts SETTING SEED --data-dir FOLDER --cache FOLDER
  *
  * The cache holds trained networks that settings share: the dense one; the control, that is the dense one trained on for as
  * many epochs with the same rates; and the shallower network from its first step on, for as many epochs as all stages.
- * Times of all lines anew, at a quiet time: npx tsx scripts/measure-depth.ts --times --data-dir FOLDER
+ * Times of all lines anew, at a quiet time: npx tsx bench/structured-depth.ts --times --data-dir FOLDER
  * The table: npx tsx scripts/write-structured.ts
  */
 import { createHash } from "node:crypto";

@@ -13,8 +13,8 @@ import { PackedMatrix, unpack } from "../sparse/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/packed-transpose.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
-import { parseRecipe } from "./recipe.ts";
-import { Run } from "./run.ts";
+import { parseRecipe } from "../train/recipe.ts";
+import { Run } from "../train/run.ts";
 
 const kernels = jsKernels();
 const random = new Random(3);

@@ -19,13 +19,13 @@ import type { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
-import { withMethod } from "./compare.ts";
+import { withMethod } from "../train/compare.ts";
+import { operandsOf } from "../train/operands.ts";
+import { parseRecipe } from "../train/recipe.ts";
 import type { ProductTimes } from "./dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
-import { operandsOf } from "./operands.ts";
 import { type Phases, phaseAt } from "./phases.ts";
 import { inAllLayers, type Operands, planLayers, type Routes } from "./plan.ts";
-import { parseRecipe } from "./recipe.ts";
 import { Sparsity } from "./sparsity.ts";
 
 const birth = (kernels: Kernels = jsKernels()): Birth => ({ device: new Device(kernels), random: new Random(1) });

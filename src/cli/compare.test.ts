@@ -1,0 +1,176 @@
+/** `compare`, and `compare --serve`. */
+import { existsSync, readdirSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { Place, quick, recipe } from "../../test/command.ts";
+import type { Comparison } from "../train/compare.ts";
+
+describe.concurrent("compare", () => {
+  test("shows the dense row first, whatever the order asked for, and where it ran", async () => {
+    const place = new Place({ "r.json": recipe });
+    const { stdout, stderr } = await place.succeed(
+      "compare",
+      "--recipe",
+      "r.json",
+      "--methods",
+      "ste,dense",
+      "--threads",
+      "1",
+    );
+    const rows = stdout.split("\n").filter((line) => /^│ (dense|ste 2:4) /.test(line));
+    expect(rows.map((row) => row.split(/[ │]+/)[1])).toEqual([
+      "dense",
+      "ste",
+      "dense",
+      "ste",
+      "dense",
+      "ste",
+      "dense",
+      "ste",
+    ]);
+    expect(stdout).toMatch(/Ran on (native \w+|wasm \S+), 1 thread, under a load of/);
+    expect(stdout).toMatch(/all 2 along inputs/);
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(stderr).toMatch(
+      /on one thread: .*\ndigits: 512 training, 200 test images; runs in (runs\/[\d-]+)\nreport: \1\/report\.html\n$/,
+    );
+    const [run] = readdirSync(place.at("runs"));
+    expect(readdirSync(place.at(`runs/${run}`)).sort()).toEqual([
+      "compare.json",
+      "dense",
+      "report.html",
+      "result.json",
+      "ste",
+    ]);
+    expect(existsSync(place.at("cache"))).toBe(false);
+  });
+
+  test("--json - writes nothing but JSON, with these keys", async () => {
+    const place = new Place({ "r.json": recipe });
+    const { stdout } = await place.succeed(...quick, "--json", "-", "--seed", "7", "--out", "o");
+    const json = JSON.parse(stdout) as Comparison;
+    expect(Object.keys(json)).toEqual(["machine", "data", "model", "epochs", "seed", "recipe", "runs"]);
+    expect(json).toMatchObject({ data: "digits", model: "mlp", epochs: 1, seed: 7 });
+    expect(Object.keys(json.machine)).toEqual(["cpu", "cores", "node", "backend", "instructionSet", "threads", "load"]);
+    expect(json.runs.map(({ method }) => method)).toEqual(["dense", "sr-ste"]);
+    const wanted = {
+      plan: { forward: "sparse", inputGrad: "masked", weightGrad: "dense" },
+      accuracy: expect.any(Number),
+      loss: expect.any(Number),
+      seconds: expect.any(Number),
+      stepMs: { median: expect.any(Number), q1: expect.any(Number), q3: expect.any(Number) },
+      gemmMs: {
+        forward: expect.any(Number),
+        inputGrad: expect.any(Number),
+        weightGrad: expect.any(Number),
+        pack: expect.any(Number),
+      },
+      sad: expect.any(Number),
+      verified: ["fc1.weight", "fc2.weight"].map((layer) =>
+        expect.objectContaining({ layer, pattern: "2:4", axis: "inputs", ok: true }),
+      ),
+      weightBytes: { dense: expect.any(Number), packed: expect.any(Number) },
+    };
+    expect(json.runs[1]).toMatchObject(wanted);
+    expect(json.runs[0]).toMatchObject({
+      ...wanted,
+      plan: { forward: "dense", inputGrad: "dense", weightGrad: "dense" },
+      verified: [],
+      sad: 0,
+    });
+    expect(json.runs[0].weightBytes.packed).toBe(json.runs[0].weightBytes.dense);
+    expect(json.runs[1].weightBytes.packed).toBeLessThan(json.runs[1].weightBytes.dense);
+    expect(JSON.parse(place.read("o/result.json").toString())).toEqual(json);
+  });
+
+  test("of a text tells bits per character, and says how long it is in characters", async () => {
+    const place = new Place({
+      "r.json": {
+        data: { name: "text" },
+        model: { name: "gpt", layers: 1, width: 16, heads: 2, context: 16 },
+        ...{ steps: 3, batch: 4 },
+      },
+      "d/short.txt": "to be or not to be, that is the question. ".repeat(10),
+    });
+    const { stdout, stderr } = await place.succeed(...quick, "--data-dir", "d", "--json", "j.json");
+    expect(stderr).toContain("text: 378 training, 42 test characters, 15 different; runs in");
+    expect(stdout).toMatch(/│ method +│ bits\/char │/);
+    expect(stdout).not.toContain("accuracy");
+    const json = JSON.parse(place.read("j.json").toString()) as Comparison;
+    expect(json).toMatchObject({ data: "text", model: "gpt", epochs: null, recipe: { steps: 3 } });
+    for (const run of json.runs) {
+      expect(run).toMatchObject({ bitsPerChar: expect.any(Number) });
+      expect(run).not.toHaveProperty("accuracy");
+    }
+    expect(json.runs[1].verified).toHaveLength(4);
+    const longer = await place.succeed(...quick, "--data-dir", "d/short.txt", "--steps", "1", "--json", "-");
+    expect(JSON.parse(longer.stdout)).toMatchObject({ epochs: null, recipe: { steps: 1 } });
+  });
+
+  test("--json FILE writes both, and makes the file's folder", async () => {
+    const place = new Place({ "r.json": recipe });
+    const { stdout } = await place.succeed(...quick, "--json", "new/r.json");
+    expect(stdout).toMatch(/^┌/);
+    expect((JSON.parse(place.read("new/r.json").toString()) as Comparison).runs).toHaveLength(2);
+    expect(readdirSync(place.at("new"))).toEqual(["r.json"]);
+  });
+
+  test("takes widths, pattern and the method's numbers from the recipe, and options over all of it", async () => {
+    const method = { name: "sr-ste", lambda: 0.5, pattern: "1:4" };
+    const place = new Place({ "r.json": { ...recipe, method } });
+    await place.succeed(...quick, "--model", "mlp", "--train", "256", "--batch", "64", "--out", "o");
+    const saved = (name: string): unknown => JSON.parse(place.read(`o/${name}/recipe.json`).toString());
+    expect(saved("sr-ste")).toMatchObject({ method, model: recipe.model, batch: 64, data: { train: 256 } });
+    expect(saved("dense")).toMatchObject({ method: { name: "dense" }, model: recipe.model, batch: 64 });
+  });
+
+  test("runs in plain JavaScript and in WASM too, and says so", async () => {
+    for (const [backend, said] of [
+      ["js", /^Plain JavaScript on one thread/m],
+      ["wasm", /^WASM (relaxed-simd|simd128) on one thread/m],
+    ] as const) {
+      const place = new Place({ "r.json": recipe });
+      const { stdout, stderr } = await place.succeed(...quick, "--backend", backend);
+      expect(stderr).toMatch(said);
+      expect(stdout).toContain(`Ran on ${backend} `);
+    }
+  });
+});
+
+describe.concurrent("compare --serve", () => {
+  test("shows the report while it trains, to this machine alone, and ends with the training", async () => {
+    const place = new Place({ "r.json": { ...recipe, epochs: 100_000 } });
+    const { child, ended } = place.start([...quick, "--out", "o", "--serve"]);
+    const address = await new Promise<string>((resolve) => {
+      let text = "";
+      child.stderr!.on("data", (part: string) => {
+        text += part;
+        const [, found] = /^live: (http:\/\/127\.0\.0\.1:\d+\/)$/m.exec(text) ?? [];
+        if (found !== undefined) resolve(found);
+      });
+    });
+    let page = "";
+    while (!page.includes("Training loss over steps")) {
+      page = await (await fetch(address)).text();
+      await sleep(100);
+    }
+    expect(page).toContain('data-live="training"');
+    expect((await fetch(`${address}recipe.json`)).status).toBe(404);
+    expect((await fetch(address, { method: "POST" })).status).toBe(405);
+    child.kill("SIGTERM");
+    expect((await ended).signal).toBe("SIGTERM");
+  });
+
+  test("refuses a port that is taken, before a folder is made", async () => {
+    const place = new Place({ "r.json": recipe });
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const { code, stderr } = await place.run(...quick, "--out", "o", "--serve", String(port));
+    server.close();
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`--serve: expected a port that is free, got ${port}`)]);
+    expect(existsSync(place.at("o"))).toBe(false);
+  });
+});
