@@ -60,6 +60,7 @@ export type {
   WeightMethodEntry,
   WeightSite,
 } from "./methods/method.ts";
+export { type Folding, foldedGroupLasso } from "./methods/structured/folded.ts";
 export {
   blocks,
   type GroupStructure,

@@ -81,3 +81,130 @@ static void shrink(float* w, int count, float amount, int hard) {
     }
   });
 }
+
+// Rows and columns at once: a penalty of both would read the matrix four times. Sums of float within CROSSED_ROWS rows, which
+// also are what threads share.
+constexpr int CROSSED_ROWS = 32, CROSSED_AT_ONCE = LANES > 4 ? 4 : 1;
+
+static inline float factor_of(float norm, double amount, int proximal) {
+  if (norm == 0) return 0;
+  const float share = (float)amount / norm;
+  return !proximal ? share : 1 - share < 0 ? 0 : 1 - share;
+}
+
+// Factors of ROWS rows of w; sums += the squares of what these leave of them.
+template <int ROWS>
+static inline void cross_rows(float* of_rows, float* sums, const float* w, const double* lambdas, int columns, float rate, int proximal) {
+  Vector kept[ROWS];
+#pragma GCC unroll 4
+  for (int r = 0; r < ROWS; r++) kept[r] = broadcast(1);
+  const int whole = columns - columns % LANES;
+  if (lambdas != nullptr) {
+    Vector squares[ROWS] = {};
+    for (int c = 0; c < whole; c += LANES)
+#pragma GCC unroll 4
+      for (int r = 0; r < ROWS; r++) {
+        const Vector x = load(w + (size_t)r * columns + c);
+        squares[r] += x * x;
+      }
+#pragma GCC unroll 4
+    for (int r = 0; r < ROWS; r++) {
+      const float* x = w + (size_t)r * columns;
+      float sum = sum_of(squares[r]);
+      for (int c = whole; c < columns; c++) sum += x[c] * x[c];
+      of_rows[r] = factor_of(__builtin_sqrtf(sum), lambdas[r] * rate, proximal);
+      if (proximal) kept[r] = broadcast(of_rows[r]);
+    }
+  }
+  if (sums == nullptr) return;
+  for (int c = 0; c < whole; c += LANES) {
+    Vector sum = load(sums + c);
+#pragma GCC unroll 4
+    for (int r = 0; r < ROWS; r++) {
+      const Vector x = load(w + (size_t)r * columns + c) * kept[r];
+      sum += x * x;
+    }
+    store(sums + c, sum);
+  }
+  for (int c = whole; c < columns; c++)
+    for (int r = 0; r < ROWS; r++) {
+      const float x = w[(size_t)r * columns + c] * kept[r][0];
+      sums[c] += x * x;
+    }
+}
+
+static void cross_factors(float* of_rows, float* of_columns, const float* w, const double* row_lambdas, const double* column_lambdas, int rows, int columns, float rate, int proximal) {
+  const int chunks = ceil_div(rows, CROSSED_ROWS);
+  float* partial = column_lambdas == nullptr ? nullptr : scratch<float>(SCRATCH_PARTIAL, (size_t)max_of(1, chunks) * columns);
+  parallel_chunks(rows, CROSSED_ROWS, [&](int from, int to) {
+    float* sums = partial == nullptr ? nullptr : partial + (size_t)(from / CROSSED_ROWS) * columns;
+    if (sums != nullptr) for (int c = 0; c < columns; c++) sums[c] = 0;
+    const auto at = [&](int row, auto rows) {
+      const bool some = row_lambdas != nullptr;
+      cross_rows<decltype(rows)::value>(some ? of_rows + row : nullptr, sums, w + (size_t)row * columns, some ? row_lambdas + row : nullptr, columns, rate, proximal);
+    };
+    int row = from;
+    for (; row + CROSSED_AT_ONCE <= to; row += CROSSED_AT_ONCE) at(row, Integer<CROSSED_AT_ONCE>());
+    for (; row < to; row++) at(row, Integer<1>());
+  });
+  if (partial == nullptr) return;
+  for (int c = 0; c < columns; c++) of_columns[c] = 0;
+  for (int chunk = 0; chunk < chunks; chunk++)
+    for (int c = 0; c < columns; c++) of_columns[c] += partial[(size_t)chunk * columns + c];
+  for (int c = 0; c < columns; c++) of_columns[c] = factor_of(__builtin_sqrtf(of_columns[c]), column_lambdas[c] * rate, proximal);
+}
+
+// body(first entry, row) for rows, the last one first: what the norms' pass has left in the cache
+template <class Body>
+static void backwards(int rows, const Body& body) {
+  const int chunks = ceil_div(rows, CROSSED_ROWS);
+  parallel(chunks, [&](int task) {
+    const int from = (chunks - 1 - task) * CROSSED_ROWS;
+    for (int row = min_of(rows, from + CROSSED_ROWS) - 1; row >= from; row--) body(row);
+  });
+}
+
+static void scale_crosses(float* w, const float* of_rows, const float* of_columns, int rows, int columns) {
+  if (columns == 0) return;
+  backwards(rows, [&](int row) {
+    float* x = w + (size_t)row * columns;
+    const float factor = of_rows == nullptr ? 1 : of_rows[row];
+    // -0 would be no zero to who compares bits; + 0 makes it one
+    if (of_columns == nullptr) for (int c = 0; c < columns; c++) x[c] = x[c] * factor + 0;
+    else for (int c = 0; c < columns; c++) x[c] = x[c] * factor * of_columns[c] + 0;
+  });
+}
+
+static void add_crosses(float* y, const float* x, const float* of_rows, const float* of_columns, int rows, int columns) {
+  if (columns == 0) return;
+  backwards(rows, [&](int row) {
+    float* to = y + (size_t)row * columns;
+    const float* from = x + (size_t)row * columns;
+    const float factor = of_rows == nullptr ? 0 : of_rows[row];
+    if (of_columns == nullptr) for (int c = 0; c < columns; c++) to[c] += factor * from[c];
+    else for (int c = 0; c < columns; c++) to[c] += (factor + of_columns[c]) * from[c];
+  });
+}
+
+static void add_signs(float* y, const float* x, int count, float amount) {
+  parallel_chunks(count, CHUNK, [&](int from, int to) {
+    // signs are random: a branch would guess half of them wrong
+    for (int i = from; i < to; i++) y[i] += amount * (float)((x[i] > 0) - (x[i] < 0));
+  });
+}
+
+static void row_products(double* out, const float* a, const float* b, int rows, int columns) {
+  if (columns == 0) return (void)__builtin_memset(out, 0, rows * sizeof(double));
+  parallel_chunks(rows, max_of(1, CHUNK / columns), [&](int from, int to) {
+    for (int row = from; row < to; row++) {
+      const float *x = a + (size_t)row * columns, *y = b + (size_t)row * columns;
+      double lanes[8] = {};
+      int c = 0;
+      for (; c + 8 <= columns; c += 8)
+        for (int j = 0; j < 8; j++) lanes[j] += (double)x[c + j] * y[c + j];
+      for (; c < columns; c++) lanes[0] += (double)x[c] * y[c];
+      out[row] = 0;
+      for (int j = 0; j < 8; j++) out[row] += lanes[j];
+    }
+  });
+}

@@ -477,6 +477,30 @@ function tileTrials(
   );
 }
 
+/** The same with factors of rows, of columns and of both. */
+function crossTrials(
+  shapes: Shapes,
+  build: (
+    rows: number,
+    columns: number,
+    some: readonly [rows: boolean, columns: boolean],
+    draw: Draw,
+  ) => readonly (readonly Argument[])[],
+): Trial[] {
+  const kinds = [
+    [true, true],
+    [true, false],
+    [false, true],
+  ] as const;
+  return kinds.flatMap((some) =>
+    shapes.tables.flatMap(([rows, columns]) =>
+      (shapes.odd ? [normal, tied, spoiled] : [normal]).flatMap((draw) =>
+        build(rows, columns, some, draw).map((args) => trial(`[${rows}, ${columns}] ${draw.name} ${some}`, args)),
+      ),
+    ),
+  );
+}
+
 /** The same for windows of images. */
 function poolTrials(
   shapes: Shapes,
@@ -854,6 +878,49 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
       const size = rest[0] * rest[1];
       return [written(normal(size)), read(draw(size)), read(normal(tiles)), ...rest];
     }),
+  crossFactors: (shapes) =>
+    crossTrials(shapes, (rows, columns, [ofRows, ofColumns], draw) =>
+      [0, 1].map((proximal) => {
+        const lambdas = (count: number, some: boolean) => (some ? read(Float64Array.from(positive(count))) : null);
+        const factors = (count: number, some: boolean) => (some ? written(empty(count)) : null);
+        return [
+          ...[factors(rows, ofRows), factors(columns, ofColumns), read(draw(rows * columns))],
+          ...[lambdas(rows, ofRows), lambdas(columns, ofColumns), rows, columns, proximal ? 0.5 : 1, proximal],
+        ];
+      }),
+    ),
+  scaleCrosses: (shapes) =>
+    crossTrials(shapes, (rows, columns, [ofRows, ofColumns], draw) => {
+      const factors = (count: number, some: boolean) => (some ? read(tied(count)) : null);
+      return [
+        [
+          ...[written(draw(rows * columns), true), factors(rows, ofRows), factors(columns, ofColumns)],
+          ...[rows, columns],
+        ],
+      ];
+    }),
+  addCrosses: (shapes) =>
+    crossTrials(shapes, (rows, columns, [ofRows, ofColumns], draw) => {
+      const factors = (count: number, some: boolean) => (some ? read(normal(count)) : null);
+      const size = rows * columns;
+      return [
+        [
+          ...[written(normal(size)), read(draw(size)), factors(rows, ofRows), factors(columns, ofColumns)],
+          ...[rows, columns],
+        ],
+      ];
+    }),
+  rowProducts: (shapes) =>
+    tableTrials(
+      shapes,
+      (rows, columns, draw) => {
+        const size = rows * columns;
+        return [written(new Float64Array(rows)), read(draw(size)), read(normal(size)), rows, columns];
+      },
+      1e-12,
+      true,
+    ),
+  addSigns: (shapes) => countTrials(shapes, (count, draw) => [written(normal(count)), read(draw(count)), count, 0.3]),
   shrink: (shapes) =>
     [0, 1].flatMap((hard) => countTrials(shapes, (count, draw) => [written(draw(count), true), count, 0.5, hard])),
   relu: (shapes) => countTrials(shapes, (count, draw) => [written(empty(count), true), read(draw(count)), count]),

@@ -824,6 +824,41 @@ export function jsKernels(): Kernels {
     addTiles: (y, x, factors, rows, columns, tall, wide) => {
       for (let i = 0; i < rows * columns; i++) y[i] += factors[tileOf(i, columns, tall, wide)] * x[i];
     },
+    crossFactors: (ofRows, ofColumns, w, rowLambdas, columnLambdas, rows, columns, rate, proximal) => {
+      const factor = (sum: number, lambda: number): number => {
+        const share = (lambda * rate) / Math.sqrt(sum);
+        return sum === 0 ? 0 : proximal ? Math.max(0, 1 - share) : share;
+      };
+      const kept = new Float64Array(rows).fill(1);
+      for (let row = 0; row < rows && rowLambdas !== null; row++) {
+        let sum = 0;
+        for (let c = 0; c < columns; c++) sum += w[row * columns + c] ** 2;
+        ofRows![row] = factor(sum, rowLambdas[row]);
+        if (proximal) kept[row] = ofRows![row];
+      }
+      for (let c = 0; c < columns && columnLambdas !== null; c++) {
+        let sum = 0;
+        for (let row = 0; row < rows; row++) sum += (kept[row] * w[row * columns + c]) ** 2;
+        ofColumns![c] = factor(sum, columnLambdas[c]);
+      }
+    },
+    scaleCrosses: (w, ofRows, ofColumns, rows, columns) => {
+      for (let i = 0; i < rows * columns; i++) {
+        const [row, column] = [ofRows?.[Math.floor(i / columns)] ?? 1, ofColumns?.[i % columns] ?? 1];
+        w[i] = fround(w[i] * row) * column + 0;
+      }
+    },
+    addCrosses: (y, x, ofRows, ofColumns, rows, columns) => {
+      for (let i = 0; i < rows * columns; i++)
+        y[i] += ((ofRows?.[Math.floor(i / columns)] ?? 0) + (ofColumns?.[i % columns] ?? 0)) * x[i];
+    },
+    rowProducts: (out, a, b, rows, columns) => {
+      out.fill(0);
+      for (let i = 0; i < rows * columns; i++) out[Math.floor(i / columns)] += a[i] * b[i];
+    },
+    addSigns: (y, x, count, amount) => {
+      for (let i = 0; i < count; i++) y[i] += x[i] > 0 ? amount : x[i] < 0 ? -amount : 0;
+    },
     shrink: (w, count, amount, hard) => {
       const t = fround(amount);
       for (let i = 0; i < count; i++) {

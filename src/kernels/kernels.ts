@@ -348,6 +348,30 @@ export interface Kernels {
   scaleTiles(w: F32, factors: F32, rows: number, columns: number, tall: number, wide: number): void;
   /** y += x times the factor of its tile. */
   addTiles(y: F32, x: F32, factors: F32, rows: number, columns: number, tall: number, wide: number): void;
+  /**
+   * What a penalty of the norms of rows and columns of w does to each: by lambda * rate / norm, 0 where the norm is 0;
+   * proximal: what is left, max(0, 1 - lambda * rate / norm), of the columns of the rows as they are then. Null lambdas: none of
+   * rows, or of columns, and its factors are not written.
+   */
+  crossFactors(
+    ofRows: F32 | null,
+    ofColumns: F32 | null,
+    w: F32,
+    rowLambdas: Float64Array | null,
+    columnLambdas: Float64Array | null,
+    rows: number,
+    columns: number,
+    rate: number,
+    proximal: number,
+  ): void;
+  /** w *= the factor of its row times that of its column; null: 1. No zero is -0. */
+  scaleCrosses(w: F32, ofRows: F32 | null, ofColumns: F32 | null, rows: number, columns: number): void;
+  /** y += x times the sum of the factors of its row and its column; null: 0. */
+  addCrosses(y: F32, x: F32, ofRows: F32 | null, ofColumns: F32 | null, rows: number, columns: number): void;
+  /** out [rows] = the products of the rows of a with those of b [rows, columns], in double precision. */
+  rowProducts(out: Float64Array, a: F32, b: F32, rows: number, columns: number): void;
+  /** y += amount where x > 0, -= amount where x < 0. */
+  addSigns(y: F32, x: F32, count: number, amount: number): void;
   /** w nearer to 0 by amount, 0 where it would pass it; if hard, 0 where |w| is below amount and unchanged elsewhere. */
   shrink(w: F32, count: number, amount: number, hard: number): void;
   relu(y: F32, x: F32, count: number): void;
@@ -575,6 +599,11 @@ const order: Record<KernelName, true> = {
   tileNorms: true,
   scaleTiles: true,
   addTiles: true,
+  crossFactors: true,
+  scaleCrosses: true,
+  addCrosses: true,
+  rowProducts: true,
+  addSigns: true,
   shrink: true,
   relu: true,
   reluBackward: true,

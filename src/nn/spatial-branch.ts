@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { BatchNorm } from "./batch-norm.ts";
 import { Conv2d } from "./conv2d.ts";
 import { type Birth, Module } from "./module.ts";
-import { Sequential } from "./sequential.ts";
+import { normalisedLayers } from "./normalised-layers.ts";
 
 export class SpatialBranch extends Module {
   readonly conv: Conv2d;
@@ -35,18 +35,11 @@ export interface NormalisedConv {
 
 /** The 3x3 convolutions of a model that may have a branch. */
 export function normalisedConvs(model: Module): NormalisedConv[] {
-  const found: NormalisedConv[] = [];
-  for (const [path, module] of model.modules()) {
-    if (!(module instanceof Sequential)) continue;
-    const at = (name: string): string => (path === "" ? name : `${path}.${name}`);
-    module.layers.forEach(([name, conv], i) => {
-      const [normName, norm] = module.layers[i + 1] ?? ["", null];
-      if (!(conv instanceof Conv2d && norm instanceof BatchNorm)) return;
-      if (conv.weight.shape[1] !== 3 || conv.bias !== null) return;
-      found.push({ path: at(name), conv, normPath: at(normName), norm });
-    });
-  }
-  return found;
+  return normalisedLayers(model).flatMap(({ path, layer, normPath, norm }) =>
+    layer instanceof Conv2d && layer.weight.shape[1] === 3 && layer.bias === null
+      ? [{ path, conv: layer, normPath, norm }]
+      : [],
+  );
 }
 
 /** What one convolution and one batch norm have to hold to do what both of each did. */

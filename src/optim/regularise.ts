@@ -7,6 +7,8 @@ import type { Transform } from "./transform.ts";
 interface Penalty {
   addGradient(gradient: F32, w: F32): void;
   proximal(w: F32, rate: number): void;
+  /** In place of that of the weight itself. */
+  threshold?(w: F32, least: number): void;
 }
 
 export interface RegulariseOptions {
@@ -46,6 +48,7 @@ export function regularise(
       optimiser.update(slots, step);
       for (const { parameter, penalty } of penalised) {
         if (form === "proximal") penalty.proximal(parameter.data, rate!(step) / (1 - momentum));
+        else if (penalty.threshold !== undefined) penalty.threshold(parameter.data, threshold);
         else parameter.device.kernels.shrink(parameter.data, parameter.size, threshold, 1);
       }
     },

@@ -56,7 +56,7 @@ export function accountText(accounted: Accounted): string {
     ...(accuracy === null || parameterEfficiency === null
       ? []
       : [
-          `Parameter efficiency: ${accuracy.toFixed(2)} % / ${millions(nonZeros)} M = ${parameterEfficiency.toPrecision(4)} (docs/accounting.md).`,
+          `Parameter efficiency: ${accuracy.toFixed(2)} % / ${millions(nonZeros)} M = ${short(parameterEfficiency)} (docs/accounting.md).`,
         ]),
   ].join("\n");
 }

@@ -226,6 +226,11 @@ const regulariser = z.strictObject({
       "proximal: a step of its own with exact zeros; subgradient: the authors' way, zeros by a threshold of 1e-4",
     ),
   bySize: z.boolean().default(false).describe("lambda times the root of a group's size"),
+  // without a default: recipes that do not say it stay what they were
+  folded: z
+    .boolean()
+    .optional()
+    .describe("of the weight times the scale of the batch norm behind it; weights without one are taken as they are"),
   layers: z
     .string()
     .min(1)

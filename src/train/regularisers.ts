@@ -1,9 +1,12 @@
 /** The penalties of a recipe around its optimiser: which weights, in which steps. */
+import { BATCH_NORM_EPSILON } from "../autograd/ops/batch-norm.ts";
 import { expected } from "../errors.ts";
+import { type Folding, foldedGroupLasso } from "../methods/structured/folded.ts";
 import { groupStructure, type WeightShape } from "../methods/structured/groups.ts";
 import { groupLasso, l1, type Penalty, sumOf } from "../methods/structured/penalties.ts";
 import { BatchNorm } from "../nn/batch-norm.ts";
 import type { Module } from "../nn/module.ts";
+import { normalisedLayers } from "../nn/normalised-layers.ts";
 import { Residual } from "../nn/residual.ts";
 import { Sequential } from "../nn/sequential.ts";
 import { freezeZeros, regularise } from "../optim/regularise.ts";
@@ -20,12 +23,17 @@ import type { Recipe } from "./recipe.ts";
  */
 export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Module, steps: number): Transform {
   if (recipe.regularise === undefined) return optimiser;
-  const penalties = penaltiesOf(recipe, recipe.regularise, model);
+  const norms = new Map(normalisedLayers(model).map(({ layer, norm }) => [layer.weight, norm]));
+  const penalties = penaltiesOf(recipe, recipe.regularise, model, norms);
   const momentum = recipe.optimiser.name === "sgd" ? recipe.optimiser.momentum : 0;
   const bodies = recipe.regularise.some(({ structure }) => structure === "body");
   let active = bodies ? held(optimiser, streamGains(model)) : optimiser;
   for (const [form, ofForm] of penalties) active = regularise(active, ofForm, { form, momentum });
-  const frozen = freezeZeros(optimiser, [...new Set([...penalties.values()].flatMap((one) => [...one.keys()]))]);
+  const weights = new Set([...penalties.values()].flatMap((one) => [...one.keys()]));
+  const folded = recipe.regularise.some(({ folded }) => folded) ? [...weights].map((weight) => norms.get(weight)) : [];
+  // a folded penalty zeroes gains and shifts too
+  const scales = folded.flatMap((norm) => (norm === undefined ? [] : [norm.weight, norm.bias]));
+  const frozen = freezeZeros(optimiser, [...weights, ...scales]);
   const phases = { dense: optimiser, sparse: active, frozen };
   return {
     ...optimiser,
@@ -42,10 +50,11 @@ function penaltiesOf(
   recipe: Recipe,
   regularisers: readonly Regulariser[],
   model: Module,
+  norms: ReadonlyMap<Parameter, BatchNorm>,
 ): Map<Form, Map<Parameter, Penalty>> {
-  const found = new Map<Form, Map<Parameter, Penalty>>();
+  const found = new Map<Form, Map<Parameter, Penalty[]>>();
   regularisers.forEach((regulariser, i) => {
-    const { structure, lambda, form, bySize, layers } = regulariser;
+    const { structure, lambda, form, bySize, folded = false, layers } = regulariser;
     const chosen = targetsOf(recipe, regulariser, model);
     if (chosen.length === 0) {
       const names = candidates(structure, model).map(({ name }) => name);
@@ -53,19 +62,30 @@ function penaltiesOf(
       const none = layers ?? (structure === "body" ? "none" : "none that skip leaves");
       throw expected(`regularise ${i + 1}`, there, none, "Correct its layers, or the structure");
     }
-    const ofForm = found.get(form) ?? new Map<Parameter, Penalty>();
+    const ofWeights = structure !== "weight" && structure !== "body";
+    if (folded && (norms.size === 0 || !ofWeights)) {
+      const [wanted, got] = ofWeights
+        ? ["a batch norm behind a layer", "none in the model"]
+        : ["groups of weights for folded", structure];
+      throw expected(`regularise ${i + 1}`, wanted, got, "Leave folded out");
+    }
+    const ofForm = found.get(form) ?? new Map<Parameter, Penalty[]>();
     found.set(form, ofForm);
     for (const { parameter, shape } of chosen) {
       const { kernels } = parameter.device;
-      const penalty =
-        structure === "weight"
-          ? l1(kernels, lambda)
-          : groupLasso(kernels, lambda, groupStructure(structure), shape, { bySize });
-      const others = ofForm.get(parameter);
-      ofForm.set(parameter, others === undefined ? penalty : sumOf(others, penalty));
+      const norm = folded ? norms.get(parameter) : undefined;
+      const groups = (): Penalty => {
+        const of = [lambda, groupStructure(structure), shape] as const;
+        return norm === undefined
+          ? groupLasso(kernels, ...of, { bySize })
+          : foldedGroupLasso(kernels, ...of, foldingOf(norm), { bySize });
+      };
+      const penalty = structure === "weight" ? l1(kernels, lambda) : groups();
+      ofForm.set(parameter, [...(ofForm.get(parameter) ?? []), penalty]);
     }
   });
-  return found;
+  const sums = (all: Map<Parameter, Penalty[]>) => new Map([...all].map(([weight, list]) => [weight, sumOf(...list)]));
+  return new Map([...found].map(([form, all]) => [form, sums(all)]));
 }
 
 /** Whether a model has anything that a penalty of the recipe acts on. */
@@ -137,5 +157,12 @@ function held(optimiser: Transform, parameters: readonly Parameter[]): Transform
         slots.filter(({ parameter }) => !parameters.includes(parameter)),
         step,
       ),
+  };
+}
+
+function foldingOf({ weight, bias, runningVariance }: BatchNorm): Folding {
+  return {
+    ...{ gain: weight.data, gainGradient: weight.grad, shift: bias.data },
+    ...{ variance: runningVariance.data as Float32Array, epsilon: BATCH_NORM_EPSILON },
   };
 }

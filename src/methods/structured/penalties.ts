@@ -12,6 +12,18 @@ export interface Penalty {
   addGradient(gradient: F32, w: F32): void;
   /** w = argmin_v |v - w|^2 / 2 + rate * value(v). */
   proximal(w: F32, rate: number): void;
+  /** Zeros in place of what is smaller than that, where it is not w itself that is compared. */
+  threshold?(w: F32, least: number): void;
+  /** Of groups that are rows or columns: sumOf makes one of both. */
+  readonly crossing?: Crossing;
+}
+
+/** The lambdas of rows and of columns of one matrix. */
+interface Crossing {
+  readonly kernels: Kernels;
+  readonly shape: WeightShape;
+  readonly rows: Float64Array | null;
+  readonly columns: Float64Array | null;
 }
 
 /** lambda * sum |w|. */
@@ -19,9 +31,7 @@ export function l1(kernels: Kernels, lambda: number): Penalty {
   return {
     name: "l1",
     value: (w) => lambda * w.reduce((sum, x) => sum + Math.abs(x), 0),
-    addGradient: (gradient, w) => {
-      for (let i = 0; i < w.length; i++) if (w[i] !== 0) gradient[i] += w[i] > 0 ? lambda : -lambda;
-    },
+    addGradient: (gradient, w) => kernels.addSigns(gradient, w, w.length, lambda),
     proximal: (w, rate) => kernels.shrink(w, w.length, rate * lambda, 0),
   };
 }
@@ -51,10 +61,14 @@ export function groupLasso(
 ): Penalty {
   const { rows, columns, tall, wide } = structure.tiles(shape);
   const count = groupCount(structure, shape);
+  const lambdas = kernels.float64(count).fill(lambda);
+  for (const [g, size] of bySize ? groupSizes(structure, shape).entries() : []) lambdas[g] *= Math.sqrt(size);
+  const name = `group lasso of ${structure.name}`;
+  if (rows === shape.rows && tall === 1 && wide === columns)
+    return crossed(name, { kernels, shape, rows: lambdas, columns: null });
+  if (rows === shape.rows && tall === rows && wide === 1)
+    return crossed(name, { kernels, shape, rows: null, columns: lambdas });
   const [norms, factors] = [kernels.float64(count), kernels.float32(count)];
-  const lambdas = bySize
-    ? groupSizes(structure, shape).map((size) => lambda * Math.sqrt(size))
-    : new Float64Array(count).fill(lambda);
   /** Factors from norms, 0 where a group is 0. */
   const factorsOf = (w: F32, of: (norm: number, lambda: number) => number): F32 => {
     kernels.tileNorms(norms, w, rows, columns, tall, wide);
@@ -62,7 +76,7 @@ export function groupLasso(
     return factors;
   };
   return {
-    name: `group lasso of ${structure.name}`,
+    name,
     value: (w) => {
       kernels.tileNorms(norms, w, rows, columns, tall, wide);
       return norms.reduce((sum, norm, g) => sum + lambdas[g] * norm, 0);
@@ -80,11 +94,44 @@ export function groupLasso(
   };
 }
 
+/** Of rows, columns or both, in one pass for their norms and one that acts. Proximal: rows, then columns. */
+function crossed(name: string, crossing: Crossing): Penalty {
+  const { kernels, shape, rows, columns } = crossing;
+  const [height, width] = [shape.rows, shape.taps * shape.channels];
+  const ofRows = rows && kernels.float32(height);
+  const ofColumns = columns && kernels.float32(width);
+  const [rowNorms, columnNorms] = [kernels.float64(height), kernels.float64(width)];
+  const factorsOf = (w: F32, rate: number, proximal: number): void =>
+    kernels.crossFactors(ofRows, ofColumns, w, rows, columns, height, width, rate, proximal);
+  const weighed = (lambdas: Float64Array, norms: Float64Array): number =>
+    lambdas.reduce((sum, lambda, g) => sum + lambda * norms[g], 0);
+  return {
+    name,
+    crossing,
+    value: (w) => {
+      kernels.tileNorms(rowNorms, w, height, width, 1, width);
+      kernels.tileNorms(columnNorms, w, height, width, height, 1);
+      return (rows === null ? 0 : weighed(rows, rowNorms)) + (columns === null ? 0 : weighed(columns, columnNorms));
+    },
+    addGradient: (gradient, w) => {
+      factorsOf(w, 1, 0);
+      kernels.addCrosses(gradient, w, ofRows, ofColumns, height, width);
+    },
+    proximal: (w, rate) => {
+      factorsOf(w, rate, 1);
+      kernels.scaleCrosses(w, ofRows, ofColumns, height, width);
+    },
+  };
+}
+
 /**
  * The sum of penalties. Its proximal step is theirs one after another: exact for L1 before groups that do not overlap, and
- * for groups within groups, the inner ones first; an approximation where groups cross, as rows and columns do.
+ * for groups within groups, the inner ones first; an approximation where groups cross, as rows and columns do. Of rows and
+ * columns of one matrix it is made in one pass, the rows first.
  */
-export function sumOf(...penalties: readonly Penalty[]): Penalty {
+export function sumOf(...given: readonly Penalty[]): Penalty {
+  const penalties = joined(given);
+  const own = penalties.filter(({ threshold }) => threshold !== undefined);
   return {
     name: penalties.map(({ name }) => name).join(" + "),
     value: (w) => penalties.reduce((sum, { value }) => sum + value(w), 0),
@@ -94,5 +141,23 @@ export function sumOf(...penalties: readonly Penalty[]): Penalty {
     proximal: (w, rate) => {
       for (const { proximal } of penalties) proximal(w, rate);
     },
+    ...(own.length > 0 && {
+      threshold: (w, least) => {
+        for (const { threshold } of own) threshold!(w, least);
+      },
+    }),
   };
+}
+
+/** With rows and columns of one matrix made one. */
+function joined(penalties: readonly Penalty[]): readonly Penalty[] {
+  const of = (side: "rows" | "columns"): Penalty | undefined =>
+    penalties.find(({ crossing }) => crossing !== undefined && crossing[side] !== null);
+  const [rows, columns] = [of("rows"), of("columns")];
+  if (rows === undefined || columns === undefined || rows === columns) return penalties;
+  const both = crossed(`${rows.name} + ${columns.name}`, {
+    ...rows.crossing!,
+    columns: columns.crossing!.columns,
+  });
+  return penalties.flatMap((one) => (one === columns ? [] : one === rows ? [both] : [one]));
 }

@@ -148,6 +148,18 @@ describe("penalties", () => {
     }
   });
 
+  test.each(["row, column", "column, row"])(
+    "of %s take their proximal steps one after another, rows first",
+    (order) => {
+      const [w, rate] = [asF32(draw()), 0.5];
+      const of = (name: string): Penalty => groupLasso(kernels, 0.4, groupStructure(name), shape);
+      const [moved, apart] = [w.slice(), w.slice()];
+      sumOf(...order.split(", ").map(of)).proximal(moved, rate);
+      for (const name of ["row", "column"]) of(name).proximal(apart, rate);
+      close(moved, apart);
+    },
+  );
+
   test("of l1 shrink softly", () => {
     const w = Float32Array.of(3, -3, 0.5, -0.5, 0);
     l1(kernels, 1).proximal(w, 1);

@@ -1,0 +1,109 @@
+/**
+ * What penalties add to a training step: rounds of steps without and with them in turn, in one process.
+ *
+ *   npx tsx bench/penalties.ts [--model mlp,lenet,cnn] [--threads N] [--rounds N]
+ *
+ * "of a step": median over the rounds of what the update takes longer than without penalties, by the step without them. Whole
+ * steps differ by more than that for other reasons; the update's time is taken within the step, with caches as they are then.
+ */
+import { loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { backward } from "../src/autograd/tape.ts";
+import { pick } from "../src/kernels/pick.ts";
+import { quartiles } from "../src/metrics/quartiles.ts";
+import { cnn } from "../src/nn/models/cnn.ts";
+import { lenet } from "../src/nn/models/lenet.ts";
+import { mlp } from "../src/nn/models/mlp.ts";
+import type { Birth, Module } from "../src/nn/module.ts";
+import { Optimizer } from "../src/optim/optimizer.ts";
+import { sgd } from "../src/optim/sgd.ts";
+import { Random } from "../src/random.ts";
+import { Device } from "../src/tensor/device.ts";
+import { sizeOf, Tensor } from "../src/tensor/tensor.ts";
+import { objectives } from "../src/train/objective.ts";
+import { parseRecipe } from "../src/train/recipe.ts";
+import { withRegularisers } from "../src/train/regularisers.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    model: { type: "string", default: "mlp,lenet,cnn" },
+    threads: { type: "string", default: "1" },
+    rounds: { type: "string", default: "60" },
+  },
+});
+const BATCH = 128;
+const models: Readonly<Record<string, { shape: readonly number[]; build(birth: Birth): Module }>> = {
+  mlp: { shape: [28, 28, 1], build: (birth) => mlp([784, 500, 300, 10], birth) },
+  lenet: { shape: [28, 28, 1], build: (birth) => lenet(28, 28, 1, 10, birth) },
+  cnn: { shape: [32, 32, 3], build: (birth) => cnn(3, [32, 64, 128], 10, birth) },
+};
+const penalties = (form: string, structures: readonly string[], rest: object = {}) =>
+  structures.map((structure) => ({ structure, lambda: 1e-6, form, ...rest }));
+const variants: Readonly<Record<string, readonly object[]>> = {
+  none: [],
+  "rows, proximal": penalties("proximal", ["row"]),
+  "columns, proximal": penalties("proximal", ["column"]),
+  "rows and columns, proximal": penalties("proximal", ["row", "column"]),
+  "rows and columns, subgradient": penalties("subgradient", ["row", "column"]),
+  "L1, subgradient": penalties("subgradient", ["weight"]),
+  "rows and columns folded, proximal": penalties("proximal", ["row", "column"], { folded: true }),
+  "rows and columns folded, subgradient": penalties("subgradient", ["row", "column"], { folded: true }),
+};
+const { kernels } = pick({ threads: Number(options.threads) });
+
+for (const name of options.model.split(",")) {
+  const runs = Object.entries(variants)
+    .filter(([variant]) => name === "cnn" || !variant.includes("folded"))
+    .map(([variant, regularise]) => ({ variant, step: stepOf(name, regularise), times: [] as [number, number][] }));
+  const rounds = Number(options.rounds);
+  for (let round = -rounds / 5; round < rounds; round++) {
+    for (const { step, times } of runs) {
+      // what the step before leaves in the caches is another model
+      step();
+      const one = step();
+      if (round >= 0) times.push(one);
+    }
+  }
+  const [plain] = runs;
+  const median = (values: readonly number[]): number => quartiles(values).median;
+  const step = median(plain.times.map(([all]) => all));
+  console.log(`\n${name}, batch ${BATCH}: ${step.toFixed(2)} ms a step without penalties`);
+  for (const { variant, times } of runs.slice(1)) {
+    const added = median(times.map(([, update], i) => update - plain.times[i][1]));
+    const whole = median(times.map(([all], i) => all / plain.times[i][0]));
+    console.log(
+      `  ${variant.padEnd(36)} ${added.toFixed(3)} ms, ${((100 * added) / step).toFixed(1)} % of a step; whole steps ${whole.toFixed(3)}`,
+    );
+  }
+}
+console.log(
+  `\n${kernels.backend} ${kernels.instructionSet}, ${kernels.threads} threads, load ${loadavg()[0].toFixed(2)}`,
+);
+
+/** A step of a fresh model; returns its milliseconds and those of the update in it. */
+function stepOf(name: string, regularise: readonly object[]): () => [number, number] {
+  const device = new Device(kernels);
+  const random = new Random(1);
+  const { shape, build } = models[name];
+  const model = build({ device, random });
+  const recipe = parseRecipe({ optimiser: { name: "sgd" }, ...(regularise.length > 0 && { regularise, skip: [] }) });
+  const optimizer = new Optimizer(model, withRegularisers(sgd({ rate: 1e-6, momentum: 0.9 }), recipe, model, 1e9));
+  const inputs = Float32Array.from({ length: BATCH * sizeOf(shape) }, () => random.normal());
+  const labels = kernels.int32(BATCH).map((_, i) => i % 10);
+  return () => {
+    const begin = performance.now();
+    let update = 0;
+    device.step(() => {
+      const data = device.buffer(inputs.length);
+      data.set(inputs);
+      const x = new Tensor(device, [BATCH, ...shape], data);
+      const loss = objectives.images.loss(model.forward(x), { x, labels });
+      optimizer.zeroGrad();
+      backward(loss);
+      const before = performance.now();
+      optimizer.step();
+      update = performance.now() - before;
+    });
+    return [performance.now() - begin, update];
+  };
+}
