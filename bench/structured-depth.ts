@@ -56,7 +56,7 @@ const settings: Readonly<Record<string, Setting>> = {
   "lambda 0.1": { regularise: gains(0.1, later), tune: 4, shallow: false },
   "lambda 0.15": { regularise: gains(0.15, later), tune: 4, shallow: true },
   "lambda 0.15, tuned twice as long": { regularise: gains(0.15, later), tune: 8, shallow: false },
-  "one run, lambda 0.09": { regularise: gains(0.09, later), tune: 4, shallow: true, phases: MIDDLE },
+  "one run, lambda 0.09": { regularise: gains(0.09, later), tune: 4, shallow: false, phases: MIDDLE },
   "one run, lambda 0.15": { regularise: gains(0.15, later), tune: 4, shallow: false, phases: MIDDLE },
   "lambda 0.25": { regularise: gains(0.25, later), tune: 4, shallow: false },
 };

@@ -21,7 +21,7 @@ const RECIPES: Readonly<Record<Scale, object>> = {
   smoke: {
     ...resnet,
     ...{ data: { name: "digits", train: 1000, test: 300 }, model: { name: "resnet", depth: 14, widths: [4, 8, 16] } },
-    ...{ optimiser: { ...resnet.optimiser, rate: 0.1 }, regularise: bodies(1, [2, 4, 6]), batch: 32, epochs: 5 },
+    ...{ optimiser: { ...resnet.optimiser, rate: 0.1 }, regularise: bodies(1, [2, 4, 6]), batch: 32, epochs: 6 },
   },
   small: {
     ...resnet,
