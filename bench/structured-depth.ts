@@ -55,7 +55,7 @@ const MIDDLE = { sparseFrom: 0.3, frozenFrom: 0.5 };
 const settings: Readonly<Record<string, Setting>> = {
   "lambda 0.1": { regularise: gains(0.1, later), tune: 4, shallow: false },
   "lambda 0.15": { regularise: gains(0.15, later), tune: 4, shallow: true },
-  "lambda 0.15, tuned twice as long": { regularise: gains(0.15, later), tune: 8, shallow: false },
+  "lambda 0.15, 12 to tune": { regularise: gains(0.15, later), tune: 12, shallow: true },
   "one run, lambda 0.09": { regularise: gains(0.09, later), tune: 4, shallow: false, phases: MIDDLE },
   "one run, lambda 0.15": { regularise: gains(0.15, later), tune: 4, shallow: false, phases: MIDDLE },
   "lambda 0.25": { regularise: gains(0.25, later), tune: 4, shallow: false },
@@ -122,7 +122,7 @@ const load = loadavg()[0];
 const all = DENSE + LEARN + tune;
 const found = phases === undefined ? inStages() : inOneRun();
 const { model, results, removed } = found;
-const name = `shallow-${createHash("sha256").update(JSON.stringify(model)).digest("hex").slice(0, 8)}`;
+const name = `shallow-${all}-${createHash("sha256").update(JSON.stringify(model)).digest("hex").slice(0, 8)}`;
 const direct = (): Evaluation => cached(name, model, () => trained({ model, epochs: all })).evaluate();
 if (shallow) results.shallow = direct();
 for (const [stage, { loss, accuracy }] of Object.entries(results) as [string, { loss: number; accuracy: number }][])
