@@ -44,6 +44,7 @@ const masks = z.object({
   masks: z.array(z.object({ layer: z.string(), ...maskNumbers })),
 });
 
+const change = z.object({ before: number, after: number });
 const quartiles = z.object({ median: number, q1: number, q3: number });
 const result = z.object({
   speedUp: quartiles.nullable(),
@@ -52,6 +53,9 @@ const result = z.object({
     .object({ early: z.array(z.object({ step: number, overlap: number })) })
     .nullable()
     .default(null),
+  compact: z
+    .object({ ...{ numbers: change, multiplyAdds: change, forwardMs: change, stepMs: change }, difference: number })
+    .optional(),
   verified: z.array(
     z.object({
       ...{ layer: z.string(), pattern: z.string(), axis: z.string(), ok: z.boolean(), groups: number },

@@ -179,6 +179,27 @@ describe("the page", () => {
     expect(pageOf(path)).toContain("Not ended yet: dense (1).");
   });
 
+  test("shows the smaller models of runs with penalties, and of others none", () => {
+    expect(pageOf(one)).not.toContain("Smaller models");
+    const path = copied();
+    const recipe = JSON.parse(readFileSync(join(path, "sr-ste/recipe.json"), "utf8"));
+    const regularise = [{ structure: "row", lambda: 0.1 }];
+    writeFileSync(
+      join(path, "sr-ste/recipe.json"),
+      JSON.stringify({ ...recipe, method: { name: "dense" }, regularise }),
+    );
+    const result = JSON.parse(readFileSync(join(path, "sr-ste/result.json"), "utf8"));
+    const change = (before: number, after: number) => ({ before, after });
+    const compact = {
+      ...{ numbers: change(1000, 250), multiplyAdds: change(400, 50), forwardMs: change(6, 2), stepMs: change(9, 6) },
+      difference: 2e-7,
+    };
+    writeFileSync(join(path, "sr-ste/result.json"), JSON.stringify({ ...result, verified: [], compact }));
+    const page = pageOf(join(path, "sr-ste"));
+    for (const text of ["Smaller models", ">25.0 %<", ">12.5 %<", ">3.00×<", ">1.50×<", "2e-7"])
+      expect(page).toContain(text);
+  });
+
   test("escapes names", () => {
     const path = copied();
     const file = join(path, "result.json");

@@ -6,6 +6,7 @@ import { gradients } from "./sections/gradients.ts";
 import { learning } from "./sections/learning.ts";
 import { masks } from "./sections/masks.ts";
 import { provenance } from "./sections/provenance.ts";
+import { smaller } from "./sections/smaller.ts";
 import { time } from "./sections/time.ts";
 import { verification } from "./sections/verification.ts";
 import { type Live, pageOf } from "./shell.ts";
@@ -23,6 +24,7 @@ export function reportPage(report: Report, live?: Live): string {
   const main = html`${glance(report, kinds)}
 ${learning(report, kinds)}
 ${time(kinds)}
+${smaller(kinds)}
 ${masks(kinds)}
 ${gradients(kinds)}
 ${verification(kinds)}

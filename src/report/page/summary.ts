@@ -81,6 +81,15 @@ export interface Kind {
     /** Of the sampled layers alone. */
     readonly variance: readonly LayerCurve[];
   } | null;
+  /** Of the models without what penalties zeroed: shares of the trained one's numbers, and how many times as fast. */
+  readonly smaller: {
+    readonly parameters: Estimate;
+    readonly multiplyAdds: Estimate;
+    readonly forward: Estimate;
+    readonly step: Estimate;
+    /** The largest difference of outputs, of the largest output. */
+    readonly difference: number;
+  } | null;
   readonly routes: RecordedRun["plan"];
   readonly verified: readonly { readonly seed: number; readonly layers: readonly Verified[] }[];
 }
@@ -245,10 +254,25 @@ function kindOf(
     weightBytes: results[0]?.weightBytes ?? null,
     masks: masksOf(runs),
     gradients: gradientsOf(runs),
+    smaller: smallerOf(results),
     routes: runs[0].plan,
     verified: runs.flatMap(({ recipe, result }) =>
       result === null || result.verified.length === 0 ? [] : [{ seed: recipe.seed, layers: result.verified }],
     ),
+  };
+}
+
+function smallerOf(results: readonly NonNullable<RecordedRun["result"]>[]): Kind["smaller"] {
+  const found = results.flatMap(({ compact }) => compact ?? []);
+  if (found.length === 0) return null;
+  const of = (key: "numbers" | "multiplyAdds" | "forwardMs" | "stepMs", upon: "before" | "after"): Estimate =>
+    estimate(
+      found.map((one) => (upon === "before" ? one[key].after / one[key].before : one[key].before / one[key].after)),
+    )!;
+  return {
+    ...{ parameters: of("numbers", "before"), multiplyAdds: of("multiplyAdds", "before") },
+    ...{ forward: of("forwardMs", "after"), step: of("stepMs", "after") },
+    difference: Math.max(...found.map(({ difference }) => difference)),
   };
 }
 
