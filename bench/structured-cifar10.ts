@@ -3,6 +3,7 @@
  * what is left; a line of docs/results/structured-cifar10.jsonl for each setting and seed, which a second call does not repeat:
  *
  *   npx tsx bench/structured-cifar10.ts raw|folded SEED --data-dir FOLDER --cache FOLDER [--validate] [--penalties LIST]
+ *   npx tsx bench/structured-cifar10.ts "folded, 30 to tune" SEED --tune 30 --data-dir FOLDER --cache FOLDER
  *
  * The control is the dense model trained on for as many epochs, with the same rates. --validate: trains on the first 12,000
  * images and reports on the last 2,000 of the training set, for the choice of settings; writes nothing.
@@ -72,7 +73,8 @@ if (values.times) {
 }
 const [setting, seed] = [positionals[0], Number(positionals[1])];
 if (!values.validate && done.some((line) => line.setting === setting && line.seed === seed)) process.exit(0);
-const regularise = penalties(setting === "folded", values.penalties?.split(",") ?? settings[setting] ?? []);
+const [kind] = setting.split(",");
+const regularise = penalties(kind === "folded", values.penalties?.split(",") ?? settings[kind] ?? []);
 const recipe = parseRecipe({ ...plain, seed });
 const data = values.validate ? heldOut(all) : all;
 
