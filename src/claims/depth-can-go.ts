@@ -36,7 +36,7 @@ const RECIPES: Readonly<Record<Scale, object>> = {
 };
 
 /** Shares of the dense run's epochs, and the rate under the penalty by the recipe's. */
-const [LEARN, TUNE, LEARN_RATE] = [1 / 3, 1 / 2, 0.1];
+const [LEARN, TUNE, LEARN_RATE] = [1 / 3, 1, 0.1];
 
 interface Found {
   readonly blocks: number;
