@@ -4,6 +4,7 @@
  *
  *   npx tsx bench/structured-cifar10.ts raw|folded SEED --data-dir FOLDER --cache FOLDER [--validate] [--penalties LIST]
  *   npx tsx bench/structured-cifar10.ts "folded, 30 to tune" SEED --tune 30 --data-dir FOLDER --cache FOLDER
+ *   npx tsx bench/structured-cifar10.ts folded SEED --learn-rate 0.1 --validate --penalties LIST --data-dir FOLDER --cache FOLDER
  *
  * The control is the dense model trained on for as many epochs, with the same rates. --validate: trains on the first 12,000
  * images and reports on the last 2,000 of the training set, for the choice of settings; writes nothing.
@@ -40,9 +41,10 @@ const { positionals, values } = parseArgs({
     dense: { type: "string", default: "20" },
     learn: { type: "string", default: "10" },
     tune: { type: "string", default: "10" },
+    "learn-rate": { type: "string", default: "1" },
   },
 });
-const [epochs, learn, tune] = [values.dense, values.learn, values.tune].map(Number);
+const [epochs, learn, tune, learnRate] = [values.dense, values.learn, values.tune, values["learn-rate"]].map(Number);
 const plain = {
   ...{ data: { name: "cifar10", augment: true }, model: { name: "cnn" }, method: { name: "dense" }, epochs },
   optimiser: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } },
@@ -138,8 +140,9 @@ const paired = (a: readonly number[], b: readonly number[]): [number, number] =>
 const load = loadavg()[0];
 const start = cached(`dense-${epochs}`, () => trained({}));
 const { optimiser } = recipe;
-const constant = { ...optimiser, weightDecay: 0, schedule: { ...optimiser.schedule, name: "constant" } };
-const control = cached(`control-${epochs}-${learn}-${tune}`, () => {
+const rate = learnRate * optimiser.rate;
+const constant = { ...optimiser, rate, weightDecay: 0, schedule: { ...optimiser.schedule, name: "constant" } };
+const control = cached(`control-${epochs}-${learn}-${tune}${learnRate === 1 ? "" : `-${learnRate}`}`, () => {
   const first = trained({ optimiser: constant, epochs: learn, seed: seed + 1 }, start);
   return trained({ epochs: tune, seed: seed + 2 }, stateOf(first.model));
 });
@@ -156,7 +159,7 @@ console.log("dense", told(judged.dense), "control", told(judged.control));
 if (regularise.length > 0) {
   const begin = performance.now();
   const penalised = parseRecipe({ ...plain, seed, regularise });
-  const { model, recipe: smaller, ...numbers } = compress(penalised, data, device, { learn, tune, start });
+  const { model, recipe: smaller, ...numbers } = compress(penalised, data, device, { learn, learnRate, tune, start });
   const compact = judge(judged.dense.run, model);
   const scores = {
     dense: told(judged.dense),
