@@ -200,14 +200,17 @@ if (regularise.length > 0) {
       removals,
       layers,
       forwardMs,
-      ...stepTimes(smaller),
+      ...stepTimes(recipe, smaller),
     };
     appendFileSync(file, `${JSON.stringify({ ...line, machine: machineOf(device, load) })}\n`);
   }
 }
 
 /** Median milliseconds of training steps of both models, in turn. */
-function stepTimes(smaller: Recipe): { readonly stepMs: { readonly before: number; readonly after: number } } {
+function stepTimes(
+  recipe: Recipe,
+  smaller: Recipe,
+): { readonly stepMs: { readonly before: number; readonly after: number } } {
   const runs = [recipe, smaller].map(
     (one) => new Run({ ...one, epochs: undefined, steps: 1e6 } as Recipe, all, device),
   );
@@ -225,7 +228,7 @@ function timeAnew(): void {
     const [dense, small] = [plain, { ...plain, model: line.model }].map(
       (one) => new Run(parseRecipe(one), all, device),
     );
-    const times = { ...forwardTimes(dense, small, all, device), ...stepTimes(small.recipe) };
+    const times = { ...forwardTimes(dense, small, all, device), ...stepTimes(dense.recipe, small.recipe) };
     console.log(line.setting, line.seed, (times.forwardMs.before / times.forwardMs.after).toFixed(2));
     return { ...line, ...times, machine: machineOf(device, load) };
   });

@@ -9,7 +9,8 @@
  *   and so with 2:4v2, weight-steps-2of4v2.json
  *
  *   trisparse reproduce --scale smoke --threads 2 --json docs/results/claims-smoke.json
- *   trisparse reproduce --scale small --data-dir DIR --json docs/results/claims-small.json
+ *   trisparse reproduce --scale small --data-dir DIR --threads 1 --json docs/results/claims-small.json
+ *     (what is there joins two calls: --seeds 3 for claims 8, 9 and 13, --seeds 5 for the others)
  *
  * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md docs
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
