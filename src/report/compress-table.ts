@@ -4,6 +4,8 @@ import type { Compressed } from "../train/compress.ts";
 import { scored } from "../train/objective.ts";
 
 const times = (before: number, after: number): string => (after === 0 ? "-" : `${(before / after).toFixed(2)}x`);
+const NOTHING =
+  "Nothing went: no whole structure became zero. Try a lambda several times as large, or more epochs under it (--learn).";
 const millions = (count: number): string => (count / 1e6).toPrecision(3);
 
 export function compressText(compressed: Omit<Compressed, "model" | "recipe">): string {
@@ -38,6 +40,7 @@ export function compressText(compressed: Omit<Compressed, "model" | "recipe">): 
     table.toString(),
     `On the test split, ${scored(before).name}: ${score(before)} before, ${score(learned)} under the penalties, ${score(after)} after tuning.`,
     `A training step: ${stepMs.before.toFixed(2)} ms under the penalties, ${stepMs.after.toFixed(2)} ms of the smaller model.`,
+    ...(numbers.after < numbers.before ? [] : [NOTHING]),
     ...(blocks.length === 0 ? [] : [`Blocks that became their shortcut: ${blocks.join(", ")}.`]),
     ...(reasons.length === 0 ? [] : [`Constant, but not removed:\n  ${reasons.join("\n  ")}`]),
   ].join("\n");

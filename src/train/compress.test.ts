@@ -98,6 +98,12 @@ describe("compress", () => {
     expect(text).toContain("after tuning");
   });
 
+  test("says what to try where nothing went", () => {
+    expect(compressText(done)).not.toContain("Nothing went");
+    const numbers = { before: 10, after: 10 };
+    expect(compressText({ ...done, numbers })).toContain("Nothing went: no whole structure became zero. Try a lambda");
+  });
+
   test("starts from a trained model, which stays as it was, and needs penalties", () => {
     const { model } = recipe({});
     const start = stateOf(buildModel(model, data, { device, random: new Random(3) }));
