@@ -70,6 +70,7 @@ export {
   groupStructures,
   type WeightShape,
 } from "./methods/structured/groups.ts";
+export { type LowRank, lowRank } from "./methods/structured/low-rank.ts";
 export { type GroupLassoOptions, groupLasso, l1, l2, type Penalty, sumOf } from "./methods/structured/penalties.ts";
 export { mvue } from "./methods/weight-grad/mvue.ts";
 export { asp } from "./methods/weights/asp.ts";
