@@ -1,4 +1,7 @@
-/** Writes the tables of the ConvNet in docs/structured.md from docs/results/structured-cifar10.jsonl (bench/structured-cifar10.ts makes it). */
+/**
+ * Writes the tables of the ConvNet in docs/structured.md from docs/results/structured-cifar10.jsonl (bench/structured-cifar10.ts makes it);
+ * with --check nothing is written, and the exit code is 1 where the page shows other numbers.
+ */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { writeFileAtomically } from "../src/io/files.ts";
@@ -92,4 +95,13 @@ const summary = [...new Set(lines.map(({ setting }) => setting))].map((setting) 
 const page = fileURLToPath(new URL("structured.md", root));
 const text = readFileSync(page, "utf8");
 const [head, tail] = [text.slice(0, text.indexOf(BEGIN) + BEGIN.length), text.slice(text.indexOf(END))];
-writeFileAtomically(page, `${head}\n${sizes}\n\n${scores}\n\n${summary.join("\n")}\n\n${tail}`);
+const next = `${head}\n${sizes}\n\n${scores}\n\n${summary.join("\n")}\n\n${tail}`;
+/** Without what a formatter changes in tables. */
+const words = (one: string): string => one.replace(/\|[ :|-]*\n/g, "|\n").replace(/[ \t]+/g, " ");
+if (!process.argv.includes("--check")) writeFileAtomically(page, next);
+else if (words(next) !== words(text)) {
+  console.error(
+    "write-structured-cifar10: expected docs/structured.md to show docs/results, got others. Run it without --check.",
+  );
+  process.exitCode = 1;
+}

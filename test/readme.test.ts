@@ -27,7 +27,7 @@ test("pages that the documentation links to exist", () => {
   }
 });
 
-test.each(["write-results", "write-figures", "write-structured"])(
+test.each(["write-results", "write-figures", "write-structured", "write-structured-cifar10"])(
   "%s: what it wrote shows the numbers of docs/results (else: npx tsx it)",
   async (script) => {
     const check = promisify(execFile)("node", ["--import", "tsx", `scripts/${script}.ts`, "--check"], {
