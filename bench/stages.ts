@@ -1,0 +1,143 @@
+/** What the studies of structure share: trained networks kept by what made them, and a file with a line for each result. */
+import { createHash } from "node:crypto";
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { loadavg } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { interleave } from "../src/bench/interleave.ts";
+import type { Dataset, Split } from "../src/data/dataset.ts";
+import { readFile, writeFileAtomically } from "../src/io/files.ts";
+import { decodeSafetensors, encodeSafetensors } from "../src/io/safetensors.ts";
+import { loadState, stateOf } from "../src/nn/module.ts";
+import type { Device } from "../src/tensor/device.ts";
+import type { Change } from "../src/train/compress.ts";
+import type { Recipe } from "../src/train/recipe.ts";
+import { Run } from "../src/train/run.ts";
+import { machineOf } from "../src/train/together.ts";
+
+type State = ReturnType<typeof stateOf>;
+
+/** A network after its training. */
+export interface Trained {
+  /** Of its recipe, its data and what it began with. */
+  readonly key: string;
+  readonly state: State;
+}
+
+/** The lengths of learning and tuning, in epochs, and the rate of learning by the recipe's. */
+export interface Lengths {
+  readonly learn: number;
+  readonly tune: number;
+  readonly learnRate?: number;
+}
+
+/** Trains once what settings share; with a cache also over calls. */
+export class Stages {
+  readonly #data: Dataset;
+  readonly #device: Device;
+  readonly #cache: string | undefined;
+
+  constructor(data: Dataset, device: Device, cache: string | undefined) {
+    this.#data = data;
+    this.#device = device;
+    this.#cache = cache;
+    if (cache !== undefined) mkdirSync(cache, { recursive: true });
+  }
+
+  train(recipe: Recipe, start?: Trained): Trained {
+    const size = this.#data.kind === "text" ? this.#data.train.length : this.#data.train.count;
+    const made = [recipe, size, start?.key ?? null];
+    const key = createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 16);
+    const path = this.#cache === undefined ? undefined : join(this.#cache, `${recipe.model.name}-${key}.safetensors`);
+    if (path !== undefined && existsSync(path))
+      return { key, state: decodeSafetensors(readFile("cache", path), path).tensors as State };
+    const begin = performance.now();
+    const run = this.begin(recipe, start);
+    while (!run.done) run.advance();
+    const state = stateOf(run.model);
+    if (path !== undefined) writeFileAtomically(path, encodeSafetensors(state, {}));
+    console.log(`${recipe.model.name}, ${run.steps} steps: ${((performance.now() - begin) / 1000).toFixed(0)} s`);
+    return { key, state };
+  }
+
+  /** The dense network trained on for as many epochs as learning and tuning take, with the same rates. */
+  control({ regularise: _, ...recipe }: Recipe, start: Trained, { learn, tune, learnRate = 1 }: Lengths): Trained {
+    const { optimiser, seed } = recipe;
+    const schedule = { ...optimiser.schedule, name: "constant" as const, warmup: 0 };
+    const constant = { ...optimiser, rate: learnRate * optimiser.rate, weightDecay: 0, schedule };
+    const first = this.train({ ...recipe, optimiser: constant, epochs: learn, seed: seed + 1 }, start);
+    return this.train({ ...recipe, epochs: tune, seed: seed + 2 }, first);
+  }
+
+  /** A run at its first step, with these weights. */
+  begin(recipe: Recipe, start?: Trained): Run {
+    const run = new Run(recipe, this.#data, this.#device, { routing: "dense" });
+    if (start !== undefined) loadState(run.model, start.state);
+    return run;
+  }
+}
+
+/** "row 0.001 conv1": a penalty of the weights with conv1 in their names. */
+export const penalties = (lines: readonly string[], others: object = {}): object[] =>
+  lines.map((line) => {
+    const [structure, lambda, layers] = line.split(" ");
+    return { structure, lambda: Number(lambda), layers, ...others };
+  });
+
+/** The last `count` training images in place of the test set: for the choice of settings. */
+export function heldOut(data: Dataset, count: number): Dataset {
+  if (data.kind !== "images") return data;
+  const { images, labels } = data.train;
+  const [size, from] = [images.length / data.train.count, data.train.count - count];
+  const part = (begin: number, end: number): Split => ({
+    ...{ count: end - begin, images: images.subarray(begin * size, end * size), labels: labels.subarray(begin, end) },
+  });
+  return { ...data, train: part(0, from), test: part(from, from + count) };
+}
+
+export interface Line {
+  readonly setting: string;
+  readonly seed: number;
+}
+
+/** A file of docs/results with one JSON object a line. */
+export class Lines<L extends Line> {
+  readonly #path: string;
+
+  constructor(name: string) {
+    this.#path = fileURLToPath(new URL(`../docs/results/${name}`, import.meta.url));
+  }
+
+  get all(): L[] {
+    if (!existsSync(this.#path)) return [];
+    const text = readFileSync(this.#path, "utf8").trim();
+    return text === "" ? [] : text.split("\n").map((line) => JSON.parse(line) as L);
+  }
+
+  has(setting: string, seed: number): boolean {
+    return this.all.some((line) => line.setting === setting && line.seed === seed);
+  }
+
+  add(line: L): void {
+    appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
+  }
+
+  /** Every line with its times measured again, when the machine is quiet: they do not depend on the weights. */
+  timeAnew(device: Device, times: (line: L) => { readonly forwardMs: Change }): void {
+    const lines = this.all.map((line) => {
+      const load = loadavg()[0];
+      const measured = times(line);
+      const { before, after } = measured.forwardMs;
+      console.log(line.setting, line.seed, (before / after).toFixed(2));
+      return { ...line, ...measured, machine: machineOf(device, load) };
+    });
+    writeFileAtomically(this.#path, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  }
+}
+
+/** Median milliseconds of training steps of both models, in turn. */
+export function stepTimes(dense: Run, small: Run): Change {
+  const steps = { before: () => void dense.advance(), after: () => void small.advance() };
+  const [before, after] = interleave(steps, 25, 60);
+  return { before: before.ms.median, after: after.ms.median };
+}
