@@ -1,33 +1,27 @@
 /** `trisparse compare --methods ssl-...` as a user meets it: see cli.test.ts. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Ended, spawned } from "../../test/spawned.ts";
+import { existsSync, readdirSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Ended, Place } from "../../test/command.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import type { Comparison } from "../train/compare.ts";
 
-const place = mkdtempSync(join(tmpdir(), "trisparse-ssl-"));
-afterAll(() => rmSync(place, { recursive: true, force: true }));
-const run = (...args: string[]): Ended => spawned(place, ...args);
-const compare = ["compare", "--recipe", "r.json"];
-const json = (...path: string[]) => JSON.parse(readFileSync(join(place, ...path), "utf8"));
-
-beforeAll(() => {
-  const recipe = { data: { name: "digits", train: 512, test: 200 }, model: { name: "mlp", hidden: [32, 16] } };
-  const more = { epochs: 6, batch: 32, regularise: [{ structure: "row", lambda: 0.02 }] };
-  writeFileSync(join(place, "r.json"), JSON.stringify({ ...recipe, ...more }));
+const place = new Place({
+  "r.json": {
+    ...{ data: { name: "digits", train: 512, test: 200 }, model: { name: "mlp", hidden: [32, 16] } },
+    ...{ epochs: 6, batch: 32, regularise: [{ structure: "row", lambda: 0.02 }] },
+  },
 });
+const compare = ["compare", "--recipe", "r.json"];
+const json = (path: string) => JSON.parse(place.read(path).toString());
 
 describe("ssl words", () => {
   let shown: Ended;
-  beforeAll(() => {
-    shown = run(...compare, "--methods", "ssl-row,dense,ssl-shape@0.01", "--lambda", "1", "--out", "o");
-    expect(shown).toMatchObject({ status: 0 });
+  beforeAll(async () => {
+    shown = await place.succeed(...compare, "--methods", "ssl-row,dense,ssl-shape@0.01", "--lambda", "1", "--out", "o");
   }, 60_000);
 
   test("train beside dense, and show what is left", () => {
-    const { runs } = json("o", "result.json") as Comparison;
+    const { runs } = json("o/result.json") as Comparison;
     expect(runs.map(({ method }) => method)).toEqual(["dense", "ssl-row@1", "ssl-shape@0.01"]);
     const [dense, rows, shapes] = runs;
     expect([dense.compact, dense.speedUp?.median]).toEqual([undefined, 1]);
@@ -46,23 +40,20 @@ describe("ssl words", () => {
     expect(Math.max(...shown.stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 
-  test("write the smaller model where compress and account take it; dense has no penalties", () => {
-    expect(readdirSync(join(place, "o", "ssl-row@1", "compact")).sort()).toEqual([
-      "recipe.json",
-      "weights.safetensors",
-    ]);
-    const { model, regularise } = json("o", "ssl-row@1", "compact", "recipe.json");
+  test("write the smaller model where compress and account take it; dense has no penalties", async () => {
+    const compact = "o/ssl-row@1/compact";
+    expect(readdirSync(place.at(compact)).sort()).toEqual(["recipe.json", "weights.safetensors"]);
+    const { model, regularise } = json(`${compact}/recipe.json`);
     expect(regularise).toBeUndefined();
-    const weights = join(place, "o", "ssl-row@1", "compact", "weights.safetensors");
-    const { tensors } = decodeSafetensors(readFileSync(weights), "weights");
+    const { tensors } = decodeSafetensors(place.read(`${compact}/weights.safetensors`), "weights");
     expect(tensors.get("fc1.weight")!.shape).toEqual([model.hidden[0], 784]);
-    expect(run("account", "o/ssl-row@1/compact")).toMatchObject({ status: 0 });
-    expect(json("o", "dense", "recipe.json").regularise).toBeUndefined();
-    expect(json("o", "ssl-row@1", "recipe.json")).toMatchObject({
+    await place.succeed("account", compact);
+    expect(json("o/dense/recipe.json").regularise).toBeUndefined();
+    expect(json("o/ssl-row@1/recipe.json")).toMatchObject({
       regularise: [{ structure: "row", lambda: 1, bySize: true }],
       phases: { sparseFrom: 0, frozenFrom: 0.6 },
     });
-    expect(existsSync(join(place, "o", "report.html"))).toBe(true);
+    expect(existsSync(place.at("o/report.html"))).toBe(true);
   });
 });
 
@@ -71,9 +62,9 @@ test.each([
   ["ssl-block-0x4", "expected one of weight, filter"],
   ["ssl-row@0", '--methods: expected a number above 0, got "0"'],
   ["ssl-", "--methods: expected some of"],
-])("refuses %s", (word, says) => {
-  const { status, stderr } = run(...compare, "--methods", word, "--out", "no");
+])("refuses %s", async (word, says) => {
+  const { code, stderr } = await place.run(...compare, "--methods", word, "--out", "no");
   expect(stderr).toContain(says);
-  expect(status).toBe(2);
-  expect(existsSync(join(place, "no"))).toBe(false);
+  expect(code).toBe(2);
+  expect(existsSync(place.at("no"))).toBe(false);
 });
