@@ -8,6 +8,7 @@ export { addRows } from "./autograd/ops/add-rows.ts";
 export { averagePool, globalAveragePool } from "./autograd/ops/average-pool.ts";
 export { batchNorm } from "./autograd/ops/batch-norm.ts";
 export { causalAttention } from "./autograd/ops/causal-attention.ts";
+export { concatenate } from "./autograd/ops/concatenate.ts";
 export { conv2d } from "./autograd/ops/conv2d.ts";
 export { crossEntropy } from "./autograd/ops/cross-entropy.ts";
 export { type DetectionLossOptions, detectionLoss } from "./autograd/ops/detection-loss.ts";

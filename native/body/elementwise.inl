@@ -156,13 +156,15 @@ static void dropout(float* y, const float* x, int count, float probability, int 
   });
 }
 
-// y [rows, to] = x [rows, from], cut or padded with zeros at the end of each row
-static void resize_channels(float* y, const float* x, int rows, int from, int to) {
-  const int kept = min_of(from, to);
-  parallel_chunks(rows, max_of(1, CHUNK / max_of(1, to)), [&](int begin, int end) {
+// Columns y_begin .. y_begin + count - 1 of y [rows, y_columns] = those from x_begin of x [rows, x_columns], zero beyond its last.
+static void copy_columns(float* y, const float* x, int rows, int count, int y_columns, int y_begin, int x_columns, int x_begin) {
+  const int there = max_of(0, min_of(count, x_columns - x_begin));
+  parallel_chunks(rows, max_of(1, CHUNK / max_of(1, count)), [&](int begin, int end) {
     for (int row = begin; row < end; row++) {
-      for (int c = 0; c < kept; c++) y[(size_t)row * to + c] = x[(size_t)row * from + c];
-      for (int c = kept; c < to; c++) y[(size_t)row * to + c] = 0;
+      float* to = y + (size_t)row * y_columns + y_begin;
+      const float* from = x + (size_t)row * x_columns + x_begin;
+      by_some_lanes(there, [&](int c, auto lanes) { lanes.store(to + c, lanes.load(from + c)); });
+      for (int c = there; c < count; c++) to[c] = 0;
     }
   });
 }

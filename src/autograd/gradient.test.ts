@@ -88,6 +88,21 @@ const cases: Record<OpName, () => Case[]> = {
     { about: "two heads", inputs: [parameter(2, 5, 12)], run: (x) => ops.causalAttention(x, 2) },
     { about: "one head, longer", inputs: [parameter(1, 9, 9)], run: (x) => ops.causalAttention(x, 1) },
   ],
+  concatenate: () => [
+    {
+      about: "images of other widths",
+      inputs: [parameter(2, 2, 3, 4), parameter(2, 2, 3, 1), parameter(2, 2, 3, 2)],
+      run: (a, b, c) => ops.concatenate(a, b, c),
+    },
+    { about: "one", inputs: [parameter(2, 3)], run: (a) => ops.concatenate(a) },
+    { about: "vectors", inputs: [parameter(2), parameter(3)], run: (a, b) => ops.concatenate(a, b) },
+    {
+      about: "a tensor twice, around one that needs no gradient",
+      inputs: [parameter(2, 3)],
+      run: (a) => ops.concatenate(a, tensor(device, [2, 1], [5, 6]), a),
+    },
+    { about: "of what is used elsewhere too", inputs: [parameter(2, 3)], run: (a) => ops.concatenate(ops.gelu(a), a) },
+  ],
   conv2d: () => [
     {
       about: "3x3",
@@ -281,6 +296,10 @@ describe("shapes that do not fit are refused", () => {
     );
     expect(() => ops.conv2d(of(1, 2, 2, 4), of(3, 5, 5, 4))).toThrow("images of at least 5x5, got 2x2");
     expect(() => ops.add(of(2), of(3))).toThrow("add: expected shape [2], got [3]");
+    expect(() => ops.concatenate(of(2, 3, 4), of(2, 4, 4))).toThrow(
+      "concatenate: expected shape [2, 3, any], got [2, 4, 4]. Check",
+    );
+    expect(() => ops.concatenate()).toThrow("concatenate: expected tensors, got none. Pass at least one.");
     expect(() => ops.reshape(of(6), [4])).toThrow("reshape: expected a shape of 6 values, got [4]");
     expect(() => ops.crossEntropy(of(2, 3), Int32Array.of(0, 3))).toThrow("labels in 0..2, got 3");
     expect(() => ops.detectionLoss(of(1, 2, 2, 8), new Int32Array(3), new Float32Array(12))).toThrow(

@@ -946,19 +946,27 @@ const trials: Record<KernelName, (shapes: Shapes) => Trial[]> = {
         return [written(empty(count), true), read(draw(count)), count, p, 12345, -7, count];
       }),
     ),
-  resizeChannels: ({ odd }) =>
+  copyColumns: ({ odd }) =>
     (odd
       ? ([
-          [3, 4, 9],
-          [7, 9, 4],
-          [5, 16, 16],
-          [1, 1, 2],
+          [3, 9, 9, 0, 4, 0],
+          [7, 4, 4, 0, 9, 0],
+          [5, 16, 16, 0, 16, 0],
+          [6, 17, 40, 19, 20, 3],
+          [9, 33, 33, 0, 70, 37],
+          [4, 5, 8, 2, 6, 4],
+          [4, 3, 4, 1, 6, 8],
+          [1, 1, 2, 1, 1, 0],
         ] as const)
-      : ([[20_000, 16, 32]] as const)
-    ).flatMap(([rows, from, to]) =>
+      : ([
+          [20_000, 32, 32, 0, 16, 0],
+          [20_000, 32, 96, 64, 32, 0],
+        ] as const)
+    ).flatMap(([rows, count, yColumns, yBegin, xColumns, xBegin]) =>
       (odd ? [tied, spoiled] : [tied]).map((draw) =>
-        trial(`${from} to ${to} ${draw.name}`, [
-          ...[written(empty(rows * to), true), read(draw(rows * from)), rows, from, to],
+        trial(`${count} from ${xBegin} of ${xColumns} to ${yBegin} of ${yColumns} ${draw.name}`, [
+          ...[written(draw(rows * yColumns), true), read(draw(rows * xColumns))],
+          ...[rows, count, yColumns, yBegin, xColumns, xBegin],
         ]),
       ),
     ),

@@ -893,9 +893,10 @@ export function jsKernels(): Kernels {
         y[i] = words[i % 4] < threshold ? 0 : x[i] * scale;
       }
     },
-    resizeChannels: (y, x, rows, from, to) => {
+    copyColumns: (y, x, rows, count, yColumns, yBegin, xColumns, xBegin) => {
       for (let row = 0; row < rows; row++) {
-        for (let c = 0; c < to; c++) y[row * to + c] = c < from ? x[row * from + c] : 0;
+        for (let c = 0; c < count; c++)
+          y[row * yColumns + yBegin + c] = xBegin + c < xColumns ? x[row * xColumns + xBegin + c] : 0;
       }
     },
 

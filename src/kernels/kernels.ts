@@ -385,8 +385,20 @@ export interface Kernels {
   squaredReluBackward(dx: F32, dy: F32, x: F32, count: number): void;
   /** y = x / (1 - probability) where Philox(seed, layer; i / 4, step)[i % 4] >= probability * 2^32, else 0. Its own backward. */
   dropout(y: F32, x: F32, count: number, probability: number, seed: number, layer: number, step: number): void;
-  /** y [rows, to] = x [rows, from], cut or padded with zeros. */
-  resizeChannels(y: F32, x: F32, rows: number, from: number, to: number): void;
+  /**
+   * Columns yBegin .. yBegin + count - 1 of y [rows, yColumns] = those from xBegin of x [rows, xColumns], zero beyond
+   * its last. The other columns of y stay.
+   */
+  copyColumns(
+    y: F32,
+    x: F32,
+    rows: number,
+    count: number,
+    yColumns: number,
+    yBegin: number,
+    xColumns: number,
+    xBegin: number,
+  ): void;
 
   /** Training form over x [rows, channels]; writes the batch's mean and 1/sqrt(variance + epsilon), moves the running ones. */
   batchNorm(
@@ -612,7 +624,7 @@ const order: Record<KernelName, true> = {
   squaredRelu: true,
   squaredReluBackward: true,
   dropout: true,
-  resizeChannels: true,
+  copyColumns: true,
   batchNorm: true,
   batchNormInfer: true,
   batchNormBackward: true,

@@ -5,6 +5,7 @@ import { addRows } from "./add-rows.ts";
 import { averagePool, globalAveragePool } from "./average-pool.ts";
 import { batchNorm, batchNormPool } from "./batch-norm.ts";
 import { causalAttention } from "./causal-attention.ts";
+import { concatenate } from "./concatenate.ts";
 import { conv2d } from "./conv2d.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import { detectionLoss } from "./detection-loss.ts";
@@ -28,6 +29,7 @@ export const ops: {
   readonly batchNorm: typeof batchNorm;
   readonly batchNormPool: typeof batchNormPool;
   readonly causalAttention: typeof causalAttention;
+  readonly concatenate: typeof concatenate;
   readonly conv2d: typeof conv2d;
   readonly crossEntropy: typeof crossEntropy;
   readonly detectionLoss: typeof detectionLoss;
@@ -52,6 +54,7 @@ export const ops: {
     batchNorm,
     batchNormPool,
     causalAttention,
+    concatenate,
     conv2d,
     crossEntropy,
     detectionLoss,

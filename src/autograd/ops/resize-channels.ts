@@ -7,9 +7,9 @@ export function resizeChannels(x: Tensor, channels: number): Tensor {
   const from = x.shape[x.shape.length - 1];
   const rows = x.size / from;
   const y = x.device.buffer(rows * channels);
-  kernels.resizeChannels(y, x.data, rows, from, channels);
+  kernels.copyColumns(y, x.data, rows, channels, channels, 0, from, 0);
   return record("resizeChannels", [x], [...x.shape.slice(0, -1), channels], y, (dy, grads) => {
     const dx = grads.into(0);
-    if (dx !== null) kernels.resizeChannels(dx, dy, rows, channels, from);
+    if (dx !== null) kernels.copyColumns(dx, dy, rows, from, from, 0, channels, 0);
   });
 }
