@@ -28,7 +28,9 @@ test("there are recipes for every data set, model and method", () => {
   expect(all(({ data }) => data.name)).toEqual(
     new Set(["digits", "mnist", "fashion-mnist", "cifar10", "text", "scenes"]),
   );
-  expect(all(({ model }) => model.name)).toEqual(new Set(["mlp", "cnn", "lenet", "resnet", "gpt", "detector"]));
+  expect(all(({ model }) => model.name)).toEqual(
+    new Set(["mlp", "cnn", "lenet", "resnet", "squeezenet", "gpt", "detector"]),
+  );
   const named = (table: readonly { readonly name: string }[], ...others: string[]): Set<string> =>
     new Set([...others, ...table.map(({ name }) => name)]);
   expect(all(({ method }) => method.name)).toEqual(named([...weightMethods, ...unstructuredMethods]));

@@ -13,6 +13,7 @@ import type { SavedState } from "../nn/module.ts";
 import { comparisonText, recipeText } from "../report/table.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
+import { modelNames } from "../train/architecture.ts";
 import {
   createComparison,
   openComparison,
@@ -21,7 +22,7 @@ import {
   type StrategyChoice,
   withMethod,
 } from "../train/compare.ts";
-import { type MethodChoice, modelNames, parseRecipe, type Recipe } from "../train/recipe.ts";
+import { type MethodChoice, parseRecipe, type Recipe } from "../train/recipe.ts";
 import { Run } from "../train/run.ts";
 import { checkVacant, readJson } from "../train/run-folder.ts";
 import type { TrainOptions } from "../train/together.ts";

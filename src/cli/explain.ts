@@ -5,8 +5,9 @@ import { sources } from "../data/sources.ts";
 import { Random } from "../random.ts";
 import { planText } from "../report/plan-table.ts";
 import { Dispatcher } from "../sparsify/dispatcher.ts";
+import { buildModel } from "../train/architecture.ts";
 import { parseRecipe } from "../train/recipe.ts";
-import { buildModel, planRun } from "../train/run.ts";
+import { planRun } from "../train/run.ts";
 import { readJson } from "../train/run-folder.ts";
 import { machineOf } from "../train/together.ts";
 import {

@@ -3,23 +3,34 @@ import { jsKernels } from "../kernels/js.ts";
 import { Random } from "../random.ts";
 import { Device } from "../tensor/device.ts";
 import { sizeOf, Tensor, tensor } from "../tensor/tensor.ts";
+import { ReLU } from "./activations.ts";
 import { type ChannelGraph, type ChannelGroup, reorderChannels, traceChannels } from "./channels.ts";
+import { Concatenated } from "./concatenated.ts";
 import { LayerNorm } from "./layer-norm.ts";
+import { Linear } from "./linear.ts";
 import { cnn } from "./models/cnn.ts";
 import { gpt } from "./models/gpt.ts";
 import { lenet } from "./models/lenet.ts";
 import { mlp } from "./models/mlp.ts";
 import { resnet } from "./models/resnet.ts";
+import { squeezenet } from "./models/squeezenet.ts";
 import { Module, stateOf } from "./module.ts";
+import { Sequential } from "./sequential.ts";
 
 const device = new Device(jsKernels());
 const at = { device, random: new Random(3) };
 const options = { vocabulary: 7, context: 5, layers: 2, width: 8, heads: 2 };
+const fires = [
+  [4, 3, 5],
+  [2, 4, 6],
+  [3, 2, 2],
+] as const;
 const models: Record<string, { readonly model: Module; readonly shape: number[] }> = {
   mlp: { model: mlp([12, 6, 5, 3], at), shape: [3, 4, 1] },
   cnn: { model: cnn(3, [4, 6, 5], 3, at), shape: [8, 8, 3] },
   lenet: { model: lenet(20, 24, 1, 10, at), shape: [20, 24, 1] },
   resnet: { model: resnet(8, 3, 10, at), shape: [8, 8, 3] },
+  squeezenet: { model: squeezenet(3, 6, fires, 10, at), shape: [8, 8, 3] },
   gpt: { model: gpt(options, at), shape: [5] },
   "gpt of squared ReLU": { model: gpt({ ...options, activation: "squared-relu", dropout: 0.1 }, at), shape: [5] },
 };
@@ -93,6 +104,42 @@ describe("channels", () => {
       ["", "block1.body.", "block2.body.", "block3.body."].map((path, i) => `${path}conv${i === 0 ? 1 : 2}.weight`),
     );
     expect([...found[3].uses[0].entries]).toEqual(Array.from({ length: 16 }, (_, i) => 16 + i));
+  });
+
+  test("of a concatenation are those of its inputs, in order", () => {
+    const graph = trace("squeezenet");
+    expect(open(graph).map(({ name, size }) => `${name.replace(".conv.weight", "")} ${size}`)).toEqual([
+      "conv1.weight 6",
+      ...fires.flatMap(([squeeze, one, three], i) => [
+        `fire${i + 1}.squeeze ${squeeze}`,
+        `fire${i + 1}.expand.1x1 ${one}`,
+        `fire${i + 1}.expand.3x3 ${three}`,
+      ]),
+    ]);
+    const group = open(graph).find(({ name }) => name === "fire1.expand.3x3.conv.weight")!;
+    const [reader] = group.uses.filter(({ reads }) => reads);
+    expect([reader.name, reader.axis, [...reader.entries]]).toEqual(["fire2.squeeze.conv.weight", 3, [3, 4, 5, 6, 7]]);
+    const [squeezed] = open(graph).filter(({ name }) => name === "fire1.squeeze.conv.weight");
+    expect(squeezed.uses.filter(({ reads }) => reads).map(({ name }) => name)).toEqual([
+      "fire1.expand.1x1.conv.weight",
+      "fire1.expand.3x3.conv.weight",
+    ]);
+  });
+
+  test("of a tensor that is concatenated with itself lie in two places", () => {
+    const twice = new Sequential({
+      one: new Linear(4, 3, at),
+      twice: new Concatenated([new Sequential([]), new ReLU(), new Sequential([])]),
+      two: new Linear(9, 2, at),
+    });
+    const [group] = traceChannels(twice, [4]).groups.filter(({ fixed }) => fixed === null);
+    const [reader] = group.uses.filter(({ reads }) => reads);
+    expect([group.size, reader.times, [...reader.entries]]).toEqual([3, 3, [0, 1, 2, 3, 4, 5, 6, 7, 8]]);
+    const before = outputsOf(twice, [4]);
+    reorderChannels(group, [2, 0, 1]);
+    outputsOf(twice, [4]).forEach((value, i) => {
+      expect(Math.abs(value - before[i])).toBeLessThan(1e-5);
+    });
   });
 
   test("of a gpt: one sequence, with the table of tokens once, heads, and the units of each block", () => {

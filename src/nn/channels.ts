@@ -202,6 +202,8 @@ class Tracer {
         if (channels < nodes.length) this.#note("apart", "cut off by a shortcut", nodes.subarray(channels));
         return Int32Array.from([...nodes.subarray(0, channels), ...this.#fresh(Math.max(0, channels - nodes.length))]);
       }
+      case "concatenate":
+        return Int32Array.from(inputs.flatMap((input) => [...this.#of(input)]));
       case "causalAttention": {
         const heads = this.#headsOf(x);
         if (heads === undefined) break;

@@ -6,12 +6,12 @@
 import { Parameter, type Shape, sizeOf, type Tensor } from "../tensor/tensor.ts";
 import { BatchNorm } from "./batch-norm.ts";
 import { type ChannelGraph, type ChannelGroup, type TracedOperation, takeAlong, traceChannels } from "./channels.ts";
+import { Container } from "./container.ts";
 import { Conv2d } from "./conv2d.ts";
 import { GatheredLinear } from "./gathered-linear.ts";
 import { Linear } from "./linear.ts";
 import { type Module, stateOf } from "./module.ts";
 import { Residual } from "./residual.ts";
-import { Sequential } from "./sequential.ts";
 
 export type State = ReturnType<typeof stateOf>;
 
@@ -46,8 +46,11 @@ export function withoutDeadChannels(
         if (contributions !== "") reasons.add(contributions);
         continue;
       }
-      // a layer without channels would be no layer
-      if (removed === group.size - 1 && wholeAxis(group)) {
+      // a layer without channels would be no layer; of one axis other groups may have lost theirs
+      const last = group.uses.some(
+        ({ name, axis, shape, times }) => (dropped.get(`${name}:${axis}`)?.entries.size ?? 0) + times === shape[axis],
+      );
+      if (last) {
         reasons.add("the last one of a layer stays");
         continue;
       }
@@ -87,9 +90,9 @@ const GATHERED = { linear: 0.9, conv2d: 0.25 };
 export function withoutZeroColumns(model: Module): { readonly state: State; readonly columns: Map<string, number> } {
   const state: State = new Map(stateOf(model));
   const columns = new Map<string, number>();
-  for (const [parent, sequence] of model.modules()) {
-    if (!(sequence instanceof Sequential)) continue;
-    for (const [name, layer] of sequence.layers) {
+  for (const [parent, container] of model.modules()) {
+    if (!(container instanceof Container)) continue;
+    for (const [name, layer] of container.layers) {
       const linear = layer instanceof Linear;
       if (!(linear || layer instanceof Conv2d) || layer instanceof GatheredLinear) continue;
       const { data, shape } = layer.weight;
@@ -123,11 +126,6 @@ export function constantBodies(model: Module, shape: Shape): Map<string, Float32
     found.set(path, sum === undefined ? "its body does not end in a layer" : constants.ofAll(sum.inputs[0]));
   }
   return found;
-}
-
-/** Whether a group without channels would leave an axis empty: others may lie on the same one. */
-function wholeAxis({ uses, size }: ChannelGroup): boolean {
-  return uses.some(({ shape, axis, times }) => shape[axis] === times * size);
 }
 
 /** Sums for each output of a layer that reads a channel, to be added to this array of the state. */
@@ -249,6 +247,8 @@ class Constants {
         return Uint8Array.from({ length: channels }, (_, i) => varying[i % varying.length]);
       case "resizeChannels":
         return Uint8Array.from({ length: channels }, (_, c) => varying[c] ?? 0);
+      case "concatenate":
+        return Uint8Array.from(inputs.flatMap((input) => [...this.#of(input)]));
       case "linear":
       case "conv2d":
         return this.#product(varying, second);

@@ -1,10 +1,10 @@
 import { gatherColumns } from "../autograd/ops/gather-columns.ts";
 import { expected } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { Container } from "./container.ts";
 import { Conv2d } from "./conv2d.ts";
 import { Linear } from "./linear.ts";
 import { type Birth, Buffer, type Module } from "./module.ts";
-import { Sequential } from "./sequential.ts";
 
 /**
  * A convolution or linear layer without the columns of its matrix that were zero in all rows: it gathers the others and
@@ -34,11 +34,11 @@ export class GatheredLinear extends Linear {
   }
 }
 
-/** Puts a GatheredLinear in the place of each layer of a Sequential that `columns` names by its path, with their count. */
+/** Puts a GatheredLinear in the place of each layer of a Container that `columns` names by its path, with their count. */
 export function gatherInputs<M extends Module>(model: M, columns: Readonly<Record<string, number>>, birth: Birth): M {
   const todo = new Set(Object.keys(columns));
   for (const [path, module] of [...model.modules()]) {
-    if (!(module instanceof Sequential)) continue;
+    if (!(module instanceof Container)) continue;
     for (const [name, layer] of module.layers) {
       const at = path === "" ? name : `${path}.${name}`;
       if (!todo.has(at) || !(layer instanceof Linear || layer instanceof Conv2d)) continue;

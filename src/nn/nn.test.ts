@@ -12,6 +12,7 @@ import { cnn } from "./models/cnn.ts";
 import { lenet } from "./models/lenet.ts";
 import { mlp } from "./models/mlp.ts";
 import { resnet } from "./models/resnet.ts";
+import { squeezenet } from "./models/squeezenet.ts";
 import { type Birth, loadState, type Module, stateOf } from "./module.ts";
 import { Sequential } from "./sequential.ts";
 
@@ -25,6 +26,23 @@ describe("models", () => {
     ["mlp", mlp([784, 1024, 1024, 10], at), [1, 28, 28, 1], 784 * 1024 + 1024 + 1024 * 1024 + 1024 + 10_250, 10],
     ["cnn", cnn(3, [32, 64, 128], 10, at), [1, 8, 8, 3], 27 * 32 + 288 * 64 + 576 * 128 + 2 * 224 + 1290, 10],
     ["lenet", lenet(28, 28, 1, 10, at), [1, 28, 28, 1], 431_080, 10],
+    // as the cnn's: weights, two numbers of batch norm a filter, the classifier
+    [
+      "squeezenet",
+      squeezenet(
+        3,
+        32,
+        [
+          [16, 32, 32],
+          [8, 16, 24],
+        ],
+        10,
+        at,
+      ),
+      [1, 8, 8, 3],
+      27 * 32 + (32 * 16 + 16 * 32 + 144 * 32) + (64 * 8 + 8 * 16 + 72 * 24) + 2 * (32 + 80 + 48) + 410,
+      10,
+    ],
     ["resnet-8", resnet(8, 3, 10, at), [1, 8, 8, 3], 75_290, 10],
     ["resnet-20", resnet(20, 3, 10, at), [1, 8, 8, 3], 269_722, 10],
     ["resnet-32", resnet(32, 3, 10, at), [1, 8, 8, 3], 464_154, 10],

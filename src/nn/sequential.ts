@@ -2,33 +2,13 @@ import { add } from "../autograd/ops/add.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activations.ts";
 import { BatchNorm } from "./batch-norm.ts";
+import { Container } from "./container.ts";
 import { Conv2d } from "./conv2d.ts";
-import { FusingModule, Module } from "./module.ts";
+import { FusingModule } from "./module.ts";
 import { MaxPool } from "./pooling.ts";
 
-/** Modules one after another: an array (named "0", "1", ...) or an object, whose keys name them. */
-export class Sequential extends Module {
-  readonly #layers: [string, Module][];
-
-  constructor(layers: readonly Module[] | Readonly<Record<string, Module>>) {
-    super();
-    this.#layers = Object.entries(layers);
-  }
-
-  get layers(): readonly (readonly [string, Module])[] {
-    return this.#layers;
-  }
-
-  /** Another module in the place of the one of this name. */
-  replace(name: string, module: Module): void {
-    const found = this.#layers.find(([key]) => key === name);
-    if (found !== undefined) found[1] = module;
-  }
-
-  override children(): [string, Module][] {
-    return this.#layers.map(([name, layer]) => [name, layer]);
-  }
-
+/** Modules one after another. */
+export class Sequential extends Container {
   override forward(x: Tensor): Tensor {
     let y = x;
     for (let i = 0; i < this.layers.length; i++) {

@@ -18,8 +18,9 @@ import { kept, verifyMask, verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import { type OperandPlan, type Parameter, type Tensor, tensor } from "../tensor/tensor.ts";
+import { buildModel } from "../train/architecture.ts";
 import { parseRecipe, type Recipe } from "../train/recipe.ts";
-import { buildModel, Run } from "../train/run.ts";
+import { Run } from "../train/run.ts";
 import { sparsify } from "./sparsify.ts";
 
 const data = (() => {

@@ -9,9 +9,9 @@ import { sgd } from "../optim/sgd.ts";
 import { Random } from "../random.ts";
 import { Device } from "../tensor/device.ts";
 import { sizeOf, tensor } from "../tensor/tensor.ts";
+import { buildModel, inputShapeOf } from "./architecture.ts";
 import { compact } from "./compact.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
-import { buildModel, inputShapeOf } from "./run.ts";
 
 const device = new Device(jsKernels());
 const random = new Random(5);

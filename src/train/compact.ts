@@ -3,14 +3,10 @@
  * part of a recipe that builds it.
  */
 import type { Task } from "../data/dataset.ts";
-import { expected } from "../errors.ts";
 import { constantBodies, type Removal, type State, withoutDeadChannels, withoutZeroColumns } from "../nn/compaction.ts";
-import type { ResnetBlock } from "../nn/models/resnet.ts";
+import { blocksOf, type ResnetBlock } from "../nn/models/resnet.ts";
 import { type Birth, loadState, type Module, stateOf } from "../nn/module.ts";
-import type { Recipe } from "./recipe.ts";
-import { buildModel, inputShapeOf } from "./run.ts";
-
-type Architecture = Recipe["model"];
+import { type Architecture, buildModel, inputShapeOf, withWidthsOf } from "./architecture.ts";
 
 export interface Compacted {
   /** What builds it: the model of a recipe. */
@@ -68,7 +64,7 @@ function withoutConstantBodies(
   shape: readonly number[],
 ): { readonly architecture: Architecture; readonly state: State; readonly blocks: string[] } | null {
   if (architecture.name !== "resnet") return null;
-  const blocks: ResnetBlock[] = [...(architecture.blocks ?? blocksOf(architecture))];
+  const blocks: ResnetBlock[] = [...blocksOf(architecture.depth, architecture)];
   const state = stateOf(model);
   const gone: string[] = [];
   for (const [path, constants] of constantBodies(model, shape)) {
@@ -80,59 +76,4 @@ function withoutConstantBodies(
     gone.push(path);
   }
   return gone.length === 0 ? null : { architecture: { ...architecture, blocks }, state, blocks: gone };
-}
-
-/** The blocks of a ResNet that names none: as wide as their stage. */
-function blocksOf({ depth, widths }: Extract<Architecture, { name: "resnet" }>): number[] {
-  const perStage = (depth - 2) / 6;
-  return widths.flatMap((width) => Array<number>(perStage).fill(width));
-}
-
-/** The architecture with the widths that the arrays of a state have. */
-function withWidthsOf(architecture: Architecture, state: State): Architecture {
-  const rows = (name: string): number => {
-    const found = state.get(`${name}.weight`);
-    if (found === undefined)
-      throw expected("compact", `a model ${architecture.name} with ${name}`, "none", "Pass both");
-    return found.shape[0];
-  };
-  switch (architecture.name) {
-    case "mlp":
-      return { ...architecture, hidden: architecture.hidden.map((_, i) => rows(`fc${i + 1}`)) };
-    case "cnn":
-    case "detector":
-      return { ...architecture, widths: architecture.widths.map((_, i) => rows(`conv${i + 1}`)) };
-    case "lenet":
-      return { ...architecture, widths: [rows("conv1"), rows("conv2"), rows("fc1")] };
-    case "gpt":
-      return {
-        ...architecture,
-        hidden: Array.from({ length: architecture.layers }, (_, i) => rows(`blocks.${i}.mlp.fc1`)),
-      };
-    case "resnet": {
-      const inner = (architecture.blocks ?? blocksOf(architecture)).map((block, i) =>
-        typeof block === "number" ? rows(`block${i + 1}.body.conv1`) : block,
-      );
-      return { ...architecture, widths: stagesOf(architecture, state), blocks: inner };
-    }
-  }
-}
-
-/** Each stage's width from a block that is left of it, or else of what its neighbours have: see below. */
-function stagesOf(
-  { depth, widths }: Extract<Architecture, { name: "resnet" }>,
-  state: State,
-): [number, number, number] {
-  const perStage = (depth - 2) / 6;
-  const of = (stage: number): number | undefined => {
-    for (let i = stage * perStage + 1; i <= (stage + 1) * perStage; i++) {
-      const rows = state.get(`block${i}.body.conv2.weight`) ?? state.get(`block${i}.bias`);
-      if (rows !== undefined) return rows.shape[0];
-    }
-    return undefined;
-  };
-  const first = state.get("conv1.weight")!.shape[0];
-  const last = state.get("fc.weight")!.shape[1];
-  const middle = of(1) ?? Math.max(first, Math.min(widths[1], last));
-  return [first, middle, last];
 }

@@ -6,9 +6,10 @@ import { Random } from "../random.ts";
 import { compressText } from "../report/compress-table.ts";
 import { Device } from "../tensor/device.ts";
 import { tensor } from "../tensor/tensor.ts";
+import { buildModel } from "./architecture.ts";
 import { compress } from "./compress.ts";
 import { parseRecipe } from "./recipe.ts";
-import { buildModel, Run } from "./run.ts";
+import { Run } from "./run.ts";
 
 const device = new Device(pick({ threads: 1 }).kernels);
 const data = await loadData("digits", { seed: 1, limit: { train: 512, test: 64 } });

@@ -11,12 +11,13 @@ import { loadState, type Module, stateOf } from "../nn/module.ts";
 import { Random } from "../random.ts";
 import { multiplyingWeights, traceProducts } from "../sparsify/layers.ts";
 import type { Device } from "../tensor/device.ts";
+import { inputShapeOf } from "./architecture.ts";
 import { compact } from "./compact.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Evaluation } from "./objective.ts";
 import type { Recipe } from "./recipe.ts";
 import { actsOn } from "./regularisers.ts";
-import { inputShapeOf, Run, type StepRecord } from "./run.ts";
+import { Run, type StepRecord } from "./run.ts";
 
 export interface CompressOptions {
   /** Epochs under the penalties, at a constant rate; the default is what the source used, half of the dense run's. */

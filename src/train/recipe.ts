@@ -15,64 +15,10 @@ import { weightGradMethods } from "../methods/weight-grad/methods.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
 import { isPattern, PATTERN_FORM } from "../sparse/pattern.ts";
 import { SKIP_FORM } from "../sparsify/plan.ts";
+import { architectureSchema, normalisedModels } from "./architecture.ts";
 
 const names = (list: readonly string[]): [string, ...string[]] => list as [string, ...string[]];
 const count = z.int().min(1);
-const widths = z.array(count).min(1).max(16);
-
-const columns = z
-  .record(z.string().min(1), count)
-  .optional()
-  .describe("layers, by path, that gather so many columns of their input; the others are zero in all rows");
-
-const model = z.discriminatedUnion("name", [
-  z.strictObject({
-    name: z.literal("mlp"),
-    hidden: widths.default([1024, 1024]).describe("widths of the hidden layers"),
-    dropout: z.number().min(0).max(0.9).default(0).describe("behind each hidden layer"),
-    columns,
-  }),
-  z.strictObject({
-    name: z.literal("cnn"),
-    widths: widths.default([32, 64, 128]).describe("channels of the 3x3 convolutions"),
-    columns,
-  }),
-  z.strictObject({
-    name: z.literal("lenet"),
-    widths: z.tuple([count, count, count]).default([20, 50, 500]).describe("filters, filters, hidden units"),
-    columns,
-  }),
-  z.strictObject({
-    name: z.literal("resnet"),
-    depth: z.union([z.literal(8), z.literal(14), z.literal(20), z.literal(32)]).default(20),
-    widths: z.tuple([count, count, count]).default([16, 32, 64]).describe("channels of the three stages, growing"),
-    blocks: z
-      .array(z.union([count, z.enum(["constant", "shortcut"])]))
-      .optional()
-      .describe("channels within each block; constant: its shortcut and a bias; shortcut: that alone"),
-    columns,
-  }),
-  z.strictObject({
-    name: z.literal("detector"),
-    widths: z
-      .array(count)
-      .min(3)
-      .max(16)
-      .default([16, 32, 64, 128, 128])
-      .describe("channels of the 3x3 convolutions; each of the first three halves the image"),
-    columns,
-  }),
-  z.strictObject({
-    name: z.literal("gpt"),
-    layers: count.default(4),
-    width: count.default(256).describe("of the sequence"),
-    heads: count.default(4).describe("of attention; they divide the width"),
-    hidden: z.array(count).optional().describe("units of each block's MLP; left out, four times the width"),
-    context: count.default(128).describe("characters a window"),
-    activation: z.enum(["gelu", "squared-relu"]).default("gelu"),
-    dropout: z.number().min(0).max(0.9).default(0).describe("of the embedded sequence and behind each branch"),
-  }),
-]);
 
 const ofImages = (source: string): boolean => sources[source].task.kind === "images";
 
@@ -249,9 +195,6 @@ const strategy = z
   })
   .describe("a word for method, inputGrad and weightGrad; those that are given too take its place");
 
-/** Models with batch norm behind their convolutions. */
-const NORMALISED: ReadonlySet<string> = new Set(["cnn", "resnet", "detector"]);
-
 const recipe = z
   .strictObject({
     $schema: z.string().optional(),
@@ -279,7 +222,7 @@ const recipe = z
         message: "only images can be",
       })
       .prefault({}),
-    model: model.prefault({ name: "mlp" }),
+    model: architectureSchema.prefault({ name: "mlp" }),
     strategy: strategy.optional(),
     method,
     activations: ofActivations,
@@ -309,10 +252,10 @@ const recipe = z
   .refine(({ epochs, steps }) => epochs === undefined || steps === undefined, {
     ...{ path: ["steps"], message: "expected none beside epochs" },
   })
-  .refine(({ spatialBranches, model }) => !spatialBranches || NORMALISED.has(model.name), {
+  .refine(({ spatialBranches, model }) => !spatialBranches || normalisedModels.includes(model.name), {
     ...{
       path: ["spatialBranches"],
-      message: "only cnn, resnet and detector have convolutions that a batch norm follows",
+      message: `only ${normalisedModels.slice(0, -1).join(", ")} and ${normalisedModels.at(-1)} have convolutions that a batch norm follows`,
     },
   })
   .refine(
@@ -350,9 +293,6 @@ export interface OperandChoice {
   readonly pattern?: string | undefined;
   readonly [hyperParameter: string]: string | number | undefined;
 }
-
-/** The models of the table above. */
-export const modelNames: readonly string[] = model.options.map(({ shape }) => shape.name.value);
 
 /** The JSON schema of recipes, for editors. */
 export function recipeSchema(): object {

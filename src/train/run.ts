@@ -6,17 +6,10 @@
 import { backward } from "../autograd/tape.ts";
 import type { Batches, SplitName } from "../data/batches.ts";
 import { batchesOf } from "../data/batches-of.ts";
-import { type Dataset, type ImageTask, KIND_WORDS, type Task } from "../data/dataset.ts";
+import type { Dataset, Task } from "../data/dataset.ts";
 import { flipAndCrop } from "../data/image-batches.ts";
 import { expected } from "../errors.ts";
-import { gatherInputs } from "../nn/gathered-linear.ts";
-import { cnn } from "../nn/models/cnn.ts";
-import { detector } from "../nn/models/detector.ts";
-import { gpt } from "../nn/models/gpt.ts";
-import { lenet } from "../nn/models/lenet.ts";
-import { mlp } from "../nn/models/mlp.ts";
-import { resnet } from "../nn/models/resnet.ts";
-import { type Birth, loadState, type Module, type SavedState, stateOf } from "../nn/module.ts";
+import { loadState, type Module, type SavedState, stateOf } from "../nn/module.ts";
 import { normalisedConvs } from "../nn/spatial-branch.ts";
 import { adamW } from "../optim/adamw.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
@@ -43,6 +36,7 @@ import { Sparsity } from "../sparsify/sparsity.ts";
 import { compressedIn, UnstructuredWeights, unstructuredIn, withUnstructured } from "../sparsify/unstructured.ts";
 import type { Clocks, Device } from "../tensor/device.ts";
 import type { Parameter, Shape, Tensor } from "../tensor/tensor.ts";
+import { buildModel, inputOf, inputShapeOf } from "./architecture.ts";
 import { evaluate } from "./evaluate.ts";
 import { type Evaluation, type Objective, objectives } from "./objective.ts";
 import { operandsByLayer, unstructuredMethodOf, weightMethodOf } from "./operands.ts";
@@ -348,54 +342,6 @@ function virtualPatterns(recipe: Recipe, model: Module): Map<string, Pattern> {
   return new Map(
     plan.flatMap(({ name, pattern }) => (pattern === null ? [] : [[name, parsePattern(pattern)] as const])),
   );
-}
-
-/** What one input of a model is, and how many a step has. */
-export function inputOf({ model, batch }: Recipe, task: Task): { readonly shape: Shape; readonly count: number } {
-  return { shape: inputShapeOf(task), count: model.name === "gpt" ? batch * model.context : batch };
-}
-
-/** One input of a model; of texts one token, as each place of a window multiplies alike. */
-export function inputShapeOf(task: Task): Shape {
-  return task.kind === "text" ? [1] : task.shape;
-}
-
-/** The model of a recipe for a task. Throws where it is a model for another kind. */
-export function buildModel(model: Recipe["model"], task: Task, birth: Birth): Module {
-  if (model.name === "gpt") {
-    if (task.kind === "text") return gpt({ ...model, vocabulary: task.classes }, birth);
-    throw expected("model gpt", "a text", KIND_WORDS[task.kind], "Choose the data text, or another model");
-  }
-  if (model.name === "detector") {
-    if (task.kind === "boxes") {
-      const made = detector(task.shape[2], model.widths, task.classes, birth);
-      return gatherInputs(made, model.columns ?? {}, birth);
-    }
-    const todo = "Choose the data scenes, or another model";
-    throw expected("model detector", "scenes with boxes", KIND_WORDS[task.kind], todo);
-  }
-  if (task.kind === "images") return gatherInputs(buildImageModel(model, task, birth), model.columns ?? {}, birth);
-  const fitting = task.kind === "text" ? "gpt" : "detector";
-  const todo = `Choose the model ${fitting}, or other data`;
-  throw expected(`model ${model.name}`, "images", KIND_WORDS[task.kind], todo);
-}
-
-function buildImageModel(
-  model: Exclude<Recipe["model"], { name: "gpt" | "detector" }>,
-  { shape, classes }: ImageTask,
-  birth: Birth,
-): Module {
-  const [height, width, channels] = shape;
-  switch (model.name) {
-    case "mlp":
-      return mlp([height * width * channels, ...model.hidden, classes], birth, model.dropout);
-    case "cnn":
-      return cnn(channels, model.widths, classes, birth);
-    case "lenet":
-      return lenet(height, width, channels, classes, birth, model.widths);
-    case "resnet":
-      return resnet(model.depth, channels, classes, birth, model);
-  }
 }
 
 /** The schedule of one phase of the run: warm-up and milestones are shares of its steps. */

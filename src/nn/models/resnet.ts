@@ -19,13 +19,20 @@ export interface ResnetWidths {
   readonly blocks?: readonly ResnetBlock[] | undefined;
 }
 
+const STAGES = [16, 32, 64] as const;
+
+/** What each block is; where none is named, as wide as its stage. */
+export function blocksOf(depth: number, { widths = STAGES, blocks }: ResnetWidths): readonly ResnetBlock[] {
+  return blocks ?? widths.flatMap((width) => Array<number>((depth - 2) / 6).fill(width));
+}
+
 /** The CIFAR ResNet of depth 6n + 2 with 16, 32, 64 channels (He et al. 2016, section 4.2; shortcuts of option A). */
 export function resnet(
   depth: number,
   channels: number,
   classes: number,
   birth: Birth,
-  { widths = [16, 32, 64], blocks }: ResnetWidths = {},
+  { widths = STAGES, blocks }: ResnetWidths = {},
 ): Sequential {
   if (depth < 8 || (depth - 2) % 6 !== 0) {
     throw expected("resnet", "a depth of 6n + 2 (8, 14, 20, 32, 44, 56)", String(depth), "Choose one of these");
@@ -39,12 +46,13 @@ export function resnet(
     bn1: new BatchNorm(widths[0], birth),
     relu1: new ReLU(),
   };
+  const inner = blocksOf(depth, { widths, blocks });
   let inputs = widths[0];
   for (let i = 0; i < count; i++) {
     const stage = Math.floor((3 * i) / count);
     const outputs = widths[stage];
     const stride = stage > 0 && (3 * i) % count === 0 ? 2 : 1;
-    const block = blockOf(blocks?.[i] ?? outputs, inputs, outputs, stride, birth);
+    const block = blockOf(inner[i], inputs, outputs, stride, birth);
     // numbers stay those of the whole network: a model without block 2 has a block 3
     if (block !== null) layers[`block${i + 1}`] = block;
     inputs = outputs;

@@ -1,0 +1,10 @@
+import { concatenate } from "../autograd/ops/concatenate.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Container } from "./container.ts";
+
+/** Branches that read the same input; what they give, one after another along the channels. */
+export class Concatenated extends Container {
+  override forward(x: Tensor): Tensor {
+    return concatenate(...this.layers.map(([, branch]) => branch.forward(x)));
+  }
+}

@@ -1,0 +1,25 @@
+import { Module } from "./module.ts";
+
+/** Modules under names of their own: an array (named "0", "1", ...) or an object, whose keys name them. */
+export abstract class Container extends Module {
+  readonly #layers: [string, Module][];
+
+  constructor(layers: readonly Module[] | Readonly<Record<string, Module>>) {
+    super();
+    this.#layers = Object.entries(layers);
+  }
+
+  get layers(): readonly (readonly [string, Module])[] {
+    return this.#layers;
+  }
+
+  /** Another module in the place of the one of this name. */
+  replace(name: string, module: Module): void {
+    const found = this.#layers.find(([key]) => key === name);
+    if (found !== undefined) found[1] = module;
+  }
+
+  override children(): [string, Module][] {
+    return this.#layers.map(([name, layer]) => [name, layer]);
+  }
+}
