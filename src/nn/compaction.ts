@@ -6,6 +6,7 @@
 import { Parameter, type Shape, sizeOf, type Tensor } from "../tensor/tensor.ts";
 import { BatchNorm } from "./batch-norm.ts";
 import { type ChannelGraph, type ChannelGroup, type TracedOperation, takeAlong, traceChannels } from "./channels.ts";
+import { Concatenated } from "./concatenated.ts";
 import { Container } from "./container.ts";
 import { Conv2d } from "./conv2d.ts";
 import { GatheredLinear } from "./gathered-linear.ts";
@@ -36,6 +37,8 @@ export function withoutDeadChannels(
   );
   const dropped = new Map<string, { name: string; axis: number; entries: Set<number> }>();
   const removals: Removal[] = [];
+  const branches = branchesOf(model, graph);
+  const gone: Branch[] = [];
   for (const group of graph.groups) {
     if (group.kept !== null) continue;
     const reasons = new Set<string>();
@@ -46,13 +49,18 @@ export function withoutDeadChannels(
         if (contributions !== "") reasons.add(contributions);
         continue;
       }
-      // a layer without channels would be no layer; of one axis other groups may have lost theirs
-      const last = group.uses.some(
+      const emptied = group.uses.filter(
         ({ name, axis, shape, times }) => (dropped.get(`${name}:${axis}`)?.entries.size ?? 0) + times === shape[axis],
       );
-      if (last) {
-        reasons.add("the last one of a layer stays");
-        continue;
+      if (emptied.length > 0) {
+        // a layer without channels would be no layer; a branch may go with its layers, where another one stays
+        const branch = branches.find((one) => one.isWhole(group) && emptied.every(({ name }) => one.holds(name)));
+        if (branch === undefined || branches.every((one) => one === branch || one.parent !== branch.parent)) {
+          reasons.add("the last one of a layer stays");
+          continue;
+        }
+        branches.splice(branches.indexOf(branch), 1);
+        gone.push(branch);
       }
       for (const { name, sums } of contributions) {
         const { data } = state.get(name)!;
@@ -62,9 +70,9 @@ export function withoutDeadChannels(
       }
       for (const { name, axis, times, entries } of group.uses) {
         const key = `${name}:${axis}`;
-        const gone = dropped.get(key) ?? { name, axis, entries: new Set() };
-        for (let i = 0; i < times; i++) gone.entries.add(entries[i * group.size + c]);
-        dropped.set(key, gone);
+        const drop = dropped.get(key) ?? { name, axis, entries: new Set() };
+        for (let i = 0; i < times; i++) drop.entries.add(entries[i * group.size + c]);
+        dropped.set(key, drop);
       }
       removed++;
     }
@@ -77,7 +85,40 @@ export function withoutDeadChannels(
     const smaller = shape.map((length, i) => (i === axis ? left.length : length));
     state.set(name, { shape: smaller, data: takeAlong(data, shape, axis, left) });
   }
+  for (const name of state.keys()) if (gone.some((branch) => branch.holds(name))) state.delete(name);
   return { state, removals };
+}
+
+/** What is concatenated with others. */
+interface Branch {
+  /** Path of the Concatenated. */
+  readonly parent: string;
+  holds(name: string): boolean;
+  /** Whether a group is all that it gives. */
+  isWhole(group: ChannelGroup): boolean;
+}
+
+/** Those that end in a layer of their own. */
+function branchesOf(model: Module, graph: ChannelGraph): Branch[] {
+  const outputs = graph.operations.filter(({ op }) => op === "concatenate").flatMap(({ inputs }) => inputs);
+  return [...model.modules()].flatMap(([parent, module]) => {
+    if (!(module instanceof Concatenated)) return [];
+    return module.layers.flatMap(([name, layer]): Branch[] => {
+      const own = new Set<Tensor>(layer.parameters());
+      const output = outputs.find(({ creator }) => creator?.inputs.some((input) => own.has(input)));
+      if (output === undefined) return [];
+      const channels = new Set(graph.channelsOf(output));
+      const path = parent === "" ? name : `${parent}.${name}`;
+      return [
+        {
+          parent,
+          holds: (name) => name.startsWith(`${path}.`),
+          isWhole: ({ first, size }) =>
+            channels.size === size && [...channels].every((c) => c >= first && c < first + size),
+        },
+      ];
+    });
+  });
 }
 
 /** Shares of its columns up to which a layer is faster when it gathers them: measured, see docs/methods/compaction.md. */

@@ -100,7 +100,11 @@ const models = {
     keys: {
       width: count.default(32).describe("filters of the first convolution"),
       fires: z
-        .array(z.tuple([count, count, count]))
+        .array(
+          z
+            .tuple([count, z.int().min(0), z.int().min(0)])
+            .refine(([, one, three]) => one + three > 0, "expected filters that expand"),
+        )
         .min(1)
         .max(8)
         .default([
@@ -109,15 +113,16 @@ const models = {
           [32, 64, 64],
           [32, 64, 64],
         ])
-        .describe("of each Fire module the filters that squeeze, and the 1x1 and the 3x3 ones that expand"),
+        .describe("of each Fire module the filters that squeeze, and the 1x1 and the 3x3 ones that expand, 0: none"),
       columns,
     },
     build: ({ width, fires }, { shape, classes }, birth) => squeezenet(shape[2], width, fires, classes, birth),
     widthsOf: (state, { fires }) => ({
       width: rowsOf(state, "conv1"),
       fires: fires.map((_, i) => {
-        const rows = (part: string): number => rowsOf(state, `fire${i + 1}.${part}.conv`);
-        return [rows("squeeze"), rows("expand.1x1"), rows("expand.3x3")];
+        const expand = (kernel: string): number =>
+          state.get(`fire${i + 1}.expand.${kernel}.conv.weight`)?.shape[0] ?? 0;
+        return [rowsOf(state, `fire${i + 1}.squeeze.conv`), expand("1x1"), expand("3x3")];
       }),
     }),
   }),

@@ -184,6 +184,97 @@ describe("a compact model", () => {
     expect(smaller.namedParameters().has("block6.bias")).toBe(false);
   });
 
+  test("of a squeezenet: filters on both sides of its concatenations", () => {
+    const task = images(8, 3);
+    const fires = [
+      [5, 4, 6],
+      [4, 5, 3],
+      [3, 4, 4],
+    ];
+    const from = architecture({ name: "squeezenet", width: 6, fires });
+    const model = born(from, task);
+    const zeroFilters = (layer: string, filters: readonly number[], shift: number): void => {
+      zeroRows(model, `${layer}.weight`, filters);
+      for (const filter of filters) array(model, `${layer.replace("conv", "bn")}.bias`)[filter] = shift;
+    };
+    zeroFilters("conv1", [0, 5], 0.7); // a 1x1 convolution reads them: constants go into its running mean
+    zeroFilters("fire1.squeeze.conv", [1], -3);
+    zeroFilters("fire1.squeeze.conv", [2], 3); // the padded 3x3 beside the 1x1 reads it
+    zeroFilters("fire1.expand.1x1.conv", [3], 0.5);
+    zeroFilters("fire1.expand.3x3.conv", [0, 2], 0.5);
+    // nothing reads these two, of the 1x1 and of the 3x3 in front of fire2
+    zeroColumns(model, "fire2.squeeze.conv.weight", [1, 4 + 5]);
+    // behind a gain of zero
+    array(model, "fire2.squeeze.bn.weight").fill(0, 0, 2);
+    array(model, "fire2.squeeze.bn.bias").set([0.4, -0.4]);
+    zeroFilters("fire2.expand.1x1.conv", [0, 1, 2, 3, 4], -3);
+    zeroFilters("fire2.expand.3x3.conv", [1], -3);
+    zeroFilters("fire3.expand.1x1.conv", [2], 0.3);
+    zeroFilters("fire3.expand.3x3.conv", [0, 1, 2, 3], 0.3);
+    const result = checked(model, from, task);
+    const { architecture: to, removals } = result;
+    expect(to).toMatchObject({
+      width: 4,
+      fires: [
+        [4, 2, 3],
+        [3, 0, 2],
+        [3, 3, 0],
+      ],
+    });
+    const padded = (fire: number): string =>
+      `fire${fire}.expand.3x3.conv.weight pads it: its constant is missing at the border`;
+    const why = new Map(removals.map(({ group, reasons }) => [group.replace(".conv.weight", ""), reasons]));
+    expect(why.get("fire1.squeeze")).toEqual([padded(1)]);
+    expect(why.get("fire2.squeeze")).toEqual([padded(2)]);
+    for (const layer of ["fire2.expand.1x1", "fire3.expand.3x3", "fire3.expand.1x1"])
+      expect(why.get(layer)).toEqual([]);
+    expect(result.model.namedParameters().has("fire2.expand.1x1.conv.weight")).toBe(false);
+  });
+
+  test("of a squeezenet keeps one filter where both of its branches are constant", () => {
+    const task = images(8, 1);
+    const from = architecture({
+      name: "squeezenet",
+      width: 3,
+      fires: [
+        [2, 3, 2],
+        [2, 2, 2],
+      ],
+    });
+    const model = born(from, task);
+    for (const part of ["1x1", "3x3"])
+      zeroRows(model, `fire1.expand.${part}.conv.weight`, [0, 1, 2].slice(0, part === "1x1" ? 3 : 2));
+    const { architecture: to, removals } = checked(model, from, task);
+    expect(to).toMatchObject({ fires: [[1, 0, 1], expect.anything()] });
+    expect(removals.flatMap(({ reasons }) => reasons)).toContain("the last one of a layer stays");
+  });
+
+  test.each(Array.from({ length: 12 }, (_, seed) => seed))(
+    "of a squeezenet with any zeros computes the same (%i)",
+    (seed) => {
+      const drawn = new Random(seed);
+      const upTo = (most: number): number => 1 + Math.floor(drawn.uniform() * most);
+      const task = images(8, 1);
+      const fires = Array.from({ length: upTo(3) }, () => [upTo(5), upTo(5), upTo(5)]);
+      const from = architecture({ name: "squeezenet", width: upTo(6), fires });
+      const model = born(from, task);
+      const some = (length: number): number[] => [...Array(length).keys()].filter(() => drawn.uniform() < 0.4);
+      for (const [name, { shape, data }] of stateOf(model)) {
+        if (name.endsWith("conv.weight") || name === "conv1.weight") {
+          zeroRows(model, name, some(shape[0]));
+          if (drawn.uniform() < 0.5) zeroColumns(model, name, some(shape[3]));
+        } else if (name.includes("bn")) {
+          for (const c of some(shape[0])) data[c] = name.endsWith("bias") ? 3 * drawn.normal() : data[c];
+          if (name.endsWith("weight")) for (const c of some(shape[0])) data[c] = drawn.uniform() < 0.3 ? 0 : data[c];
+        }
+      }
+      const { model: smaller, architecture: to } = checked(model, from, task);
+      const size = (one: Module): number => one.parameters().reduce((sum, { size }) => sum + size, 0);
+      expect(size(smaller)).toBeLessThanOrEqual(size(model));
+      expect(compact(smaller, to, task, at).architecture).toEqual(to);
+    },
+  );
+
   test("of a gpt: units of the MLPs", () => {
     const from = architecture({ name: "gpt", layers: 2, width: 8, heads: 2, context: 6 });
     const model = born(from, text);

@@ -8,7 +8,7 @@ import type { Birth, Module } from "../module.ts";
 import { GlobalAveragePool, MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
-/** Filters of a Fire module: 1x1 that squeeze; 1x1 and 3x3 that expand, beside each other. */
+/** Filters of a Fire module: 1x1 that squeeze; 1x1 and 3x3 that expand, beside each other. One of these may be 0. */
 export type Fire = readonly [squeeze: number, expand1x1: number, expand3x3: number];
 
 /**
@@ -30,15 +30,21 @@ export function squeezenet(
   fires.forEach(([squeeze, one, three], i) => {
     layers[`fire${i + 1}`] = new Sequential({
       squeeze: new Sequential(convolution("", inputs, squeeze, 1, birth)),
-      expand: new Concatenated({
-        "1x1": new Sequential(convolution("", squeeze, one, 1, birth)),
-        "3x3": new Sequential(convolution("", squeeze, three, 3, birth)),
-      }),
+      expand: expansion(squeeze, one, three, birth),
     });
     if (i % 2 === 1 && i < fires.length - 1) layers[`pool${(i + 3) / 2}`] = new MaxPool(2);
     inputs = one + three;
   });
   return new Sequential({ ...layers, average: new GlobalAveragePool(), fc: new Linear(inputs, classes, birth) });
+}
+
+function expansion(squeeze: number, one: number, three: number, birth: Birth): Module {
+  const branches = {
+    ...(one === 0 ? {} : { "1x1": new Sequential(convolution("", squeeze, one, 1, birth)) }),
+    ...(three === 0 ? {} : { "3x3": new Sequential(convolution("", squeeze, three, 3, birth)) }),
+  };
+  // a single one has nothing to be copied beside, and the same path
+  return one === 0 || three === 0 ? new Sequential(branches) : new Concatenated(branches);
 }
 
 function convolution(
