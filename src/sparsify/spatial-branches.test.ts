@@ -72,6 +72,19 @@ describe("the merged model", () => {
   test.each<[string, Recipe]>([
     ["cnn", recipe()],
     ["resnet", recipe(undefined, { model: { name: "resnet", depth: 8 }, steps: 4, epochs: undefined })],
+    [
+      "squeezenet",
+      recipe(undefined, {
+        model: {
+          name: "squeezenet",
+          width: 8,
+          fires: [
+            [8, 8, 8],
+            [8, 8, 16],
+          ],
+        },
+      }),
+    ],
     ["1:8, SGD", recipe({ name: "spre", pattern: "1:8" }, { optimiser: { name: "sgd", clip: 1 } })],
     ["vectors, all products sparse", recipe({ name: "spre", pattern: "2:4v2" }, backwardToo)],
     ["S-STE", recipe({ name: "s-ste" }, { spatialBranches: true })],
@@ -81,7 +94,7 @@ describe("the merged model", () => {
   ])("is an ordinary one, N:M, and gives the same in evaluation: %s", (_, one) => {
     const run = trained(one, Math.min(6, one.steps ?? 6));
     const { device, model } = run;
-    expect(branchesOf(model).length).toBe(one.model.name === "cnn" ? 2 : 6);
+    expect(branchesOf(model).length).toBe(one.model.name === "resnet" ? 6 : 2);
     const ordinary = buildModel(one.model, data, { device, random: new Random(99) });
     const state = run.trainedWeights();
     expect([...state.keys()]).toEqual([...stateOf(ordinary).keys()]);
@@ -347,7 +360,7 @@ test("every method may have branches; the method spre has them, a dense one none
   expect(reasons).toEqual([false, true, true, false]);
   expect(branchesOf(newRun(recipe(undefined, { skip: ["conv3"] })).model).map(({ name }) => name)).toEqual(["conv2"]);
   expect(() => parseRecipe({ model: { name: "mlp" }, spatialBranches: true })).toThrow(
-    "only cnn, resnet and detector have convolutions that a batch norm follows",
+    "only cnn, resnet, squeezenet and detector have convolutions that a batch norm follows",
   );
   const one = recipe({ name: "sr-ste" }, { layers: { conv3: { method: { name: "spre" } } } });
   expect(branchesOf(newRun(one).model).map(({ name }) => name)).toEqual(["conv3"]);

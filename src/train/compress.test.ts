@@ -166,3 +166,44 @@ describe("compress of a resnet", () => {
     ]);
   });
 });
+
+describe("compress of a squeezenet", () => {
+  const squeezenet = (changes: object): ReturnType<typeof parseRecipe> => {
+    const fires = [
+      [4, 4, 8],
+      [4, 8, 4],
+    ];
+    return recipe({ model: { name: "squeezenet", width: 4, fires }, epochs: 1, ...changes });
+  };
+
+  test("removes filters in front of a concatenation, or a whole branch of it", () => {
+    const regularise = [
+      { structure: "layer", lambda: 1000, layers: "fire1.expand.1x1" },
+      { structure: "channel", lambda: 0.15, layers: "fire2.squeeze" },
+    ];
+    const done = compress(squeezenet({ regularise }), data, device, { learn: 1, tune: 1 });
+    const { model } = done.recipe;
+    const [[, one, three], second] = (model as { fires: number[][] }).fires;
+    expect(one).toBe(0);
+    expect(three).toBeGreaterThan(0);
+    expect(three).toBeLessThan(8);
+    expect(second).toEqual([4, 8, 4]);
+    expect(done.layers.find(({ name }) => name === "fire1.expand.1x1.conv.weight")!.shape.after).toBeNull();
+    expect(done.layers.find(({ name }) => name === "fire2.squeeze.conv.weight")!.shape.after).toEqual([4, three]);
+    const again = new Run(parseRecipe(JSON.parse(JSON.stringify(done.recipe))), data, device);
+    loadState(again.model, stateOf(done.model));
+    expect(again.evaluate()).toEqual(done.after);
+    expect(compressText(done)).toContain("gone");
+  });
+
+  test.each([
+    { method: { name: "sr-ste", pattern: "2:4v2" } },
+    { method: { name: "s-ste" }, inputGrad: { name: "double-pruned" }, weightGrad: { name: "mvue" } },
+  ])("trains with N:M too: $method.name", (changes) => {
+    const run = new Run(squeezenet({ ...changes, epochs: undefined, steps: 4 }), data, device);
+    while (!run.done) expect(Number.isFinite(run.advance().loss)).toBe(true);
+    // not the first convolution, of one channel, and not the classifier
+    const verified = run.sparsity!.verify();
+    expect([verified.length, verified.every(({ ok }) => ok)]).toEqual([6, true]);
+  });
+});
