@@ -98,25 +98,26 @@ interface Branch {
   isWhole(group: ChannelGroup): boolean;
 }
 
-/** Those that end in a layer of their own. */
+/** Of concatenations whose branches all end in a layer of their own: of others it is not known which of them made what. */
 function branchesOf(model: Module, graph: ChannelGraph): Branch[] {
-  const outputs = graph.operations.filter(({ op }) => op === "concatenate").flatMap(({ inputs }) => inputs);
+  const operations = graph.operations.filter(({ op }) => op === "concatenate");
   return [...model.modules()].flatMap(([parent, module]) => {
     if (!(module instanceof Concatenated)) return [];
-    return module.layers.flatMap(([name, layer]): Branch[] => {
-      const own = new Set<Tensor>(layer.parameters());
-      const output = outputs.find(({ creator }) => creator?.inputs.some((input) => own.has(input)));
-      if (output === undefined) return [];
+    const owned = module.layers.map(([, layer]) => new Set<Tensor>(layer.parameters()));
+    const made = operations.find(
+      ({ inputs }) =>
+        inputs.length === owned.length &&
+        inputs.every(({ creator }, i) => creator?.inputs.some((input) => owned[i].has(input))),
+    );
+    return (made?.inputs ?? []).map((output, i): Branch => {
       const channels = new Set(graph.channelsOf(output));
-      const path = parent === "" ? name : `${parent}.${name}`;
-      return [
-        {
-          parent,
-          holds: (name) => name.startsWith(`${path}.`),
-          isWhole: ({ first, size }) =>
-            channels.size === size && [...channels].every((c) => c >= first && c < first + size),
-        },
-      ];
+      const path = parent === "" ? module.layers[i][0] : `${parent}.${module.layers[i][0]}`;
+      return {
+        parent,
+        holds: (name) => name.startsWith(`${path}.`),
+        isWhole: ({ first, size }) =>
+          channels.size === size && [...channels].every((c) => c >= first && c < first + size),
+      };
     });
   });
 }
