@@ -189,12 +189,10 @@ const DATA: Partial<Record<Task["kind"], string>> = { text: "text", boxes: "scen
 
 /** The model of a recipe for a task. Throws where it is a model for another kind. */
 export function buildModel(architecture: Architecture, task: Task, birth: Birth): Module {
-  const { name } = architecture;
   const { kind, build } = entryOf(architecture);
   if (kind === task.kind) {
-    const { columns = {} }: { columns?: Readonly<Record<string, number>> | undefined } =
-      name === "gpt" ? {} : architecture;
-    return gatherInputs(build(architecture, task, birth), columns, birth);
+    const columns = "columns" in architecture ? architecture.columns : undefined;
+    return gatherInputs(build(architecture, task, birth), columns ?? {}, birth);
   }
   const fitting = entries.filter(([, { kind }]) => kind === task.kind).map(([name]) => name);
   const data = DATA[kind];
@@ -202,7 +200,7 @@ export function buildModel(architecture: Architecture, task: Task, birth: Birth)
     data === undefined
       ? `Choose the model ${fitting.join(" or ")}, or other data`
       : `Choose the data ${data}, or another model`;
-  throw expected(`model ${name}`, KIND_WORDS[kind], KIND_WORDS[task.kind], todo);
+  throw expected(`model ${architecture.name}`, KIND_WORDS[kind], KIND_WORDS[task.kind], todo);
 }
 
 /** The architecture with the widths that the arrays of a state have. */

@@ -231,6 +231,28 @@ describe("a compact model", () => {
     expect(result.model.namedParameters().has("fire2.expand.1x1.conv.weight")).toBe(false);
   });
 
+  test("names no columns of a layer that is gone", () => {
+    const task = images(8, 1);
+    const fires = [
+      [3, 2, 4],
+      [2, 2, 2],
+    ];
+    const columns = { "fire1.expand.1x1.conv": 2, "fire2.squeeze.conv": 4 };
+    const squeezed = architecture({ name: "squeezenet", width: 3, fires, columns });
+    const narrower = born(squeezed, task);
+    zeroRows(narrower, "fire1.expand.1x1.conv.weight", [0, 1]);
+    array(narrower, "fire1.expand.1x1.bn.bias").fill(-4);
+    // what a layer gathers from is fixed: the branch stays
+    expect(checked(narrower, squeezed, task).architecture).toMatchObject({ columns, fires });
+
+    const resnet = architecture({ name: "resnet", depth: 8, columns: { "block1.body.conv1": 3, fc: 5 } });
+    const shallower = born(resnet, task);
+    zeroRows(shallower, "block1.body.conv2.weight", [...Array(16).keys()]);
+    expect(checked(shallower, resnet, task).architecture).toMatchObject({
+      ...{ columns: { fc: 5 }, blocks: ["constant", 32, 64] },
+    });
+  });
+
   test("of a squeezenet keeps one filter where both of its branches are constant", () => {
     const task = images(8, 1);
     const from = architecture({

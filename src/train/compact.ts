@@ -29,7 +29,7 @@ export function compact(model: Module, architecture: Architecture, task: Task, b
   const removals = new Map<string, Removal>();
   let [now, smaller] = [architecture, model];
   const rebuild = (next: Architecture, state: State): void => {
-    now = next;
+    now = withColumnsIn(state, next);
     smaller = buildModel(now, task, birth);
     loadState(smaller, state, "compact");
   };
@@ -76,4 +76,11 @@ function withoutConstantBodies(
     gone.push(path);
   }
   return gone.length === 0 ? null : { architecture: { ...architecture, blocks }, state, blocks: gone };
+}
+
+/** A layer that gathers its columns may be gone with its block or branch. */
+function withColumnsIn(state: State, architecture: Architecture): Architecture {
+  if (architecture.name === "gpt" || architecture.columns === undefined) return architecture;
+  const columns = Object.entries(architecture.columns).filter(([path]) => state.has(`${path}.weight`));
+  return { ...architecture, columns: Object.fromEntries(columns) };
 }

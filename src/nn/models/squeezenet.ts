@@ -13,10 +13,8 @@ export type Fire = readonly [squeeze: number, expand1x1: number, expand3x3: numb
 
 /**
  * The SqueezeNet (Iandola et al. 2016, section 3 and table 1) in the size of CIFAR: a 3x3 convolution, Fire modules, 2x2 max
- * pooling behind the convolution and behind each second Fire that another one follows. It differs from the source:
- * 1. Batch norm behind each convolution, before its ReLU.
- * 2. The first convolution is 3x3 with stride 1, not 7x7 with stride 2; pooling is of 2x2, not of 3x3 with stride 2.
- * 3. A linear layer behind the global average in place of a 1x1 convolution before it, which compute the same; no dropout.
+ * pooling behind the convolution and behind each second Fire that another one follows. How it differs from the source
+ * is in docs/recipes.md.
  */
 export function squeezenet(
   channels: number,
