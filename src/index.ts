@@ -103,6 +103,7 @@ export {
   traceChannels,
 } from "./nn/channels.ts";
 export type { Removal } from "./nn/compaction.ts";
+export { Concatenated } from "./nn/concatenated.ts";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.ts";
 export { Dropout } from "./nn/dropout.ts";
 export { Embedding } from "./nn/embedding.ts";
@@ -125,6 +126,7 @@ export { type GptOptions, gpt } from "./nn/models/gpt.ts";
 export { type LenetWidths, lenet } from "./nn/models/lenet.ts";
 export { mlp } from "./nn/models/mlp.ts";
 export { type ResnetBlock, type ResnetWidths, resnet } from "./nn/models/resnet.ts";
+export { type Fire, squeezenet } from "./nn/models/squeezenet.ts";
 export { type Birth, Buffer, FusingModule, loadState, Module, stateOf } from "./nn/module.ts";
 export { AveragePool, GlobalAveragePool, MaxPool, type PoolOptions } from "./nn/pooling.ts";
 export { Residual, ShiftedShortcut, SubsamplingShortcut } from "./nn/residual.ts";
