@@ -9,8 +9,9 @@
  *   and so with 2:4v2, weight-steps-2of4v2.json
  *
  *   trisparse reproduce --scale smoke --threads 2 --json docs/results/claims-smoke.json
- *   trisparse reproduce --scale small --data-dir DIR --threads 1 --json docs/results/claims-small.json
- *     (what is there joins two calls: --seeds 3 for claims 8, 9 and 13, --seeds 5 for the others)
+ *   trisparse reproduce 8 9 13 --scale small --data-dir DIR --threads 1 --out OUT
+ *   trisparse reproduce 1 2 3 4 5 6 7 10 11 12 --scale small --seeds 5 --data-dir DIR --threads 1 --out OUT --json docs/results/claims-small.json
+ *     (the second call adds to what the first left in OUT, and --json has all of it)
  *
  * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md docs
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
@@ -19,7 +20,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { SCALES } from "../src/claims/claim.ts";
-import type { ClaimResult } from "../src/claims/reproduce.ts";
+import { readClaims } from "../src/claims/kept.ts";
 import { writeFileAtomically } from "../src/io/files.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
 import { claimsPage } from "../src/report/claims-page.ts";
@@ -168,8 +169,8 @@ function claimPages(): string {
   return SCALES.flatMap((scale) => {
     const name = `claims-${scale}.json`;
     if (!existsSync(new URL(`docs/results/${name}`, root))) return [];
-    const { machine, claims } = readResult(name) as { machine: Comparison["machine"]; claims: readonly ClaimResult[] };
-    return [`## Scale ${scale}`, `${machineText(machine)}.`, claimsPage(claims).replace(/^## /gm, "### ")];
+    const claims = readClaims(fileURLToPath(new URL(`docs/results/${name}`, root)));
+    return [`## Scale ${scale}`, claimsPage(claims).replace(/^## /gm, "### ")];
   }).join("\n\n");
 }
 
