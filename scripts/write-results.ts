@@ -17,16 +17,16 @@
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
  * The dense row comes first; a method that is slower than dense says so.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { SCALES } from "../src/claims/claim.ts";
 import { readClaims } from "../src/claims/kept.ts";
-import { writeFileAtomically } from "../src/io/files.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
 import { claimsPage } from "../src/report/claims-page.ts";
 import { readStudy, studyTable } from "../src/report/study-table.ts";
 import type { Comparison } from "../src/train/compare.ts";
 import { comparison, machineText, type Row, type Rows, readResult } from "./comparisons.ts";
+import { fill } from "./fill.ts";
 
 const root = new URL("../", import.meta.url);
 
@@ -123,28 +123,6 @@ const note = (): string => {
   const { q1, q3 } = quartiles(ratios.map(({ q3: high, q1: low }) => high - low));
   return `Ratios are medians of rounds in one process, pruning and packing included; their quartiles lie ${q1.toFixed(2)} to ${q3.toFixed(2)} apart. Milliseconds are medians and hold for this machine only.`;
 };
-
-/** Puts text between two marks of a file. */
-function fill(file: string, mark: string, content: string): void {
-  const path = fileURLToPath(new URL(file, root));
-  const text = readFileSync(path, "utf8");
-  const marked = new RegExp(`(<!-- ${mark}:[^\\n]*-->\\n)[\\s\\S]*?(<!-- /${mark} -->)`);
-  if (!marked.test(text))
-    throw new Error(`write-results: expected ${file} to hold the marks of ${mark}, got none. Put them back.`);
-  const next = text.replace(marked, (_, open: string, close: string) => `${open}\n${content}\n\n${close}`);
-  if (!process.argv.includes("--check")) writeFileAtomically(path, next);
-  else if (words(next) !== words(text)) {
-    console.error(
-      `write-results: expected ${file} to show the results of docs/results, got others. Run it without --check.`,
-    );
-    process.exitCode = 1;
-  }
-}
-
-/** The text without what a formatter changes in tables. */
-function words(text: string): string {
-  return text.replace(/\|[ :|-]*\n/g, "|\n").replace(/[ \t]+/g, " ");
-}
 
 const studies: readonly (readonly [name: string, about: string, score?: string])[] = [
   ["mlp", "Fashion-MNIST, MLP 784-1024-1024-10, 5 epochs, batch 256, AdamW", "accuracy %"],
