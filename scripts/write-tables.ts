@@ -344,7 +344,7 @@ function routes(): string {
       return `${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
     }),
   ]);
-  return table(["", "drawn digits", "MNIST"], rows);
+  return table(["what", "drawn digits", "MNIST"], rows);
 }
 
 fill("docs/methods/asp.md", "searches", permutations());
@@ -360,10 +360,10 @@ fill("docs/methods/double-pruned.md", "packing", packing());
 fill("docs/methods/approx-mvue.md", "samples", samples());
 fill("docs/methods/mvue.md", "variances", variances());
 fill("docs/methods/compaction.md", "gathering", gathering());
-fill("docs/methods/magnitude-activations.md", "quality", activations());
 fill("docs/methods/spre.md", "steps", modelSteps(["cnn", "resnet20"], ["sr-ste", "spre"], ["2:4", "1:8"]));
 fill("docs/detection.md", "steps", modelSteps(["detector"], ["sr-ste", "fst", "fully-sparse"], ["2:4", "2:4v2"]));
 fill("docs/detection.md", "detection", detection());
 fill("docs/structured.md", "words", words());
 fill("docs/structured.md", "means", structured());
 fill("docs/structured.md", "routes", routes());
+fill("docs/methods/magnitude-activations.md", "quality", activations());
