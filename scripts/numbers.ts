@@ -37,7 +37,7 @@ const MEASURED = new RegExp(
 );
 /** A standard error says that a number was measured, whatever its unit. */
 const ERROR = new RegExp(String.raw`${NUMBER}\s*±\s*${NUMBER}`, "g");
-const HEAD_UNIT = /%|(?<![\w-])(?:ms|us|ns|s|nats?|points?|[kMG]i?B|x)(?![\w-])/;
+const HEAD_UNIT = /%|(?<![\w-])(?:ms|us|ns|s|nats?|points?|[kMG]i?B)(?![\w-])/;
 const BYTES: Readonly<Record<string, number>> = {
   ...{ kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 },
 };

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { tableText } from "../bench/peers/table.ts";
 import { WRITERS } from "../scripts/numbers.ts";
 
 const root = new URL("../", import.meta.url);
@@ -40,4 +41,11 @@ test("every measured number of the pages is one of the file that its comment nam
     cwd: fileURLToPath(root),
   });
   await expect(check).resolves.toBeDefined();
+});
+
+test("peers.md shows the numbers of peers.json", () => {
+  // what a formatter changes in tables
+  const words = (page: string): string => page.replace(/-{3,}/g, "---").replace(/ +/g, " ");
+  const report = JSON.parse(text("docs/results/peers.json"));
+  expect(words(text("docs/results/peers.md"))).toBe(words(tableText(report)));
 });
