@@ -9,9 +9,11 @@
  *   and so with 2:4v2, weight-steps-2of4v2.json
  *
  *   trisparse reproduce --scale smoke --threads 2 --json docs/results/claims-smoke.json
- *   trisparse reproduce 8 9 13 --scale small --data-dir DIR --threads 1 --out OUT
+ *   trisparse reproduce 8 13 --scale small --data-dir DIR --threads 1 --out OUT
+ *   trisparse reproduce 9 --scale small --data-dir DIR --threads 2 --out OUT
  *   trisparse reproduce 1 2 3 4 5 6 7 10 11 12 --scale small --seeds 5 --data-dir DIR --threads 1 --out OUT --json docs/results/claims-small.json
- *     (the second call adds to what the first left in OUT, and --json has all of it)
+ *     (a call adds to what earlier ones left in OUT, and --json has all of it; what is there was joined so by hand, before
+ *     calls did that, and says one call's load for all)
  *
  * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md docs
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
