@@ -4,7 +4,7 @@
  * first line:
  *
  *   <!-- numbers: results/steps.json -->                        values of a file, below docs/
- *   <!-- numbers: results/claims-small.json > detection-too --> those below a key, or of the list's entry that holds the text
+ *   <!-- numbers: results/lines.jsonl > raw > ms -->            those below a key, or of the entry of a list that holds the text
  *   <!-- numbers: methods/README.md > quality > maxq 2:4 -->    what a script wrote into a page; of it the lines with the text
  *   <!-- numbers: of the source -->                             a paper's, or a study's that the text names
  *   <!-- numbers: by arithmetic -->                             definitions, defaults, and what follows from them
