@@ -3,7 +3,7 @@
  *
  *   permute.json       npx tsx bench/permute.ts --json FILE
  *   penalties.json     npx tsx bench/penalties.ts --json FILE
- *   mask-monitor.json  npx tsx bench/mask-monitor.ts --json FILE
+ *   mask-monitor.json  npx tsx bench/mask-monitor.ts --rounds 40 --json FILE
  *   method-parts.json  npx tsx bench/method-parts.ts --json FILE
  *   gather.json        npx tsx bench/gather.ts --json FILE
  *   sparse-activations.json  npx tsx bench/sparse-activations.ts --data-dir DIR --seeds 3 --json FILE
