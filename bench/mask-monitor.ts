@@ -1,15 +1,17 @@
 /**
  * What watching masks costs: training runs with all of it and without, in turn, and the time in it by the clock.
  *
- *   npx tsx bench/mask-monitor.ts [--model mlp|cnn] [--pattern 2:4] [--threads N] [--rounds N]
+ *   npx tsx bench/mask-monitor.ts [--models mlp,cnn] [--pattern 2:4] [--threads N] [--rounds N] [--json FILE]
  *
- * A round is as many steps as lie between two records, so it has one of them. The runs without do not count flips either.
+ * Then what two metrics of the MLP's masks take by themselves. A round is as many steps as lie between two records, so it has one of them. The runs without do not count flips either.
  */
-import { loadavg } from "node:os";
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { dataset } from "../src/data/dataset.ts";
 import { pick } from "../src/kernels/pick.ts";
-import { quartiles } from "../src/metrics/quartiles.ts";
+import { nnstd } from "../src/metrics/nnstd.ts";
+import { type Quartiles, quartiles } from "../src/metrics/quartiles.ts";
 import { Random } from "../src/random.ts";
 import { divergence } from "../src/sparse/mask.ts";
 import { Device } from "../src/tensor/device.ts";
@@ -18,33 +20,21 @@ import { Run } from "../src/train/run.ts";
 
 const { values: options } = parseArgs({
   options: {
-    model: { type: "string", default: "mlp" },
+    models: { type: "string", default: "mlp,cnn" },
     pattern: { type: "string", default: "2:4" },
     threads: { type: "string", default: "1" },
     rounds: { type: "string", default: "30" },
+    json: { type: "string" },
   },
 });
 const { kernels } = pick({ threads: Number(options.threads) });
 const device = new Device(kernels);
 const rounds = Number(options.rounds);
 const random = new Random(1);
-const isCnn = options.model === "cnn";
-const shape: [number, number, number] = isCnn ? [32, 32, 3] : [28, 28, 1];
-const split = (count: number) => ({
-  count,
-  images: Uint8Array.from({ length: count * shape[0] * shape[1] * shape[2] }, () => random.integer(256)),
-  labels: Uint8Array.from({ length: count }, () => random.integer(10)),
-});
-const data = dataset({ name: "noise", shape, classes: 10, train: split(2048), test: split(64) });
-
+const [load] = loadavg();
 const EVERY = 20;
 const steps = EVERY * (rounds + 3);
-const newRun = (method: object, monitor: object): Run =>
-  new Run(
-    parseRecipe({ model: { name: options.model }, method, monitor, steps, batch: isCnn ? 64 : 256 }),
-    data,
-    device,
-  );
+const runs: { model: string; run: string; stepMs: number; slower: Quartiles; clock: number }[] = [];
 
 class Watched {
   readonly run: Run;
@@ -75,31 +65,45 @@ class Watched {
   }
 }
 
-for (const [method, virtual] of [
-  [{ name: "sr-ste", pattern: options.pattern }, undefined],
-  [{ name: "dense" }, options.pattern],
-] as const) {
-  const watched = new Watched(newRun(method, { masks: EVERY, virtual }));
-  const without = new Watched(newRun(method, { masks: 0 }));
-  if (without.run.sparsity !== null) without.run.sparsity.observe = () => 0;
-  const times: [number[], number[]] = [[], []];
-  for (let round = 0; round < rounds + 3; round++) {
-    if (round === 3) watched.spent = 0;
-    // the order changes, so that neither always finds the caches as the other left them
-    for (const which of round % 2 === 0 ? [0, 1] : [1, 0]) {
-      const begin = performance.now();
-      [watched, without][which].round();
-      if (round >= 3) times[which].push((performance.now() - begin) / EVERY);
+for (const model of options.models.split(",")) {
+  const isCnn = model === "cnn";
+  const shape: [number, number, number] = isCnn ? [32, 32, 3] : [28, 28, 1];
+  const split = (count: number) => ({
+    count,
+    images: Uint8Array.from({ length: count * shape[0] * shape[1] * shape[2] }, () => random.integer(256)),
+    labels: Uint8Array.from({ length: count }, () => random.integer(10)),
+  });
+  const data = dataset({ name: "noise", shape, classes: 10, train: split(2048), test: split(64) });
+  const newRun = (method: object, monitor: object): Run =>
+    new Run(parseRecipe({ model: { name: model }, method, monitor, steps, batch: isCnn ? 64 : 256 }), data, device);
+  for (const [method, virtual] of [
+    [{ name: "sr-ste", pattern: options.pattern }, undefined],
+    [{ name: "dense" }, options.pattern],
+  ] as const) {
+    const watched = new Watched(newRun(method, { masks: EVERY, virtual }));
+    const without = new Watched(newRun(method, { masks: 0 }));
+    if (without.run.sparsity !== null) without.run.sparsity.observe = () => 0;
+    const times: [number[], number[]] = [[], []];
+    for (let round = 0; round < rounds + 3; round++) {
+      if (round === 3) watched.spent = 0;
+      // the order changes, so that neither always finds the caches as the other left them
+      for (const which of round % 2 === 0 ? [0, 1] : [1, 0]) {
+        const begin = performance.now();
+        [watched, without][which].round();
+        if (round >= 3) times[which].push((performance.now() - begin) / EVERY);
+      }
     }
+    const [on, off] = times.map((list) => quartiles(list));
+    const slower = quartiles(times[0].map((ms, i) => ms / times[1][i] - 1));
+    const clock = watched.spent / (times[0].reduce((a, b) => a + b, 0) * EVERY);
+    const run = virtual === undefined ? `${method.name} ${options.pattern}` : `${method.name}, virtual ${virtual}`;
+    runs.push({ model, run, stepMs: off.median, slower, clock });
+    console.log(
+      `${model} ${run}: ${off.median.toFixed(3)} ms a step without, ${on.median.toFixed(3)} with: ` +
+        `${(slower.median * 100).toFixed(2)} % (${(slower.q1 * 100).toFixed(2)}..${(slower.q3 * 100).toFixed(2)}); ` +
+        `by the clock ${(clock * 100).toFixed(2)} %`,
+    );
   }
-  const [on, off] = times.map((list) => quartiles(list));
-  const ratio = quartiles(times[0].map((ms, i) => ms / times[1][i]));
-  const total = times[0].reduce((a, b) => a + b, 0) * EVERY;
-  console.log(
-    `${options.model} ${method.name} ${options.pattern}: ${off.median.toFixed(3)} ms a step without, ${on.median.toFixed(3)} with: ` +
-      `${((ratio.median - 1) * 100).toFixed(2)} % (${((ratio.q1 - 1) * 100).toFixed(2)}..${((ratio.q3 - 1) * 100).toFixed(2)}); ` +
-      `by the clock ${((watched.spent / total) * 100).toFixed(2)} %, ${((watched.spent / rounds / EVERY) * 1000).toFixed(1)} us a step`,
-  );
 }
 
 const words = 1024 * (25 + 32);
@@ -114,10 +118,23 @@ const perCall = (f: () => void): number => {
   });
   return quartiles(list).median * 1000;
 };
+const flips = {
+  javascriptUs: perCall(() => divergence(a, b)),
+  kernelUs: perCall(() => kernels.maskDivergence(out, a, b, words)),
+};
 console.log(
-  `divergence of the masks of the MLP: JavaScript ${perCall(() => divergence(a, b)).toFixed(1)} us, ` +
-    `kernel ${perCall(() => kernels.maskDivergence(out, a, b, words)).toFixed(1)} us`,
+  `flips of the masks of the MLP: JavaScript ${flips.javascriptUs.toFixed(1)} us, kernel ${flips.kernelUs.toFixed(1)} us`,
 );
-console.log(
-  `${kernels.backend} ${kernels.instructionSet}, ${kernels.threads} threads, load ${loadavg()[0].toFixed(2)}`,
-);
+const nnstds = [784, 1024].map((k) => {
+  const size = 1024 * Math.ceil(k / 32);
+  const begin = performance.now();
+  nnstd(a.subarray(0, size), b.subarray(0, size), 1024, k);
+  const seconds = (performance.now() - begin) / 1000;
+  console.log(`NNSTD of 1024 x ${k}: ${seconds.toFixed(2)} s`);
+  return { rows: 1024, k, seconds };
+});
+const { backend, instructionSet, threads } = kernels;
+const machine = { backend, instructionSet, threads, cpu: cpus()[0].model.trim(), load: [load, loadavg()[0]] };
+console.log(`${backend} ${instructionSet}, ${threads} threads, load ${machine.load[1].toFixed(2)}`);
+if (options.json !== undefined)
+  writeFileSync(options.json, `${JSON.stringify({ machine, runs, flips, nnstd: nnstds }, null, 1)}\n`);

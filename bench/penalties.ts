@@ -1,12 +1,13 @@
 /**
  * What penalties add to a training step: rounds of steps without and with them in turn, in one process.
  *
- *   npx tsx bench/penalties.ts [--model mlp,lenet,cnn] [--threads N] [--rounds N]
+ *   npx tsx bench/penalties.ts [--model mlp,lenet,cnn] [--threads N] [--rounds N] [--json FILE]
  *
  * "of a step": median over the rounds of what the update takes longer than without penalties, by the step without them. Whole
  * steps differ by more than that for other reasons; the update's time is taken within the step, with caches as they are then.
  */
-import { loadavg } from "node:os";
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { backward } from "../src/autograd/tape.ts";
 import { pick } from "../src/kernels/pick.ts";
@@ -29,6 +30,7 @@ const { values: options } = parseArgs({
     model: { type: "string", default: "mlp,lenet,cnn" },
     threads: { type: "string", default: "1" },
     rounds: { type: "string", default: "60" },
+    json: { type: "string" },
   },
 });
 const BATCH = 128;
@@ -50,6 +52,8 @@ const variants: Readonly<Record<string, readonly object[]>> = {
   "rows and columns folded, subgradient": penalties("subgradient", ["row", "column"], { folded: true }),
 };
 const { kernels } = pick({ threads: Number(options.threads) });
+const [load] = loadavg();
+const found: { model: string; stepMs: number; penalties: Record<string, { ms: number; share: number }> }[] = [];
 
 for (const name of options.model.split(",")) {
   const runs = Object.entries(variants)
@@ -68,8 +72,11 @@ for (const name of options.model.split(",")) {
   const median = (values: readonly number[]): number => quartiles(values).median;
   const step = median(plain.times.map(([all]) => all));
   console.log(`\n${name}, batch ${BATCH}: ${step.toFixed(2)} ms a step without penalties`);
+  const own: (typeof found)[number]["penalties"] = {};
+  found.push({ model: name, stepMs: step, penalties: own });
   for (const { variant, times } of runs.slice(1)) {
     const added = median(times.map(([, update], i) => update - plain.times[i][1]));
+    own[variant] = { ms: added, share: added / step };
     const whole = median(times.map(([all], i) => all / plain.times[i][0]));
     console.log(
       `  ${variant.padEnd(36)} ${added.toFixed(3)} ms, ${((100 * added) / step).toFixed(1)} % of a step; whole steps ${whole.toFixed(3)}`,
@@ -79,6 +86,12 @@ for (const name of options.model.split(",")) {
 console.log(
   `\n${kernels.backend} ${kernels.instructionSet}, ${kernels.threads} threads, load ${loadavg()[0].toFixed(2)}`,
 );
+
+if (options.json !== undefined) {
+  const { backend, instructionSet, threads } = kernels;
+  const machine = { backend, instructionSet, threads, cpu: cpus()[0].model.trim(), load: [load, loadavg()[0]] };
+  writeFileSync(options.json, `${JSON.stringify({ machine, batch: BATCH, models: found }, null, 1)}\n`);
+}
 
 /** A step of a fresh model; returns its milliseconds and those of the update in it. */
 function stepOf(name: string, regularise: readonly object[]): () => [number, number] {

@@ -1,11 +1,13 @@
 /**
  * Sparse activations in forward: what products with them cost, and what they keep and cost in training.
  *
- *   npx tsx bench/sparse-activations.ts [--data-dir DIR] [--steps 500] [--seed 1] [--threads 1] [--patterns 2:4,1:4,2:8,1:8]
+ *   npx tsx bench/sparse-activations.ts [--data-dir DIR] [--steps 500] [--seeds 1] [--threads 1] [--patterns 2:4,1:4,2:8,1:8] [--json FILE]
  *
  * A product's time has the pruning, the copy with zeros for the weight gradient and the mask of the input gradient in it.
  * DIR holds tinyshakespeare.txt: a small GPT is trained under each pattern, step by step in turn with the dense one.
  */
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { interleave } from "../src/bench/interleave.ts";
 import { loadData } from "../src/data/sources.ts";
@@ -17,6 +19,7 @@ import { PackedMatrix } from "../src/sparse/packed-matrix.ts";
 import { parsePattern } from "../src/sparse/pattern.ts";
 import { multiplyingWeights } from "../src/sparsify/layers.ts";
 import { Device } from "../src/tensor/device.ts";
+import { scoreOf } from "../src/train/evaluate.ts";
 import { parseRecipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
 
@@ -24,12 +27,14 @@ const { values: options } = parseArgs({
   options: {
     "data-dir": { type: "string" },
     steps: { type: "string", default: "500" },
-    seed: { type: "string", default: "1" },
+    seeds: { type: "string", default: "1" },
+    json: { type: "string" },
     threads: { type: "string", default: "1" },
     patterns: { type: "string", default: "2:4,1:4,2:8,1:8" },
   },
 });
 const { kernels } = pick({ threads: Number(options.threads) });
+const [load] = loadavg();
 const patterns = options.patterns.split(",");
 console.log(`${kernels.backend} ${kernels.instructionSet}, ${kernels.threads} threads`);
 
@@ -69,17 +74,18 @@ for (const [t, i, o] of [
 }
 
 /** A run with what it was seen to keep: [step, share of zeros, share of the squared norm] by layer. */
-function sparseRun(pattern: string | null, data: Awaited<ReturnType<typeof loadData>>) {
+function sparseRun(pattern: string | null, seed: number, data: Awaited<ReturnType<typeof loadData>>) {
   const recipe = parseRecipe({
     data: { name: "text", file: "tinyshakespeare.txt" },
     model: { name: "gpt", layers: 2, width: 128, context: 128, activation: "squared-relu" },
     method: { name: "dense" },
     ...(pattern === null ? {} : { activations: { name: "magnitude", pattern } }),
     optimiser: { name: "adamw", rate: 1e-3, decayed: "matrices", weightDecay: 0.1, clip: 1 },
-    ...{ steps: Number(options.steps), batch: 16, seed: Number(options.seed) },
+    ...{ steps: Number(options.steps), batch: 16, seed },
   });
   const run = new Run(recipe, data, new Device(kernels), { routing: "sparse" });
-  const kept = new Map<string, string[]>();
+  /** Of layers, at the steps that are looked at. */
+  const kept = new Map<string, { step: number; kept: number; zeros: number }[]>();
   for (const { name, weight } of multiplyingWeights(run.model)) {
     const { plan } = weight;
     if (plan === null) continue;
@@ -93,13 +99,13 @@ function sparseRun(pattern: string | null, data: Awaited<ReturnType<typeof loadD
           left += operand.packed.masked[at] ** 2;
           zeros += Number(value === 0);
         });
-        const text = `step ${run.step}: ${percent(left / all)} kept, ${percent(zeros / x.size)} zeros`;
-        kept.set(name, [...(kept.get(name) ?? []), text]);
+        const one = { step: run.step, kept: left / all, zeros: zeros / x.size };
+        kept.set(name, [...(kept.get(name) ?? []), one]);
       }
       return operand;
     };
   }
-  return { name: pattern ?? "dense", run, kept, ms: [] as number[], losses: [] as number[] };
+  return { name: pattern ?? "dense", run, kept, ms: [] as number[] };
 }
 
 function percent(share: number): string {
@@ -111,22 +117,28 @@ function isSampled(step: number): boolean {
   return step % 50 === 49;
 }
 
-if (options["data-dir"] !== undefined) {
-  const data = await loadData("text", { file: "tinyshakespeare.txt", dir: options["data-dir"] });
-  const runs = [null, ...patterns].map((pattern) => sparseRun(pattern, data));
-  while (!runs[0].run.done) {
-    for (const { run, ms, losses } of runs) {
-      const step = run.advance();
-      losses.push(step.loss);
-      if (!isSampled(step.step)) ms.push(step.ms);
+const dir = options["data-dir"];
+if (dir !== undefined) {
+  const found = [];
+  const data = await loadData("text", { file: "tinyshakespeare.txt", dir });
+  for (let seed = 1; seed <= Number(options.seeds); seed++) {
+    const runs = [null, ...patterns].map((pattern) => sparseRun(pattern, seed, data));
+    while (!runs[0].run.done) {
+      for (const { run, ms } of runs) {
+        const step = run.advance();
+        if (!isSampled(step.step)) ms.push(step.ms);
+      }
+    }
+    for (const { name, run, kept, ms } of runs) {
+      const ratio = quartiles(ms.map((one, step) => runs[0].ms[step] / one)).median;
+      const { loss } = run.evaluate();
+      const last = [...kept].map(([layer, looks]) => ({ layer, ...looks.at(-1)! }));
+      console.log(`seed ${seed}, ${name}: test loss ${loss.toFixed(4)}, ${ratio.toFixed(3)}x dense`);
+      for (const one of last) console.log(`  ${one.layer}: ${percent(one.kept)} kept, ${percent(one.zeros)} zeros`);
+      found.push({ pattern: name, seed, loss, bits: scoreOf(run.evaluate()), ratio, layers: last });
     }
   }
-  for (const { name, run, kept, ms, losses } of runs) {
-    const last = losses.slice(-50);
-    const training = last.reduce((sum, loss) => sum + loss, 0) / last.length;
-    const ratio = quartiles(ms.map((one, step) => runs[0].ms[step] / one)).median;
-    const times = `step ${quartiles(ms).median.toFixed(1)} ms, ${ratio.toFixed(3)}x dense`;
-    console.log(`${name}: training loss ${training.toFixed(4)}, test loss ${run.evaluate().loss.toFixed(4)}, ${times}`);
-    for (const [layer, texts] of kept) console.log(`  ${layer}: ${texts[0]}; ${texts.at(-1)}`);
-  }
+  const { backend, instructionSet, threads } = kernels;
+  const machine = { backend, instructionSet, threads, cpu: cpus()[0].model.trim(), load: [load, loadavg()[0]] };
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ machine, runs: found }, null, 1)}\n`);
 }

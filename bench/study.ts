@@ -4,7 +4,7 @@
  *   npx tsx bench/study.ts STUDY.json --out RESULTS.jsonl [--data-dir DIR] [--shard 0/1] [--threads 1]
  *   npx tsx bench/study.ts --table RESULTS.jsonl
  *
- * STUDY.json: { recipe, seeds: [1, 2], variants: { name: changes of the recipe } }. DIR holds a folder for each data set. A
+ * STUDY.json: { recipe, seeds: [1, 2], variants: { name: changes of the recipe }, masks: false }. DIR holds a folder for each data set. A
  * run that RESULTS.jsonl has is not repeated; shards share the work between processes. The first variant is what the
  * others are compared with: mean of the differences at the same seed, with its standard error.
  */
@@ -24,6 +24,8 @@ interface Study {
   readonly recipe: object;
   readonly seeds: readonly number[];
   readonly variants: Readonly<Record<string, object>>;
+  /** Whether results say how far masks moved. */
+  readonly masks?: boolean;
 }
 
 const { values: options, positionals } = parseArgs({
@@ -73,6 +75,7 @@ async function train(): Promise<void> {
       trainLoss: last.reduce((a, b) => a + b, 0) / last.length,
       score: scoreOf(test),
       stepMs: quartiles(times).median,
+      ...(study.masks && run.sparsity !== null && { sadShare: run.sparsity.report().sadShare }),
     };
     appendFileSync(out, `${JSON.stringify(result)}\n`);
     console.log(JSON.stringify(result));

@@ -9,23 +9,26 @@
  *   and so with 2:4v2, weight-steps-2of4v2.json
  *
  *   trisparse reproduce --scale smoke --threads 2 --json docs/results/claims-smoke.json
- *   trisparse reproduce --scale small --data-dir DIR --threads 1 --json docs/results/claims-small.json
- *     (what is there joins two calls: --seeds 3 for claims 8, 9 and 13, --seeds 5 for the others)
+ *   trisparse reproduce 8 13 --scale small --data-dir DIR --threads 1 --out OUT
+ *   trisparse reproduce 9 --scale small --data-dir DIR --threads 2 --out OUT
+ *   trisparse reproduce 1 2 3 4 5 6 7 10 11 12 --scale small --seeds 5 --data-dir DIR --threads 1 --out OUT --json docs/results/claims-small.json
+ *     (a call adds to what earlier ones left in OUT, and --json has all of it; what is there was joined so by hand, before
+ *     calls did that, and says one call's load for all)
  *
  * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md docs
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
  * The dense row comes first; a method that is slower than dense says so.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { SCALES } from "../src/claims/claim.ts";
-import type { ClaimResult } from "../src/claims/reproduce.ts";
-import { writeFileAtomically } from "../src/io/files.ts";
+import { readClaims } from "../src/claims/kept.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
 import { claimsPage } from "../src/report/claims-page.ts";
 import { readStudy, studyTable } from "../src/report/study-table.ts";
 import type { Comparison } from "../src/train/compare.ts";
 import { comparison, machineText, type Row, type Rows, readResult } from "./comparisons.ts";
+import { fill } from "./fill.ts";
 
 const root = new URL("../", import.meta.url);
 
@@ -123,28 +126,6 @@ const note = (): string => {
   return `Ratios are medians of rounds in one process, pruning and packing included; their quartiles lie ${q1.toFixed(2)} to ${q3.toFixed(2)} apart. Milliseconds are medians and hold for this machine only.`;
 };
 
-/** Puts text between two marks of a file. */
-function fill(file: string, mark: string, content: string): void {
-  const path = fileURLToPath(new URL(file, root));
-  const text = readFileSync(path, "utf8");
-  const marked = new RegExp(`(<!-- ${mark}:[^\\n]*-->\\n)[\\s\\S]*?(<!-- /${mark} -->)`);
-  if (!marked.test(text))
-    throw new Error(`write-results: expected ${file} to hold the marks of ${mark}, got none. Put them back.`);
-  const next = text.replace(marked, (_, open: string, close: string) => `${open}\n${content}\n\n${close}`);
-  if (!process.argv.includes("--check")) writeFileAtomically(path, next);
-  else if (words(next) !== words(text)) {
-    console.error(
-      `write-results: expected ${file} to show the results of docs/results, got others. Run it without --check.`,
-    );
-    process.exitCode = 1;
-  }
-}
-
-/** The text without what a formatter changes in tables. */
-function words(text: string): string {
-  return text.replace(/\|[ :|-]*\n/g, "|\n").replace(/[ \t]+/g, " ");
-}
-
 const studies: readonly (readonly [name: string, about: string, score?: string])[] = [
   ["mlp", "Fashion-MNIST, MLP 784-1024-1024-10, 5 epochs, batch 256, AdamW", "accuracy %"],
   ["cnn", "CIFAR-10, 14,000 images, `cnn` 32-64-128, 10 epochs, batch 64, AdamW", "accuracy %"],
@@ -168,8 +149,8 @@ function claimPages(): string {
   return SCALES.flatMap((scale) => {
     const name = `claims-${scale}.json`;
     if (!existsSync(new URL(`docs/results/${name}`, root))) return [];
-    const { machine, claims } = readResult(name) as { machine: Comparison["machine"]; claims: readonly ClaimResult[] };
-    return [`## Scale ${scale}`, `${machineText(machine)}.`, claimsPage(claims).replace(/^## /gm, "### ")];
+    const claims = readClaims(fileURLToPath(new URL(`docs/results/${name}`, root)));
+    return [`## Scale ${scale}`, claimsPage(claims).replace(/^## /gm, "### ")];
   }).join("\n\n");
 }
 

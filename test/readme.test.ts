@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { tableText } from "../bench/peers/table.ts";
+import { WRITERS } from "../scripts/numbers.ts";
 
 const root = new URL("../", import.meta.url);
 const text = (path: string): string => readFileSync(new URL(path, root), "utf8");
@@ -27,12 +29,23 @@ test("pages that the documentation links to exist", () => {
   }
 });
 
-test.each(["write-results", "write-figures", "write-structured", "write-structured-cifar10"])(
-  "%s: what it wrote shows the numbers of docs/results (else: npx tsx it)",
-  async (script) => {
-    const check = promisify(execFile)("node", ["--import", "tsx", `scripts/${script}.ts`, "--check"], {
-      cwd: fileURLToPath(root),
-    });
-    await expect(check).resolves.toBeDefined();
-  },
-);
+test.each(WRITERS)("%s: what it wrote shows the numbers of docs/results (else: npx tsx it)", async (script) => {
+  const check = promisify(execFile)("node", ["--import", "tsx", `scripts/${script}.ts`, "--check"], {
+    cwd: fileURLToPath(root),
+  });
+  await expect(check).resolves.toBeDefined();
+});
+
+test("every measured number of the pages is one of the file that its comment names (rules: scripts/numbers.ts)", async () => {
+  const check = promisify(execFile)("node", ["--import", "tsx", "scripts/check-numbers.ts"], {
+    cwd: fileURLToPath(root),
+  });
+  await expect(check).resolves.toBeDefined();
+});
+
+test("peers.md shows the numbers of peers.json", () => {
+  // what a formatter changes in tables
+  const words = (page: string): string => page.replace(/-{3,}/g, "---").replace(/ +/g, " ");
+  const report = JSON.parse(text("docs/results/peers.json"));
+  expect(words(text("docs/results/peers.md"))).toBe(words(tableText(report)));
+});

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { Device } from "../tensor/device.ts";
 import { parseRecipe } from "../train/recipe.ts";
 import { type Claim, type Measurement, SCALES } from "./claim.ts";
 import { claims } from "./claims.ts";
+import { keptClaims } from "./kept.ts";
 import { testLoss } from "./quantities.ts";
 import { reproduce } from "./reproduce.ts";
 import { trials } from "./trials.ts";
@@ -61,7 +62,43 @@ test("runs are shared between claims and not repeated", async () => {
   const again = await reproduce([claim("one"), claim("two")], device(), options);
   expect(again.map(({ findings }) => findings)).toEqual([first.findings, first.findings]);
   expect(runs.map((run) => readFileSync(join(out, "runs", run, "result.json"), "utf8"))).toEqual(results);
-  expect(JSON.parse(readFileSync(join(out, "claims.json"), "utf8"))).toEqual(JSON.parse(JSON.stringify(again)));
+  expect(keptClaims(out, "smoke")).toEqual(again);
+});
+
+test("a call adds to what earlier ones left in the folder, in the order of the table of claims", async () => {
+  const options = { scale: "smoke", seeds: 2, out } as const;
+  const [last, first] = ["early-structure", "sr-ste-matches-dense"];
+  const [kept] = await reproduce([claim(last)], device(), { ...options, seeds: 1 });
+  await reproduce([claim(first), claim("a new one")], device(), options);
+  const seedsOf = () => keptClaims(out, "smoke").map(({ name, seeds }) => [name, seeds]);
+  expect(seedsOf()).toEqual([
+    [first, 2],
+    [last, 1],
+    ["a new one", 2],
+  ]);
+  // one seed has an interval without ends, which JSON cannot say
+  expect(keptClaims(out, "smoke")[1]).toEqual(kept);
+  expect(kept.findings[0].value.high).toBe(Infinity);
+  expect(claimsPage(keptClaims(out, "smoke"))).toContain("Run: two steps; 1 seed; js");
+  await reproduce([claim(last)], device(), options);
+  expect(seedsOf()).toEqual([
+    [first, 2],
+    [last, 2],
+    ["a new one", 2],
+  ]);
+});
+
+test("a folder of claims at another scale, or of something else, is left as it is", async () => {
+  await reproduce([claim("one")], device(), { scale: "smoke", seeds: 1, out });
+  const file = join(out, "claims.json");
+  const before = readFileSync(file, "utf8");
+  const other = reproduce([claim("two")], device(), { scale: "small", seeds: 1, out });
+  await expect(other).rejects.toThrow("expected a folder of claims at scale small, got");
+  expect(readFileSync(file, "utf8")).toBe(before);
+  for (const content of ["null", "[]", '{ "claims": [{ "name": "one" }] }', '{ "claims": [null] }']) {
+    writeFileSync(file, content);
+    expect(() => keptClaims(out, "smoke")).toThrow("expected claims as reproduce writes them");
+  }
 });
 
 test("a run that was interrupted is finished", async () => {

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { benchStep, type StepPlan } from "../bench/step.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -15,72 +16,50 @@ import type { Device } from "../tensor/device.ts";
 import { scoreOf } from "../train/evaluate.ts";
 import { parseRecipe, type Recipe } from "../train/recipe.ts";
 import { RunFolder, readJson, writeJson } from "../train/run-folder.ts";
-import { type RunResult, trainTogether } from "../train/together.ts";
+import { machineOf, type RunResult, trainTogether } from "../train/together.ts";
 import type { Bench, Claim, Contrast, Measurement, Scale } from "./claim.ts";
-import { type Interval, intervals, type Verdict, verdictOf, verdictOfAll } from "./verdict.ts";
-
-/** One line of what was found. */
-export interface Finding {
-  readonly says: string;
-  readonly quantity: string;
-  readonly unit: string;
-  /** Mean with its interval over seeds, or median with quartiles of what is measured apart from them. */
-  readonly value: Interval;
-  readonly atMost?: number | undefined;
-  readonly atLeast?: number | undefined;
-  readonly verdict: Verdict;
-}
-
-/** Of one variant: its mean over the seeds. */
-export interface VariantSummary {
-  readonly variant: string;
-  readonly seeds: number;
-  readonly loss: number;
-  /** Points of a hundred, or bits per character. */
-  readonly score: number;
-  /** Folders of its runs, below that of the reproduction. */
-  readonly runs: readonly string[];
-}
-
-export interface ClaimResult {
-  readonly name: string;
-  readonly source: string;
-  readonly sentence: string;
-  readonly run: string;
-  readonly scale: Scale;
-  readonly verdict: Verdict | "failed";
-  /** Why it failed. */
-  readonly error: string | null;
-  readonly findings: readonly Finding[];
-  readonly variants: readonly VariantSummary[];
-}
+import { keep, keptClaims } from "./kept.ts";
+import type { ClaimResult, Finding, VariantSummary } from "./result.ts";
+import { type Interval, intervals, verdictOf, verdictOfAll } from "./verdict.ts";
 
 export interface ReproduceOptions {
   readonly scale: Scale;
   readonly seeds: number;
-  /** A new folder, or one that an interrupted call left. */
+  /** A new folder, or one of earlier calls at this scale. */
   readonly out: string;
   /** Holds a folder for each data set, or images/ and text/ with them. */
   readonly dataDir?: string | undefined;
   readonly onRun?: (claim: string, variant: string, seed: number, done: number, all: number) => void;
 }
 
-/** One claim after the other; one that fails does not stop the others. Writes claims.json in the folder after each. */
+/**
+ * One claim after the other; one that fails does not stop the others. What became of each goes into claims.json of the folder
+ * at once, in the place of what an earlier call found of it.
+ */
 export async function reproduce(
   claims: readonly Claim[],
   device: Device,
   options: ReproduceOptions,
 ): Promise<ClaimResult[]> {
-  mkdirSync(join(options.out, "runs"), { recursive: true });
+  const { out, scale } = options;
+  keptClaims(out, scale);
+  mkdirSync(join(out, "runs"), { recursive: true });
   const results: ClaimResult[] = [];
   for (const claim of claims) {
-    results.push(await tryClaim(claim, device, options));
-    writeJson(join(options.out, "claims.json"), results);
+    const [load] = loadavg();
+    const found = await tryClaim(claim, device, options);
+    const result = { ...found, seeds: options.seeds, machine: machineOf(device, load) };
+    keep(out, result);
+    results.push(result);
   }
   return results;
 }
 
-async function tryClaim(claim: Claim, device: Device, options: ReproduceOptions): Promise<ClaimResult> {
+async function tryClaim(
+  claim: Claim,
+  device: Device,
+  options: ReproduceOptions,
+): Promise<Omit<ClaimResult, "seeds" | "machine">> {
   const { name, source, sentence, run } = claim;
   const { scale } = options;
   const about = { name, source, sentence, run, scale };

@@ -80,6 +80,12 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
       code: 1,
       says: "o/metrics.jsonl, line 1: expected a step, got loss",
     },
+    "a folder of claims at another scale": {
+      args: ["reproduce", "early-structure", "--out", "o"],
+      files: { "o/claims.json": { claims: [{ name: "one", scale: "small", seeds: 1, machine: {}, findings: [] }] } },
+      code: 2,
+      says: "--out: expected a folder of claims at scale smoke, got o, which holds those at small. Choose another",
+    },
     "an unknown benchmark": { args: ["bench", "stepp"], code: 2, says: 'Perhaps you mean "step".' },
     "a model that is not timed": {
       args: ["bench", "step", "--models", "cn"],

@@ -1,15 +1,15 @@
 /** `trisparse reproduce`: the sources' claims, tried on this machine. */
 import { existsSync } from "node:fs";
-import { loadavg } from "node:os";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { type Claim, SCALES, type Scale } from "../claims/claim.ts";
 import { claims } from "../claims/claims.ts";
-import { type ClaimResult, reproduce } from "../claims/reproduce.ts";
+import { keptClaims } from "../claims/kept.ts";
+import { reproduce } from "../claims/reproduce.ts";
+import type { ClaimResult } from "../claims/result.ts";
 import { found, obstacle, writeFileAtomically } from "../io/files.ts";
 import { claimsPage } from "../report/claims-page.ts";
 import { claimsHtml } from "../report/page/claims.ts";
-import { machineOf } from "../train/together.ts";
 import { defaultFolder } from "./compare.ts";
 import {
   backendOption,
@@ -22,7 +22,7 @@ import {
   wholeNumber,
 } from "./options.ts";
 import { writeOutput } from "./output.ts";
-import { notAmong, usageError } from "./usage.ts";
+import { asUsage, notAmong, usageError } from "./usage.ts";
 
 interface ReproduceOptions extends MachineOptions {
   readonly scale: Scale;
@@ -48,7 +48,10 @@ export function addReproduce(program: Command): void {
     )
     .option("--seeds <count>", "runs of each variant", wholeNumber("seeds", 1), 3)
     .option("--data-dir <folder>", "holds a folder for each data set (default: they are fetched once)")
-    .option("--out <folder>", "a new folder, or one that an interrupted call left (default: runs/<date and time>)")
+    .option(
+      "--out <folder>",
+      "a new folder, or one of an earlier call, to go on or to add claims (default: runs/<date and time>)",
+    )
     .addOption(threadsOption)
     .addOption(backendOption)
     .addOption(jsonOption)
@@ -57,25 +60,26 @@ export function addReproduce(program: Command): void {
 
 async function run(words: readonly string[], options: ReproduceOptions): Promise<void> {
   const chosen = words.length === 0 ? claims : words.map(claimOf);
-  const out = options.out ?? defaultFolder();
+  const { scale, seeds, dataDir, out = defaultFolder() } = options;
   checkFolder(out);
+  asUsage(() => keptClaims(out, scale));
   checkJson(options);
   const device = openDevice(options);
-  const [load] = loadavg();
   process.stderr.write(`runs in ${out}; go on after an interruption with the same command and --out ${out}\n`);
-  const results = await reproduce(chosen, device, {
-    ...{ scale: options.scale, seeds: options.seeds, out, dataDir: options.dataDir },
+  const tried = await reproduce(chosen, device, {
+    ...{ scale, seeds, out, dataDir },
     onRun: (claim, variant, seed, done, all) => {
       process.stderr.write(`${claim} ${done + 1} of ${all}: ${variant}, seed ${seed}\n`);
     },
   });
+  const results = keptClaims(out, scale);
   const page = claimsPage(results);
-  const machine = machineOf(device, load);
-  writeFileAtomically(join(out, "claims.html"), claimsHtml(results, machine));
+  writeFileAtomically(join(out, "claims.html"), claimsHtml(results));
   writeFileAtomically(join(out, "claims.md"), `# Claims\n\n${page}\n`);
   process.stderr.write(`report: ${join(out, "claims.html")}\n`);
-  writeOutput(options.json, { machine, claims: results }, page);
-  failFailed(results);
+  // as in claims.json: what the folder holds, not this call alone
+  writeOutput(options.json, { claims: results }, page);
+  failFailed(tried);
 }
 
 function claimOf(word: string): Claim {

@@ -1,5 +1,5 @@
 /** What became of claims, as Markdown: it reads well in a terminal too. */
-import type { ClaimResult, Finding } from "../claims/reproduce.ts";
+import type { ClaimResult, Finding } from "../claims/result.ts";
 
 /** Verdict first; then each claim with what was found. */
 export function claimsPage(results: readonly ClaimResult[]): string {
@@ -11,7 +11,8 @@ export function claimsPage(results: readonly ClaimResult[]): string {
   return [overview.join("\n"), ...results.map(section)].join("\n\n");
 }
 
-function section({ name, source, sentence, run, verdict, error, findings, variants }: ClaimResult): string {
+function section(result: ClaimResult): string {
+  const { name, source, sentence, run, verdict, error, findings, variants } = result;
   const rows = findings.map((finding) => {
     const { says, quantity } = finding;
     return `| ${says} | ${quantity} | ${valueText(finding)} | ${boundText(finding)} | ${finding.verdict} |`;
@@ -19,7 +20,7 @@ function section({ name, source, sentence, run, verdict, error, findings, varian
   return [
     `## ${name}: ${verdict}`,
     `${sentence} (${source})`,
-    `Run: ${run}.`,
+    `Run: ${run}; ${placeText(result)}.`,
     ...(error === null ? [] : [`It failed: ${error}`]),
     ...(rows.length === 0
       ? []
@@ -37,6 +38,13 @@ function section({ name, source, sentence, run, verdict, error, findings, varian
           ].join("\n"),
         ]),
   ].join("\n\n");
+}
+
+/** "3 seeds; native avx512, 1 thread, ...": calls that share a folder may differ in it. */
+export function placeText({ seeds, machine }: Pick<ClaimResult, "seeds" | "machine">): string {
+  const { cpu, cores, backend, instructionSet, threads, load } = machine;
+  const on = `${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, ${cpu} with ${cores} cores`;
+  return `${seeds} seed${seeds === 1 ? "" : "s"}; ${on}, load ${load.join(" to ")}`;
 }
 
 /** "-0.12 (-0.30 to 0.05) points". */

@@ -13,6 +13,8 @@ export interface StudyResult {
   readonly score: number;
   /** Median, on a machine that had other work. */
   readonly stepMs: number;
+  /** Entries that differ between the first mask and the last, of all; none of a run without masks. */
+  readonly sadShare?: number;
 }
 
 /** The runs of a file, a JSON object a line; none where there is no file. */
@@ -30,6 +32,7 @@ export function studyTable(results: readonly StudyResult[], score = "score"): st
   const variants = [...new Set(results.map(({ variant }) => variant))];
   variants.sort((a, b) => Number(b === "dense") - Number(a === "dense"));
   const base = results.filter(({ variant }) => variant === variants[0]);
+  const masked = results.some(({ sadShare }) => sadShare !== undefined);
   const rows = variants.map((name) => {
     const own = results.filter(({ variant }) => variant === name);
     const cells = (["score", "loss", "trainLoss"] as const).map((key) => {
@@ -41,13 +44,19 @@ export function studyTable(results: readonly StudyResult[], score = "score"): st
       const difference = name === variants[0] ? "" : withError(differences, digits);
       return `${mean(own.map((one) => one[key])).toFixed(digits)} | ${difference}`;
     });
-    return `| ${name} | ${own.length} | ${cells.join(" | ")} |`;
+    const sad = masked ? [own.some(({ sadShare }) => sadShare === undefined) ? "" : sadText(own)] : [];
+    return `| ${[name, own.length, ...cells, ...sad].join(" | ")} |`;
   });
+  const head = ["variant", "seeds", score, "difference", "test loss", "difference", "training loss", "difference"];
   return [
-    `| variant | seeds | ${score} | difference | test loss | difference | training loss | difference |`,
-    "|---|---|---|---|---|---|---|---|",
+    `| ${[...head, ...(masked ? ["SAD %"] : [])].join(" | ")} |`,
+    `|${"---|".repeat(head.length + Number(masked))}`,
     ...rows,
   ].join("\n");
+}
+
+function sadText(own: readonly StudyResult[]): string {
+  return (100 * mean(own.map(({ sadShare = 0 }) => sadShare))).toFixed(1);
 }
 
 /** "+0.0041 ± 0.0006"; of one value "+0.0041". */

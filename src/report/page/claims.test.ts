@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ClaimResult, Finding } from "../../claims/reproduce.ts";
+import type { ClaimResult, Finding } from "../../claims/result.ts";
 import type { Machine } from "../../train/together.ts";
 import { claimsHtml } from "./claims.ts";
 
@@ -14,13 +14,13 @@ const finding = (more: Partial<Finding>): Finding => ({
 });
 const claim = (more: Partial<ClaimResult>): ClaimResult => ({
   ...{ name: "small", source: "A & B 2021", sentence: "Sparse is < dense.", run: "two runs", scale: "smoke" },
-  ...{ verdict: "holds", error: null, findings: [finding({})], variants: [] },
+  ...{ seeds: 3, machine, verdict: "holds", error: null, findings: [finding({})], variants: [] },
   ...more,
 });
 
 test("the page of claims has a chart for each quantity, in two widths, and says each verdict in words", () => {
   const undecided = finding({ quantity: "accuracy", unit: "points", verdict: "not decided at this scale" });
-  const page = claimsHtml([claim({ findings: [finding({}), finding({}), undecided] })], machine);
+  const page = claimsHtml([claim({ findings: [finding({}), finding({}), undecided] })]);
   expect(page.match(/<svg[^>]*role="img"/g)).toHaveLength(4);
   expect(page).toContain("small: holds");
   expect(page).toContain(">not decided<");
@@ -28,7 +28,7 @@ test("the page of claims has a chart for each quantity, in two widths, and says 
 });
 
 test("it loads nothing, runs no script and escapes what it is given", () => {
-  const page = claimsHtml([claim({ name: "a<b" })], machine);
+  const page = claimsHtml([claim({ name: "a<b" })]);
   expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)|<link|<img/);
   expect(page).toContain("A &amp; B 2021");
   expect(page).toContain("a&lt;b");
@@ -38,7 +38,7 @@ test("it loads nothing, runs no script and escapes what it is given", () => {
 test("a claim of one seed, whose interval reaches everywhere, is drawn by its mean; one that failed says why", () => {
   const endless = finding({ value: { mean: 1, error: Number.NaN, low: -Infinity, high: Infinity } });
   const failed = claim({ name: "broken", verdict: "failed", error: "data: expected files, got none.", findings: [] });
-  const page = claimsHtml([claim({ findings: [endless] }), failed], machine);
+  const page = claimsHtml([claim({ findings: [endless] }), failed]);
   expect(page).not.toMatch(/NaN|Infinity/);
   expect(page).toContain("It failed: data: expected files, got none.");
   expect(page).toContain("1 failed");

@@ -1,6 +1,6 @@
 /** What became of claims, as a page: a verdict each, and the intervals that it rests on. */
-import type { ClaimResult, Finding } from "../../claims/reproduce.ts";
-import type { Machine } from "../../train/together.ts";
+import type { ClaimResult, Finding } from "../../claims/result.ts";
+import { placeText } from "../claims-page.ts";
 import { drawIntervals, type IntervalRow } from "./interval-chart.ts";
 import { html, type Markup } from "./markup.ts";
 import { pageOf } from "./shell.ts";
@@ -16,7 +16,7 @@ const STYLES: Readonly<Record<string, number>> = {
   failed: 7,
 };
 
-export function claimsHtml(results: readonly ClaimResult[], machine: Machine): string {
+export function claimsHtml(results: readonly ClaimResult[]): string {
   const count = (verdict: string): number => results.filter((result) => result.verdict === verdict).length;
   const counts = [
     `${count("holds")} of ${results.length} hold`,
@@ -24,9 +24,9 @@ export function claimsHtml(results: readonly ClaimResult[], machine: Machine): s
     `${count("not decided at this scale")} not decided`,
     ...(count("failed") === 0 ? [] : [`${count("failed")} failed`]),
   ].join(", ");
-  const { cpu, backend, instructionSet, threads, load } = machine;
   const scales = [...new Set(results.map(({ scale }) => scale))].join(", ");
-  const facts = `Scale ${scales} · ${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, ${cpu}, load ${load.join(" to ")}`;
+  const ran = new Set(results.map(placeText));
+  const facts = `Scale ${scales} · ${ran.size === 1 ? [...ran].join("") : "seeds and machine with each claim"}`;
   const main = html`<section>
 <ul class="findings">${results.map(({ name, verdict, sentence }) => html`<li style="border-color:var(--s${STYLES[verdict]})"><a href="#${name}"><strong>${name}</strong></a>: ${verdict}. ${sentence}</li>`)}</ul>
 <p class="soft">Points are means over seeds, lines their 95 % intervals with one spread for all differences of a claim; of measured times medians with quartiles. Dashes are the bounds that are wanted. A claim holds where all its intervals lie on their side.</p>
@@ -35,12 +35,13 @@ ${results.map(section)}`;
   return pageOf(`Claims: ${counts}`, facts, main);
 }
 
-function section({ name, source, sentence, run, verdict, error, findings, variants }: ClaimResult): Markup {
+function section(result: ClaimResult): Markup {
+  const { name, source, sentence, run, verdict, error, findings, variants } = result;
   // one axis for what has one unit
   const quantities = [...new Set(findings.map(({ quantity }) => quantity))];
   return html`<section id="${name}"><h2>${name}: ${verdict}</h2>
 <p>${sentence} <span class="soft">(${source})</span></p>
-<p class="soft">Run: ${run}.</p>
+<p class="soft">Run: ${run}; ${placeText(result)}.</p>
 ${error === null ? null : html`<p class="bad">It failed: ${error}</p>`}
 ${quantities.map((quantity) => figure(findings.filter((finding) => finding.quantity === quantity)))}
 ${variants.length === 0 ? null : html`<details><summary>The runs</summary><div class="scroll"><table><thead><tr><th>variant</th><th>seeds</th><th>score</th><th>test loss</th></tr></thead><tbody>${variants.map((one) => html`<tr><th scope="row">${one.variant}</th><td>${one.seeds}</td><td>${one.score.toPrecision(4)}</td><td>${one.loss.toFixed(4)}</td></tr>`)}</tbody></table></div></details>`}
