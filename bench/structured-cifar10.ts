@@ -1,44 +1,86 @@
 /**
- * Learns rows and columns of the ConvNet on CIFAR-10 away and measures what is left; a line of
- * docs/results/structured-cifar10.jsonl for each setting and seed, which a second call does not repeat:
+ * Learns rows and columns of a ConvNet, and blocks, rows and columns of a ResNet-20, away on 14,000 images of CIFAR-10 and
+ * measures what is left; a line of docs/results/structured-cifar10.jsonl for each setting and seed, which a second call does not
+ * repeat:
  *
- *   npx tsx bench/structured-cifar10.ts SETTING SEED --data-dir FOLDER --cache FOLDER [--validate] [--penalties LIST]
+ *   npx tsx bench/structured-cifar10.ts SETTING SEED --data-dir FOLDER --cache FOLDER [--validate --penalties LIST]
  *
- * The control is the dense model trained on for as many epochs, with the same rates. --validate: trains on the first 12,000
- * images and reports on the last 2,000 of the training set, for the choice of settings; writes nothing.
- * Times of all lines anew, at a quiet time: npx tsx bench/structured-cifar10.ts --times --data-dir FOLDER
- * The table: npx tsx scripts/write-structured-cifar10.ts
+ * control: the dense network trained on for as many epochs as learning and tuning take, with the same rates. equalTime: the
+ * compact network tuned for as long as the control's tuning would have taken, by the steps' times. shallow: the compact
+ * architecture from new weights, for as many epochs as all stages. The cache holds what settings share. --validate: trains on the
+ * first 12,000 images and reports on the last 2,000 of the training set, for the choice of settings; writes nothing. Times of
+ * all lines anew, at a quiet time: npx tsx bench/structured-cifar10.ts --times --data-dir FOLDER
+ * The tables: npx tsx scripts/write-structured.ts
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { loadData } from "../src/data/sources.ts";
 import { pick } from "../src/kernels/pick.ts";
-import type { Module } from "../src/nn/module.ts";
+import { Random } from "../src/random.ts";
 import { compressText } from "../src/report/compress-table.ts";
 import { Device } from "../src/tensor/device.ts";
+import { compact } from "../src/train/compact.ts";
 import { compress, forwardTimes } from "../src/train/compress.ts";
+import { evaluate } from "../src/train/evaluate.ts";
+import type { Evaluation } from "../src/train/objective.ts";
 import { parseRecipe, type Recipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
 import { machineOf } from "../src/train/together.ts";
 import { heldOut, type Lengths, type Line, Lines, penalties, Stages, stepTimes, type Trained } from "./stages.ts";
 
 interface Setting extends Lengths {
+  readonly recipe: object;
   readonly dense: number;
   readonly penalties: string;
-  readonly folded: boolean;
-  readonly augment: boolean;
+  readonly folded?: boolean;
+  readonly equalTime?: boolean;
+  readonly shallow?: boolean;
+  /** In place of three stages one run of as many epochs, with its penalties in the middle. */
+  readonly oneRun?: boolean;
 }
 
-const AUGMENTED = { dense: 20, learn: 10, tune: 10, folded: true, augment: true };
+const CNN = {
+  recipe: { model: { name: "cnn" }, optimiser: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } } },
+  ...{ dense: 20, learn: 10, tune: 10 },
+};
+const resnet = (widths: readonly number[]): object => ({
+  ...{ model: { name: "resnet", depth: 20, widths }, batch: 64 },
+  optimiser: { name: "sgd", rate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
+});
+const HALF = { recipe: resnet([8, 16, 32]), dense: 12, learn: 4, learnRate: 0.1, tune: 4 };
+const WHOLE = { recipe: resnet([16, 32, 64]), dense: 20, learn: 6, learnRate: 0.1, tune: 20 };
+/** Gains of the blocks behind the first of each stage, which makes the stage's size and channels. */
+const gains = (lambda: number): string => [2, 3, 5, 6, 8, 9].map((block) => `body ${lambda} block${block}.`).join();
 const FOLDED = "row 0.01 conv1,row 0.0007 conv2,row 0.0015 conv3,column 0.0007 conv2,column 0.0007 conv3";
+
 const settings: Readonly<Record<string, Setting>> = {
-  raw: {
-    ...AUGMENTED,
+  "ConvNet, raw": {
+    ...CNN,
     penalties: "row 0.006 conv1,row 0.004 conv2,row 0.004 conv3,column 0.003 conv2,column 0.003 conv3",
-    folded: false,
   },
-  folded: { ...AUGMENTED, penalties: FOLDED },
-  "folded, 30 to tune": { ...AUGMENTED, penalties: FOLDED, tune: 30 },
+  "ConvNet, folded": { ...CNN, penalties: FOLDED, folded: true },
+  "ConvNet, folded, 30 to tune": { ...CNN, penalties: FOLDED, folded: true, tune: 30 },
+  "ConvNet, smallest quarter": {
+    ...{ ...CNN, dense: 40, tune: 40, folded: true, equalTime: true, shallow: true },
+    penalties: "row 0.004 conv1 0.25,row 0.004 conv2 0.25,row 0.004 conv3 0.25",
+  },
+  "ConvNet, smallest half of conv1": {
+    ...{ ...CNN, dense: 40, tune: 40, folded: true, equalTime: true, shallow: true },
+    penalties: "row 0.004 conv1 0.5,row 0.004 conv2 0.25,row 0.004 conv3 0.25",
+  },
+  "half ResNet-20, blocks, lambda 0.1": { ...HALF, penalties: gains(0.1) },
+  "half ResNet-20, blocks": { ...HALF, penalties: gains(0.15), shallow: true },
+  "half ResNet-20, blocks, 12 to tune": { ...HALF, penalties: gains(0.15), tune: 12, shallow: true },
+  "half ResNet-20, blocks in one run, lambda 0.09": { ...HALF, penalties: gains(0.09), oneRun: true },
+  "half ResNet-20, blocks in one run": { ...HALF, penalties: gains(0.15), oneRun: true },
+  "ResNet-20, blocks": { ...WHOLE, penalties: gains(0.15), shallow: true },
+  "ResNet-20, smallest half": {
+    ...WHOLE,
+    penalties: "row 0.04 body.conv1 0.5",
+    folded: true,
+    equalTime: true,
+    shallow: true,
+  },
 };
 
 const { positionals, values } = parseArgs({
@@ -46,16 +88,15 @@ const { positionals, values } = parseArgs({
   options: {
     "data-dir": { type: "string" },
     cache: { type: "string" },
+    penalties: { type: "string" },
     validate: { type: "boolean", default: false },
     times: { type: "boolean", default: false },
-    penalties: { type: "string" },
-    "learn-rate": { type: "string" },
   },
 });
-interface ConvNetLine extends Line {
+interface CifarLine extends Line {
   readonly model: Recipe["model"];
 }
-const lines = new Lines<ConvNetLine>("structured-cifar10.jsonl");
+const lines = new Lines<CifarLine>("structured-cifar10.jsonl");
 const device = new Device(pick({ threads: 1 }).kernels);
 const all = await loadData("cifar10", { dir: values["data-dir"] });
 const data = values.validate ? heldOut(all, 2000) : all;
@@ -66,93 +107,65 @@ if (values.times) {
 }
 
 const [setting, seed] = [positionals[0], Number(positionals[1])];
-if (settings[setting] === undefined) throw new Error(`expected a setting: ${Object.keys(settings).join(", ")}`);
+if (settings[setting] === undefined) throw new Error(`expected a setting: ${Object.keys(settings).join("; ")}`);
 if (!values.validate && lines.has(setting, seed)) process.exit(0);
 const load = loadavg()[0];
 const chosen = settings[setting];
-const lengths = { ...chosen, learnRate: Number(values["learn-rate"] ?? chosen.learnRate ?? 1) };
+const { dense, learn, tune } = chosen;
 const recipe = recipeOf({ ...chosen, penalties: values.penalties ?? chosen.penalties }, seed);
-const { regularise, ...plain } = recipe;
-const start = stages.train(plain as Recipe);
-const control = stages.control(recipe, start, lengths);
-const judged = { dense: of(start), control: of(control) };
-console.log("dense", told(judged.dense), "control", told(judged.control));
-const found = compress(recipe, data, device, { ...lengths, start: start.state });
-const { model, recipe: smaller, ...numbers } = found;
-const compact = judge(stages.begin(plain as Recipe), model);
-const scores = {
-  ...{ dense: told(judged.dense), control: told(judged.control) },
-  ...{ learned: numbers.learned, compact: told(compact) },
-};
-const against = { dense: pairedWith(judged.dense), control: pairedWith(judged.control) };
-console.log(`${setting}, seed ${seed}, ${JSON.stringify(smaller.model)}`);
-console.log(compressText(numbers));
-console.log(JSON.stringify({ scores, against }));
+const { regularise, ...plain } = recipe as Recipe & { regularise: Recipe["regularise"] };
+const epochs = dense + learn + tune;
+const { model, results, removed } = chosen.oneRun ? inOneRun() : inStages();
+if (chosen.shallow) results.shallow = evaluated({ ...plain, model }, stages.train({ ...plain, model, epochs }));
+for (const [stage, { loss, accuracy }] of Object.entries(results) as [string, { loss: number; accuracy: number }][])
+  console.log(stage, loss.toFixed(4), (100 * accuracy).toFixed(1));
 if (!values.validate) {
-  const { layers, forwardMs, numbers: sizes, removals } = numbers;
-  const line = { setting, seed, regularise, scores, against, model: smaller.model, sizes, removals, layers, forwardMs };
-  lines.add({ ...line, ...timesOf(recipe, smaller.model), machine: machineOf(device, load) } as ConvNetLine);
+  const line = { setting, seed, results, regularise, model, ...removed, ...timesOf(recipe, model) };
+  lines.add({ ...line, machine: machineOf(device, load) } as CifarLine);
 }
 
-function recipeOf({ dense, penalties: lines, folded, augment }: Setting, seed: number): Recipe {
+function recipeOf({ recipe, dense, penalties: lines, folded }: Setting, seed: number): Recipe {
   return parseRecipe({
-    ...{ data: { name: "cifar10", augment }, model: { name: "cnn" }, method: { name: "dense" }, epochs: dense, seed },
-    optimiser: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } },
+    ...{ data: { name: "cifar10", augment: true }, method: { name: "dense" }, ...recipe, epochs: dense, seed },
     regularise: penalties(lines.split(","), folded ? { folded } : {}),
   });
 }
 
-interface Judged {
-  /** Of each test image. */
-  readonly losses: readonly number[];
-  readonly right: readonly boolean[];
+interface Found {
+  readonly model: Recipe["model"];
+  readonly results: Record<string, Evaluation>;
+  readonly removed: object;
 }
 
-function of(trained: Trained): Judged {
-  const run = stages.begin(plain as Recipe, trained);
-  return judge(run, run.model);
+function evaluated(recipe: Recipe, trained: Trained): Evaluation {
+  return stages.begin(recipe, trained).evaluate();
 }
 
-/** The loss of each test image, and whether the answer is right. */
-function judge(run: Run, model: Module): Judged {
-  const [losses, right]: [number[], boolean[]] = [[], []];
-  model.eval();
-  for (let part = 0; part < run.batches.parts("test"); part++) {
-    device.step(() =>
-      device.withoutGradients(() => {
-        const { x, labels } = run.batches.part(device, "test", part);
-        const { data: logits, shape } = model.forward(x);
-        labels.forEach((label, i) => {
-          const row = [...logits.subarray(i * shape[1], (i + 1) * shape[1])];
-          const most = Math.max(...row);
-          losses.push(Math.log(row.reduce((sum, y) => sum + Math.exp(y - most), 0)) + most - row[label]);
-          right.push(row.indexOf(most) === label);
-        });
-      }),
-    );
+function inStages(): Found {
+  const start = stages.train(plain);
+  const control = evaluated(plain, stages.control(plain, start, chosen));
+  const shrunk = (lengths: Lengths) => compress(recipe, data, device, { ...lengths, start: start.state });
+  const { model: _, recipe: smaller, ...numbers } = shrunk(chosen);
+  const { before, learned, after, removals, blocks } = numbers;
+  console.log(JSON.stringify(smaller.model), "\n", compressText(numbers));
+  const results: Record<string, Evaluation> = { dense: before, control, learned, after };
+  if (chosen.equalTime) {
+    const { stepMs } = timesOf(recipe, smaller.model);
+    results.equalTime = shrunk({ ...chosen, tune: Math.round((tune * stepMs.before) / stepMs.after) }).after;
   }
-  model.train();
-  return { losses, right };
+  return { model: smaller.model, results, removed: { removals, blocks } };
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, x) => sum + x, 0) / values.length;
-}
-
-function told({ losses, right }: Judged): { readonly loss: number; readonly accuracy: number } {
-  return { loss: mean(losses), accuracy: 100 * mean(right.map(Number)) };
-}
-
-/** Mean and standard error of what the compact model has more, image by image. */
-function pairedWith({ losses, right }: Judged): Record<"loss" | "accuracy", [number, number]> {
-  const of = (differences: readonly number[]): [number, number] => {
-    const centre = mean(differences);
-    return [centre, Math.sqrt(mean(differences.map((x) => (x - centre) ** 2)) / differences.length)];
-  };
-  return {
-    loss: of(compact.losses.map((x, i) => x - losses[i])),
-    accuracy: of(compact.right.map((x, i) => 100 * (Number(x) - Number(right[i])))),
-  };
+/** The control is the dense network in one run of as many epochs. */
+function inOneRun(): Found {
+  const phases = { ...plain.phases, sparseFrom: 0.3, frozenFrom: 0.5 };
+  const run = stages.begin(recipe, stages.train({ ...recipe, phases, epochs }));
+  const small = compact(run.model, recipe.model, data, { device, random: new Random(seed) });
+  const { removals, blocks, architecture } = small;
+  console.log(blocks.join(", "));
+  const control = evaluated(plain, stages.train({ ...plain, epochs }));
+  const after = evaluate(small.model, device, run.batches);
+  return { model: architecture, results: { control, after }, removed: { removals, blocks } };
 }
 
 /** Forward and training times in turn, of networks as they are born: times do not depend on the weights. */

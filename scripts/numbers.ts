@@ -17,13 +17,7 @@
  */
 
 /** The scripts that write results into pages; test/readme.test.ts runs each with --check. */
-export const WRITERS: readonly string[] = [
-  "write-results",
-  "write-tables",
-  "write-figures",
-  "write-structured",
-  "write-structured-cifar10",
-];
+export const WRITERS: readonly string[] = ["write-results", "write-tables", "write-figures", "write-structured"];
 
 const MOST = 400;
 const NUMBER = String.raw`(?<![\w:/]|\w[.-])[+-]?\d+(?:,\d{3})*(?:\.\d+)?(?!(?!x(?![\w-]))\w|[.:]\d|-\d)`;

@@ -1,147 +1,194 @@
 /**
- * Writes the tables of docs/structured.md from docs/results/structured.jsonl and depth.jsonl (bench/structured.ts
- * and bench/structured-depth.ts make them). With --check nothing is written; the exit code is 1 where the page shows other numbers.
+ * Writes the tables of docs/structured.md from what programs found; who made a file stands beside its name:
+ *
+ *   structured.jsonl          npx tsx bench/structured.ts SETTING SEED --data-dir DIR
+ *   structured-cifar10.jsonl  npx tsx bench/structured-cifar10.ts SETTING SEED --data-dir DIR
+ *   squeezenet-S.json         trisparse compress recipes/digits-squeezenet-ssl.json --seed S --threads 1 --json FILE
+ *
+ * and then: npx tsx scripts/write-structured.ts && npx biome check --write docs
+ * With --check nothing is written; the exit code is 1 where the page shows other numbers than docs/results.
  */
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { writeFileAtomically } from "../src/io/files.ts";
-import type { LayerChange } from "../src/train/compress.ts";
+import { quartiles } from "../src/metrics/quartiles.ts";
+import type { Change, Compressed, LayerChange } from "../src/train/compress.ts";
+import { readResult } from "./comparisons.ts";
+import { fill } from "./fill.ts";
 
+/** A compressed model beside others, of one seed. */
 interface Line {
   readonly setting: string;
   readonly seed: number;
+  readonly model: {
+    readonly widths?: readonly number[];
+    readonly hidden?: readonly number[];
+    readonly blocks?: readonly (number | string)[];
+  };
+  readonly layers: readonly LayerChange[];
+  readonly forwardMs: Change;
+}
+
+const linesOf = <L extends Line>(file: string): L[] =>
+  readFileSync(new URL(`../docs/results/${file}`, import.meta.url), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as L)
+    .sort((a, b) => a.setting.localeCompare(b.setting) || a.seed - b.seed);
+
+const table = (head: string, rows: readonly (readonly (string | number)[])[]): string => {
+  const cells = head.split(" | ");
+  return [cells, cells.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+};
+const ratio = ({ before, after }: Change, digits = 1): string => `${(before / after).toFixed(digits)}x`;
+const share = ({ before, after }: Change, digits = 0): string => `${((100 * after) / before).toFixed(digits)} %`;
+const signed = (x: number, digits: number): string => `${x < 0 ? "" : "+"}${x.toFixed(digits)}`;
+const total = (layers: readonly LayerChange[], of: "ms" | "multiplyAdds"): Change => ({
+  before: layers.reduce((sum, layer) => sum + layer[of].before, 0),
+  after: layers.reduce((sum, layer) => sum + layer[of].after, 0),
+});
+const convs = ({ layers }: Line): LayerChange[] => layers.filter(({ name }) => name.startsWith("conv"));
+const settingsOf = (lines: readonly Line[]): string[] => [...new Set(lines.map(({ setting }) => setting))];
+
+/** Mean and, of several, its standard error. */
+function told(values: readonly number[], digits: number): string {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  if (values.length === 1) return signed(mean, digits);
+  const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0);
+  return `${signed(mean, digits)} ± ${Math.sqrt(squares / (values.length - 1) / values.length).toFixed(digits)}`;
+}
+
+interface MnistLine extends Line {
   readonly scores: Readonly<Record<"dense" | "control" | "after", number>>;
-  readonly model: { readonly widths?: readonly number[]; readonly hidden?: readonly number[] };
-  readonly layers: readonly LayerChange[];
-  readonly forwardMs: { readonly before: number; readonly after: number };
 }
 
-/** Of a ResNet that lost blocks; the ends of each stage on the test images. */
-interface DepthLine {
-  readonly setting: string;
-  readonly seed: number;
-  readonly results: Readonly<Partial<Record<Network, Result>>> & { readonly after: Result };
-  readonly blocks: readonly string[];
-  readonly layers: readonly LayerChange[];
-  readonly forwardMs: Times;
-  readonly stepMs: Times;
+function mnist(): string {
+  const rows = linesOf<MnistLine>("structured.jsonl").map((line) => {
+    const { setting, seed, scores, model, layers, forwardMs } = line;
+    return [
+      ...[setting, seed, ...[scores.dense, scores.control, scores.after].map((score) => score.toFixed(2))],
+      ...[(model.widths ?? model.hidden ?? []).join(", "), share(total(layers, "multiplyAdds"), 1)],
+      ...[ratio(forwardMs), convs(line).length === 0 ? "-" : ratio(total(convs(line), "ms"))],
+    ];
+  });
+  const head = "setting | seed | dense, % | control, % | compact, % | sizes | multiply-adds | forward | convolutions";
+  return table(head, rows);
 }
 
-interface Result {
+/** Points, means over the seeds; times are medians of the seeds. */
+function means(): string {
+  const lines = linesOf<MnistLine>("structured.jsonl");
+  const rows = settingsOf(lines).map((setting) => {
+    const own = lines.filter((line) => line.setting === setting);
+    const from = (other: "dense" | "control"): string =>
+      told(
+        own.map(({ scores }) => scores.after - scores[other]),
+        2,
+      );
+    const faster = quartiles(own.map(({ forwardMs: { before, after } }) => before / after)).median;
+    return [setting, own.length, from("dense"), from("control"), `${faster.toFixed(1)}x`];
+  });
+  return table("setting | seeds | from dense | from control | forward", rows);
+}
+
+type Network = "dense" | "control" | "equalTime" | "after" | "shallow";
+
+interface Accuracy {
   readonly loss: number;
   readonly accuracy: number;
 }
 
-type Network = "dense" | "control" | "learned" | "after" | "shallow";
-
-interface Times {
-  readonly before: number;
-  readonly after: number;
+/** Networks on CIFAR-10: the ends of each stage on the test images. */
+interface CifarLine extends Line {
+  readonly results: Readonly<Partial<Record<Network, Accuracy>>>;
+  readonly stepMs: Change;
+  readonly blocks?: readonly string[];
 }
 
-const root = new URL("../docs/", import.meta.url);
-const linesOf = (file: string): unknown[] =>
-  readFileSync(new URL(`results/${file}`, root), "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-const lines = linesOf("structured.jsonl") as Line[];
-const order = (line: Pick<Line, "setting" | "seed">): string => `${line.setting} ${line.seed}`;
-const depth = linesOf("depth.jsonl") as DepthLine[];
-lines.sort((a, b) => order(a).localeCompare(order(b)));
-depth.sort((a, b) => order(a).localeCompare(order(b)));
-
-const ratio = ({ before, after }: Times): string => `${(before / after).toFixed(1)}x`;
-const total = (layers: readonly LayerChange[], of: "ms" | "multiplyAdds") =>
-  layers.reduce(({ before, after }, layer) => ({ before: before + layer[of].before, after: after + layer[of].after }), {
-    before: 0,
-    after: 0,
+/** How a network differs from others of the same seed, setting by setting: points / nats. */
+function differences(lines: readonly CifarLine[], own: Network, others: readonly Network[]): string[][] {
+  return settingsOf(lines).map((setting) => {
+    const ofSetting = lines.filter((line) => line.setting === setting);
+    const cells = others.map((other) => {
+      const pairs = ofSetting.flatMap(({ results: { [own]: after, [other]: against } }) =>
+        after === undefined || against === undefined ? [] : [{ after, against }],
+      );
+      if (pairs.length === 0) return "-";
+      const points = pairs.map(({ after, against }) => 100 * (after.accuracy - against.accuracy));
+      return `${told(points, 1)} / ${told(
+        pairs.map(({ after, against }) => after.loss - against.loss),
+        3,
+      )}`;
+    });
+    return [setting, String(ofSetting.length), ...cells];
   });
-const rows = lines.map(({ setting, seed, scores, model, layers, forwardMs }) => {
-  const convs = layers.filter(({ name }) => name.startsWith("conv"));
-  const products = total(layers, "multiplyAdds");
-  return [
-    ...[setting, seed, scores.dense.toFixed(2), scores.control.toFixed(2), scores.after.toFixed(2)],
-    (model.widths ?? model.hidden ?? []).join(", "),
-    `${((100 * products.after) / products.before).toFixed(1)} %`,
-    ...[ratio(forwardMs), convs.length === 0 ? "-" : ratio(total(convs, "ms"))],
-  ];
-});
-/** Markdown with its columns aligned. */
-const aligned = (head: string, rows: readonly (readonly (string | number)[])[]): string => {
-  const cells = [head.split(" | "), ...rows.map((row) => row.map(String))];
-  const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
-  const line = (row: readonly string[]): string => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
-  const [first, ...others] = cells.map(line);
-  return [first, line(widths.map((width) => "-".repeat(width))), ...others].join("\n");
-};
-const table = aligned(
-  "setting | seed | dense, % | control, % | compact, % | sizes | multiply-adds | forward | convolutions",
-  rows,
-);
-/** How the compact network differs from another of the same seed: mean and standard error. */
-const differences = (ofSetting: readonly DepthLine[], other: Network): string => {
-  const pairs = ofSetting.flatMap(({ results }) => {
-    const against = results[other];
-    return against === undefined ? [] : [{ own: results.after, against }];
-  });
-  if (pairs.length === 0) return "-";
-  const of = (value: (network: Result) => number): { mean: number; error: number } => {
-    const all = pairs.map(({ own, against }) => value(own) - value(against));
-    const mean = all.reduce((a, b) => a + b, 0) / all.length;
-    const squares = all.reduce((sum, x) => sum + (x - mean) ** 2, 0);
-    return { mean, error: Math.sqrt(squares / (all.length - 1) / all.length) };
-  };
-  const text = ({ mean, error }: ReturnType<typeof of>, digits: number): string =>
-    `${mean < 0 ? "" : "+"}${mean.toFixed(digits)}${pairs.length > 1 ? ` ± ${error.toFixed(digits)}` : ""}`;
-  return `${text(
-    of(({ accuracy }) => 100 * accuracy),
-    1,
-  )} / ${text(
-    of(({ loss }) => loss),
-    3,
-  )}`;
-};
-const ofDepth = depth.map(({ setting, seed, results, blocks, layers, forwardMs, stepMs }) => {
-  const products = total(layers, "multiplyAdds");
-  const networks = (["dense", "control", "after", "shallow"] as const).map((network) => {
-    const found = results[network];
-    if (found === undefined) return "-";
-    const { loss, accuracy } = found;
-    return `${(100 * accuracy).toFixed(1)} / ${loss.toFixed(3)}`;
-  });
-  return [
-    ...[setting, seed, blocks.map((block) => block.replace("block", "")).join(", ") || "none", ...networks],
-    `${((100 * products.after) / products.before).toFixed(0)} %`,
-    ...[ratio(forwardMs), ratio(stepMs)],
-  ];
-});
-const paired = [...new Set(depth.map(({ setting }) => setting))].map((setting) => {
-  const ofSetting = depth.filter((line) => line.setting === setting);
-  const others = (["dense", "control", "shallow"] as const).map((other) => differences(ofSetting, other));
-  return [setting, ofSetting.length, ...others];
-});
-const depthTables = [
-  aligned(
-    "setting | seed | blocks gone | dense | control | compact | from scratch | multiply-adds | forward | step",
-    ofDepth,
-  ),
-  aligned("setting | seeds | compact - dense | compact - control | compact - from scratch", paired),
-].join("\n\n");
-
-const page = fileURLToPath(new URL("structured.md", root));
-/** The text with a table between its marks. */
-const placed = (text: string, name: string, table: string): string => {
-  const begin = `<!-- ${name}: npx tsx scripts/write-structured.ts -->\n`;
-  const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(`<!-- end of ${name} -->`)];
-  return `${text.slice(0, from)}\n${table}\n\n${text.slice(to)}`;
-};
-const text = readFileSync(page, "utf8");
-const next = placed(placed(text, "results", table), "depth", depthTables);
-if (!process.argv.includes("--check")) writeFileAtomically(page, next);
-else if (next !== text) {
-  console.error(
-    "write-structured: expected docs/structured.md to show docs/results, got others. Run it without --check.",
-  );
-  process.exitCode = 1;
 }
+
+const networks = ({ results }: CifarLine, names: readonly Network[]): string[] =>
+  names.map((name) => {
+    const found = results[name];
+    return found === undefined ? "-" : `${(100 * found.accuracy).toFixed(1)} / ${found.loss.toFixed(3)}`;
+  });
+
+/** Settings whose names begin so: each network, and the means over seeds. */
+function cifar(begin: string, what: string, left: (line: CifarLine) => string): string {
+  const lines = linesOf<CifarLine>("structured-cifar10.jsonl")
+    .filter(({ setting }) => setting.startsWith(begin))
+    .map((line) => ({ ...line, setting: line.setting.slice(line.setting.indexOf(", ") + 2) }));
+  const there = (Object.keys(NAMES) as Network[]).filter((name) => lines.some(({ results }) => name in results));
+  const rows = lines.map((line) => [
+    ...[line.setting, line.seed, left(line), ...networks(line, there), share(total(line.layers, "multiplyAdds"))],
+    ...[ratio(line.forwardMs, 2), ratio(line.stepMs, 2)],
+  ]);
+  const head = ["setting", "seed", what, ...there.map((name) => NAMES[name]), "multiply-adds", "forward", "step"];
+  const [others, again] = [
+    there.filter((name) => name !== "after" && name !== "equalTime"),
+    there.includes("equalTime"),
+  ];
+  const compared = ["setting", "seeds", ...others.map((name) => `compact - ${NAMES[name]}`)];
+  const columns = differences(lines, "after", others);
+  const timed = again
+    ? differences(lines, "equalTime", ["control"]).map(([, , cell]) => [cell])
+    : columns.map(() => []);
+  return [
+    table(head.join(" | "), rows),
+    table(
+      [...compared, ...(again ? ["equal time - control"] : [])].join(" | "),
+      columns.map((row, i) => [...row, ...timed[i]]),
+    ),
+  ].join("\n\n");
+}
+
+const NAMES: Readonly<Record<Network, string>> = {
+  ...{ dense: "dense", control: "control", after: "compact", equalTime: "equal time", shallow: "from scratch" },
+};
+const gone = ({ blocks }: CifarLine): string => blocks?.map((block) => block.replace("block", "")).join(", ") || "none";
+const inner = ({ model }: CifarLine): string => (model.blocks ?? []).join(", ");
+const widths = ({ model }: CifarLine): string => (model.widths ?? []).join(", ");
+
+interface Squeezed extends Omit<Compressed, "recipe"> {
+  readonly recipe: { readonly model: { readonly width: number; readonly fires: readonly (readonly number[])[] } };
+}
+
+function squeezenet(): string {
+  const rows = [1, 2, 3].map((seed) => {
+    const { before, after, numbers, layers, forwardMs, stepMs, recipe } = readResult(
+      `squeezenet-${seed}.json`,
+    ) as Squeezed;
+    const scores = [before, after].map((one) => (100 * (one as Accuracy).accuracy).toFixed(2)).join(", ");
+    const fires = recipe.model.fires.map((fire) => `[${fire.join(", ")}]`).join(", ");
+    return [
+      ...[seed, scores, share(numbers), share(total(layers, "multiplyAdds")), ratio(forwardMs, 2), ratio(stepMs, 2)],
+      `${recipe.model.width}, ${fires}`,
+    ];
+  });
+  const head = "seed | accuracy before, after % | numbers | multiply-adds | forward | step | `width`, `fires`";
+  return table(head, rows);
+}
+
+const page = "docs/structured.md";
+fill(page, "mnist", mnist());
+fill(page, "means", means());
+fill(page, "resnet-depth", cifar("ResNet-20, blocks", "blocks gone", gone));
+fill(page, "half-depth", cifar("half ResNet-20, blocks", "blocks gone", gone));
+fill(page, "resnet-rows", cifar("ResNet-20, smallest", "filters in bodies", inner));
+fill(page, "convnet", cifar("ConvNet", "filters", widths));
+fill(page, "squeezenet", squeezenet());

@@ -16,12 +16,11 @@
  * and then: npx tsx scripts/write-tables.ts && npx biome check --write docs
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
  */
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Scale } from "../src/claims/claim.ts";
 import { readClaims } from "../src/claims/kept.ts";
 import type { ClaimResult } from "../src/claims/result.ts";
-import { type Quartiles, quartiles } from "../src/metrics/quartiles.ts";
+import type { Quartiles } from "../src/metrics/quartiles.ts";
 import { readStudy, studyTable } from "../src/report/study-table.ts";
 import type { Comparison } from "../src/train/compare.ts";
 import { comparison, readResult } from "./comparisons.ts";
@@ -312,28 +311,6 @@ function detection(): string {
   return table(["points", ...scales.flatMap(({ scale }) => [`${scale}: AP50`, `${scale}: AP`])], rows);
 }
 
-interface Structured {
-  setting: string;
-  scores: { dense: number; control: number; after: number };
-  forwardMs: { before: number; after: number };
-}
-
-/** Of compressed models: means over the seeds. */
-function structured(): string {
-  const lines = readFileSync(new URL("../docs/results/structured.jsonl", import.meta.url), "utf8")
-    .trim()
-    .split("\n");
-  const all = lines.map((line) => JSON.parse(line) as Structured);
-  const rows = [...new Set(all.map(({ setting }) => setting))].sort().map((setting) => {
-    const own = all.filter((line) => line.setting === setting);
-    const from = (other: "dense" | "control"): string =>
-      signed(mean(own.map(({ scores }) => scores.after - scores[other])), 2);
-    const faster = quartiles(own.map(({ forwardMs: { before, after } }) => before / after)).median;
-    return [setting, own.length, from("dense"), from("control"), `${faster.toFixed(1)}x`];
-  });
-  return table(["setting", "seeds", "from dense", "from control", "forward"], rows);
-}
-
 /** Of the claim on structure against zeros in any place. */
 function routes(): string {
   const found = (["smoke", "small"] as const).map((scale) => claimOf(scale, "structure-is-faster"));
@@ -364,6 +341,5 @@ fill("docs/methods/spre.md", "steps", modelSteps(["cnn", "resnet20"], ["sr-ste",
 fill("docs/detection.md", "steps", modelSteps(["detector"], ["sr-ste", "fst", "fully-sparse"], ["2:4", "2:4v2"]));
 fill("docs/detection.md", "detection", detection());
 fill("docs/structured.md", "words", words());
-fill("docs/structured.md", "means", structured());
 fill("docs/structured.md", "routes", routes());
 fill("docs/methods/magnitude-activations.md", "quality", activations());

@@ -94,6 +94,8 @@ describe.concurrent("compress", () => {
     [["r.json", "--structure", "row", "--lambda", "0.01", "--layers", "conv"], "regularise 1: expected a part of"],
     [["r.json", "--structure", "body", "--lambda", "0.01"], "regularise 1: expected residual bodies"],
     [["r.json", "--learn-rate", "2"], "--learn-rate: expected a number above 0, at most 1"],
+    [["r.json", "--smallest", "0.5"], "--smallest: expected --structure beside it, got none."],
+    [["r.json", "--structure", "row", "--lambda", "1", "--folded"], "expected a batch norm behind a layer"],
   ])("refuses %j", async (args, says) => {
     const place = new Place({ "r.json": dense });
     const { code, stderr } = await place.run("compress", ...args, "--out", "o");

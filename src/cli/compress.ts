@@ -28,6 +28,8 @@ import { asUsage, usageError } from "./usage.ts";
 interface Options extends MachineOptions {
   readonly structure?: string;
   readonly lambda?: string;
+  readonly smallest?: number;
+  readonly folded?: boolean;
   readonly form?: "proximal" | "subgradient";
   readonly layers?: string;
   readonly learn?: number;
@@ -57,8 +59,10 @@ export function addCompress(program: Command): void {
         oneOf("form", ["proximal", "subgradient"] as const),
       ),
     )
+    .option("--smallest <share>", "of the groups: penalise these alone, chosen as learning begins", share("--smallest"))
+    .option("--folded", "penalise weights as the batch norm behind them scales them")
     .option("--learn <epochs>", "under the penalties (default: half of the recipe's)", wholeNumber("learn", 1))
-    .option("--learn-rate <share>", "the rate under the penalties by the recipe's (default: 1)", share)
+    .option("--learn-rate <share>", "the rate under the penalties by the recipe's (default: 1)", share("--learn-rate"))
     .option("--tune <epochs>", "of the smaller model (default: a third of the recipe's)", wholeNumber("tune", 1))
     .option("--data-dir <folder>", "the folder of the data set's files (default: the recipe's, else fetched once)")
     .option("--seed <number>", "in place of the recipe's", wholeNumber("seed", 0))
@@ -110,17 +114,22 @@ export function modelAt(
 
 function withOptions(given: unknown, file: string, options: Options): Recipe {
   const recipe = parseRecipe(given, file);
-  const { structure, lambda, form, layers, dataDir, seed } = options;
+  const { structure, lambda, smallest, folded, form, layers, dataDir, seed } = options;
   const structures = structure?.split(",").map((word) => word.trim());
   const lambdas = lambda?.split(",").map(Number);
   if ((structures === undefined) !== (lambdas === undefined))
     throw usageError("compress", "--structure and --lambda together", "one of them", "Give both, or neither");
+  const alone = Object.entries({ form, layers, smallest, folded }).find(([, value]) => value !== undefined);
+  if (structures === undefined && alone !== undefined)
+    throw usageError(`--${alone[0]}`, "--structure beside it", "none", "Name structures, or change the recipe");
   if (structures !== undefined && lambdas!.length !== 1 && lambdas!.length !== structures.length)
     throw usageError("--lambda", `1 or ${structures.length} numbers`, `${lambdas!.length}`, "One for each structure");
   const regularise = structures?.map((word, i) => ({
     ...{ structure: word, lambda: lambdas![lambdas!.length === 1 ? 0 : i] },
     ...(form === undefined ? {} : { form }),
     ...(layers === undefined ? {} : { layers }),
+    ...(smallest === undefined ? {} : { smallest }),
+    ...(folded === undefined ? {} : { folded }),
   }));
   return parseRecipe(
     {
@@ -133,12 +142,13 @@ function withOptions(given: unknown, file: string, options: Options): Recipe {
   );
 }
 
-function share(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value <= 1))
-    throw usageError("--learn-rate", "a number above 0, at most 1", text, "For example 0.1");
-  return value;
-}
+const share =
+  (option: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!(value > 0 && value <= 1)) throw usageError(option, "a number above 0, at most 1", text, "For example 0.5");
+    return value;
+  };
 
 /** A line a stage and a tenth of it. */
 function progress(): CompressOptions["onStep"] {

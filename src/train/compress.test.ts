@@ -105,6 +105,12 @@ describe("compress", () => {
     expect(compressText({ ...done, numbers })).toContain("Nothing went: no whole structure became zero. Try a lambda");
   });
 
+  test("takes the smallest groups alone where that is asked for, and leaves the others their size", () => {
+    const smallest = [{ structure: "row", lambda: 0.3, layers: "fc1", smallest: 0.25 }];
+    const { recipe: smaller } = compress(recipe({ regularise: smallest }), data, device, { learn: 2, tune: 1 });
+    expect(smaller.model).toMatchObject({ hidden: [36, 32] });
+  });
+
   test("starts from a trained model, which stays as it was, and needs penalties", () => {
     const { model } = recipe({});
     const start = stateOf(buildModel(model, data, { device, random: new Random(3) }));

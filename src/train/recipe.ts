@@ -177,6 +177,12 @@ const regulariser = z.strictObject({
     .boolean()
     .optional()
     .describe("of the weight times the scale of the batch norm behind it; weights without one are taken as they are"),
+  smallest: z
+    .number()
+    .gt(0)
+    .max(1)
+    .optional()
+    .describe("penalises this share of a weight's groups alone, the smallest when the penalty begins; left out, all"),
   layers: z
     .string()
     .min(1)

@@ -54,7 +54,7 @@ function penaltiesOf(
 ): Map<Form, Map<Parameter, Penalty>> {
   const found = new Map<Form, Map<Parameter, Penalty[]>>();
   regularisers.forEach((regulariser, i) => {
-    const { structure, lambda, form, bySize, folded = false, layers } = regulariser;
+    const { structure, lambda, form, bySize, smallest, folded = false, layers } = regulariser;
     const chosen = targetsOf(recipe, regulariser, model);
     if (chosen.length === 0) {
       const names = candidates(structure, model).map(({ name }) => name);
@@ -77,8 +77,8 @@ function penaltiesOf(
       const groups = (): Penalty => {
         const of = [lambda, groupStructure(structure), shape] as const;
         return norm === undefined
-          ? groupLasso(kernels, ...of, { bySize })
-          : foldedGroupLasso(kernels, ...of, foldingOf(norm), { bySize });
+          ? groupLasso(kernels, ...of, { bySize, smallest })
+          : foldedGroupLasso(kernels, ...of, foldingOf(norm), { bySize, smallest });
       };
       const penalty = structure === "weight" ? l1(kernels, lambda) : groups();
       ofForm.set(parameter, [...(ofForm.get(parameter) ?? []), penalty]);

@@ -57,6 +57,18 @@ describe.each(all.map((structure) => [structure.name, structure] as const))("fol
     }
   });
 
+  test("the smallest alone are chosen by what is folded, once", () => {
+    const [w, of] = [normals(O * K), folding()];
+    const penalty = foldedGroupLasso(kernels, lambda, structure, shape, of, { smallest: 0.4 });
+    const v = w.map((x, i) => (x * of.gain[Math.floor(i / K)]) / Math.sqrt(of.variance[Math.floor(i / K)] + epsilon));
+    const norms = [...groupNorms(kernels, structure, v, shape)].sort((a, b) => a - b);
+    const chosen = norms.slice(0, Math.max(1, Math.round(0.4 * norms.length)));
+    const sum = lambda * chosen.reduce((a, b) => a + b, 0);
+    expect(penalty.value(w)).toBeCloseTo(sum, 5);
+    // all as many times as large: the choice stays
+    expect(penalty.value(w.map((x) => 2 * x))).toBeCloseTo(2 * sum, 4);
+  });
+
   test("do not push along a row of the weight: its scale is no one's", () => {
     const w = normals(O * K);
     const gradient = new Float32Array(O * K);

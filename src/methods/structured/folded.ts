@@ -4,7 +4,7 @@
  */
 import type { F32, Kernels } from "../../kernels/kernels.ts";
 import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
-import type { GroupLassoOptions, Penalty } from "./penalties.ts";
+import { choice, type GroupLassoOptions, type Penalty } from "./penalties.ts";
 
 /** The arrays of the batch norm behind a weight, one entry an output. */
 export interface Folding {
@@ -30,7 +30,7 @@ export function foldedGroupLasso(
   structure: GroupStructure,
   shape: WeightShape,
   { gain, gainGradient, shift, variance, epsilon }: Folding,
-  { bySize = false }: GroupLassoOptions = {},
+  { bySize = false, smallest = 1 }: GroupLassoOptions = {},
 ): Penalty {
   const { rows, columns, tall, wide } = structure.tiles(shape);
   const [outputs, k] = [shape.rows, shape.taps * shape.channels];
@@ -51,7 +51,9 @@ export function foldedGroupLasso(
     for (let o = 0; o < outputs; o++) scales[o] = gain[o] / Math.sqrt(variance[o] + epsilon);
     kernels.scaleTiles(v, scales, outputs, k, 1, k);
     kernels.tileNorms(norms, v, rows, columns, tall, wide);
+    choose(w);
   };
+  const choose = choice(lambdas, smallest, () => norms);
   const scaleGains = (factors: F32): void => {
     for (let o = 0; o < outputs; o++) {
       gain[o] *= factors[Math.floor(o / tall)];

@@ -24,6 +24,8 @@ interface Crossing {
   readonly shape: WeightShape;
   readonly rows: Float64Array | null;
   readonly columns: Float64Array | null;
+  /** Called with the weight before each use. */
+  readonly before: (w: F32) => void;
 }
 
 /** lambda * sum |w|. */
@@ -49,6 +51,11 @@ export function l2(kernels: Kernels, lambda: number): Penalty {
 export interface GroupLassoOptions {
   /** Multiplies each group's norm by the root of its size, as Yuan and Lin 2006; the SSL of Wen et al. 2016 does not. */
   readonly bySize?: boolean | undefined;
+  /**
+   * The share of the groups that is penalised, at least one: those with the smallest norms at the first use: what is to go is chosen, what stays
+   * is not made smaller. Default 1. After growing regularisation (Wang et al. 2021, unconfirmed), whose lambda rises.
+   */
+  readonly smallest?: number | undefined;
 }
 
 /** lambda * the sum over groups of their Euclidean norms. */
@@ -57,20 +64,26 @@ export function groupLasso(
   lambda: number,
   structure: GroupStructure,
   shape: WeightShape,
-  { bySize = false }: GroupLassoOptions = {},
+  { bySize = false, smallest = 1 }: GroupLassoOptions = {},
 ): Penalty {
   const { rows, columns, tall, wide } = structure.tiles(shape);
   const count = groupCount(structure, shape);
+  const norms = kernels.float64(count);
   const lambdas = kernels.float64(count).fill(lambda);
   for (const [g, size] of bySize ? groupSizes(structure, shape).entries() : []) lambdas[g] *= Math.sqrt(size);
   const name = `group lasso of ${structure.name}`;
+  const before = choice(lambdas, smallest, (w) => {
+    kernels.tileNorms(norms, w, rows, columns, tall, wide);
+    return norms;
+  });
   if (rows === shape.rows && tall === 1 && wide === columns)
-    return crossed(name, { kernels, shape, rows: lambdas, columns: null });
+    return crossed(name, { kernels, shape, rows: lambdas, columns: null, before });
   if (rows === shape.rows && tall === rows && wide === 1)
-    return crossed(name, { kernels, shape, rows: null, columns: lambdas });
-  const [norms, factors] = [kernels.float64(count), kernels.float32(count)];
+    return crossed(name, { kernels, shape, rows: null, columns: lambdas, before });
+  const factors = kernels.float32(count);
   /** Factors from norms, 0 where a group is 0. */
   const factorsOf = (w: F32, of: (norm: number, lambda: number) => number): F32 => {
+    before(w);
     kernels.tileNorms(norms, w, rows, columns, tall, wide);
     for (let g = 0; g < count; g++) factors[g] = norms[g] === 0 ? 0 : of(norms[g], lambdas[g]);
     return factors;
@@ -78,6 +91,7 @@ export function groupLasso(
   return {
     name,
     value: (w) => {
+      before(w);
       kernels.tileNorms(norms, w, rows, columns, tall, wide);
       return norms.reduce((sum, norm, g) => sum + lambdas[g] * norm, 0);
     },
@@ -94,21 +108,36 @@ export function groupLasso(
   };
 }
 
+/** Sets the lambdas of all but the smallest groups to 0, at its first call. */
+export function choice(lambdas: Float64Array, smallest: number, normsOf: (w: F32) => Float64Array): (w: F32) => void {
+  let chosen = smallest === 1;
+  return (w) => {
+    if (chosen) return;
+    chosen = true;
+    const norms = normsOf(w);
+    const order = [...norms.keys()].sort((a, b) => norms[a] - norms[b] || a - b);
+    for (const g of order.slice(Math.max(1, Math.round(smallest * norms.length)))) lambdas[g] = 0;
+  };
+}
+
 /** Of rows, columns or both, in one pass for their norms and one that acts. Proximal: rows, then columns. */
 function crossed(name: string, crossing: Crossing): Penalty {
-  const { kernels, shape, rows, columns } = crossing;
+  const { kernels, shape, rows, columns, before } = crossing;
   const [height, width] = [shape.rows, shape.taps * shape.channels];
   const ofRows = rows && kernels.float32(height);
   const ofColumns = columns && kernels.float32(width);
   const [rowNorms, columnNorms] = [kernels.float64(height), kernels.float64(width)];
-  const factorsOf = (w: F32, rate: number, proximal: number): void =>
+  const factorsOf = (w: F32, rate: number, proximal: number): void => {
+    before(w);
     kernels.crossFactors(ofRows, ofColumns, w, rows, columns, height, width, rate, proximal);
+  };
   const weighed = (lambdas: Float64Array, norms: Float64Array): number =>
     lambdas.reduce((sum, lambda, g) => sum + lambda * norms[g], 0);
   return {
     name,
     crossing,
     value: (w) => {
+      before(w);
       kernels.tileNorms(rowNorms, w, height, width, 1, width);
       kernels.tileNorms(columnNorms, w, height, width, height, 1);
       return (rows === null ? 0 : weighed(rows, rowNorms)) + (columns === null ? 0 : weighed(columns, columnNorms));
@@ -155,9 +184,14 @@ function joined(penalties: readonly Penalty[]): readonly Penalty[] {
     penalties.find(({ crossing }) => crossing !== undefined && crossing[side] !== null);
   const [rows, columns] = [of("rows"), of("columns")];
   if (rows === undefined || columns === undefined || rows === columns) return penalties;
+  const [ofRows, ofColumns] = [rows.crossing!, columns.crossing!];
   const both = crossed(`${rows.name} + ${columns.name}`, {
-    ...rows.crossing!,
-    columns: columns.crossing!.columns,
+    ...ofRows,
+    columns: ofColumns.columns,
+    before: (w) => {
+      ofRows.before(w);
+      ofColumns.before(w);
+    },
   });
   return penalties.flatMap((one) => (one === columns ? [] : one === rows ? [both] : [one]));
 }

@@ -96,6 +96,29 @@ describe.each(all.map((structure) => [structure.name, structure] as const))("gro
     }
   });
 
+  test("the smallest alone are those of the first use", () => {
+    const penalty = groupLasso(kernels, 0.1, structure, shape, { smallest: 0.4 });
+    const order = [...groups].sort((a, b) => norm(w, a) - norm(w, b));
+    const chosen = order.slice(0, Math.max(1, Math.round(0.4 * groups.length)));
+    expect(penalty.value(w)).toBeCloseTo(
+      chosen.reduce((sum, group) => sum + 0.1 * norm(w, group), 0),
+      6,
+    );
+    // now they are the largest
+    const grown = w.slice();
+    for (const group of chosen) for (const i of group) grown[i] *= 100;
+    const gradient = asF32(new Float64Array(w.length));
+    penalty.addGradient(gradient, grown);
+    const moved = grown.slice();
+    penalty.proximal(moved, 1);
+    for (const group of groups) {
+      const changed = chosen.includes(group);
+      // of doubles some kernels give floats
+      const far = (i: number): boolean => Math.abs(moved[i] / grown[i] - 1) > 1e-6;
+      for (const i of group) expect([gradient[i] !== 0, far(i)]).toEqual([changed, changed]);
+    }
+  });
+
   test("that are zero have no gradient and stay zero", () => {
     const zero = w.slice();
     for (const i of groups[0]) zero[i] = 0;
@@ -159,6 +182,14 @@ describe("penalties", () => {
       close(moved, apart);
     },
   );
+
+  test("of rows and columns in one pass choose the smallest of each", () => {
+    const w = asF32(draw());
+    const of = (name: string): Penalty => groupLasso(kernels, 0.4, groupStructure(name), shape, { smallest: 0.2 });
+    const both = sumOf(of("row"), of("column"));
+    expect(both.name).toBe("group lasso of row + group lasso of column");
+    expect(both.value(w)).toBeCloseTo(of("row").value(w) + of("column").value(w), 6);
+  });
 
   test("of l1 shrink softly", () => {
     const w = Float32Array.of(3, -3, 0.5, -0.5, 0);
