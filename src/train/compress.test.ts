@@ -54,6 +54,9 @@ describe("penalties of a recipe", () => {
       "regularise 1: expected a part of fc1",
     );
     expect(() => named([{ structure: "fiter", lambda: 1 }])).toThrow("expected one of weight, filter");
+    expect(() => named([{ structure: "weight", lambda: 1, smallest: 0.5 }])).toThrow(
+      "regularise 1: expected groups of weights for smallest, got weight.",
+    );
     expect(() => named([{ structure: "body", lambda: 1 }])).toThrow(
       "expected residual bodies that end in a batch norm",
     );

@@ -69,6 +69,8 @@ function penaltiesOf(
         : ["groups of weights for folded", structure];
       throw expected(`regularise ${i + 1}`, wanted, got, "Leave folded out");
     }
+    if (smallest !== undefined && structure === "weight")
+      throw expected(`regularise ${i + 1}`, "groups of weights for smallest", structure, "Leave smallest out");
     const ofForm = found.get(form) ?? new Map<Parameter, Penalty[]>();
     found.set(form, ofForm);
     for (const { parameter, shape } of chosen) {
