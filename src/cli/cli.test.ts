@@ -82,7 +82,9 @@ describe.concurrent("compress", () => {
     const { stdout: json } = await place.succeed("compress", "run", ...penalty, "--out", "two", "--json", "-");
     expect(JSON.parse(json)).toMatchObject({ numbers: { before: expect.any(Number) }, layers: expect.any(Array) });
     expect(place.read("run/weights.safetensors").equals(weights)).toBe(true);
-    // what it wrote is a trained model too
+    // half of the rows, without a lambda; what it wrote is a trained model too
+    await place.succeed("compress", "run", "--structure", "row", "--smallest", "0.5", "--tune", "1", "--out", "half");
+    expect(JSON.parse(place.read("half/recipe.json").toString()).model.hidden).toEqual([16, 8]);
     await place.succeed("compress", "small", ...penalty, "--out", "three");
   });
 

@@ -52,7 +52,10 @@ export function addCompress(program: Command): void {
       "--structure <names>",
       "what becomes zero together, with commas: filter, channel, shape, filter-2d, row, column, neuron, layer, body, block YxX (default: the recipe's regularise)",
     )
-    .option("--lambda <numbers>", "of the penalties: one for all, or one for each structure")
+    .option(
+      "--lambda <numbers>",
+      "of the penalties: one for all, or one for each structure; not needed with --smallest",
+    )
     .option("--layers <part>", "only of weights with this part in their names (default: all but the recipe's skip)")
     .addOption(
       new Option("--form <form>", "proximal (exact zeros; default) or subgradient (the authors' way)").argParser(
@@ -117,15 +120,17 @@ function withOptions(given: unknown, file: string, options: Options): Recipe {
   const { structure, lambda, smallest, folded, form, layers, dataDir, seed } = options;
   const structures = structure?.split(",").map((word) => word.trim());
   const lambdas = lambda?.split(",").map(Number);
-  if ((structures === undefined) !== (lambdas === undefined))
+  const driven = smallest !== undefined && form !== "subgradient";
+  if ((structures === undefined) !== (lambdas === undefined) && !(structures !== undefined && driven))
     throw usageError("compress", "--structure and --lambda together", "one of them", "Give both, or neither");
   const alone = Object.entries({ form, layers, smallest, folded }).find(([, value]) => value !== undefined);
   if (structures === undefined && alone !== undefined)
     throw usageError(`--${alone[0]}`, "--structure beside it", "none", "Name structures, or change the recipe");
-  if (structures !== undefined && lambdas!.length !== 1 && lambdas!.length !== structures.length)
-    throw usageError("--lambda", `1 or ${structures.length} numbers`, `${lambdas!.length}`, "One for each structure");
+  if (structures !== undefined && lambdas !== undefined && ![1, structures.length].includes(lambdas.length))
+    throw usageError("--lambda", `1 or ${structures.length} numbers`, `${lambdas.length}`, "One for each structure");
   const regularise = structures?.map((word, i) => ({
-    ...{ structure: word, lambda: lambdas![lambdas!.length === 1 ? 0 : i] },
+    structure: word,
+    ...(lambdas === undefined ? {} : { lambda: lambdas[lambdas.length === 1 ? 0 : i] }),
     ...(form === undefined ? {} : { form }),
     ...(layers === undefined ? {} : { layers }),
     ...(smallest === undefined ? {} : { smallest }),

@@ -5,7 +5,8 @@ import { scored } from "../train/objective.ts";
 
 const times = (before: number, after: number): string => (after === 0 ? "-" : `${(before / after).toFixed(2)}x`);
 const NOTHING =
-  "Nothing went: no whole structure became zero. Try a lambda several times as large, or more epochs under it (--learn).";
+  "Nothing went: no whole structure became zero. Try a lambda several times as large, more epochs under it (--learn), or a share in its place (--smallest).";
+const FOLD = "Folded penalties (--folded) take such constants of filters along.";
 const millions = (count: number): string => (count / 1e6).toPrecision(3);
 
 export function compressText(compressed: Omit<Compressed, "model" | "recipe">): string {
@@ -43,5 +44,6 @@ export function compressText(compressed: Omit<Compressed, "model" | "recipe">): 
     ...(numbers.after < numbers.before ? [] : [NOTHING]),
     ...(blocks.length === 0 ? [] : [`Blocks that became their shortcut: ${blocks.join(", ")}.`]),
     ...(reasons.length === 0 ? [] : [`Constant, but not removed:\n  ${reasons.join("\n  ")}`]),
+    ...(reasons.some((reason) => reason.includes("pads it")) ? [FOLD] : []),
   ].join("\n");
 }

@@ -114,6 +114,18 @@ describe("compress", () => {
     expect(smaller.model).toMatchObject({ hidden: [36, 32] });
   });
 
+  test.each([
+    { name: "sgd", rate: 0.05 },
+    { name: "adamw", rate: 1e-3 },
+  ])("needs no lambda for the smallest groups: %j", (optimiser) => {
+    const regularise = [{ structure: "row", smallest: 0.25 }];
+    const { recipe: smaller } = compress(recipe({ regularise, optimiser }), data, device, { learn: 1, tune: 1 });
+    expect(smaller.model).toMatchObject({ hidden: [36, 24] });
+    const lambda = "regularise.0.lambda: expected a number where not the smallest groups are to go, by proximal steps";
+    expect(() => recipe({ regularise: [{ structure: "row" }] })).toThrow(lambda);
+    expect(() => recipe({ regularise: [{ structure: "row", smallest: 0.5, form: "subgradient" }] })).toThrow(lambda);
+  });
+
   test("starts from a trained model, which stays as it was, and needs penalties", () => {
     const { model } = recipe({});
     const start = stateOf(buildModel(model, data, { device, random: new Random(3) }));

@@ -9,6 +9,6 @@ export function nameOf({
   if (strategy !== undefined) return strategy.name;
   if (method.name !== "dense" || regularise.length === 0) return method.name;
   const structures = [...new Set(regularise.map(({ structure }) => structure.replace(" ", "-")))].join("+");
-  const lambdas = [...new Set(regularise.map(({ lambda }) => lambda))];
+  const lambdas = [...new Set(regularise.map(({ lambda, smallest }) => lambda ?? `smallest-${smallest}`))];
   return `ssl-${structures}${lambdas.length === 1 ? `@${lambdas[0]}` : ""}`;
 }

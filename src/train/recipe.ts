@@ -159,36 +159,47 @@ const monitor = z
 
 const structures = ["weight", ...groupStructures.map(({ name }) => name)];
 
-const regulariser = z.strictObject({
-  structure: z
-    .string()
-    .refine(isStructure, `expected one of ${structures.join(", ")}, block YxX`)
-    .describe(`what becomes zero together: ${structures.join(", ")} or block YxX; weight: each alone, L1`),
-  lambda: z.number().gt(0).describe("times the sum of the groups' norms, in the loss"),
-  form: z
-    .enum(["proximal", "subgradient"])
-    .default("proximal")
-    .describe(
-      "proximal: a step of its own with exact zeros; subgradient: the authors' way, zeros by a threshold of 1e-4",
-    ),
-  bySize: z.boolean().default(false).describe("lambda times the root of a group's size"),
-  // without a default: recipes that do not say it stay what they were
-  folded: z
-    .boolean()
-    .optional()
-    .describe("of the weight times the scale of the batch norm behind it; weights without one are taken as they are"),
-  smallest: z
-    .number()
-    .gt(0)
-    .max(1)
-    .optional()
-    .describe("penalises this share of a weight's groups alone, the smallest when the penalty begins; left out, all"),
-  layers: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("part of the names of the weights (body: of its gains); left out, all but those of skip"),
-});
+const regulariser = z
+  .strictObject({
+    structure: z
+      .string()
+      .refine(isStructure, `expected one of ${structures.join(", ")}, block YxX`)
+      .describe(`what becomes zero together: ${structures.join(", ")} or block YxX; weight: each alone, L1`),
+    lambda: z
+      .number()
+      .gt(0)
+      .optional()
+      .describe(
+        "times the sum of the groups' norms, in the loss; may be left out with smallest, whose groups then go in any case",
+      ),
+    form: z
+      .enum(["proximal", "subgradient"])
+      .default("proximal")
+      .describe(
+        "proximal: a step of its own with exact zeros; subgradient: the authors' way, zeros by a threshold of 1e-4",
+      ),
+    bySize: z.boolean().default(false).describe("lambda times the root of a group's size"),
+    // without a default: recipes that do not say it stay what they were
+    folded: z
+      .boolean()
+      .optional()
+      .describe("of the weight times the scale of the batch norm behind it; weights without one are taken as they are"),
+    smallest: z
+      .number()
+      .gt(0)
+      .max(1)
+      .optional()
+      .describe("penalises this share of a weight's groups alone, the smallest when the penalty begins; left out, all"),
+    layers: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("part of the names of the weights (body: of its gains); left out, all but those of skip"),
+  })
+  .refine(({ lambda, smallest, form }) => lambda !== undefined || (smallest !== undefined && form === "proximal"), {
+    path: ["lambda"],
+    message: "expected a number where not the smallest groups are to go, by proximal steps",
+  });
 
 function isStructure(word: string): boolean {
   return structures.includes(word) || /^block [1-9]\d*x[1-9]\d*$/.test(word);

@@ -3,7 +3,7 @@ import { BATCH_NORM_EPSILON } from "../autograd/ops/batch-norm.ts";
 import { expected } from "../errors.ts";
 import { type Folding, foldedGroupLasso } from "../methods/structured/folded.ts";
 import { groupStructure, type WeightShape } from "../methods/structured/groups.ts";
-import { groupLasso, l1, type Penalty, sumOf } from "../methods/structured/penalties.ts";
+import { groupLasso, type Lambda, l1, type Penalty, sumOf } from "../methods/structured/penalties.ts";
 import { BatchNorm } from "../nn/batch-norm.ts";
 import type { Module } from "../nn/module.ts";
 import { normalisedLayers } from "../nn/normalised-layers.ts";
@@ -24,8 +24,11 @@ import type { Recipe } from "./recipe.ts";
 export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Module, steps: number): Transform {
   if (recipe.regularise === undefined) return optimiser;
   const norms = new Map(normalisedLayers(model).map(({ layer, norm }) => [layer.weight, norm]));
-  const penalties = penaltiesOf(recipe, recipe.regularise, model, norms);
   const momentum = recipe.optimiser.name === "sgd" ? recipe.optimiser.momentum : 0;
+  let rates = 0;
+  for (let step = 0; step < steps; step++)
+    if (phaseAt(recipe.phases, step, steps) === "sparse") rates += (optimiser.rate?.(step) ?? 0) / (1 - momentum);
+  const penalties = penaltiesOf(recipe, recipe.regularise, model, norms, { within: rates / HASTE });
   const bodies = recipe.regularise.some(({ structure }) => structure === "body");
   let active = bodies ? held(optimiser, streamGains(model)) : optimiser;
   for (const [form, ofForm] of penalties) active = regularise(active, ofForm, { form, momentum });
@@ -42,6 +45,9 @@ export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Mo
   };
 }
 
+/** How much sooner than the penalty's end groups go that no gradient holds: others need longer. */
+const HASTE = 3;
+
 type Regulariser = NonNullable<Recipe["regularise"]>[number];
 type Form = Regulariser["form"];
 
@@ -51,10 +57,11 @@ function penaltiesOf(
   regularisers: readonly Regulariser[],
   model: Module,
   norms: ReadonlyMap<Parameter, BatchNorm>,
+  untold: Lambda,
 ): Map<Form, Map<Parameter, Penalty>> {
   const found = new Map<Form, Map<Parameter, Penalty[]>>();
   regularisers.forEach((regulariser, i) => {
-    const { structure, lambda, form, bySize, smallest, folded = false, layers } = regulariser;
+    const { structure, lambda = untold, form, bySize, smallest, folded = false, layers } = regulariser;
     const chosen = targetsOf(recipe, regulariser, model);
     if (chosen.length === 0) {
       const names = candidates(structure, model).map(({ name }) => name);
@@ -82,7 +89,7 @@ function penaltiesOf(
           ? groupLasso(kernels, ...of, { bySize, smallest })
           : foldedGroupLasso(kernels, ...of, foldingOf(norm), { bySize, smallest });
       };
-      const penalty = structure === "weight" ? l1(kernels, lambda) : groups();
+      const penalty = structure === "weight" ? l1(kernels, lambda as number) : groups();
       ofForm.set(parameter, [...(ofForm.get(parameter) ?? []), penalty]);
     }
   });

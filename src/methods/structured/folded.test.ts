@@ -69,6 +69,20 @@ describe.each(all.map((structure) => [structure.name, structure] as const))("fol
     expect(penalty.value(w.map((x) => 2 * x))).toBeCloseTo(2 * sum, 4);
   });
 
+  test("the smallest are gone within the rates that are named, whatever they weigh", () => {
+    const [w, of] = [normals(O * K), folding()];
+    const penalty = foldedGroupLasso(kernels, { within: 2 }, structure, shape, of, { smallest: 0.4 });
+    const left = (): number => {
+      const v = w.map((x, i) => (x * of.gain[Math.floor(i / K)]) / Math.sqrt(of.variance[Math.floor(i / K)] + epsilon));
+      return groupNorms(kernels, structure, v, shape).filter((norm) => norm > 1e-6).length;
+    };
+    const all = left();
+    for (let step = 0; step < 7; step++) penalty.proximal(w, 0.25);
+    expect(left()).toBe(all);
+    for (let step = 0; step < 2; step++) penalty.proximal(w, 0.25);
+    expect(left()).toBe(all - Math.max(1, Math.round(0.4 * all)));
+  });
+
   test("do not push along a row of the weight: its scale is no one's", () => {
     const w = normals(O * K);
     const gradient = new Float32Array(O * K);

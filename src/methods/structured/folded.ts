@@ -4,7 +4,7 @@
  */
 import type { F32, Kernels } from "../../kernels/kernels.ts";
 import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
-import { choice, type GroupLassoOptions, type Penalty } from "./penalties.ts";
+import { choice, type GroupLassoOptions, type Lambda, type Penalty } from "./penalties.ts";
 
 /** The arrays of the batch norm behind a weight, one entry an output. */
 export interface Folding {
@@ -26,7 +26,7 @@ export interface Folding {
  */
 export function foldedGroupLasso(
   kernels: Kernels,
-  lambda: number,
+  lambda: Lambda,
   structure: GroupStructure,
   shape: WeightShape,
   { gain, gainGradient, shift, variance, epsilon }: Folding,
@@ -36,9 +36,8 @@ export function foldedGroupLasso(
   const [outputs, k] = [shape.rows, shape.taps * shape.channels];
   const across = Math.ceil(columns / wide);
   const count = groupCount(structure, shape);
-  const lambdas = bySize
-    ? groupSizes(structure, shape).map((size) => lambda * Math.sqrt(size))
-    : new Float64Array(count).fill(lambda);
+  const lambdas = new Float64Array(count).fill(typeof lambda === "number" ? lambda : 0);
+  for (const [g, size] of bySize ? groupSizes(structure, shape).entries() : []) lambdas[g] *= Math.sqrt(size);
   const [norms, factors] = [kernels.float64(count), kernels.float32(count)];
   const [v, slopes] = [kernels.float32(outputs * k), kernels.float32(outputs * k)];
   const [scales, radial] = [kernels.float32(outputs), kernels.float32(outputs)];
@@ -53,7 +52,13 @@ export function foldedGroupLasso(
     kernels.tileNorms(norms, v, rows, columns, tall, wide);
     choose(w);
   };
-  const choose = choice(lambdas, smallest, () => norms);
+  const choose = choice(
+    lambdas,
+    lambda,
+    smallest,
+    () => norms,
+    (w) => meanSquares(w),
+  );
   const scaleGains = (factors: F32): void => {
     for (let o = 0; o < outputs; o++) {
       gain[o] *= factors[Math.floor(o / tall)];

@@ -58,10 +58,16 @@ export interface GroupLassoOptions {
   readonly smallest?: number | undefined;
 }
 
+/**
+ * A number, or for each group its own: such that the sum of the rates of proximal steps at which the group is gone is `within`,
+ * where no gradient holds it. With `smallest`.
+ */
+export type Lambda = number | { readonly within: number };
+
 /** lambda * the sum over groups of their Euclidean norms. */
 export function groupLasso(
   kernels: Kernels,
-  lambda: number,
+  lambda: Lambda,
   structure: GroupStructure,
   shape: WeightShape,
   { bySize = false, smallest = 1 }: GroupLassoOptions = {},
@@ -69,10 +75,10 @@ export function groupLasso(
   const { rows, columns, tall, wide } = structure.tiles(shape);
   const count = groupCount(structure, shape);
   const norms = kernels.float64(count);
-  const lambdas = kernels.float64(count).fill(lambda);
+  const lambdas = kernels.float64(count).fill(typeof lambda === "number" ? lambda : 0);
   for (const [g, size] of bySize ? groupSizes(structure, shape).entries() : []) lambdas[g] *= Math.sqrt(size);
   const name = `group lasso of ${structure.name}`;
-  const before = choice(lambdas, smallest, (w) => {
+  const before = choice(lambdas, lambda, smallest, (w) => {
     kernels.tileNorms(norms, w, rows, columns, tall, wide);
     return norms;
   });
@@ -108,15 +114,28 @@ export function groupLasso(
   };
 }
 
-/** Sets the lambdas of all but the smallest groups to 0, at its first call. */
-export function choice(lambdas: Float64Array, smallest: number, normsOf: (w: F32) => Float64Array): (w: F32) => void {
-  let chosen = smallest === 1;
+/**
+ * At its first call sets the lambdas of all but the smallest groups to 0, and those of the others where each has its own. steepness:
+ * how far a step of rate and lambda 1 takes a group.
+ */
+export function choice(
+  lambdas: Float64Array,
+  lambda: Lambda,
+  smallest: number,
+  normsOf: (w: F32) => Float64Array,
+  steepness: (w: F32) => ArrayLike<number> = () => lambdas.map(() => 1),
+): (w: F32) => void {
+  let chosen = smallest === 1 && typeof lambda === "number";
   return (w) => {
     if (chosen) return;
     chosen = true;
     const norms = normsOf(w);
     const order = [...norms.keys()].sort((a, b) => norms[a] - norms[b] || a - b);
-    for (const g of order.slice(Math.max(1, Math.round(smallest * norms.length)))) lambdas[g] = 0;
+    const count = Math.max(1, Math.round(smallest * norms.length));
+    for (const g of order.slice(count)) lambdas[g] = 0;
+    if (typeof lambda === "number") return;
+    const steps = steepness(w);
+    for (const g of order.slice(0, count)) lambdas[g] = norms[g] / (lambda.within * steps[g]);
   };
 }
 

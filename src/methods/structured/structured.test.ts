@@ -119,6 +119,16 @@ describe.each(all.map((structure) => [structure.name, structure] as const))("gro
     }
   });
 
+  test("the smallest are gone within the rates that are named, whatever their norms", () => {
+    const penalty = groupLasso(kernels, { within: 2 }, structure, shape, { smallest: 0.4 });
+    const moved = w.slice();
+    const left = (): number => groups.filter((group) => norm(moved, group) > 1e-6).length;
+    for (let step = 0; step < 7; step++) penalty.proximal(moved, 0.25);
+    expect(left()).toBe(groups.length);
+    for (let step = 0; step < 2; step++) penalty.proximal(moved, 0.25);
+    expect(left()).toBe(groups.length - Math.max(1, Math.round(0.4 * groups.length)));
+  });
+
   test("that are zero have no gradient and stay zero", () => {
     const zero = w.slice();
     for (const i of groups[0]) zero[i] = 0;
