@@ -77,12 +77,12 @@ export class Stages {
   }
 }
 
-/** "row 0.001 conv1 0.25": a penalty of the weights with conv1 in their names, of the smallest quarter of their groups. */
+/** "row 0.001 conv1": a penalty of the weights with conv1 in their names; "row - conv1 0.25": of the smallest quarter of rows. */
 export const penalties = (lines: readonly string[], others: object = {}): object[] =>
   lines.map((line) => {
     const [structure, lambda, layers, smallest] = line.split(" ");
-    const chosen = smallest === undefined ? {} : { smallest: Number(smallest) };
-    return { structure, lambda: Number(lambda), layers, ...chosen, ...others };
+    const strength = smallest === undefined ? { lambda: Number(lambda) } : { smallest: Number(smallest) };
+    return { structure, ...strength, layers, ...others };
   });
 
 /** The last `count` training images in place of the test set: for the choice of settings. */

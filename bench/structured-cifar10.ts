@@ -62,11 +62,11 @@ const settings: Readonly<Record<string, Setting>> = {
   "ConvNet, folded, 30 to tune": { ...CNN, penalties: FOLDED, folded: true, tune: 30 },
   "ConvNet, smallest quarter": {
     ...{ ...CNN, dense: 40, tune: 40, folded: true, equalTime: true, shallow: true },
-    penalties: "row 0.004 conv1 0.25,row 0.004 conv2 0.25,row 0.004 conv3 0.25",
+    penalties: "row - conv 0.25",
   },
   "ConvNet, smallest half of conv1": {
     ...{ ...CNN, dense: 40, tune: 40, folded: true, equalTime: true, shallow: true },
-    penalties: "row 0.004 conv1 0.5,row 0.004 conv2 0.25,row 0.004 conv3 0.25",
+    penalties: "row - conv1 0.5,row - conv2 0.25,row - conv3 0.25",
   },
   "half ResNet-20, blocks, lambda 0.1": { ...HALF, penalties: gains(0.1) },
   "half ResNet-20, blocks": { ...HALF, penalties: gains(0.15), shallow: true },
@@ -76,7 +76,7 @@ const settings: Readonly<Record<string, Setting>> = {
   "ResNet-20, blocks": { ...WHOLE, penalties: gains(0.15), shallow: true },
   "ResNet-20, smallest half": {
     ...WHOLE,
-    penalties: "row 0.04 body.conv1 0.5",
+    penalties: "row - body.conv1 0.5",
     folded: true,
     equalTime: true,
     shallow: true,
