@@ -73,7 +73,7 @@ const settings: Readonly<Record<string, Setting>> = {
   "half ResNet-20, blocks, 12 to tune": { ...HALF, penalties: gains(0.15), tune: 12, shallow: true },
   "half ResNet-20, blocks in one run, lambda 0.09": { ...HALF, penalties: gains(0.09), oneRun: true },
   "half ResNet-20, blocks in one run": { ...HALF, penalties: gains(0.15), oneRun: true },
-  "ResNet-20, blocks": { ...WHOLE, penalties: gains(0.15), shallow: true },
+  "ResNet-20, blocks": { ...WHOLE, penalties: gains(0.15), equalTime: true, shallow: true },
   "ResNet-20, smallest half": {
     ...WHOLE,
     penalties: "row - body.conv1 0.5",
