@@ -170,7 +170,7 @@ const regulariser = z
       .gt(0)
       .optional()
       .describe(
-        "times the sum of the groups' norms, in the loss; may be left out with smallest, whose groups then go in any case",
+        "times the sum of the groups' norms, in the loss; may be left out with smallest, whose groups are then led to zero",
       ),
     form: z
       .enum(["proximal", "subgradient"])

@@ -28,7 +28,7 @@ export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Mo
   let rates = 0;
   for (let step = 0; step < steps; step++)
     if (phaseAt(recipe.phases, step, steps) === "sparse") rates += (optimiser.rate?.(step) ?? 0) / (1 - momentum);
-  const penalties = penaltiesOf(recipe, recipe.regularise, model, norms, { within: rates / HASTE });
+  const penalties = penaltiesOf(recipe, recipe.regularise, model, norms, { within: GONE * rates });
   const bodies = recipe.regularise.some(({ structure }) => structure === "body");
   let active = bodies ? held(optimiser, streamGains(model)) : optimiser;
   for (const [form, ofForm] of penalties) active = regularise(active, ofForm, { form, momentum });
@@ -45,8 +45,8 @@ export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Mo
   };
 }
 
-/** How much sooner than the penalty's end groups go that no gradient holds: others need longer. */
-const HASTE = 3;
+/** Of a penalty's steps, by the sum of their rates, after which what was chosen is gone. The others then learn without it. */
+const GONE = 2 / 3;
 
 type Regulariser = NonNullable<Recipe["regularise"]>[number];
 type Form = Regulariser["form"];

@@ -45,12 +45,12 @@ export function foldedGroupLasso(
   /** Tiles hold whole outputs: theirs is the scale of a group, and it is the gain's. */
   const ofGains = rows === outputs && across === 1;
 
-  const fold = (w: F32): void => {
+  const fold = (w: F32, rate?: number): void => {
     v.set(w);
     for (let o = 0; o < outputs; o++) scales[o] = gain[o] / Math.sqrt(variance[o] + epsilon);
     kernels.scaleTiles(v, scales, outputs, k, 1, k);
     kernels.tileNorms(norms, v, rows, columns, tall, wide);
-    choose(w);
+    choose(w, rate);
   };
   const choose = choice(
     lambdas,
@@ -104,7 +104,7 @@ export function foldedGroupLasso(
       kernels.addTiles(gradient, w, radial, outputs, k, 1, k);
     },
     proximal: (w, rate) => {
-      fold(w);
+      fold(w, rate);
       const means = meanSquares(w);
       for (let g = 0; g < count; g++)
         // a group of weights in outputs without gain is 0 in v, and may come back with them

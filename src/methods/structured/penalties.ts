@@ -24,8 +24,8 @@ interface Crossing {
   readonly shape: WeightShape;
   readonly rows: Float64Array | null;
   readonly columns: Float64Array | null;
-  /** Called with the weight before each use. */
-  readonly before: (w: F32) => void;
+  /** Called with the weight before each use, with the rate before a proximal step. */
+  readonly before: (w: F32, rate?: number) => void;
 }
 
 /** lambda * sum |w|. */
@@ -59,8 +59,8 @@ export interface GroupLassoOptions {
 }
 
 /**
- * A number, or for each group its own: such that the sum of the rates of proximal steps at which the group is gone is `within`,
- * where no gradient holds it. With `smallest`.
+ * A number, or for each group and step the one that takes its norm down to a line: from what it is when it is chosen to zero where the
+ * rates of proximal steps add up to `within`. No gradient holds a group then. With `smallest`.
  */
 export type Lambda = number | { readonly within: number };
 
@@ -88,8 +88,8 @@ export function groupLasso(
     return crossed(name, { kernels, shape, rows: null, columns: lambdas, before });
   const factors = kernels.float32(count);
   /** Factors from norms, 0 where a group is 0. */
-  const factorsOf = (w: F32, of: (norm: number, lambda: number) => number): F32 => {
-    before(w);
+  const factorsOf = (w: F32, of: (norm: number, lambda: number) => number, rate?: number): F32 => {
+    before(w, rate);
     kernels.tileNorms(norms, w, rows, columns, tall, wide);
     for (let g = 0; g < count; g++) factors[g] = norms[g] === 0 ? 0 : of(norms[g], lambdas[g]);
     return factors;
@@ -108,15 +108,15 @@ export function groupLasso(
       );
     },
     proximal: (w, rate) => {
-      const kept = factorsOf(w, (norm, lambda) => Math.max(0, 1 - (rate * lambda) / norm));
+      const kept = factorsOf(w, (norm, lambda) => Math.max(0, 1 - (rate * lambda) / norm), rate);
       kernels.scaleTiles(w, kept, rows, columns, tall, wide);
     },
   };
 }
 
 /**
- * At its first call sets the lambdas of all but the smallest groups to 0, and those of the others where each has its own. steepness:
- * how far a step of rate and lambda 1 takes a group.
+ * Called before each use, with the rate of a proximal step. At its first call it sets the lambdas of all but the smallest groups to 0;
+ * at each those of the others where they follow a line. steepness: how far a step of rate and lambda 1 takes a group.
  */
 export function choice(
   lambdas: Float64Array,
@@ -124,18 +124,29 @@ export function choice(
   smallest: number,
   normsOf: (w: F32) => Float64Array,
   steepness: (w: F32) => ArrayLike<number> = () => lambdas.map(() => 1),
-): (w: F32) => void {
-  let chosen = smallest === 1 && typeof lambda === "number";
-  return (w) => {
-    if (chosen) return;
-    chosen = true;
-    const norms = normsOf(w);
-    const order = [...norms.keys()].sort((a, b) => norms[a] - norms[b] || a - b);
-    const count = Math.max(1, Math.round(smallest * norms.length));
-    for (const g of order.slice(count)) lambdas[g] = 0;
-    if (typeof lambda === "number") return;
-    const steps = steepness(w);
-    for (const g of order.slice(0, count)) lambdas[g] = norms[g] / (lambda.within * steps[g]);
+): (w: F32, rate?: number) => void {
+  const follows = typeof lambda !== "number";
+  /** The groups that were chosen, by their norms then. */
+  let chosen: ReadonlyMap<number, number> | null = null;
+  let spent = 0;
+  return (w, rate) => {
+    if (smallest === 1 && !follows) return;
+    if (chosen === null) {
+      const norms = normsOf(w);
+      const order = [...norms.keys()].sort((a, b) => norms[a] - norms[b] || a - b);
+      const count = Math.max(1, Math.round(smallest * norms.length));
+      for (const g of order.slice(count)) lambdas[g] = 0;
+      chosen = new Map(order.slice(0, count).map((g) => [g, norms[g]]));
+    }
+    if (!follows || rate === undefined) return;
+    spent += rate;
+    const left = 1 - spent / lambda.within;
+    const [norms, steps] = [normsOf(w), steepness(w)];
+    for (const [g, norm] of chosen) {
+      // twice the norm where nothing is to be left: a rounded one could leave something
+      const excess = left > 1e-9 ? Math.max(0, norms[g] - left * norm) : 2 * norms[g];
+      lambdas[g] = steps[g] === 0 ? 0 : excess / (rate * steps[g]);
+    }
   };
 }
 
@@ -147,7 +158,7 @@ function crossed(name: string, crossing: Crossing): Penalty {
   const ofColumns = columns && kernels.float32(width);
   const [rowNorms, columnNorms] = [kernels.float64(height), kernels.float64(width)];
   const factorsOf = (w: F32, rate: number, proximal: number): void => {
-    before(w);
+    before(w, proximal === 1 ? rate : undefined);
     kernels.crossFactors(ofRows, ofColumns, w, rows, columns, height, width, rate, proximal);
   };
   const weighed = (lambdas: Float64Array, norms: Float64Array): number =>
@@ -207,9 +218,9 @@ function joined(penalties: readonly Penalty[]): readonly Penalty[] {
   const both = crossed(`${rows.name} + ${columns.name}`, {
     ...ofRows,
     columns: ofColumns.columns,
-    before: (w) => {
-      ofRows.before(w);
-      ofColumns.before(w);
+    before: (w, rate) => {
+      ofRows.before(w, rate);
+      ofColumns.before(w, rate);
     },
   });
   return penalties.flatMap((one) => (one === columns ? [] : one === rows ? [both] : [one]));
