@@ -79,7 +79,6 @@ const settings: Readonly<Record<string, Setting>> = {
     penalties: "row - body.conv1 0.5",
     folded: true,
     equalTime: true,
-    shallow: true,
   },
 };
 
