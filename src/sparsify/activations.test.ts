@@ -22,10 +22,9 @@ import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { withMethod } from "../train/compare.ts";
 import { operandsOf } from "../train/operands.ts";
 import { parseRecipe } from "../train/recipe.ts";
-import type { ProductTimes } from "./dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
 import { type Phases, phaseAt } from "./phases.ts";
-import { inAllLayers, type Operands, planLayers, type Routes } from "./plan.ts";
+import { inAllLayers, type Operands, type ProductTimes, planLayers, type Routes } from "./plan.ts";
 import { Sparsity } from "./sparsity.ts";
 
 const birth = (kernels: Kernels = jsKernels()): Birth => ({ device: new Device(kernels), random: new Random(1) });

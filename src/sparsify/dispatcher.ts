@@ -21,21 +21,7 @@ import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/packed-transpose.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
 import { version } from "../version.ts";
-import type { Operand } from "./plan.ts";
-
-/**
- * Milliseconds of one product, the least of some calls in turn: what else the machine does only adds. As in a step,
- * activations are in cache and weights are not.
- */
-export interface ProductTimes {
-  readonly dense: number;
-  /** Pruning or sampling and packing in it. */
-  readonly sparse: number;
-  /** The same of a weight that another product multiplies densely: a copy with zeros is written too. */
-  readonly sparseAndCopy: number;
-  /** Dense arithmetic on the weight with zeros, the pruning in it; equals dense where the operand is no weight. */
-  readonly masked: number;
-}
+import type { Operand, ProductTimes } from "./plan.ts";
 
 const ROUNDS = 5;
 /** What takes long needs fewer rounds. */

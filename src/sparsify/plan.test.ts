@@ -14,9 +14,8 @@ import { stateOf } from "../nn/module.ts";
 import { Random } from "../random.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
-import type { ProductTimes } from "./dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
-import { inAllLayers, type Operands, type PlannedLayer, planLayers, type Routing } from "./plan.ts";
+import { inAllLayers, type Operands, type PlannedLayer, type ProductTimes, planLayers, type Routing } from "./plan.ts";
 
 const birth = () => ({ device: new Device(jsKernels()), random: new Random(1) });
 const pattern = parsePattern("2:4");

@@ -5,7 +5,6 @@ import { type Geometry, hasRows, PRODUCTS, type Product } from "../kernels/kerne
 import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "../methods/method.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import type { ProductTimes } from "./dispatcher.ts";
 import type { MultiplyingWeight, Products } from "./layers.ts";
 
 /** How a product is computed; "masked": dense arithmetic on zeros, never reported as a speed-up of its own. */
@@ -73,6 +72,20 @@ export interface Routes {
   readonly dispatcher?: Timer;
   /** Which weights stay dense: see `SKIP_FORM`. Default: the last, the classifier, as in the papers. */
   readonly skip?: readonly string[];
+}
+
+/**
+ * Milliseconds of one product, the least of some calls in turn: what else the machine does only adds. As in a step,
+ * activations are in cache and weights are not.
+ */
+export interface ProductTimes {
+  readonly dense: number;
+  /** Pruning or sampling and packing in it. */
+  readonly sparse: number;
+  /** The same of a weight that another product multiplies densely: a copy with zeros is written too. */
+  readonly sparseAndCopy: number;
+  /** Dense arithmetic on the weight with zeros, the pruning in it; equals dense where the operand is no weight. */
+  readonly masked: number;
 }
 
 /** Knows how long a product takes: a Dispatcher. */
