@@ -4,9 +4,9 @@
  * npx tsx bench/csr.ts [size] [--json]
  */
 import { loadavg } from "node:os";
-import { interleave } from "../src/bench/interleave.ts";
 import { inputGradGeometry, matrixGeometry } from "../src/kernels/kernels.ts";
 import { pick } from "../src/kernels/pick.ts";
+import { interleave } from "../src/metrics/interleave.ts";
 import { Random } from "../src/random.ts";
 import { CsrMatrix } from "../src/sparse/csr-matrix.ts";
 import { PackedMatrix } from "../src/sparse/packed-matrix.ts";

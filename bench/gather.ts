@@ -6,8 +6,8 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { interleave } from "../src/bench/interleave.ts";
 import { pick } from "../src/kernels/pick.ts";
+import { interleave } from "../src/metrics/interleave.ts";
 import { Conv2d } from "../src/nn/conv2d.ts";
 import { GatheredLinear } from "../src/nn/gathered-linear.ts";
 import { Linear } from "../src/nn/linear.ts";

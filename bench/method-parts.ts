@@ -7,9 +7,9 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { interleave } from "../src/bench/interleave.ts";
 import { maskWords } from "../src/kernels/kernels.ts";
 import { pick } from "../src/kernels/pick.ts";
+import { interleave } from "../src/metrics/interleave.ts";
 import { Random } from "../src/random.ts";
 import { kept } from "../src/sparse/mask.ts";
 import { mvue as mvueOf } from "../src/sparse/mvue.ts";

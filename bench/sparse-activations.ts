@@ -9,10 +9,10 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { interleave } from "../src/bench/interleave.ts";
 import { loadData } from "../src/data/sources.ts";
 import { matrixGeometry } from "../src/kernels/kernels.ts";
 import { pick } from "../src/kernels/pick.ts";
+import { interleave } from "../src/metrics/interleave.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
 import { Random } from "../src/random.ts";
 import { PackedMatrix } from "../src/sparse/packed-matrix.ts";

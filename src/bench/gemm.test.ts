@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { jsKernels } from "../kernels/js.ts";
 import { PRODUCTS } from "../kernels/kernels.ts";
+import { interleave } from "../metrics/interleave.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { benchGemm, benchGemv, convSize } from "./gemm.ts";
-import { interleave } from "./interleave.ts";
 
 test("every product is timed under each pattern that fits its contraction, and runs the sparse kernel", () => {
   const patterns = ["2:4", "1:4v2", "2:8"].map(parsePattern);

@@ -6,11 +6,11 @@
  * that are always ready.
  */
 import { type Geometry, type Kernels, matrixGeometry, PRODUCTS, type Product } from "../kernels/kernels.ts";
+import { interleave, type Timed } from "../metrics/interleave.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/packed-matrix.ts";
 import { misfit, type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
 import { SlicedMatrix } from "../sparse/sliced-matrix.ts";
-import { interleave, type Timed } from "./interleave.ts";
 
 /** What can be timed. */
 export const GEMMS = [...PRODUCTS, "gemv"] as const;

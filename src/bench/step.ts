@@ -3,6 +3,7 @@ import { backward } from "../autograd/tape.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { strategies } from "../methods/strategies.ts";
 import { weightMethods } from "../methods/weights/methods.ts";
+import { interleave } from "../metrics/interleave.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { detector } from "../nn/models/detector.ts";
 import { gpt } from "../nn/models/gpt.ts";
@@ -23,7 +24,6 @@ import { type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
 import { objectives } from "../train/objective.ts";
 import { operandsByLayer } from "../train/operands.ts";
 import { parseRecipe } from "../train/recipe.ts";
-import { interleave } from "./interleave.ts";
 
 /** A model with the batch it is timed at. */
 export interface StepModel {

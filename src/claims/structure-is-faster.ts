@@ -1,5 +1,5 @@
-import { interleave } from "../bench/interleave.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { interleave } from "../metrics/interleave.ts";
 import { CsrMatrix } from "../sparse/csr-matrix.ts";
 import { multiplyingWeights } from "../sparsify/layers.ts";
 import type { Device } from "../tensor/device.ts";

@@ -1,6 +1,7 @@
 /** What a run's penalties were worth: the model without what they zeroed, beside the model that was trained. */
-import { interleave } from "../bench/interleave.ts";
+
 import type { Dataset } from "../data/dataset.ts";
+import { interleave } from "../metrics/interleave.ts";
 import { loadState, type Module, stateOf } from "../nn/module.ts";
 import { Random } from "../random.ts";
 import type { Device } from "../tensor/device.ts";

@@ -2,9 +2,10 @@
  * Structured sparsity learning, from a model to a physically smaller one (Wen et al. 2016): a penalty zeroes structures,
  * what is zero is taken out, and what is left is tuned.
  */
-import { interleave } from "../bench/interleave.ts";
+
 import type { Dataset } from "../data/dataset.ts";
 import { expected } from "../errors.ts";
+import { interleave } from "../metrics/interleave.ts";
 import { quartiles } from "../metrics/quartiles.ts";
 import type { Removal } from "../nn/compaction.ts";
 import { loadState, type Module, stateOf } from "../nn/module.ts";

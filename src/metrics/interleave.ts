@@ -1,5 +1,5 @@
 /** Times variants of one piece of work in turn, so that what slows the machine slows all of them. */
-import { type Quartiles, quartiles } from "../metrics/quartiles.ts";
+import { type Quartiles, quartiles } from "./quartiles.ts";
 
 /** A variant and its times. */
 export interface Timed {
