@@ -64,16 +64,13 @@ const settings: Readonly<Record<string, Setting>> = {
     ...{ ...CNN, dense: 40, tune: 40, folded: true, equalTime: true, shallow: true },
     penalties: "row - conv 0.25",
   },
-  "ConvNet, smallest half of conv1": {
-    ...{ ...CNN, dense: 40, tune: 40, folded: true, equalTime: true, shallow: true },
-    penalties: "row - conv1 0.5,row - conv2 0.25,row - conv3 0.25",
-  },
   "half ResNet-20, blocks, lambda 0.1": { ...HALF, penalties: gains(0.1) },
   "half ResNet-20, blocks": { ...HALF, penalties: gains(0.15), shallow: true },
   "half ResNet-20, blocks, 12 to tune": { ...HALF, penalties: gains(0.15), tune: 12, shallow: true },
   "half ResNet-20, blocks in one run, lambda 0.09": { ...HALF, penalties: gains(0.09), oneRun: true },
   "half ResNet-20, blocks in one run": { ...HALF, penalties: gains(0.15), oneRun: true },
   "ResNet-20, blocks": { ...WHOLE, penalties: gains(0.15), equalTime: true, shallow: true },
+  "ResNet-20, smallest quarter": { ...WHOLE, penalties: "row - body.conv1 0.25", folded: true },
   "ResNet-20, smallest half": {
     ...WHOLE,
     penalties: "row - body.conv1 0.5",
