@@ -1,12 +1,13 @@
 import { expected } from "../errors.ts";
 import { type F32, maskWords } from "../kernels/kernels.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import type { Transform } from "./transform.ts";
+import type { Memory, Transform } from "./transform.ts";
 
 /** What is added to the loss for one parameter; see methods/structured. */
 interface Penalty {
   addGradient(gradient: F32, w: F32): void;
   proximal(w: F32, rate: number): void;
+  readonly memory?: Memory;
   /** In place of that of the weight itself. */
   threshold?(w: F32, least: number): void;
 }
@@ -38,6 +39,7 @@ export function regularise(
   return {
     ...optimiser,
     name: `regularise(${optimiser.name})`,
+    init: (parameter) => ({ ...optimiser.init(parameter), ...penalties.get(parameter)?.memory }),
     update: (slots, step) => {
       const penalised = slots.flatMap(({ parameter }) => {
         const penalty = penalties.get(parameter);

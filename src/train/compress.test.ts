@@ -62,6 +62,23 @@ describe("penalties of a recipe", () => {
     );
   });
 
+  test.each([
+    [10, { structure: "row", smallest: 0.5 }],
+    [10, { structure: "row", smallest: 0.5, lambda: 0.02 }],
+    [27, { structure: "row", smallest: 0.5 }],
+  ])("of the smallest groups go on after step %i as without an interruption: %j", (at, penalty) => {
+    const phases = { sparseFrom: 0.1, frozenFrom: 0.8 };
+    const regularise = [penalty, { ...penalty, structure: "column", layers: "fc2" }];
+    const make = (): Run => new Run(recipe({ regularise, phases, steps: 30, epochs: undefined }), data, device);
+    const [whole, first, second] = [make(), make(), make()];
+    while (!whole.done) whole.advance();
+    while (first.step < at) first.advance();
+    second.restore(first.state(), at);
+    while (!second.done) second.advance();
+    expect(stateOf(second.model)).toEqual(stateOf(whole.model));
+    expect(zeroRows(whole, "fc1.weight").length > 0).toBe(penalty.lambda === undefined);
+  });
+
   test("leave a run without them as it was", () => {
     const plain = new Run(recipe({ steps: 3, epochs: undefined }), data, device);
     const empty = new Run(recipe({ steps: 3, epochs: undefined, regularise: [] }), data, device);

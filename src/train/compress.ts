@@ -2,7 +2,6 @@
  * Structured sparsity learning, from a model to a physically smaller one (Wen et al. 2016): a penalty zeroes structures,
  * what is zero is taken out, and what is left is tuned.
  */
-
 import type { Dataset } from "../data/dataset.ts";
 import { expected } from "../errors.ts";
 import { interleave } from "../metrics/interleave.ts";

@@ -41,6 +41,7 @@ export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Mo
   return {
     ...optimiser,
     name: active.name,
+    init: active.init,
     update: (slots, step) => phases[phaseAt(recipe.phases, step, steps)].update(slots, step),
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { F32, Kernels } from "../../kernels/kernels.ts";
 import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
-import { choice, type GroupLassoOptions, type Lambda, type Penalty } from "./penalties.ts";
+import { choiceOf, type GroupLassoOptions, type Lambda, type Penalty } from "./penalties.ts";
 
 /** The arrays of the batch norm behind a weight, one entry an output. */
 export interface Folding {
@@ -50,9 +50,11 @@ export function foldedGroupLasso(
     for (let o = 0; o < outputs; o++) scales[o] = gain[o] / Math.sqrt(variance[o] + epsilon);
     kernels.scaleTiles(v, scales, outputs, k, 1, k);
     kernels.tileNorms(norms, v, rows, columns, tall, wide);
-    choose(w, rate);
+    for (const one of choices) one.before(w, rate);
   };
-  const choose = choice(
+  const choices = choiceOf(
+    kernels,
+    structure,
     lambdas,
     lambda,
     smallest,
@@ -85,6 +87,7 @@ export function foldedGroupLasso(
 
   return {
     name: `group lasso of folded ${structure.name}`,
+    memory: choices[0]?.memory ?? {},
     value: (w) => {
       fold(w);
       return norms.reduce((sum, norm, g) => sum + lambdas[g] * norm, 0);

@@ -14,6 +14,8 @@ export interface Penalty {
   proximal(w: F32, rate: number): void;
   /** Zeros in place of what is smaller than that, where it is not w itself that is compared. */
   threshold?(w: F32, least: number): void;
+  /** What it keeps from step to step, by name: saved with a checkpoint. */
+  readonly memory?: Readonly<Record<string, F32>>;
   /** Of groups that are rows or columns: sumOf makes one of both. */
   readonly crossing?: Crossing;
 }
@@ -24,8 +26,7 @@ interface Crossing {
   readonly shape: WeightShape;
   readonly rows: Float64Array | null;
   readonly columns: Float64Array | null;
-  /** Called with the weight before each use, with the rate before a proximal step. */
-  readonly before: (w: F32, rate?: number) => void;
+  readonly choices: readonly Choice[];
 }
 
 /** lambda * sum |w|. */
@@ -78,14 +79,17 @@ export function groupLasso(
   const lambdas = kernels.float64(count).fill(typeof lambda === "number" ? lambda : 0);
   for (const [g, size] of bySize ? groupSizes(structure, shape).entries() : []) lambdas[g] *= Math.sqrt(size);
   const name = `group lasso of ${structure.name}`;
-  const before = choice(lambdas, lambda, smallest, (w) => {
+  const choices = choiceOf(kernels, structure, lambdas, lambda, smallest, (w) => {
     kernels.tileNorms(norms, w, rows, columns, tall, wide);
     return norms;
   });
+  const before = (w: F32, rate?: number): void => {
+    for (const one of choices) one.before(w, rate);
+  };
   if (rows === shape.rows && tall === 1 && wide === columns)
-    return crossed(name, { kernels, shape, rows: lambdas, columns: null, before });
+    return crossed(name, { kernels, shape, rows: lambdas, columns: null, choices });
   if (rows === shape.rows && tall === rows && wide === 1)
-    return crossed(name, { kernels, shape, rows: null, columns: lambdas, before });
+    return crossed(name, { kernels, shape, rows: null, columns: lambdas, choices });
   const factors = kernels.float32(count);
   /** Factors from norms, 0 where a group is 0. */
   const factorsOf = (w: F32, of: (norm: number, lambda: number) => number, rate?: number): F32 => {
@@ -96,6 +100,7 @@ export function groupLasso(
   };
   return {
     name,
+    memory: memoryOf(choices),
     value: (w) => {
       before(w);
       kernels.tileNorms(norms, w, rows, columns, tall, wide);
@@ -114,45 +119,66 @@ export function groupLasso(
   };
 }
 
+/** Which groups a penalty of the smallest is of. */
+export interface Choice {
+  readonly memory: Readonly<Record<string, F32>>;
+  /** Called before each use, with the rate before a proximal step. */
+  before(w: F32, rate?: number): void;
+}
+
+const memoryOf = (choices: readonly Choice[]): Record<string, F32> =>
+  Object.assign({}, ...choices.map(({ memory }) => memory));
+
 /**
- * Called before each use, with the rate of a proximal step. At its first call it sets the lambdas of all but the smallest groups to 0;
- * at each those of the others where they follow a line. steepness: how far a step of rate and lambda 1 takes a group.
+ * None, or one: at its first use it sets the lambdas of all but the smallest groups to 0; at each those of the others where they
+ * follow a line. steepness: how far a step of rate and lambda 1 takes a group.
  */
-export function choice(
+export function choiceOf(
+  kernels: Kernels,
+  { name }: GroupStructure,
   lambdas: Float64Array,
   lambda: Lambda,
   smallest: number,
   normsOf: (w: F32) => Float64Array,
   steepness: (w: F32) => ArrayLike<number> = () => lambdas.map(() => 1),
-): (w: F32, rate?: number) => void {
+): Choice[] {
   const follows = typeof lambda !== "number";
-  /** The groups that were chosen, by their norms then. */
-  let chosen: ReadonlyMap<number, number> | null = null;
-  let spent = 0;
-  return (w, rate) => {
-    if (smallest === 1 && !follows) return;
-    if (chosen === null) {
+  if (smallest === 1 && !follows) return [];
+  const count = lambdas.length;
+  // the norms of the chosen groups when they were chosen, -1 for others; whether they are; the sum of rates since
+  const memory = kernels.float32(count + 2);
+  const before = (w: F32, rate?: number): void => {
+    if (memory[count] === 0) {
       const norms = normsOf(w);
       const order = [...norms.keys()].sort((a, b) => norms[a] - norms[b] || a - b);
-      const count = Math.max(1, Math.round(smallest * norms.length));
-      for (const g of order.slice(count)) lambdas[g] = 0;
-      chosen = new Map(order.slice(0, count).map((g) => [g, norms[g]]));
+      memory.fill(-1, 0, count);
+      for (const g of order.slice(0, Math.max(1, Math.round(smallest * count)))) memory[g] = norms[g];
+      memory[count] = 1;
     }
+    for (let g = 0; g < count; g++) if (memory[g] < 0) lambdas[g] = 0;
     if (!follows || rate === undefined) return;
-    spent += rate;
-    const left = 1 - spent / lambda.within;
+    memory[count + 1] += rate;
+    const left = 1 - memory[count + 1] / lambda.within;
     const [norms, steps] = [normsOf(w), steepness(w)];
-    for (const [g, norm] of chosen) {
+    for (let g = 0; g < count; g++) {
+      if (memory[g] < 0) continue;
       // twice the norm where nothing is to be left: a rounded one could leave something
-      const excess = left > 1e-9 ? Math.max(0, norms[g] - left * norm) : 2 * norms[g];
+      const excess = left > ROUNDED ? Math.max(0, norms[g] - left * memory[g]) : 2 * norms[g];
       lambdas[g] = steps[g] === 0 ? 0 : excess / (rate * steps[g]);
     }
   };
+  return [{ memory: { [`smallest ${name}`]: memory }, before }];
 }
+
+/** A share of a line that the rounding of its sum of rates may make. */
+const ROUNDED = 1e-4;
 
 /** Of rows, columns or both, in one pass for their norms and one that acts. Proximal: rows, then columns. */
 function crossed(name: string, crossing: Crossing): Penalty {
-  const { kernels, shape, rows, columns, before } = crossing;
+  const { kernels, shape, rows, columns, choices } = crossing;
+  const before = (w: F32, rate?: number): void => {
+    for (const one of choices) one.before(w, rate);
+  };
   const [height, width] = [shape.rows, shape.taps * shape.channels];
   const ofRows = rows && kernels.float32(height);
   const ofColumns = columns && kernels.float32(width);
@@ -166,6 +192,7 @@ function crossed(name: string, crossing: Crossing): Penalty {
   return {
     name,
     crossing,
+    memory: memoryOf(choices),
     value: (w) => {
       before(w);
       kernels.tileNorms(rowNorms, w, height, width, 1, width);
@@ -193,6 +220,7 @@ export function sumOf(...given: readonly Penalty[]): Penalty {
   const own = penalties.filter(({ threshold }) => threshold !== undefined);
   return {
     name: penalties.map(({ name }) => name).join(" + "),
+    memory: Object.assign({}, ...penalties.map(({ memory }) => memory)),
     value: (w) => penalties.reduce((sum, { value }) => sum + value(w), 0),
     addGradient: (gradient, w) => {
       for (const { addGradient } of penalties) addGradient(gradient, w);
@@ -218,10 +246,7 @@ function joined(penalties: readonly Penalty[]): readonly Penalty[] {
   const both = crossed(`${rows.name} + ${columns.name}`, {
     ...ofRows,
     columns: ofColumns.columns,
-    before: (w, rate) => {
-      ofRows.before(w, rate);
-      ofColumns.before(w, rate);
-    },
+    choices: [...ofRows.choices, ...ofColumns.choices],
   });
   return penalties.flatMap((one) => (one === columns ? [] : one === rows ? [both] : [one]));
 }
