@@ -96,6 +96,44 @@ export function heldOut(data: Dataset, count: number): Dataset {
   return { ...data, train: part(0, from), test: part(from, from + count) };
 }
 
+/** A network's answers to the test images. */
+export interface Answers {
+  /** Mean, in nats an image. */
+  readonly loss: number;
+  /** Share of right answers. */
+  readonly accuracy: number;
+  /** Numbers of the images with wrong answers. */
+  readonly wrong: readonly number[];
+  /** Of each image, in thousandths of a nat, 65.535 at most: little-endian words of 16 bits, in base64. */
+  readonly losses: string;
+}
+
+export function answersOf({ model, batches }: Pick<Run, "model" | "batches">, device: Device): Answers {
+  const [wrong, losses]: number[][] = [[], []];
+  model.eval();
+  for (let part = 0; part < batches.parts("test"); part++)
+    device.step(() =>
+      device.withoutGradients(() => {
+        const { x, labels } = batches.part(device, "test", part);
+        const { data, shape } = model.forward(x);
+        labels.forEach((label, row) => {
+          const logits = data.subarray(row * shape[1], (row + 1) * shape[1]);
+          const most = Math.max(...logits);
+          if (logits.indexOf(most) !== label) wrong.push(losses.length);
+          losses.push(most - logits[label] + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - most), 0)));
+        });
+      }),
+    );
+  model.train();
+  const words = Buffer.alloc(2 * losses.length);
+  losses.forEach((loss, i) => void words.writeUInt16LE(Math.min(65535, Math.round(1000 * loss)), 2 * i));
+  return {
+    loss: losses.reduce((a, b) => a + b, 0) / losses.length,
+    accuracy: 1 - wrong.length / losses.length,
+    ...{ wrong, losses: words.toString("base64") },
+  };
+}
+
 export interface Line {
   readonly setting: string;
   readonly seed: number;

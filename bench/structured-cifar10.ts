@@ -16,17 +16,28 @@ import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { loadData } from "../src/data/sources.ts";
 import { pick } from "../src/kernels/pick.ts";
+import { loadState, stateOf } from "../src/nn/module.ts";
 import { Random } from "../src/random.ts";
 import { compressText } from "../src/report/compress-table.ts";
 import { Device } from "../src/tensor/device.ts";
 import { compact } from "../src/train/compact.ts";
 import { compress, forwardTimes } from "../src/train/compress.ts";
-import { evaluate } from "../src/train/evaluate.ts";
-import type { Evaluation } from "../src/train/objective.ts";
 import { parseRecipe, type Recipe } from "../src/train/recipe.ts";
 import { Run } from "../src/train/run.ts";
 import { machineOf } from "../src/train/together.ts";
-import { heldOut, type Lengths, type Line, Lines, penalties, Stages, stepTimes, type Trained } from "./stages.ts";
+import {
+  type Answers,
+  answersOf,
+  heldOut,
+  type Lengths,
+  type Line,
+  Lines,
+  penalties,
+  Stages,
+  stepTimes,
+} from "./stages.ts";
+
+type State = ReturnType<typeof stateOf>;
 
 interface Setting extends Lengths {
   readonly recipe: object;
@@ -70,6 +81,9 @@ const settings: Readonly<Record<string, Setting>> = {
   "half ResNet-20, blocks in one run, lambda 0.09": { ...HALF, penalties: gains(0.09), oneRun: true },
   "half ResNet-20, blocks in one run": { ...HALF, penalties: gains(0.15), oneRun: true },
   "ResNet-20, blocks": { ...WHOLE, penalties: gains(0.15), equalTime: true, shallow: true },
+  "ResNet-20, blocks, smallest third": {
+    ...{ ...WHOLE, penalties: "body - block 0.33", equalTime: true, shallow: true },
+  },
   "ResNet-20, smallest quarter": { ...WHOLE, penalties: "row - body.conv1 0.25", folded: true },
   "ResNet-20, smallest half": {
     ...WHOLE,
@@ -112,8 +126,8 @@ const recipe = recipeOf({ ...chosen, penalties: values.penalties ?? chosen.penal
 const { regularise, ...plain } = recipe as Recipe & { regularise: Recipe["regularise"] };
 const epochs = dense + learn + tune;
 const { model, results, removed } = chosen.oneRun ? inOneRun() : inStages();
-if (chosen.shallow) results.shallow = evaluated({ ...plain, model }, stages.train({ ...plain, model, epochs }));
-for (const [stage, { loss, accuracy }] of Object.entries(results) as [string, { loss: number; accuracy: number }][])
+if (chosen.shallow) results.shallow = answers({ ...plain, model }, stages.train({ ...plain, model, epochs }).state);
+for (const [stage, { loss, accuracy }] of Object.entries(results))
   console.log(stage, loss.toFixed(4), (100 * accuracy).toFixed(1));
 if (!values.validate) {
   const line = { setting, seed, results, regularise, model, ...removed, ...timesOf(recipe, model) };
@@ -129,25 +143,29 @@ function recipeOf({ recipe, dense, penalties: lines, folded }: Setting, seed: nu
 
 interface Found {
   readonly model: Recipe["model"];
-  readonly results: Record<string, Evaluation>;
+  readonly results: Record<string, Answers>;
   readonly removed: object;
 }
 
-function evaluated(recipe: Recipe, trained: Trained): Evaluation {
-  return stages.begin(recipe, trained).evaluate();
+function answers(recipe: Recipe, state: State): Answers {
+  const run = stages.begin(recipe);
+  loadState(run.model, state);
+  return answersOf(run, device);
 }
 
 function inStages(): Found {
   const start = stages.train(plain);
-  const control = evaluated(plain, stages.control(plain, start, chosen));
+  const control = answers(plain, stages.control(plain, start, chosen).state);
   const shrunk = (lengths: Lengths) => compress(recipe, data, device, { ...lengths, start: start.state });
-  const { model: _, recipe: smaller, ...numbers } = shrunk(chosen);
-  const { before, learned, after, removals, blocks } = numbers;
-  console.log(JSON.stringify(smaller.model), "\n", compressText(numbers));
-  const results: Record<string, Evaluation> = { dense: before, control, learned, after };
+  const small = shrunk(chosen);
+  const { recipe: smaller, removals, blocks } = small;
+  console.log(JSON.stringify(smaller.model), "\n", compressText(small));
+  const after = answers(smaller, stateOf(small.model));
+  const results: Record<string, Answers> = { dense: answers(plain, start.state), control, after };
   if (chosen.equalTime) {
     const { stepMs } = timesOf(recipe, smaller.model);
-    results.equalTime = shrunk({ ...chosen, tune: Math.round((tune * stepMs.before) / stepMs.after) }).after;
+    const longer = shrunk({ ...chosen, tune: Math.round((tune * stepMs.before) / stepMs.after) });
+    results.equalTime = answers(smaller, stateOf(longer.model));
   }
   return { model: smaller.model, results, removed: { removals, blocks } };
 }
@@ -159,8 +177,8 @@ function inOneRun(): Found {
   const small = compact(run.model, recipe.model, data, { device, random: new Random(seed) });
   const { removals, blocks, architecture } = small;
   console.log(blocks.join(", "));
-  const control = evaluated(plain, stages.train({ ...plain, epochs }));
-  const after = evaluate(small.model, device, run.batches);
+  const control = answers(plain, stages.train({ ...plain, epochs }).state);
+  const after = answersOf({ model: small.model, batches: run.batches }, device);
   return { model: architecture, results: { control, after }, removed: { removals, blocks } };
 }
 

@@ -66,6 +66,7 @@ describe("penalties of a recipe", () => {
     [10, { structure: "row", smallest: 0.5 }],
     [10, { structure: "row", smallest: 0.5, lambda: 0.02 }],
     [27, { structure: "row", smallest: 0.5 }],
+    [10, { structure: "layer", smallest: 0.5 }],
   ])("of the smallest groups go on after step %i as without an interruption: %j", (at, penalty) => {
     const phases = { sparseFrom: 0.1, frozenFrom: 0.8 };
     const regularise = [penalty, { ...penalty, structure: "column", layers: "fc2" }];
@@ -76,7 +77,8 @@ describe("penalties of a recipe", () => {
     second.restore(first.state(), at);
     while (!second.done) second.advance();
     expect(stateOf(second.model)).toEqual(stateOf(whole.model));
-    expect(zeroRows(whole, "fc1.weight").length > 0).toBe(!("lambda" in penalty));
+    const gone = ["fc1.weight", "fc2.weight"].some((name) => zeroRows(whole, name).length > 0);
+    expect(gone).toBe(!("lambda" in penalty));
   });
 
   test("leave a run without them as it was", () => {
@@ -175,6 +177,23 @@ describe("compress of a resnet", () => {
     const again = new Run(parseRecipe(JSON.parse(JSON.stringify(smaller))), data, device);
     loadState(again.model, stateOf(model));
     expect(again.evaluate()).toEqual(after);
+  });
+
+  test.each([
+    [0.34, "body", "bn2"],
+    [0.67, "body", "bn2"],
+    [0.34, "layer", "conv2"],
+  ])("takes this share of them, the smallest: %d of %s", (smallest, structure, weight) => {
+    const start = stateOf(buildModel(resnet([]).model, data, { device, random: new Random(1) }));
+    // the third by its mean square alone: its norm, of more channels, is the largest
+    for (const [i, size] of [0.3, 0.1, 0.25].entries()) {
+      const { data } = start.get(`block${i + 1}.body.${weight}.weight`)!;
+      const mean = Math.hypot(...(data as Float32Array)) / Math.sqrt(data.length);
+      for (let k = 0; k < data.length; k++) data[k] *= size / mean;
+    }
+    const penalty = { structure, smallest, layers: `body.${weight}` };
+    const { blocks } = compress(resnet([penalty]), data, device, { learn: 1, tune: 1, start });
+    expect(blocks).toEqual(smallest < 0.5 ? ["block2"] : ["block2", "block3"]);
   });
 
   test("keeps the scale of the sum while bodies are penalised", () => {

@@ -189,7 +189,9 @@ const regulariser = z
       .gt(0)
       .max(1)
       .optional()
-      .describe("penalises this share of a weight's groups alone, the smallest when the penalty begins; left out, all"),
+      .describe(
+        "penalises this share of a weight's groups alone, or of all layers or bodies, the smallest when the penalty begins; left out, all",
+      ),
     layers: z
       .string()
       .min(1)

@@ -3,7 +3,7 @@ import { BATCH_NORM_EPSILON } from "../autograd/ops/batch-norm.ts";
 import { expected } from "../errors.ts";
 import { type Folding, foldedGroupLasso } from "../methods/structured/folded.ts";
 import { groupStructure, type WeightShape } from "../methods/structured/groups.ts";
-import { groupLasso, type Lambda, l1, type Penalty, sumOf } from "../methods/structured/penalties.ts";
+import { type Among, groupLasso, type Lambda, l1, type Penalty, sumOf } from "../methods/structured/penalties.ts";
 import { BatchNorm } from "../nn/batch-norm.ts";
 import type { Module } from "../nn/module.ts";
 import { normalisedLayers } from "../nn/normalised-layers.ts";
@@ -81,14 +81,18 @@ function penaltiesOf(
       throw expected(`regularise ${i + 1}`, "groups of weights for smallest", structure, "Leave smallest out");
     const ofForm = found.get(form) ?? new Map<Parameter, Penalty[]>();
     found.set(form, ofForm);
+    // a share of a weight's only group is all of it: it is one of the weights'
+    const rivals: Among["rivals"] = [];
     for (const { parameter, shape } of chosen) {
       const { kernels } = parameter.device;
       const norm = folded ? norms.get(parameter) : undefined;
       const groups = (): Penalty => {
-        const of = [lambda, groupStructure(structure), shape] as const;
+        const of = groupStructure(structure);
+        const among = of.whole ? { weight: parameter, rivals } : undefined;
+        const options = { bySize, smallest, among };
         return norm === undefined
-          ? groupLasso(kernels, ...of, { bySize, smallest })
-          : foldedGroupLasso(kernels, ...of, foldingOf(norm), { bySize, smallest });
+          ? groupLasso(kernels, lambda, of, shape, options)
+          : foldedGroupLasso(kernels, lambda, of, shape, foldingOf(norm), options);
       };
       const penalty = structure === "weight" ? l1(kernels, lambda as number) : groups();
       ofForm.set(parameter, [...(ofForm.get(parameter) ?? []), penalty]);

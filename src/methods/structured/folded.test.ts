@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { jsKernels } from "../../kernels/js.ts";
 import { Random } from "../../random.ts";
 import { type Folding, foldedGroupLasso } from "./folded.ts";
-import { blocks, type GroupStructure, groupNorms, groupStructure, groupStructures } from "./groups.ts";
+import { blocks, type GroupStructure, groupNorms, groupSizes, groupStructure, groupStructures } from "./groups.ts";
 import { groupLasso } from "./penalties.ts";
 
 const kernels = jsKernels();
@@ -61,9 +61,11 @@ describe.each(all.map((structure) => [structure.name, structure] as const))("fol
     const [w, of] = [normals(O * K), folding()];
     const penalty = foldedGroupLasso(kernels, lambda, structure, shape, of, { smallest: 0.4 });
     const v = w.map((x, i) => (x * of.gain[Math.floor(i / K)]) / Math.sqrt(of.variance[Math.floor(i / K)] + epsilon));
-    const norms = [...groupNorms(kernels, structure, v, shape)].sort((a, b) => a - b);
-    const chosen = norms.slice(0, Math.max(1, Math.round(0.4 * norms.length)));
-    const sum = lambda * chosen.reduce((a, b) => a + b, 0);
+    const norms = groupNorms(kernels, structure, v, shape);
+    const means = groupSizes(structure, shape).map((size, g) => norms[g] / Math.sqrt(size));
+    const order = [...means.keys()].sort((a, b) => means[a] - means[b]);
+    const chosen = order.slice(0, Math.max(1, Math.round(0.4 * order.length)));
+    const sum = lambda * chosen.reduce((sum, g) => sum + norms[g], 0);
     expect(penalty.value(w)).toBeCloseTo(sum, 5);
     // all as many times as large: the choice stays
     expect(penalty.value(w.map((x) => 2 * x))).toBeCloseTo(2 * sum, 4);

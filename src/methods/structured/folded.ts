@@ -30,7 +30,7 @@ export function foldedGroupLasso(
   structure: GroupStructure,
   shape: WeightShape,
   { gain, gainGradient, shift, variance, epsilon }: Folding,
-  { bySize = false, smallest = 1 }: GroupLassoOptions = {},
+  { bySize = false, smallest, among }: GroupLassoOptions = {},
 ): Penalty {
   const { rows, columns, tall, wide } = structure.tiles(shape);
   const [outputs, k] = [shape.rows, shape.taps * shape.channels];
@@ -45,22 +45,19 @@ export function foldedGroupLasso(
   /** Tiles hold whole outputs: theirs is the scale of a group, and it is the gain's. */
   const ofGains = rows === outputs && across === 1;
 
-  const fold = (w: F32, rate?: number): void => {
+  const fold = (w: F32): Float64Array => {
     v.set(w);
     for (let o = 0; o < outputs; o++) scales[o] = gain[o] / Math.sqrt(variance[o] + epsilon);
     kernels.scaleTiles(v, scales, outputs, k, 1, k);
     kernels.tileNorms(norms, v, rows, columns, tall, wide);
-    for (const one of choices) one.before(w, rate);
+    return norms;
   };
-  const choices = choiceOf(
-    kernels,
-    structure,
-    lambdas,
-    lambda,
-    smallest,
-    () => norms,
-    (w) => meanSquares(w),
-  );
+  const groups = { structure, shape, lambdas };
+  const choices = choiceOf(kernels, groups, lambda, { smallest, among }, fold, (w) => meanSquares(w));
+  const before = (w: F32, rate?: number): void => {
+    for (const one of choices) one.before(w, rate);
+    fold(w);
+  };
   const scaleGains = (factors: F32): void => {
     for (let o = 0; o < outputs; o++) {
       gain[o] *= factors[Math.floor(o / tall)];
@@ -89,11 +86,11 @@ export function foldedGroupLasso(
     name: `group lasso of folded ${structure.name}`,
     memory: choices[0]?.memory ?? {},
     value: (w) => {
-      fold(w);
+      before(w);
       return norms.reduce((sum, norm, g) => sum + lambdas[g] * norm, 0);
     },
     addGradient: (gradient, w) => {
-      fold(w);
+      before(w);
       for (let g = 0; g < count; g++) factors[g] = norms[g] === 0 ? 0 : lambdas[g] / norms[g];
       slopes.fill(0);
       kernels.addTiles(slopes, v, factors, rows, columns, tall, wide);
@@ -107,7 +104,7 @@ export function foldedGroupLasso(
       kernels.addTiles(gradient, w, radial, outputs, k, 1, k);
     },
     proximal: (w, rate) => {
-      fold(w, rate);
+      before(w, rate);
       const means = meanSquares(w);
       for (let g = 0; g < count; g++)
         // a group of weights in outputs without gain is 0 in v, and may come back with them

@@ -24,6 +24,8 @@ export interface Tiling {
 export interface GroupStructure {
   readonly name: string;
   tiles(shape: WeightShape): Tiling;
+  /** A weight is one group, whatever its shape: its rivals are other weights. */
+  readonly whole?: true;
 }
 
 type Tiles = GroupStructure["tiles"];
@@ -54,8 +56,8 @@ export const groupStructures: readonly GroupStructure[] = [
     tiles: ({ rows, taps, channels }) => ({ rows: rows * taps, columns: channels, tall: taps, wide: 1 }),
   },
   // depth: a whole layer; the gains behind a whole residual body
-  { name: "layer", tiles: whole },
-  { name: "body", tiles: whole },
+  { name: "layer", tiles: whole, whole: true },
+  { name: "body", tiles: whole, whole: true },
 ];
 
 /** Tiles of ydim rows and xdim columns of the matrix; smaller ones at its end. */

@@ -53,10 +53,26 @@ export interface GroupLassoOptions {
   /** Multiplies each group's norm by the root of its size, as Yuan and Lin 2006; the SSL of Wen et al. 2016 does not. */
   readonly bySize?: boolean | undefined;
   /**
-   * The share of the groups that is penalised, at least one: those with the smallest norms at the first use: what is to go is chosen, what stays
-   * is not made smaller. Default 1. After growing regularisation (Wang et al. 2021, unconfirmed), whose lambda rises.
+   * The share of the groups that is penalised, at least one: those with the smallest root mean squares at the first use: what is to go is chosen,
+   * what stays is not made smaller. Default 1. After growing regularisation (Wang et al. 2021, unconfirmed), whose lambda rises.
    */
   readonly smallest?: number | undefined;
+  /** With it, the share is of the groups of several weights together. */
+  readonly among?: Among | undefined;
+}
+
+/** A weight among others whose groups are chosen together. */
+export interface Among {
+  readonly weight: { readonly data: F32 };
+  /** One list for all of them. Each penalty adds itself to it. */
+  readonly rivals: Rival[];
+}
+
+interface Rival {
+  readonly memory: F32;
+  /** Of its groups, as they are now. */
+  norms(): Float64Array;
+  readonly sizes: Float64Array;
 }
 
 /**
@@ -71,7 +87,7 @@ export function groupLasso(
   lambda: Lambda,
   structure: GroupStructure,
   shape: WeightShape,
-  { bySize = false, smallest = 1 }: GroupLassoOptions = {},
+  { bySize = false, smallest = 1, among }: GroupLassoOptions = {},
 ): Penalty {
   const { rows, columns, tall, wide } = structure.tiles(shape);
   const count = groupCount(structure, shape);
@@ -79,7 +95,8 @@ export function groupLasso(
   const lambdas = kernels.float64(count).fill(typeof lambda === "number" ? lambda : 0);
   for (const [g, size] of bySize ? groupSizes(structure, shape).entries() : []) lambdas[g] *= Math.sqrt(size);
   const name = `group lasso of ${structure.name}`;
-  const choices = choiceOf(kernels, structure, lambdas, lambda, smallest, (w) => {
+  const groups = { structure, shape, lambdas };
+  const choices = choiceOf(kernels, groups, lambda, { smallest, among }, (w) => {
     kernels.tileNorms(norms, w, rows, columns, tall, wide);
     return norms;
   });
@@ -129,16 +146,22 @@ export interface Choice {
 const memoryOf = (choices: readonly Choice[]): Record<string, F32> =>
   Object.assign({}, ...choices.map(({ memory }) => memory));
 
+/** The groups of a weight. */
+interface Groups {
+  readonly structure: GroupStructure;
+  readonly shape: WeightShape;
+  readonly lambdas: Float64Array;
+}
+
 /**
- * None, or one: at its first use it sets the lambdas of all but the smallest groups to 0; at each those of the others where they
- * follow a line. steepness: how far a step of rate and lambda 1 takes a group.
+ * None, or one: at its first use, or that of the first of its rivals, it sets the lambdas of all but the smallest groups to 0; at
+ * each those of the others where they follow a line. steepness: how far a step of rate and lambda 1 takes a group.
  */
 export function choiceOf(
   kernels: Kernels,
-  { name }: GroupStructure,
-  lambdas: Float64Array,
+  { structure, shape, lambdas }: Groups,
   lambda: Lambda,
-  smallest: number,
+  { smallest = 1, among }: GroupLassoOptions,
   normsOf: (w: F32) => Float64Array,
   steepness: (w: F32) => ArrayLike<number> = () => lambdas.map(() => 1),
 ): Choice[] {
@@ -147,14 +170,10 @@ export function choiceOf(
   const count = lambdas.length;
   // the norms of the chosen groups when they were chosen, -1 for others; whether they are; the sum of rates since
   const memory = kernels.float32(count + 2);
+  const rivalOf = (norms: Rival["norms"]): Rival => ({ memory, norms, sizes: groupSizes(structure, shape) });
+  among?.rivals.push(rivalOf(() => normsOf(among.weight.data)));
   const before = (w: F32, rate?: number): void => {
-    if (memory[count] === 0) {
-      const norms = normsOf(w);
-      const order = [...norms.keys()].sort((a, b) => norms[a] - norms[b] || a - b);
-      memory.fill(-1, 0, count);
-      for (const g of order.slice(0, Math.max(1, Math.round(smallest * count)))) memory[g] = norms[g];
-      memory[count] = 1;
-    }
+    if (memory[count] === 0) choose(smallest, among?.rivals ?? [rivalOf(() => normsOf(w))]);
     for (let g = 0; g < count; g++) if (memory[g] < 0) lambdas[g] = 0;
     if (!follows || rate === undefined) return;
     memory[count + 1] += rate;
@@ -167,7 +186,18 @@ export function choiceOf(
       lambdas[g] = steps[g] === 0 ? 0 : excess / (rate * steps[g]);
     }
   };
-  return [{ memory: { [`smallest ${name}`]: memory }, before }];
+  return [{ memory: { [`smallest ${structure.name}`]: memory }, before }];
+}
+
+/** The smallest groups of all rivals, once for all of them: whoever is first finds them as they were before any step. */
+function choose(smallest: number, rivals: readonly Rival[]): void {
+  const groups = rivals.flatMap(({ memory, norms, sizes }) =>
+    [...norms()].map((norm, g) => ({ memory, g, norm, mean: norm / Math.sqrt(sizes[g]) })),
+  );
+  groups.sort((a, b) => a.mean - b.mean);
+  const chosen = Math.max(1, Math.round(smallest * groups.length));
+  for (const [i, { memory, g, norm }] of groups.entries()) memory[g] = i < chosen ? norm : -1;
+  for (const { memory } of rivals) memory[memory.length - 2] = 1;
 }
 
 /** A share of a line that the rounding of its sum of rates may make. */
