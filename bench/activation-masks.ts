@@ -1,12 +1,13 @@
 /**
  * Where restoration works: weight gradients under a fixed mask of the activations against the dense ones, layer by layer.
  *
- *   npx tsx bench/activation-masks.ts --data-dir DIR [--steps 180] [--threads 2]
+ *   npx tsx bench/activation-masks.ts --data-dir DIR [--steps 300] [--threads 2] [--json FILE]
  *
  * DIR holds a folder cifar10. A `cnn` is trained for a while on the images as they are, at twice the size, and with their
  * pixels shuffled (the same way in all); then each layer's gradients are compared on some batches, with no step between
  * them. Beside these, images whose neighbouring pixels are correlated by rho, with gradients that are white or as smooth.
  */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { crossEntropy } from "../src/autograd/ops/cross-entropy.ts";
@@ -28,7 +29,8 @@ import { Run } from "../src/train/run.ts";
 const { values: options } = parseArgs({
   options: {
     "data-dir": { type: "string" },
-    steps: { type: "string", default: "180" },
+    json: { type: "string" },
+    steps: { type: "string", default: "300" },
     threads: { type: "string", default: "2" },
   },
 });
@@ -90,21 +92,19 @@ function compare(probe: Probe, dy: F32, x: F32, g: Geometry, step: number): void
   note("mvue", against(own));
 }
 
+const studies: object[] = [];
+
+/** Means over batches, [cosine, norm] by estimator; of "similarity" and "best" the values themselves. */
 function print(title: string, probes: ReadonlyMap<string, Probe>): void {
-  const columns = [...SHARES.map((s) => `s ${s}`), "measured"];
-  console.log(`\n| ${title} | similarity | ${columns.join(" | ")} | both masks | best s | MVUE 2:4 |`);
-  console.log(`| --- | --- |${columns.map(() => " --- |").join("")} --- | --- | --- |`);
-  for (const [name, probe] of probes) {
-    const of = (key: string): [number, number] => {
-      const [cosine, norm, count] = probe.get(key)!;
-      return [cosine / count, norm / count];
-    };
-    const cells = [...columns, "both"].map((key) => {
-      const [cosine, norm] = of(key);
-      return `${cosine.toFixed(3)}/${norm.toFixed(2)}`;
-    });
-    const last = `${of("best")[1].toFixed(2)} | ${of("mvue")[0].toFixed(3)}`;
-    console.log(`| ${name} | ${of("similarity")[0].toFixed(2)} | ${cells.join(" | ")} | ${last} |`);
+  const rows = [...probes].map(([name, probe]) => {
+    const means = [...probe].map(([key, [cosine, norm, count]]) => [key, [cosine / count, norm / count]] as const);
+    return { name, of: Object.fromEntries(means) as Record<string, [number, number]> };
+  });
+  studies.push({ title, rows });
+  console.log(title);
+  for (const { name, of } of rows) {
+    const cells = Object.entries(of).map(([key, pair]) => `${key} ${pair.map((x) => x.toFixed(3)).join("/")}`);
+    console.log(`  ${name}: ${cells.join(", ")}`);
   }
 }
 
@@ -235,3 +235,4 @@ if (options["data-dir"] !== undefined) {
     image.map((_, at) => image[3 * order[Math.floor(at / 3)] + (at % 3)]);
   probeModel("CIFAR-10, pixels shuffled", changed(data, [32, 32, 3], shuffled));
 }
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(studies, null, 1)}\n`);

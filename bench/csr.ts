@@ -1,9 +1,12 @@
 /**
  * The CSR product y = x w^T against dense and N:M, on one thread: where zeros without a pattern begin to pay; and that of
  * convolutions; and the other two products.
- * npx tsx bench/csr.ts [size] [--json]
+ *
+ *   npx tsx bench/csr.ts [--json FILE]
  */
-import { loadavg } from "node:os";
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { parseArgs } from "node:util";
 import { inputGradGeometry, matrixGeometry } from "../src/kernels/kernels.ts";
 import { pick } from "../src/kernels/pick.ts";
 import { interleave } from "../src/metrics/interleave.ts";
@@ -17,9 +20,10 @@ const SPARSITIES = [0.5, 0.75, 0.9, 0.95, 0.98];
 /** N:M of the same sparsity; 1:16 is the sparsest there is. */
 const PATTERNS: Readonly<Record<number, string>> = { 0.5: "2:4", 0.75: "1:4", 0.9: "1:10", 0.95: "1:16", 0.98: "1:16" };
 
-const size = Number(process.argv.find((word) => /^\d+$/.test(word)) ?? 1024);
-const json = process.argv.includes("--json");
+const { values: options } = parseArgs({ options: { json: { type: "string" } } });
+const size = 1024;
 const { kernels } = pick({ threads: 1 });
+const [load] = loadavg();
 const random = new Random(1);
 const filled = (length: number): Float32Array => {
   const array = kernels.float32(length);
@@ -27,12 +31,11 @@ const filled = (length: number): Float32Array => {
   return array;
 };
 
-if (!json) {
-  console.log(`${kernels.instructionSet}, one thread, [${size}, ${size}], load ${loadavg()[0].toFixed(1)}`);
-  console.log(
-    "batch  sparsity  dense us   CSR us  dense/CSR (quartiles)  with new values  N:M     dense/N:M  weightGrad: dense/CSR",
-  );
-}
+console.log(`${kernels.instructionSet}, one thread, [${size}, ${size}], load ${load.toFixed(1)}`);
+console.log(
+  "batch  sparsity  dense us   CSR us  dense/CSR (quartiles)  with new values  N:M     dense/N:M  weightGrad: dense/CSR",
+);
+const matrices: object[] = [];
 for (const batch of [1, 4, 16, 64, 256]) {
   for (const sparsity of SPARSITIES) {
     const w = filled(size * size);
@@ -71,15 +74,13 @@ for (const batch of [1, 4, 16, 64, 256]) {
       ...{ pattern: PATTERNS[sparsity], patternRatio: structured.ratio.median },
       weightGradRatio: denseGrad.ms.median / ownGrad.ms.median,
     };
-    if (json) console.log(JSON.stringify(line));
-    else {
-      const digits = (value: number): string => value.toFixed(2);
-      console.log(
-        `${String(batch).padEnd(7)}${String(sparsity).padEnd(10)}${String(line.denseUs).padEnd(11)}${String(line.csrUs).padEnd(8)}` +
-          `${digits(line.ratio)} (${line.quartiles.map(digits).join(" .. ")})     ${digits(line.refreshed).padEnd(17)}` +
-          `${line.pattern.padEnd(5)} ${digits(line.patternRatio).padEnd(11)}${digits(line.weightGradRatio)}`,
-      );
-    }
+    matrices.push(line);
+    const digits = (value: number): string => value.toFixed(2);
+    console.log(
+      `${String(batch).padEnd(7)}${String(sparsity).padEnd(10)}${String(line.denseUs).padEnd(11)}${String(line.csrUs).padEnd(8)}` +
+        `${digits(line.ratio)} (${line.quartiles.map(digits).join(" .. ")})     ${digits(line.refreshed).padEnd(17)}` +
+        `${line.pattern.padEnd(5)} ${digits(line.patternRatio).padEnd(11)}${digits(line.weightGradRatio)}`,
+    );
   }
 }
 
@@ -92,10 +93,10 @@ const CONVOLUTIONS = [
   [128, 32, 32, 16, 16],
 ];
 
-if (!json)
-  console.log(
-    "\nconvolution          sparsity  dense ms  forward: dense/CSR  inputGrad  weightGrad: dense/CSR, values taken anew",
-  );
+console.log(
+  "\nconvolution          sparsity  dense ms  forward: dense/CSR  inputGrad  weightGrad: dense/CSR, values taken anew",
+);
+const convolutions: object[] = [];
 for (const [batch, height, width, channels, out] of CONVOLUTIONS) {
   for (const sparsity of SPARSITIES.slice(0, 4)) {
     const geometry = Int32Array.of(batch, height, width, channels, 3, 3, 1, 1, height, width, out);
@@ -133,13 +134,16 @@ for (const [batch, height, width, channels, out] of CONVOLUTIONS) {
       ...{ batch, height, width, channels, out, sparsity, denseMs: dense.ms.median },
       ...{ ratio: own.ratio.median, quartiles: [own.ratio.q1, own.ratio.q3], inputGradRatio, weightGradRatio },
     };
-    if (json) console.log(JSON.stringify(line));
-    else {
-      const name = `${batch}x${height}x${width}x${channels}:${out}`;
-      console.log(
-        `${name.padEnd(21)}${String(sparsity).padEnd(10)}${dense.ms.median.toFixed(2).padEnd(10)}` +
-          `${own.ratio.median.toFixed(2)} (${line.quartiles.map((x) => x.toFixed(2)).join(" .. ")})  ${inputGradRatio.toFixed(2)}  ${weightGradRatio.toFixed(2)}`,
-      );
-    }
+    convolutions.push(line);
+    const name = `${batch}x${height}x${width}x${channels}:${out}`;
+    console.log(
+      `${name.padEnd(21)}${String(sparsity).padEnd(10)}${dense.ms.median.toFixed(2).padEnd(10)}` +
+        `${own.ratio.median.toFixed(2)} (${line.quartiles.map((x) => x.toFixed(2)).join(" .. ")})  ${inputGradRatio.toFixed(2)}  ${weightGradRatio.toFixed(2)}`,
+    );
   }
 }
+
+const { backend, instructionSet, threads } = kernels;
+const machine = { backend, instructionSet, threads, cpu: cpus()[0].model.trim(), load: [load, loadavg()[0]] };
+if (options.json !== undefined)
+  writeFileSync(options.json, `${JSON.stringify({ machine, matrices, convolutions }, null, 1)}\n`);

@@ -85,15 +85,23 @@ export const penalties = (lines: readonly string[], others: object = {}): object
     return { structure, ...strength, layers, ...others };
   });
 
-/** The last `count` training images in place of the test set: for the choice of settings. */
-export function heldOut(data: Dataset, count: number): Dataset {
+/** The last `count` training images as test images: in place of the test set, for the choice of settings, or beside it. */
+export function heldOut(data: Dataset, count: number, beside = false): Dataset {
   if (data.kind !== "images") return data;
   const { images, labels } = data.train;
   const [size, from] = [images.length / data.train.count, data.train.count - count];
   const part = (begin: number, end: number): Split => ({
     ...{ count: end - begin, images: images.subarray(begin * size, end * size), labels: labels.subarray(begin, end) },
   });
-  return { ...data, train: part(0, from), test: part(from, from + count) };
+  const [train, last] = [part(0, from), part(from, from + count)];
+  return { ...data, train, test: beside ? joined(last, data.test) : last };
+}
+
+function joined(one: Split, other: Split): Split {
+  const images = new Uint8Array(one.images.length + other.images.length);
+  images.set(one.images);
+  images.set(other.images, one.images.length);
+  return { count: one.count + other.count, images, labels: Uint8Array.from([...one.labels, ...other.labels]) };
 }
 
 /** A network's answers to the test images. */

@@ -7,10 +7,11 @@ const read = (file: string): string | undefined => {
   const url = new URL(`docs/${file}`, root);
   return existsSync(url) ? readFileSync(url, "utf8") : undefined;
 };
-// docs/design and the changelog say what was measured at a time, by which command; peers.md is written as a whole
+// the changelog says what was measured at a time; peers.md is written as a whole
 const pagesIn = (folder: string): string[] =>
   readdirSync(new URL(folder, root)).flatMap((name) => (name.endsWith(".md") ? [`${folder}${name}`] : []));
-const pages = ["README.md", ...pagesIn("docs/"), ...pagesIn("docs/methods/"), "docs/results/README.md"];
+const folders = ["docs/", "docs/methods/", "docs/design/"];
+const pages = ["README.md", ...folders.flatMap(pagesIn), "docs/results/README.md"];
 const wrong = pages.flatMap((page) => wrongNumbers(page, readFileSync(new URL(page, root), "utf8"), read));
 for (const one of wrong) console.error(one);
 if (wrong.length > 0) process.exitCode = 1;

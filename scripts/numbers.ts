@@ -1,13 +1,16 @@
 /**
  * Where the numbers of the documentation come from. A block is what stands between empty lines: a paragraph, a table, a list. One
- * that shows a measured number, which is one with a unit, has a comment in the line before it, or an item of a list in its
- * first line:
+ * that shows a measured number, which is one with a unit or with decimals, has a comment in the line before it, or an item of a
+ * list in its first line:
  *
  *   <!-- numbers: results/steps.json -->                        values of a file, below docs/
  *   <!-- numbers: results/lines.jsonl > raw > ms -->            those below a key, or of the entry of a list that holds the text
  *   <!-- numbers: methods/README.md > quality > maxq 2:4 -->    what a script wrote into a page; of it the lines with the text
  *   <!-- numbers: of the source -->                             a paper's, or a study's that the text names
  *   <!-- numbers: by arithmetic -->                             definitions, defaults, and what follows from them
+ *
+ * A page of docs/design that begins with <!-- numbers: a record of 2026-11-21 --> says what was measured then, some of it of code that was
+ * not kept: there a block without a comment passes, one with a comment does not less than elsewhere.
  *
  * Several files stand with "; " between them. Each number must be a value of them rounded to the digits shown: with % and
  * points a hundredfold share too, with MB and the like so many bytes, without a sign also the size of a difference. A source
@@ -17,7 +20,13 @@
  */
 
 /** The scripts that write results into pages; test/readme.test.ts runs each with --check. */
-export const WRITERS: readonly string[] = ["write-results", "write-tables", "write-figures", "write-structured"];
+export const WRITERS: readonly string[] = [
+  "write-results",
+  "write-tables",
+  "write-figures",
+  "write-structured",
+  "write-design",
+];
 
 const MOST = 400;
 const NUMBER = String.raw`(?<![\w:/]|\w[.-])[+-]?\d+(?:,\d{3})*(?:\.\d+)?(?!(?!x(?![\w-]))\w|[.:]\d|-\d)`;
@@ -31,6 +40,8 @@ const MEASURED = new RegExp(
 );
 /** A standard error says that a number was measured, whatever its unit. */
 const ERROR = new RegExp(String.raw`${NUMBER}\s*±\s*${NUMBER}`, "g");
+const RECORD = /^<!-- numbers: a record of \d{4}-\d{2}-\d{2} -->\n/;
+const PAPER = /arXiv \d{4}\.\d{4,5}/g;
 const HEAD_UNIT = /%|(?<![\w-])(?:ms|us|ns|s|nats?|points?|[kMG]i?B)(?![\w-])/;
 const BYTES: Readonly<Record<string, number>> = {
   ...{ kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 },
@@ -53,9 +64,12 @@ interface Block {
 /** What is wrong with the numbers of a page. read: the text of a file below docs/, or undefined. */
 export function wrongNumbers(page: string, text: string, read: (file: string) => string | undefined): string[] {
   const { blocks, wrong } = blocksOf(text);
+  const record = RECORD.test(text);
+  if (record && !page.startsWith("docs/design/")) wrong.push("1: only pages of docs/design are records");
   return [
     ...wrong,
     ...blocks.flatMap(({ lines, at, sources }) => {
+      if (record && sources === undefined) return [];
       const shown = shownIn(lines, at);
       if (shown.length === 0 || sources === "of the source" || sources === "by arithmetic") return [];
       if (sources === undefined) return [`${shown[0].line}: "${said(shown[0])}" and no comment that says where from`];
@@ -124,7 +138,7 @@ function blocksOf(text: string): { blocks: Block[]; wrong: string[] } {
 function shownIn(lines: readonly string[], at: number): Shown[] {
   if (lines[0].trimStart().startsWith("|")) return shownInTable(lines, at);
   const text = lines.join("\n");
-  return measuredIn(text).map(({ index, ...one }) => ({
+  return [...measuredIn(text), ...decimalsIn(text)].map(({ index, ...one }) => ({
     ...one,
     line: at + text.slice(0, index).split("\n").length - 1,
   }));
@@ -165,11 +179,21 @@ function measuredIn(text: string): { text: string; unit: string; index: number }
     if (new RegExp(`^${LOOSE}`).test(unit) && !all.some((one) => one.includes("."))) return [];
     return all.map((one) => ({ text: one, unit: unit.trim(), index }));
   });
-  const rest = plain.replace(MEASURED, (found) => found.replace(/./g, "_"));
+  const rest = plain.replace(MEASURED, blank);
   const withError = [...rest.matchAll(ERROR)].flatMap(({ 0: pair, index }) =>
     numbersIn(pair).map((one) => ({ text: one, unit: "", index })),
   );
   return [...withUnit, ...withError];
+}
+
+const blank = (found: string): string => found.replace(/./g, "_");
+
+/** Those without a unit, ratios most of them. */
+function decimalsIn(text: string): { text: string; unit: string; index: number }[] {
+  const rest = text.replace(MEASURED, blank).replace(ERROR, blank).replace(PAPER, blank);
+  return [...rest.matchAll(new RegExp(NUMBER, "g"))].flatMap(({ 0: one, index }) =>
+    one.includes(".") ? [{ text: one, unit: "", index }] : [],
+  );
 }
 
 /** The values that a source holds, or what is wrong with it. */

@@ -9,10 +9,14 @@
  * With --check nothing is written; the exit code is 1 where the page shows other numbers than docs/results.
  */
 import { readFileSync } from "node:fs";
+import type { Answers } from "../bench/stages.ts";
+import { crossedMean } from "../src/metrics/crossed-error.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
 import type { Change, Compressed, LayerChange } from "../src/train/compress.ts";
+import type { ImageEvaluation } from "../src/train/objective.ts";
 import { readResult } from "./comparisons.ts";
 import { fill } from "./fill.ts";
+import { table } from "./table.ts";
 
 /** A compressed model beside others, of one seed. */
 interface Line {
@@ -34,10 +38,6 @@ const linesOf = <L extends Line>(file: string): L[] =>
     .map((line) => JSON.parse(line) as L)
     .sort((a, b) => a.setting.localeCompare(b.setting) || a.seed - b.seed);
 
-const table = (head: string, rows: readonly (readonly (string | number)[])[]): string => {
-  const cells = head.split(" | ");
-  return [cells, cells.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
-};
 const ratio = ({ before, after }: Change, digits = 1): string => `${(before / after).toFixed(digits)}x`;
 const share = ({ before, after }: Change, digits = 0): string => `${((100 * after) / before).toFixed(digits)} %`;
 const signed = (x: number, digits: number): string => `${x < 0 ? "" : "+"}${x.toFixed(digits)}`;
@@ -70,7 +70,7 @@ function mnist(): string {
     ];
   });
   const head = "setting | seed | dense, % | control, % | compact, % | sizes | multiply-adds | forward | convolutions";
-  return table(head, rows);
+  return table(head.split(" | "), rows);
 }
 
 /** Points, means over the seeds; times are medians of the seeds. */
@@ -86,24 +86,30 @@ function means(): string {
     const faster = quartiles(own.map(({ forwardMs: { before, after } }) => before / after)).median;
     return [setting, own.length, from("dense"), from("control"), `${faster.toFixed(1)}x`];
   });
-  return table("setting | seeds | from dense | from control | forward", rows);
+  return table(["setting", "seeds", "from dense", "from control", "forward"], rows);
 }
 
 type Network = "dense" | "control" | "equalTime" | "after" | "shallow";
 
-interface Accuracy {
-  readonly loss: number;
-  readonly accuracy: number;
-}
-
 /** Networks on CIFAR-10: the ends of each stage on the test images. */
 interface CifarLine extends Line {
-  readonly results: Readonly<Partial<Record<Network, Accuracy>>>;
+  readonly results: Readonly<Partial<Record<Network, Answers>>>;
   readonly stepMs: Change;
   readonly blocks?: readonly string[];
 }
 
-/** How a network differs from others of the same seed, setting by setting: points / nats. */
+/** 1 where an image was answered right. */
+const rights = ({ wrong, losses }: Answers): number[] => {
+  const found = Array<number>(Buffer.from(losses, "base64").length / 2).fill(1);
+  for (const image of wrong) found[image] = 0;
+  return found;
+};
+const nats = ({ losses }: Answers): number[] => {
+  const words = Buffer.from(losses, "base64");
+  return Array.from({ length: words.length / 2 }, (_, i) => words.readUInt16LE(2 * i) / 1000);
+};
+
+/** How a network differs from others of the same seed, setting by setting: points / nats, errors over seeds and images. */
 function differences(lines: readonly CifarLine[], own: Network, others: readonly Network[]): string[][] {
   return settingsOf(lines).map((setting) => {
     const ofSetting = lines.filter((line) => line.setting === setting);
@@ -112,11 +118,16 @@ function differences(lines: readonly CifarLine[], own: Network, others: readonly
         after === undefined || against === undefined ? [] : [{ after, against }],
       );
       if (pairs.length === 0) return "-";
-      const points = pairs.map(({ after, against }) => 100 * (after.accuracy - against.accuracy));
-      return `${told(points, 1)} / ${told(
-        pairs.map(({ after, against }) => after.loss - against.loss),
-        3,
-      )}`;
+      const between = (of: (answers: Answers) => number[], scale: number, digits: number): string => {
+        const { mean, error } = crossedMean(
+          pairs.map(({ after, against }) => {
+            const others = of(against);
+            return of(after).map((value, image) => scale * (value - others[image]));
+          }),
+        );
+        return `${signed(mean, digits)} ± ${error.toFixed(digits)}`;
+      };
+      return `${between(rights, 100, 1)} / ${between(nats, 1, 3)}`;
     });
     return [setting, String(ofSetting.length), ...cells];
   });
@@ -149,9 +160,9 @@ function cifar(begin: string, what: string, left: (line: CifarLine) => string): 
     ? differences(lines, "equalTime", ["control"]).map(([, , cell]) => [cell])
     : columns.map(() => []);
   return [
-    table(head.join(" | "), rows),
+    table(head, rows),
     table(
-      [...compared, ...(again ? ["equal time - control"] : [])].join(" | "),
+      [...compared, ...(again ? ["equal time - control"] : [])],
       columns.map((row, i) => [...row, ...timed[i]]),
     ),
   ].join("\n\n");
@@ -173,7 +184,7 @@ function squeezenet(): string {
     const { before, after, numbers, layers, forwardMs, stepMs, recipe } = readResult(
       `squeezenet-${seed}.json`,
     ) as Squeezed;
-    const scores = [before, after].map((one) => (100 * (one as Accuracy).accuracy).toFixed(2)).join(", ");
+    const scores = [before, after].map((one) => (100 * (one as ImageEvaluation).accuracy).toFixed(2)).join(", ");
     const fires = recipe.model.fires.map((fire) => `[${fire.join(", ")}]`).join(", ");
     return [
       ...[seed, scores, share(numbers), share(total(layers, "multiplyAdds")), ratio(forwardMs, 2), ratio(stepMs, 2)],
@@ -181,7 +192,7 @@ function squeezenet(): string {
     ];
   });
   const head = "seed | accuracy before, after % | numbers | multiply-adds | forward | step | `width`, `fires`";
-  return table(head, rows);
+  return table(head.split(" | "), rows);
 }
 
 const page = "docs/structured.md";

@@ -25,27 +25,11 @@ import { readStudy, studyTable } from "../src/report/study-table.ts";
 import type { Comparison } from "../src/train/compare.ts";
 import { comparison, readResult } from "./comparisons.ts";
 import { fill } from "./fill.ts";
-
-interface Place {
-  readonly backend?: string;
-  readonly instructionSet?: string;
-  readonly threads: number;
-  readonly cpu: string;
-  readonly load: readonly number[];
-}
+import { type Place, placeText, table } from "./table.ts";
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`;
 const signed = (value: number, digits: number): string => `${value < 0 ? "" : "+"}${value.toFixed(digits)}`;
-const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
-  [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
-
-function placeText({ backend, instructionSet, threads, cpu, load }: Place): string {
-  const kernels = backend === undefined ? [] : [`${backend} ${instructionSet}`];
-  const loads = load.map((x) => x.toFixed(1)).join(" to ");
-  return [...kernels, `${threads} thread${threads === 1 ? "" : "s"}`, cpu, `load ${loads}`].join(", ");
-}
-
 function study(name: string): string {
   const results = readStudy(new URL(`../docs/results/quality-${name}.jsonl`, import.meta.url));
   return studyTable(results, "accuracy %");

@@ -56,6 +56,21 @@ test("a measured number without a comment fails; one of a source or by arithmeti
   expect(wrong("<!-- numbers: by arithmetic -->\n7 %\n\nand 8 %\n")).toHaveLength(1);
 });
 
+test("a decimal without a unit is a measured number in prose, the number of a paper is not", () => {
+  expect(wrong("It is 1.43 of dense.\n")).toEqual(['p.md:1: "1.43" and no comment that says where from']);
+  expect(from("results/a.json", "It is 1.43 of dense,\nor 1.44.")).toEqual(['p.md:3: "1.44" is not in results/a.json']);
+  expect(wrong("The source (arXiv 2209.07617) has 2 of 4.\n")).toEqual([]);
+});
+
+test("a record is what a page of docs/design says it is, but for what has a comment", () => {
+  const page = "<!-- numbers: a record of 2026-11-21 -->\n# Title\n\nIt takes 7 ms.\n\n";
+  const marked = "<!-- numbers: results/a.json -->\nIt is 1.44x.\n";
+  const read = (file: string): string | undefined => files[file];
+  expect(wrongNumbers("docs/design/0001.md", page, read)).toEqual([]);
+  expect(wrongNumbers("docs/design/0001.md", page + marked, read)).toHaveLength(1);
+  expect(wrongNumbers("docs/0001.md", page, read)).toEqual(["docs/0001.md:1: only pages of docs/design are records"]);
+});
+
 test("counts, sizes, patterns, code and what stands in backticks are no measurements", () => {
   const text =
     "A 3x3 convolution of 1024 x 1024, 2:4v2, 100 times, 64 bits, 16 bytes, `--lambda 0.1 %`, [a](b/7%20ms).";
