@@ -39,9 +39,8 @@ function products(file: string): string {
   const rows = [...new Set(cases.map(nameOf))].map((name) => {
     const own = cases.filter((one) => nameOf(one) === name);
     const cells = patterns.map((pattern) => {
-      const [found] = own.filter((one) => one.pattern === pattern);
-      const [q1, q3] = found.ratioQuartiles;
-      return `${ratio(found.ratio)} (${ratio(q1)} to ${ratio(q3)})`;
+      const found = own.find((one) => one.pattern === pattern);
+      return found === undefined ? "" : ratio(found.ratio);
     });
     return [name, own[0].denseMs.toPrecision(3), ...cells];
   });
