@@ -118,6 +118,11 @@ function differences(lines: readonly CifarLine[], own: Network, others: readonly
         after === undefined || against === undefined ? [] : [{ after, against }],
       );
       if (pairs.length === 0) return "-";
+      if (pairs.some(({ after, against }) => after.losses === undefined || against.losses === undefined)) {
+        const points = pairs.map(({ after, against }) => 100 * (after.accuracy - against.accuracy));
+        const loss = pairs.map(({ after, against }) => after.loss - against.loss);
+        return `${told(points, 1)} / ${told(loss, 3)}`;
+      }
       const between = (of: (answers: Answers) => number[], scale: number, digits: number): string => {
         const { mean, error } = crossedMean(
           pairs.map(({ after, against }) => {
