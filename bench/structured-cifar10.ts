@@ -107,13 +107,28 @@ const chosen = settings[setting];
 const { dense, learn, tune } = chosen;
 const recipe = recipeOf({ ...chosen, penalties: values.penalties ?? chosen.penalties }, seed);
 const { regularise, ...plain } = recipe as Recipe & { regularise: Recipe["regularise"] };
-const epochs = dense + learn + tune;
-const { model, results, removed } = inStages();
-if (chosen.shallow) results.shallow = answers({ ...plain, model }, stages.train({ ...plain, model, epochs }).state);
+const start = stages.train(plain);
+const control = answers(plain, stages.control(plain, start, chosen).state);
+const shrunk = (epochs: number) => compress(recipe, data, device, { ...chosen, tune: epochs, start: start.state });
+const small = shrunk(tune);
+const { removals, blocks } = small;
+const { model } = small.recipe;
+console.log(JSON.stringify(model), "\n", compressText(small));
+const after = answers(small.recipe, stateOf(small.model));
+const results: Record<string, Answers> = { dense: answers(plain, start.state), control, after };
+const times = timesOf(recipe, model);
+if (chosen.equalTime) {
+  const { before, after } = times.stepMs;
+  results.equalTime = answers(small.recipe, stateOf(shrunk(Math.round((tune * before) / after)).model));
+}
+if (chosen.shallow) {
+  const whole = { ...plain, model, epochs: dense + learn + tune };
+  results.shallow = answers(whole, stages.train(whole).state);
+}
 for (const [stage, { loss, accuracy }] of Object.entries(results))
   console.log(stage, loss.toFixed(4), (100 * accuracy).toFixed(1));
 if (!values.validate) {
-  const line = { setting, seed, results, regularise, model, ...removed, ...timesOf(recipe, model) };
+  const line = { setting, seed, results, regularise, model, removals, blocks, ...times };
   lines.add({ ...line, machine: machineOf(device, load) } as CifarLine);
 }
 
@@ -124,33 +139,10 @@ function recipeOf({ recipe, dense, penalties: lines, folded }: Setting, seed: nu
   });
 }
 
-interface Found {
-  readonly model: Recipe["model"];
-  readonly results: Record<string, Answers>;
-  readonly removed: object;
-}
-
 function answers(recipe: Recipe, state: State): Answers {
   const run = stages.begin(recipe);
   loadState(run.model, state);
   return answersOf(run, device);
-}
-
-function inStages(): Found {
-  const start = stages.train(plain);
-  const control = answers(plain, stages.control(plain, start, chosen).state);
-  const shrunk = (lengths: Lengths) => compress(recipe, data, device, { ...lengths, start: start.state });
-  const small = shrunk(chosen);
-  const { recipe: smaller, removals, blocks } = small;
-  console.log(JSON.stringify(smaller.model), "\n", compressText(small));
-  const after = answers(smaller, stateOf(small.model));
-  const results: Record<string, Answers> = { dense: answers(plain, start.state), control, after };
-  if (chosen.equalTime) {
-    const { stepMs } = timesOf(recipe, smaller.model);
-    const longer = shrunk({ ...chosen, tune: Math.round((tune * stepMs.before) / stepMs.after) });
-    results.equalTime = answers(smaller, stateOf(longer.model));
-  }
-  return { model: smaller.model, results, removed: { removals, blocks } };
 }
 
 /** Forward and training times in turn, of networks as they are born: times do not depend on the weights. */
