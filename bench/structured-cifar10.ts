@@ -66,6 +66,10 @@ const settings: Readonly<Record<string, Setting>> = {
     ...{ ...CNN, dense: 40, tune: 40, folded: true, equalTime: true, shallow: true },
     penalties: "row - conv 0.25",
   },
+  "ConvNet, smallest quarter of conv2": {
+    ...{ ...CNN, dense: 40, tune: 40, folded: true, equalTime: true, shallow: true },
+    penalties: "row - conv2 0.25",
+  },
   "half ResNet-20, blocks, lasso": { ...HALF, penalties: gains(0.15), shallow: true },
   "ResNet-20, blocks, smallest fifth": { ...WHOLE, penalties: "body - block 0.2", equalTime: true },
   "ResNet-20, blocks, smallest third": { ...WHOLE, penalties: "body - block 0.33", equalTime: true },
