@@ -9,11 +9,10 @@
  *   and so with 2:4v2, weight-steps-2of4v2.json
  *
  *   trisparse reproduce --scale smoke --threads 2 --json docs/results/claims-smoke.json
- *   trisparse reproduce 8 13 --scale small --data-dir DIR --threads 1 --out OUT
- *   trisparse reproduce 9 --scale small --data-dir DIR --threads 2 --out OUT
- *   trisparse reproduce 1 2 3 4 5 6 7 10 11 12 --scale small --seeds 5 --data-dir DIR --threads 1 --out OUT --json docs/results/claims-small.json
- *     (a call adds to what earlier ones left in OUT, and --json has all of it; what is there was joined so by hand, before
- *     calls did that, and says one call's load for all)
+ *   trisparse reproduce 1 2 3 4 5 6 7 10 11 12 --scale small --seeds 5 --data-dir DIR --threads 1 --out OUT
+ *   trisparse reproduce 8 9 13 --scale small --seeds 3 --data-dir DIR --threads 1 --out OUT --json docs/results/claims-small.json
+ *     (a call adds to what earlier ones left in OUT, and --json has all of it; both may run at once in folders of their own, whose
+ *     runs and measured are then copied into one, where the second call finds them)
  *
  * and then: npx tsx scripts/write-results.ts && npx biome check --write README.md docs
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.

@@ -118,11 +118,6 @@ function differences(lines: readonly CifarLine[], own: Network, others: readonly
         after === undefined || against === undefined ? [] : [{ after, against }],
       );
       if (pairs.length === 0) return "-";
-      if (pairs.some(({ after, against }) => after.losses === undefined || against.losses === undefined)) {
-        const points = pairs.map(({ after, against }) => 100 * (after.accuracy - against.accuracy));
-        const loss = pairs.map(({ after, against }) => after.loss - against.loss);
-        return `${told(points, 1)} / ${told(loss, 3)}`;
-      }
       const between = (of: (answers: Answers) => number[], scale: number, digits: number): string => {
         const { mean, error } = crossedMean(
           pairs.map(({ after, against }) => {
@@ -148,7 +143,7 @@ const networks = ({ results }: CifarLine, names: readonly Network[]): string[] =
 function cifar(begin: string, what: string, left: (line: CifarLine) => string): string {
   const lines = linesOf<CifarLine>("structured-cifar10.jsonl")
     .filter(({ setting }) => setting.startsWith(begin))
-    .map((line) => ({ ...line, setting: line.setting.slice(line.setting.indexOf(", ") + 2) }));
+    .map((line) => ({ ...line, setting: line.setting.slice(begin.length + 2) }));
   const there = (Object.keys(NAMES) as Network[]).filter((name) => lines.some(({ results }) => name in results));
   const rows = lines.map((line) => [
     ...[line.setting, line.seed, left(line), ...networks(line, there), share(total(line.layers, "multiplyAdds"))],
@@ -177,7 +172,6 @@ const NAMES: Readonly<Record<Network, string>> = {
   ...{ dense: "dense", control: "control", after: "compact", equalTime: "equal time", shallow: "from scratch" },
 };
 const gone = ({ blocks }: CifarLine): string => blocks?.map((block) => block.replace("block", "")).join(", ") || "none";
-const inner = ({ model }: CifarLine): string => (model.blocks ?? []).join(", ");
 const widths = ({ model }: CifarLine): string => (model.widths ?? []).join(", ");
 
 interface Squeezed extends Omit<Compressed, "recipe"> {
@@ -204,7 +198,5 @@ const page = "docs/structured.md";
 fill(page, "mnist", mnist());
 fill(page, "means", means());
 fill(page, "resnet-depth", cifar("ResNet-20, blocks", "blocks gone", gone));
-fill(page, "half-depth", cifar("half ResNet-20, blocks", "blocks gone", gone));
-fill(page, "resnet-rows", cifar("ResNet-20, smallest", "filters in bodies", inner));
 fill(page, "convnet", cifar("ConvNet", "filters", widths));
 fill(page, "squeezenet", squeezenet());
