@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { ClaimResult, Finding } from "../../claims/result.ts";
 import type { Machine } from "../../train/together.ts";
 import { claimsHtml } from "./claims.ts";
+import { wrapped } from "./interval-chart.ts";
 
 const machine: Machine = {
   ...{ cpu: "a <processor>", cores: 4, node: "v20", backend: "native", instructionSet: "avx2", threads: 2 },
@@ -25,6 +26,17 @@ test("the page of claims has a chart for each quantity, in two widths, and says 
   expect(page).toContain("small: holds");
   expect(page).toContain(">not decided<");
   expect(page).toContain("1 of 1 hold, 0 do not, 0 not decided");
+});
+
+test("names that a phone has no room for go on in a second line, and rows below make room", () => {
+  const names = ["2:4", "2:4v2"].map(
+    (pattern) => `a step of the MLP 784-1024-1024-10 is faster than dense at ${pattern}`,
+  );
+  const page = claimsHtml([claim({ findings: names.map((says) => finding({ says })) })]);
+  expect(page).not.toContain("…");
+  expect(page).toMatch(/<text class="row" x="8" y="31">[^<]*dense at 2:4</);
+  expect(page).toMatch(/<text class="row" x="8" y="93">[^<]*dense at 2:4v2</);
+  expect(wrapped("ab cd efghij", 5)).toEqual(["ab cd", "efghij"]);
 });
 
 test("it loads nothing, runs no script and escapes what it is given", () => {
