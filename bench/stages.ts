@@ -4,6 +4,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Dataset, Split } from "../src/data/dataset.ts";
 import { readFile, writeFileAtomically } from "../src/io/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/io/safetensors.ts";
@@ -110,14 +111,37 @@ export interface Answers {
   readonly loss: number;
   /** Share of right answers. */
   readonly accuracy: number;
-  /** Numbers of the images with wrong answers. */
-  readonly wrong: readonly number[];
-  /** Of each image, in thousandths of a nat, 65.535 at most: little-endian words of 16 bits, in base64. */
-  readonly losses: string;
+  /** Each image: see packed. */
+  readonly images: string;
 }
 
+/** What a network made of an image. */
+export interface Answer {
+  readonly right: boolean;
+  /** In nats. */
+  readonly loss: number;
+}
+
+/** Little-endian words of 16 bits, deflated, in base64: thousandths of a nat, 32.767 at most, and the highest bit where the answer is wrong. */
+export function packed(answers: readonly Answer[]): string {
+  const words = Buffer.alloc(2 * answers.length);
+  for (const [i, { right, loss }] of answers.entries())
+    words.writeUInt16LE(Math.min(WRONG - 1, Math.round(1000 * loss)) + (right ? 0 : WRONG), 2 * i);
+  return deflateRawSync(words, { level: 9 }).toString("base64");
+}
+
+export function unpacked(images: string): Answer[] {
+  const words = inflateRawSync(Buffer.from(images, "base64"));
+  return Array.from({ length: words.length / 2 }, (_, i) => {
+    const word = words.readUInt16LE(2 * i);
+    return { right: word < WRONG, loss: (word % WRONG) / 1000 };
+  });
+}
+
+const WRONG = 2 ** 15;
+
 export function answersOf({ model, batches }: Pick<Run, "model" | "batches">, device: Device): Answers {
-  const [wrong, losses]: number[][] = [[], []];
+  const answers: Answer[] = [];
   model.eval();
   for (let part = 0; part < batches.parts("test"); part++)
     device.step(() =>
@@ -127,19 +151,15 @@ export function answersOf({ model, batches }: Pick<Run, "model" | "batches">, de
         labels.forEach((label, row) => {
           const logits = data.subarray(row * shape[1], (row + 1) * shape[1]);
           const most = Math.max(...logits);
-          if (logits.indexOf(most) !== label) wrong.push(losses.length);
-          losses.push(most - logits[label] + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - most), 0)));
+          const loss = most - logits[label] + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - most), 0));
+          answers.push({ right: logits.indexOf(most) === label, loss });
         });
       }),
     );
   model.train();
-  const words = Buffer.alloc(2 * losses.length);
-  losses.forEach((loss, i) => void words.writeUInt16LE(Math.min(65535, Math.round(1000 * loss)), 2 * i));
-  return {
-    loss: losses.reduce((a, b) => a + b, 0) / losses.length,
-    accuracy: 1 - wrong.length / losses.length,
-    ...{ wrong, losses: words.toString("base64") },
-  };
+  const mean = (of: (answer: Answer) => number): number =>
+    answers.reduce((sum, one) => sum + of(one), 0) / answers.length;
+  return { loss: mean(({ loss }) => loss), accuracy: mean(({ right }) => Number(right)), images: packed(answers) };
 }
 
 export interface Line {

@@ -1,7 +1,7 @@
 /**
  * Learns rows and columns of a ConvNet, and blocks, rows and columns of a ResNet-20, away on the first 12,000 images of CIFAR-10
- * and measures what is left on the other 3,000, 2,000 of the training set and the 1,000 of the test set; a line of docs/results/structured-cifar10.jsonl for each setting and seed, which a second call does not
- * repeat:
+ * and measures what is left on the other 3,000, 2,000 of the training set and the 1,000 of the test set; a line of
+ * docs/results/structured-cifar10.jsonl for each setting and seed, which a second call does not repeat:
  *
  *   npx tsx bench/structured-cifar10.ts SETTING SEED --data-dir FOLDER --cache FOLDER [--validate --penalties LIST]
  *

@@ -9,7 +9,7 @@
  * With --check nothing is written; the exit code is 1 where the page shows other numbers than docs/results.
  */
 import { readFileSync } from "node:fs";
-import type { Answers } from "../bench/stages.ts";
+import { type Answer, type Answers, unpacked } from "../bench/stages.ts";
 import { crossedMean } from "../src/metrics/crossed-error.ts";
 import { quartiles } from "../src/metrics/quartiles.ts";
 import type { Change, Compressed, LayerChange } from "../src/train/compress.ts";
@@ -98,17 +98,6 @@ interface CifarLine extends Line {
   readonly blocks?: readonly string[];
 }
 
-/** 1 where an image was answered right. */
-const rights = ({ wrong, losses }: Answers): number[] => {
-  const found = Array<number>(Buffer.from(losses, "base64").length / 2).fill(1);
-  for (const image of wrong) found[image] = 0;
-  return found;
-};
-const nats = ({ losses }: Answers): number[] => {
-  const words = Buffer.from(losses, "base64");
-  return Array.from({ length: words.length / 2 }, (_, i) => words.readUInt16LE(2 * i) / 1000);
-};
-
 /** How a network differs from others of the same seed, setting by setting: points / nats, errors over seeds and images. */
 function differences(lines: readonly CifarLine[], own: Network, others: readonly Network[]): string[][] {
   return settingsOf(lines).map((setting) => {
@@ -118,16 +107,14 @@ function differences(lines: readonly CifarLine[], own: Network, others: readonly
         after === undefined || against === undefined ? [] : [{ after, against }],
       );
       if (pairs.length === 0) return "-";
-      const between = (of: (answers: Answers) => number[], scale: number, digits: number): string => {
+      const both = pairs.map(({ after, against }) => [unpacked(after.images), unpacked(against.images)]);
+      const between = (of: (answer: Answer) => number, digits: number): string => {
         const { mean, error } = crossedMean(
-          pairs.map(({ after, against }) => {
-            const others = of(against);
-            return of(after).map((value, image) => scale * (value - others[image]));
-          }),
+          both.map(([after, against]) => after.map((one, image) => of(one) - of(against[image]))),
         );
         return `${signed(mean, digits)} ± ${error.toFixed(digits)}`;
       };
-      return `${between(rights, 100, 1)} / ${between(nats, 1, 3)}`;
+      return `${between(({ right }) => 100 * Number(right), 1)} / ${between(({ loss }) => loss, 3)}`;
     });
     return [setting, String(ofSetting.length), ...cells];
   });

@@ -1,0 +1,48 @@
+/** What the studies of structure keep of each test image. */
+import { expect, test } from "vitest";
+import { answersOf, packed, unpacked } from "../bench/stages.ts";
+import { loadData } from "../src/data/sources.ts";
+import { pick } from "../src/kernels/pick.ts";
+import { Device } from "../src/tensor/device.ts";
+import { parseRecipe } from "../src/train/recipe.ts";
+import { Run } from "../src/train/run.ts";
+
+test("answers of images are read as they were written, to a thousandth of a nat", () => {
+  const answers = [
+    { right: true, loss: 0.0004 },
+    { right: false, loss: 0 },
+    { right: false, loss: 2.3026 },
+    { right: true, loss: 40 },
+  ];
+  expect(unpacked(packed(answers))).toEqual([
+    { right: true, loss: 0 },
+    { right: false, loss: 0 },
+    { right: false, loss: 2.303 },
+    { right: true, loss: 32.767 },
+  ]);
+});
+
+test("answers come to what an evaluation says", async () => {
+  const device = new Device(pick({ threads: 1 }).kernels);
+  const data = await loadData("digits", { seed: 1, limit: { train: 256, test: 100 } });
+  const run = new Run(
+    parseRecipe({
+      data: { name: "digits" },
+      model: { name: "mlp", hidden: [16] },
+      method: { name: "dense" },
+      steps: 5,
+    }),
+    data,
+    device,
+  );
+  while (!run.done) run.advance();
+  const { loss, accuracy, images } = answersOf(run, device);
+  const evaluation = run.evaluate() as { loss: number; accuracy: number };
+  expect(accuracy).toBeGreaterThan(0);
+  expect(accuracy).toBeLessThan(1);
+  expect(accuracy).toBeCloseTo(evaluation.accuracy, 12);
+  expect(loss).toBeCloseTo(evaluation.loss, 5);
+  const all = unpacked(images);
+  expect(all).toHaveLength(100);
+  expect(all.filter(({ right }) => right)).toHaveLength(Math.round(100 * accuracy));
+});
