@@ -9,7 +9,6 @@
  *   steps-wasm.json        trisparse bench step --models mlp --plans fully-sparse --backend wasm --threads 1 --json FILE
  *   activation-masks.json  npx tsx bench/activation-masks.ts --data-dir DIR --json FILE
  *   csr.json               npx tsx bench/csr.ts --json FILE
- *   structured-cifar10.jsonl: see write-structured.ts
  *
  * and then: npx tsx scripts/write-design.ts && npx biome check --write docs
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.

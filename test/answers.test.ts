@@ -11,13 +11,13 @@ test("answers of images are read as they were written, to a thousandth of a nat"
   const answers = [
     { right: true, loss: 0.0004 },
     { right: false, loss: 0 },
-    { right: false, loss: 2.3026 },
+    { right: false, loss: 1.2346 },
     { right: true, loss: 40 },
   ];
   expect(unpacked(packed(answers))).toEqual([
     { right: true, loss: 0 },
     { right: false, loss: 0 },
-    { right: false, loss: 2.303 },
+    { right: false, loss: 1.235 },
     { right: true, loss: 32.767 },
   ]);
 });
