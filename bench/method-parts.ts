@@ -7,16 +7,16 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { maskWords } from "../src/kernels/kernels.ts";
-import { pick } from "../src/kernels/pick.ts";
-import { interleave } from "../src/metrics/interleave.ts";
-import { Random } from "../src/random.ts";
-import { kept } from "../src/sparse/mask.ts";
-import { mvue as mvueOf } from "../src/sparse/mvue.ts";
-import { searchOrder } from "../src/sparse/order-search.ts";
-import { PackedMatrix } from "../src/sparse/packed-matrix.ts";
-import { PackedTranspose } from "../src/sparse/packed-transpose.ts";
-import { parsePattern } from "../src/sparse/pattern.ts";
+import { maskWords } from "../src/core/backend/kernels.ts";
+import { pick } from "../src/node/pick.ts";
+import { interleave } from "../src/lab/statistics/interleave.ts";
+import { Random } from "../src/core/random.ts";
+import { kept } from "../src/core/sparse/mask.ts";
+import { mvue as mvueOf } from "../src/core/sparse/mvue.ts";
+import { searchOrder } from "../src/core/sparse/order-search.ts";
+import { PackedMatrix } from "../src/core/sparse/formats/packed-matrix.ts";
+import { PackedTranspose } from "../src/core/sparse/formats/packed-transpose.ts";
+import { parsePattern } from "../src/core/sparse/pattern.ts";
 
 const { values: options } = parseArgs({ options: { json: { type: "string" } } });
 const { kernels } = pick({ threads: 1 });

@@ -9,21 +9,21 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { backward } from "../src/autograd/tape.ts";
-import { pick } from "../src/kernels/pick.ts";
-import { quartiles } from "../src/metrics/quartiles.ts";
-import { cnn } from "../src/nn/models/cnn.ts";
-import { lenet } from "../src/nn/models/lenet.ts";
-import { mlp } from "../src/nn/models/mlp.ts";
-import type { Birth, Module } from "../src/nn/module.ts";
-import { Optimizer } from "../src/optim/optimizer.ts";
-import { sgd } from "../src/optim/sgd.ts";
-import { Random } from "../src/random.ts";
-import { Device } from "../src/tensor/device.ts";
-import { sizeOf, Tensor } from "../src/tensor/tensor.ts";
-import { objectives } from "../src/train/objective.ts";
-import { parseRecipe } from "../src/train/recipe.ts";
-import { withRegularisers } from "../src/train/regularisers.ts";
+import { backward } from "../src/core/autograd/tape.ts";
+import { pick } from "../src/node/pick.ts";
+import { quartiles } from "../src/lab/statistics/quartiles.ts";
+import { cnn } from "../src/core/nn/models/cnn.ts";
+import { lenet } from "../src/core/nn/models/lenet.ts";
+import { mlp } from "../src/core/nn/models/mlp.ts";
+import type { Birth, Module } from "../src/core/nn/module.ts";
+import { Optimizer } from "../src/core/optim/optimizer.ts";
+import { sgd } from "../src/core/optim/sgd.ts";
+import { Random } from "../src/core/random.ts";
+import { Device } from "../src/core/tensor/device.ts";
+import { sizeOf, Tensor } from "../src/core/tensor/tensor.ts";
+import { objectives } from "../src/core/task/objective.ts";
+import { parseRecipe } from "../src/lab/recipes/recipe.ts";
+import { withRegularisers } from "../src/lab/recipes/regularizers.ts";
 
 const { values: options } = parseArgs({
   options: {

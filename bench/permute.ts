@@ -8,8 +8,8 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { Random } from "../src/random.ts";
-import { type PermutationOptions, searchPermutation } from "../src/sparse/permutation/search.ts";
+import { Random } from "../src/core/random.ts";
+import { type PermutationOptions, searchPermutation } from "../src/core/sparse/permutation/search.ts";
 
 const { values: options } = parseArgs({
   options: { seeds: { type: "string", default: "5" }, json: { type: "string" } },

@@ -9,12 +9,12 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { loadData } from "../src/data/sources.ts";
-import { pick } from "../src/kernels/pick.ts";
-import { Device } from "../src/tensor/device.ts";
-import { createComparison, runComparison, withMethod } from "../src/train/compare.ts";
-import { scoreOf } from "../src/train/evaluate.ts";
-import { parseRecipe } from "../src/train/recipe.ts";
+import { loadData } from "../src/lab/data/sources.ts";
+import { pick } from "../src/node/pick.ts";
+import { Device } from "../src/core/tensor/device.ts";
+import { createComparison, runComparison, withMethod } from "../src/lab/runs/compare.ts";
+import { scoreOf } from "../src/core/task/evaluate.ts";
+import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 
 const { values: options } = parseArgs({
   options: { "data-dir": { type: "string" }, threads: { type: "string", default: "1" } },

@@ -5,16 +5,16 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import type { Dataset, Split } from "../src/data/dataset.ts";
-import { readFile, writeFileAtomically } from "../src/io/files.ts";
-import { decodeSafetensors, encodeSafetensors } from "../src/io/safetensors.ts";
-import { interleave } from "../src/metrics/interleave.ts";
-import { loadState, stateOf } from "../src/nn/module.ts";
-import type { Device } from "../src/tensor/device.ts";
-import type { Change } from "../src/train/compress.ts";
-import type { Recipe } from "../src/train/recipe.ts";
-import { Run } from "../src/train/run.ts";
-import { machineOf } from "../src/train/together.ts";
+import type { Dataset, Split } from "../src/core/data/dataset.ts";
+import { readFile, writeFileAtomically } from "../src/node/files.ts";
+import { decodeSafetensors, encodeSafetensors } from "../src/core/io/safetensors.ts";
+import { interleave } from "../src/lab/statistics/interleave.ts";
+import { loadState, stateOf } from "../src/core/nn/module.ts";
+import type { Device } from "../src/core/tensor/device.ts";
+import type { Change } from "../src/lab/compression/compress.ts";
+import type { Recipe } from "../src/lab/recipes/recipe.ts";
+import { Run } from "../src/lab/runs/run.ts";
+import { machineOf } from "../src/lab/runs/together.ts";
 
 type State = ReturnType<typeof stateOf>;
 

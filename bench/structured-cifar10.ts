@@ -14,15 +14,15 @@
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { loadData } from "../src/data/sources.ts";
-import { pick } from "../src/kernels/pick.ts";
-import { loadState, stateOf } from "../src/nn/module.ts";
-import { compressText } from "../src/report/compress-table.ts";
-import { Device } from "../src/tensor/device.ts";
-import { compress, forwardTimes } from "../src/train/compress.ts";
-import { parseRecipe, type Recipe } from "../src/train/recipe.ts";
-import { Run } from "../src/train/run.ts";
-import { machineOf } from "../src/train/together.ts";
+import { loadData } from "../src/lab/data/sources.ts";
+import { pick } from "../src/node/pick.ts";
+import { loadState, stateOf } from "../src/core/nn/module.ts";
+import { compressText } from "../src/lab/report/compress-table.ts";
+import { Device } from "../src/core/tensor/device.ts";
+import { compress, forwardTimes } from "../src/lab/compression/compress.ts";
+import { parseRecipe, type Recipe } from "../src/lab/recipes/recipe.ts";
+import { Run } from "../src/lab/runs/run.ts";
+import { machineOf } from "../src/lab/runs/together.ts";
 import {
   type Answers,
   answersOf,

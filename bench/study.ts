@@ -11,14 +11,14 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { loadData } from "../src/data/sources.ts";
-import { pick } from "../src/kernels/pick.ts";
-import { quartiles } from "../src/metrics/quartiles.ts";
-import { readStudy, type StudyResult, studyTable } from "../src/report/study-table.ts";
-import { Device } from "../src/tensor/device.ts";
-import { scoreOf } from "../src/train/evaluate.ts";
-import { parseRecipe } from "../src/train/recipe.ts";
-import { Run } from "../src/train/run.ts";
+import { loadData } from "../src/lab/data/sources.ts";
+import { pick } from "../src/node/pick.ts";
+import { quartiles } from "../src/lab/statistics/quartiles.ts";
+import { readStudy, type StudyResult, studyTable } from "../src/lab/report/study-table.ts";
+import { Device } from "../src/core/tensor/device.ts";
+import { scoreOf } from "../src/core/task/evaluate.ts";
+import { parseRecipe } from "../src/lab/recipes/recipe.ts";
+import { Run } from "../src/lab/runs/run.ts";
 
 interface Study {
   readonly recipe: object;

@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { addonPath } from "../src/kernels/native.ts";
+import { addonPath } from "../src/node/native.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const optional = process.argv.includes("--optional");

@@ -1,5 +1,5 @@
 /**
- * Compiles native/wasm.cc to the two modules in src/kernels, without and with relaxed SIMD, with the clang that npm
+ * Compiles native/wasm.cc to the two modules in src/core/backend, without and with relaxed SIMD, with the clang that npm
  * provides: no compiler on the machine is needed and the result is the same everywhere. With --check nothing is written;
  * exit code 1 if a file in the tree is not what the sources give.
  */
@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runLLVM, type Tree } from "@yowasp/clang";
-import { WASM_FILES, WASM_INSTRUCTION_SETS, type WasmInstructionSet } from "../src/kernels/wasm.ts";
+import { WASM_FILES, WASM_INSTRUCTION_SETS, type WasmInstructionSet } from "../src/core/backend/wasm.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const native = join(root, "native");
@@ -78,7 +78,7 @@ export async function buildWasm(instructionSet: WasmInstructionSet): Promise<Uin
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const instructionSet of WASM_INSTRUCTION_SETS) {
     const bytes = await buildWasm(instructionSet);
-    const file = `src/kernels/${WASM_FILES[instructionSet]}`;
+    const file = `src/core/backend/${WASM_FILES[instructionSet]}`;
     const target = join(root, file);
     const size = `${(bytes.length / 1024).toFixed(1)} KiB`;
     if (!process.argv.includes("--check")) {

@@ -1,7 +1,7 @@
 /** Text of scripts between the marks of a page: <!-- name: written by scripts/... --> and <!-- /name -->. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { writeFileAtomically } from "../src/io/files.ts";
+import { writeFileAtomically } from "../src/node/files.ts";
 
 const root = new URL("../", import.meta.url);
 

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { addonPath } from "../src/kernels/native.ts";
+import { addonPath } from "../src/node/native.ts";
 
 const compiler = process.env.CXX ?? "g++";
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -13,8 +13,8 @@
  * and then: npx tsx scripts/write-design.ts && npx biome check --write docs
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
  */
-import type { GemmCase } from "../src/bench/gemm.ts";
-import type { StepCase } from "../src/bench/step.ts";
+import type { GemmCase } from "../src/lab/bench/gemm.ts";
+import type { StepCase } from "../src/lab/bench/step.ts";
 import { readResult } from "./comparisons.ts";
 import { fill } from "./fill.ts";
 import { type Place, placeText, table } from "./table.ts";

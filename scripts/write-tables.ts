@@ -17,12 +17,12 @@
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
  */
 import { fileURLToPath } from "node:url";
-import type { Scale } from "../src/claims/claim.ts";
-import { readClaims } from "../src/claims/kept.ts";
-import type { ClaimResult } from "../src/claims/result.ts";
-import type { Quartiles } from "../src/metrics/quartiles.ts";
-import { readStudy, studyTable } from "../src/report/study-table.ts";
-import type { Comparison } from "../src/train/compare.ts";
+import type { Scale } from "../src/lab/claims/claim.ts";
+import { readClaims } from "../src/lab/claims/kept.ts";
+import type { ClaimResult } from "../src/lab/claims/result.ts";
+import type { Quartiles } from "../src/lab/statistics/quartiles.ts";
+import { readStudy, studyTable } from "../src/lab/report/study-table.ts";
+import type { Comparison } from "../src/lab/runs/compare.ts";
 import { comparison, readResult } from "./comparisons.ts";
 import { fill } from "./fill.ts";
 import { type Place, placeText, table } from "./table.ts";

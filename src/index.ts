@@ -1,32 +1,32 @@
 /** trisparse as a library. */
-import { pick } from "./kernels/pick.ts";
-import { Device } from "./tensor/device.ts";
+import { pick } from "./node/pick.ts";
+import { Device } from "./core/tensor/device.ts";
 
-export { add } from "./autograd/ops/add.ts";
-export { addBias } from "./autograd/ops/add-bias.ts";
-export { addRows } from "./autograd/ops/add-rows.ts";
-export { averagePool, globalAveragePool } from "./autograd/ops/average-pool.ts";
-export { batchNorm } from "./autograd/ops/batch-norm.ts";
-export { causalAttention } from "./autograd/ops/causal-attention.ts";
-export { concatenate } from "./autograd/ops/concatenate.ts";
-export { conv2d } from "./autograd/ops/conv2d.ts";
-export { crossEntropy } from "./autograd/ops/cross-entropy.ts";
-export { type DetectionLossOptions, detectionLoss } from "./autograd/ops/detection-loss.ts";
-export { dropout } from "./autograd/ops/dropout.ts";
-export { embedding } from "./autograd/ops/embedding.ts";
-export { gatherColumns } from "./autograd/ops/gather-columns.ts";
-export { gelu } from "./autograd/ops/gelu.ts";
-export { layerNorm } from "./autograd/ops/layer-norm.ts";
-export { linear } from "./autograd/ops/linear.ts";
-export { maxPool } from "./autograd/ops/max-pool.ts";
-export { relu } from "./autograd/ops/relu.ts";
-export { reshape } from "./autograd/ops/reshape.ts";
-export { resizeChannels } from "./autograd/ops/resize-channels.ts";
-export { squaredRelu } from "./autograd/ops/squared-relu.ts";
-export { backward, record } from "./autograd/tape.ts";
-export type { Batch, Batches, BoxTargets, SplitName } from "./data/batches.ts";
-export { type BatchesOptions, batchesOf } from "./data/batches-of.ts";
-export { BoxBatches } from "./data/box-batches.ts";
+export { add } from "./core/autograd/ops/add.ts";
+export { addBias } from "./core/autograd/ops/add-bias.ts";
+export { addRows } from "./core/autograd/ops/add-rows.ts";
+export { averagePool, globalAveragePool } from "./core/autograd/ops/average-pool.ts";
+export { batchNorm } from "./core/autograd/ops/batch-norm.ts";
+export { causalAttention } from "./core/autograd/ops/causal-attention.ts";
+export { concatenate } from "./core/autograd/ops/concatenate.ts";
+export { conv2d } from "./core/autograd/ops/conv2d.ts";
+export { crossEntropy } from "./core/autograd/ops/cross-entropy.ts";
+export { type DetectionLossOptions, detectionLoss } from "./core/autograd/ops/detection-loss.ts";
+export { dropout } from "./core/autograd/ops/dropout.ts";
+export { embedding } from "./core/autograd/ops/embedding.ts";
+export { gatherColumns } from "./core/autograd/ops/gather-columns.ts";
+export { gelu } from "./core/autograd/ops/gelu.ts";
+export { layerNorm } from "./core/autograd/ops/layer-norm.ts";
+export { linear } from "./core/autograd/ops/linear.ts";
+export { maxPool } from "./core/autograd/ops/max-pool.ts";
+export { relu } from "./core/autograd/ops/relu.ts";
+export { reshape } from "./core/autograd/ops/reshape.ts";
+export { resizeChannels } from "./core/autograd/ops/resize-channels.ts";
+export { squaredRelu } from "./core/autograd/ops/squared-relu.ts";
+export { backward, record } from "./core/autograd/tape.ts";
+export type { Batch, Batches, BoxTargets, SplitName } from "./core/data/batches.ts";
+export { type BatchesOptions, batchesOf } from "./core/data/batches-of.ts";
+export { BoxBatches } from "./core/data/box-batches.ts";
 export {
   type BoxDataset,
   type BoxedObject,
@@ -42,16 +42,16 @@ export {
   type Task,
   type TextDataset,
   type TextTask,
-} from "./data/dataset.ts";
-export { type Augmentation, flipAndCrop, ImageBatches, type ImageBatchOptions } from "./data/image-batches.ts";
-export { loadData } from "./data/sources.ts";
-export { textDataset } from "./data/text.ts";
-export { TokenBatches, type TokenBatchOptions } from "./data/token-batches.ts";
-export { TrisparseError } from "./errors.ts";
-export { type DecodedTensor, decodeSafetensors, encodeSafetensors, type TensorData } from "./io/safetensors.ts";
-export type { Kernels } from "./kernels/kernels.ts";
-export { magnitude } from "./methods/activations/magnitude.ts";
-export { doublePruned } from "./methods/input-grad/double-pruned.ts";
+} from "./core/data/dataset.ts";
+export { type Augmentation, flipAndCrop, ImageBatches, type ImageBatchOptions } from "./core/data/image-batches.ts";
+export { loadData } from "./lab/data/sources.ts";
+export { textDataset } from "./lab/data/text.ts";
+export { TokenBatches, type TokenBatchOptions } from "./core/data/token-batches.ts";
+export { TrisparseError } from "./core/errors.ts";
+export { type DecodedTensor, decodeSafetensors, encodeSafetensors, type TensorData } from "./core/io/safetensors.ts";
+export type { Kernels } from "./core/backend/kernels.ts";
+export { magnitude } from "./core/sparsity/methods/activations/magnitude.ts";
+export { doublePruned } from "./core/sparsity/methods/input-grad/double-pruned.ts";
 export type {
   ActivationMethod,
   HyperParameter,
@@ -60,8 +60,8 @@ export type {
   WeightMethod,
   WeightMethodEntry,
   WeightSite,
-} from "./methods/method.ts";
-export { type Folding, foldedGroupLasso } from "./methods/structured/folded.ts";
+} from "./core/sparsity/methods/method.ts";
+export { type Folding, foldedGroupLasso } from "./core/sparsity/methods/structured/folded.ts";
 export {
   blocks,
   type GroupStructure,
@@ -70,15 +70,15 @@ export {
   groupStructure,
   groupStructures,
   type WeightShape,
-} from "./methods/structured/groups.ts";
-export { type LowRank, lowRank } from "./methods/structured/low-rank.ts";
-export { type GroupLassoOptions, groupLasso, l1, l2, type Penalty, sumOf } from "./methods/structured/penalties.ts";
-export { mvue } from "./methods/weight-grad/mvue.ts";
-export { asp } from "./methods/weights/asp.ts";
-export { dense } from "./methods/weights/dense.ts";
-export { weightMethods } from "./methods/weights/methods.ts";
-export { srSte } from "./methods/weights/sr-ste.ts";
-export { ste } from "./methods/weights/ste.ts";
+} from "./core/sparsity/methods/structured/groups.ts";
+export { type LowRank, lowRank } from "./core/sparsity/methods/structured/low-rank.ts";
+export { type GroupLassoOptions, groupLasso, l1, l2, type Penalty, sumOf } from "./core/sparsity/methods/structured/penalties.ts";
+export { mvue } from "./core/sparsity/methods/weight-grad/mvue.ts";
+export { asp } from "./core/sparsity/methods/weights/asp.ts";
+export { dense } from "./core/sparsity/methods/weights/dense.ts";
+export { weightMethods } from "./core/sparsity/methods/weights/methods.ts";
+export { srSte } from "./core/sparsity/methods/weights/sr-ste.ts";
+export { ste } from "./core/sparsity/methods/weights/ste.ts";
 export {
   type AveragePrecision,
   averagePrecision,
@@ -87,13 +87,13 @@ export {
   type Judged,
   suppress,
   type Truth,
-} from "./metrics/average-precision.ts";
-export { type CostOperand, type ProductCost, productCost, type SparseOperand } from "./metrics/cost.ts";
-export { nnstd } from "./metrics/nnstd.ts";
-export { hardnessOf, hardParameterEfficiency, parameterEfficiency } from "./metrics/parameter-efficiency.ts";
-export { GELU, ReLU, SquaredReLU } from "./nn/activations.ts";
-export { BatchNorm } from "./nn/batch-norm.ts";
-export { CausalSelfAttention } from "./nn/causal-self-attention.ts";
+} from "./core/metrics/average-precision.ts";
+export { type CostOperand, type ProductCost, productCost, type SparseOperand } from "./core/metrics/cost.ts";
+export { nnstd } from "./core/metrics/nnstd.ts";
+export { hardnessOf, hardParameterEfficiency, parameterEfficiency } from "./core/metrics/parameter-efficiency.ts";
+export { GELU, ReLU, SquaredReLU } from "./core/nn/activations.ts";
+export { BatchNorm } from "./core/nn/batch-norm.ts";
+export { CausalSelfAttention } from "./core/nn/causal-self-attention.ts";
 export {
   type ChannelGraph,
   type ChannelGroup,
@@ -101,14 +101,14 @@ export {
   reorderChannels,
   type TracedOperation,
   traceChannels,
-} from "./nn/channels.ts";
-export type { Removal } from "./nn/compaction.ts";
-export { Concatenated } from "./nn/concatenated.ts";
-export { Conv2d, type Conv2dOptions } from "./nn/conv2d.ts";
-export { Dropout } from "./nn/dropout.ts";
-export { Embedding } from "./nn/embedding.ts";
-export { Flatten } from "./nn/flatten.ts";
-export { GatheredLinear, gatherInputs } from "./nn/gathered-linear.ts";
+} from "./core/nn/channels.ts";
+export type { Removal } from "./core/nn/compaction.ts";
+export { Concatenated } from "./core/nn/concatenated.ts";
+export { Conv2d, type Conv2dOptions } from "./core/nn/conv2d.ts";
+export { Dropout } from "./core/nn/dropout.ts";
+export { Embedding } from "./core/nn/embedding.ts";
+export { Flatten } from "./core/nn/flatten.ts";
+export { GatheredLinear, gatherInputs } from "./core/nn/gathered-linear.ts";
 export {
   fanInUniform,
   type Initialiser,
@@ -117,24 +117,24 @@ export {
   normal,
   xavierUniform,
   zeros,
-} from "./nn/initialisers.ts";
-export { LayerNorm } from "./nn/layer-norm.ts";
-export { Linear, type LinearOptions } from "./nn/linear.ts";
-export { cnn } from "./nn/models/cnn.ts";
-export { detector } from "./nn/models/detector.ts";
-export { type GptOptions, gpt } from "./nn/models/gpt.ts";
-export { type LenetWidths, lenet } from "./nn/models/lenet.ts";
-export { mlp } from "./nn/models/mlp.ts";
-export { type ResnetBlock, type ResnetWidths, resnet } from "./nn/models/resnet.ts";
-export { type Fire, squeezenet } from "./nn/models/squeezenet.ts";
-export { type Birth, Buffer, FusingModule, loadState, Module, stateOf } from "./nn/module.ts";
-export { AveragePool, GlobalAveragePool, MaxPool, type PoolOptions } from "./nn/pooling.ts";
-export { Residual, ShiftedShortcut, SubsamplingShortcut } from "./nn/residual.ts";
-export { Sequential } from "./nn/sequential.ts";
-export { type AdamWOptions, adamW } from "./optim/adamw.ts";
-export { clipByGlobalNorm } from "./optim/clip.ts";
-export { Optimizer } from "./optim/optimizer.ts";
-export { freezeZeros, type RegulariseOptions, regularise } from "./optim/regularise.ts";
+} from "./core/nn/initializers.ts";
+export { LayerNorm } from "./core/nn/layer-norm.ts";
+export { Linear, type LinearOptions } from "./core/nn/linear.ts";
+export { cnn } from "./core/nn/models/cnn.ts";
+export { detector } from "./core/nn/models/detector.ts";
+export { type GptOptions, gpt } from "./core/nn/models/gpt.ts";
+export { type LenetWidths, lenet } from "./core/nn/models/lenet.ts";
+export { mlp } from "./core/nn/models/mlp.ts";
+export { type ResnetBlock, type ResnetWidths, resnet } from "./core/nn/models/resnet.ts";
+export { type Fire, squeezenet } from "./core/nn/models/squeezenet.ts";
+export { type Birth, Buffer, FusingModule, loadState, Module, stateOf } from "./core/nn/module.ts";
+export { AveragePool, GlobalAveragePool, MaxPool, type PoolOptions } from "./core/nn/pooling.ts";
+export { Residual, ShiftedShortcut, SubsamplingShortcut } from "./core/nn/residual.ts";
+export { Sequential } from "./core/nn/sequential.ts";
+export { type AdamWOptions, adamW } from "./core/optim/adamw.ts";
+export { clipByGlobalNorm } from "./core/optim/clip.ts";
+export { Optimizer } from "./core/optim/optimizer.ts";
+export { freezeZeros, type RegulariseOptions, regularise } from "./core/optim/regularize.ts";
 export {
   phased,
   type Rate,
@@ -142,22 +142,22 @@ export {
   stepwise,
   type WarmupCosineOptions,
   warmupCosine,
-} from "./optim/schedule.ts";
-export { type SgdOptions, sgd } from "./optim/sgd.ts";
-export { chain, type Memory, type PrunedDecay, type Slot, type Transform } from "./optim/transform.ts";
-export { Random } from "./random.ts";
-export { type CompactMatrix, compactBytes, decodeCompact, encodeCompact } from "./sparse/compact.ts";
-export { countKept, divergence, type Verification, verifyMask, verifyValues } from "./sparse/mask.ts";
-export { type Draw, PackedMatrix, type PackedOperand } from "./sparse/packed-matrix.ts";
-export { PackedTranspose } from "./sparse/packed-transpose.ts";
-export { type Pattern, packedBytes, parsePattern, patternName } from "./sparse/pattern.ts";
+} from "./core/optim/schedule.ts";
+export { type SgdOptions, sgd } from "./core/optim/sgd.ts";
+export { chain, type Memory, type PrunedDecay, type Slot, type Transform } from "./core/optim/transform.ts";
+export { Random } from "./core/random.ts";
+export { type CompactMatrix, compactBytes, decodeCompact, encodeCompact } from "./core/sparse/formats/compact.ts";
+export { countKept, divergence, type Verification, verifyMask, verifyValues } from "./core/sparse/mask.ts";
+export { type Draw, PackedMatrix, type PackedOperand } from "./core/sparse/formats/packed-matrix.ts";
+export { PackedTranspose } from "./core/sparse/formats/packed-transpose.ts";
+export { type Pattern, packedBytes, parsePattern, patternName } from "./core/sparse/pattern.ts";
 export {
   keptMagnitude,
   type Permutation,
   type PermutationOptions,
   searchPermutation,
-} from "./sparse/permutation/search.ts";
-export { SlicedMatrix } from "./sparse/sliced-matrix.ts";
+} from "./core/sparse/permutation/search.ts";
+export { SlicedMatrix } from "./core/sparse/formats/sliced-matrix.ts";
 export {
   blockCsr,
   countMatrix,
@@ -167,18 +167,18 @@ export {
   storageFormats,
   storedBytes,
   structuredFormat,
-} from "./sparse/storage.ts";
-export { Dispatcher } from "./sparsify/dispatcher.ts";
-export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./sparsify/permute.ts";
-export type { PlannedLayer, PlannedProduct, Route, Routing } from "./sparsify/plan.ts";
-export { type SparsifyOptions, sparsify } from "./sparsify/sparsify.ts";
-export { Sparsity, type VerifiedLayer } from "./sparsify/sparsity.ts";
-export type { SparsityReport } from "./sparsify/sparsity-report.ts";
-export type { Clocks } from "./tensor/device.ts";
-export { Parameter, type Shape, Tensor, tensor } from "./tensor/tensor.ts";
-export { account, type LayerAccount, type ModelAccount, totalMacs } from "./train/accounting.ts";
-export { type Compacted, compact } from "./train/compact.ts";
-export { evaluate } from "./train/evaluate.ts";
+} from "./core/sparse/formats/storage.ts";
+export { Dispatcher } from "./core/sparsity/dispatcher.ts";
+export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./core/sparsity/permute.ts";
+export type { PlannedLayer, PlannedProduct, Route, Routing } from "./core/sparsity/plan.ts";
+export { type SparsifyOptions, sparsify } from "./core/sparsity/sparsify.ts";
+export { Sparsity, type VerifiedLayer } from "./core/sparsity/sparsity.ts";
+export type { SparsityReport } from "./core/sparsity/sparsity-report.ts";
+export type { Clocks } from "./core/tensor/device.ts";
+export { Parameter, type Shape, Tensor, tensor } from "./core/tensor/tensor.ts";
+export { account, type LayerAccount, type ModelAccount, totalMacs } from "./core/sparsity/accounting.ts";
+export { type Compacted, compact } from "./lab/compression/compact.ts";
+export { evaluate } from "./core/task/evaluate.ts";
 export {
   type DetectionEvaluation,
   detections,
@@ -188,9 +188,9 @@ export {
   type Objective,
   objectives,
   type TextEvaluation,
-} from "./train/objective.ts";
-export { parseRecipe, type Recipe, recipeSchema } from "./train/recipe.ts";
-export { Run, type StepRecord } from "./train/run.ts";
+} from "./core/task/objective.ts";
+export { parseRecipe, type Recipe, recipeSchema } from "./lab/recipes/recipe.ts";
+export { Run, type StepRecord } from "./lab/runs/run.ts";
 export { Device };
 
 /** Opens the fastest backend that works here, or the one asked for; see TRISPARSE_BACKEND and TRISPARSE_THREADS. */

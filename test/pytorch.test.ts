@@ -1,25 +1,25 @@
 /** Training and single operations against PyTorch's numbers (test/golden/make_golden.py made them). */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { crossEntropy } from "../src/autograd/ops/cross-entropy.ts";
-import { ops } from "../src/autograd/ops/ops.ts";
-import { backward, record } from "../src/autograd/tape.ts";
-import { jsKernels } from "../src/kernels/js.ts";
-import type { Kernels } from "../src/kernels/kernels.ts";
-import { nativeInstructionSets, nativeKernels } from "../src/kernels/native.ts";
-import { wasmInstructionSets, wasmKernels } from "../src/kernels/wasm.ts";
-import { cnn } from "../src/nn/models/cnn.ts";
-import { mlp } from "../src/nn/models/mlp.ts";
-import { resnet } from "../src/nn/models/resnet.ts";
-import { type Birth, Module } from "../src/nn/module.ts";
-import { adamW } from "../src/optim/adamw.ts";
-import { clipByGlobalNorm } from "../src/optim/clip.ts";
-import { Optimizer } from "../src/optim/optimizer.ts";
-import { sgd } from "../src/optim/sgd.ts";
-import { chain, type Transform } from "../src/optim/transform.ts";
-import { Random } from "../src/random.ts";
-import { Device } from "../src/tensor/device.ts";
-import { Parameter, type Tensor, tensor } from "../src/tensor/tensor.ts";
+import { crossEntropy } from "../src/core/autograd/ops/cross-entropy.ts";
+import { ops } from "../src/core/autograd/ops/ops.ts";
+import { backward, record } from "../src/core/autograd/tape.ts";
+import { jsKernels } from "../src/core/backend/js.ts";
+import type { Kernels } from "../src/core/backend/kernels.ts";
+import { nativeInstructionSets, nativeKernels } from "../src/node/native.ts";
+import { wasmInstructionSets, wasmKernels } from "../src/core/backend/wasm.ts";
+import { cnn } from "../src/core/nn/models/cnn.ts";
+import { mlp } from "../src/core/nn/models/mlp.ts";
+import { resnet } from "../src/core/nn/models/resnet.ts";
+import { type Birth, Module } from "../src/core/nn/module.ts";
+import { adamW } from "../src/core/optim/adamw.ts";
+import { clipByGlobalNorm } from "../src/core/optim/clip.ts";
+import { Optimizer } from "../src/core/optim/optimizer.ts";
+import { sgd } from "../src/core/optim/sgd.ts";
+import { chain, type Transform } from "../src/core/optim/transform.ts";
+import { Random } from "../src/core/random.ts";
+import { Device } from "../src/core/tensor/device.ts";
+import { Parameter, type Tensor, tensor } from "../src/core/tensor/tensor.ts";
 
 interface OptimizerOptions {
   type: string;

@@ -1,5 +1,5 @@
-import { dataset } from "../src/data/dataset.ts";
-import { Random } from "../src/random.ts";
+import { dataset } from "../src/core/data/dataset.ts";
+import { Random } from "../src/core/random.ts";
 
 /** Images whose class is where they are bright: 4x4, one channel, 3 classes. */
 export const spots = (() => {

@@ -1,18 +1,18 @@
 /** A small model under one method, for the tests of methods. */
-import { crossEntropy } from "../src/autograd/ops/cross-entropy.ts";
-import { backward } from "../src/autograd/tape.ts";
-import { jsKernels } from "../src/kernels/js.ts";
-import type { WeightMethod } from "../src/methods/method.ts";
-import { mlp } from "../src/nn/models/mlp.ts";
-import { loadState, type Module, stateOf } from "../src/nn/module.ts";
-import { adamW } from "../src/optim/adamw.ts";
-import { Optimizer } from "../src/optim/optimizer.ts";
-import type { Transform } from "../src/optim/transform.ts";
-import { Random } from "../src/random.ts";
-import { sparsify } from "../src/sparsify/sparsify.ts";
-import type { Sparsity } from "../src/sparsify/sparsity.ts";
-import { Device } from "../src/tensor/device.ts";
-import { type Parameter, type Tensor, tensor } from "../src/tensor/tensor.ts";
+import { crossEntropy } from "../src/core/autograd/ops/cross-entropy.ts";
+import { backward } from "../src/core/autograd/tape.ts";
+import { jsKernels } from "../src/core/backend/js.ts";
+import type { WeightMethod } from "../src/core/sparsity/methods/method.ts";
+import { mlp } from "../src/core/nn/models/mlp.ts";
+import { loadState, type Module, stateOf } from "../src/core/nn/module.ts";
+import { adamW } from "../src/core/optim/adamw.ts";
+import { Optimizer } from "../src/core/optim/optimizer.ts";
+import type { Transform } from "../src/core/optim/transform.ts";
+import { Random } from "../src/core/random.ts";
+import { sparsify } from "../src/core/sparsity/sparsify.ts";
+import type { Sparsity } from "../src/core/sparsity/sparsity.ts";
+import { Device } from "../src/core/tensor/device.ts";
+import { type Parameter, type Tensor, tensor } from "../src/core/tensor/tensor.ts";
 
 interface Setting {
   readonly steps: number;

@@ -1,5 +1,5 @@
 /** jax-js on its WASM backend. It has no AdamW in its package; the update is written in its arrays. */
-import type { Size } from "../../src/bench/gemm.ts";
+import type { Size } from "../../src/lab/bench/gemm.ts";
 import {
   at,
   filled,

@@ -1,5 +1,5 @@
 /** What both packages of ONNX Runtime share: a model of one product, written by hand, and its session. */
-import type { Size } from "../../src/bench/gemm.ts";
+import type { Size } from "../../src/lab/bench/gemm.ts";
 import { at, type Operands, type Peer, timed, type Variant } from "./peer.ts";
 
 interface Tensor {

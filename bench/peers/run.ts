@@ -8,10 +8,10 @@
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import type { Size } from "../../src/bench/gemm.ts";
-import { writeFileAtomically } from "../../src/io/files.ts";
-import type { Product } from "../../src/kernels/kernels.ts";
-import { quartiles } from "../../src/metrics/quartiles.ts";
+import type { Size } from "../../src/lab/bench/gemm.ts";
+import { writeFileAtomically } from "../../src/node/files.ts";
+import type { Product } from "../../src/core/backend/kernels.ts";
+import { quartiles } from "../../src/lab/statistics/quartiles.ts";
 import { openJaxJs } from "./jax-js.ts";
 import { openOnnxRuntimeNode } from "./onnxruntime-node.ts";
 import { openOnnxRuntimeWeb } from "./onnxruntime-web.ts";

@@ -1,5 +1,5 @@
 /** The result of run.ts and its table. */
-import type { Quartiles } from "../../src/metrics/quartiles.ts";
+import type { Quartiles } from "../../src/lab/statistics/quartiles.ts";
 
 /** A variant of a case. */
 export interface Row {

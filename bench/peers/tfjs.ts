@@ -1,5 +1,5 @@
 /** TensorFlow.js on its WASM backend (XNNPACK). It has Adam but no AdamW. */
-import type { Size } from "../../src/bench/gemm.ts";
+import type { Size } from "../../src/lab/bench/gemm.ts";
 import {
   at,
   load,

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { Place } from "../../test/command.ts";
-import type { ModelAccount } from "../train/accounting.ts";
+import type { ModelAccount } from "../core/sparsity/accounting.ts";
 
 const recipe = {
   ...{ data: { name: "digits", train: 512, test: 200 }, model: { name: "mlp", hidden: [32, 16] }, epochs: 1 },

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Place, quick, recipe } from "../../test/command.ts";
-import { decodeSafetensors } from "../io/safetensors.ts";
-import { nativeInstructionSets } from "../kernels/native.ts";
+import { decodeSafetensors } from "../core/io/safetensors.ts";
+import { nativeInstructionSets } from "../node/native.ts";
 
 describe.concurrent("train", () => {
   test("trains a recipe into a folder and prints the result", async () => {

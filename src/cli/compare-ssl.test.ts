@@ -2,8 +2,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Ended, Place } from "../../test/command.ts";
-import { decodeSafetensors } from "../io/safetensors.ts";
-import type { Comparison } from "../train/compare.ts";
+import { decodeSafetensors } from "../core/io/safetensors.ts";
+import type { Comparison } from "../lab/runs/compare.ts";
 
 const place = new Place({
   "r.json": {

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { Place, quick, recipe } from "../../test/command.ts";
-import type { Comparison } from "../train/compare.ts";
+import type { Comparison } from "../lab/runs/compare.ts";
 
 describe.concurrent("compare", () => {
   test("shows the dense row first, whatever the order asked for, and where it ran", async () => {

@@ -2,18 +2,18 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import type { Dataset } from "../data/dataset.ts";
-import { sources } from "../data/sources.ts";
-import { TrisparseError } from "../errors.ts";
-import { jsKernels } from "../kernels/js.ts";
-import { strategies } from "../methods/strategies.ts";
-import { unstructuredMethods } from "../methods/unstructured/methods.ts";
-import { weightMethods } from "../methods/weights/methods.ts";
-import type { SavedState } from "../nn/module.ts";
-import { comparisonText, recipeText } from "../report/table.ts";
-import { parsePattern } from "../sparse/pattern.ts";
-import { Device } from "../tensor/device.ts";
-import { modelNames } from "../train/architecture.ts";
+import type { Dataset } from "../core/data/dataset.ts";
+import { sources } from "../lab/data/sources.ts";
+import { TrisparseError } from "../core/errors.ts";
+import { jsKernels } from "../core/backend/js.ts";
+import { strategies } from "../core/sparsity/methods/strategies.ts";
+import { unstructuredMethods } from "../core/sparsity/methods/unstructured/methods.ts";
+import { weightMethods } from "../core/sparsity/methods/weights/methods.ts";
+import type { SavedState } from "../core/nn/module.ts";
+import { comparisonText, recipeText } from "../lab/report/table.ts";
+import { parsePattern } from "../core/sparse/pattern.ts";
+import { Device } from "../core/tensor/device.ts";
+import { modelNames } from "../lab/recipes/architecture.ts";
 import {
   createComparison,
   openComparison,
@@ -21,11 +21,11 @@ import {
   runComparison,
   type StrategyChoice,
   withMethod,
-} from "../train/compare.ts";
-import { type MethodChoice, parseRecipe, type Recipe } from "../train/recipe.ts";
-import { Run } from "../train/run.ts";
-import { checkVacant, readJson } from "../train/run-folder.ts";
-import type { TrainOptions } from "../train/together.ts";
+} from "../lab/runs/compare.ts";
+import { type MethodChoice, parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
+import { Run } from "../lab/runs/run.ts";
+import { checkVacant, readJson } from "../lab/runs/run-folder.ts";
+import type { TrainOptions } from "../lab/runs/together.ts";
 import { FLUSH_MS, LivePage } from "./live.ts";
 import {
   backendOption,

@@ -1,15 +1,15 @@
 /** `trisparse explain RECIPE`: what would be sparse, by which route, and why. */
 import { loadavg } from "node:os";
 import type { Command } from "commander";
-import { sources } from "../data/sources.ts";
-import { Random } from "../random.ts";
-import { planText } from "../report/plan-table.ts";
-import { Dispatcher } from "../sparsify/dispatcher.ts";
-import { buildModel } from "../train/architecture.ts";
-import { parseRecipe } from "../train/recipe.ts";
-import { planRun } from "../train/run.ts";
-import { readJson } from "../train/run-folder.ts";
-import { machineOf } from "../train/together.ts";
+import { sources } from "../lab/data/sources.ts";
+import { Random } from "../core/random.ts";
+import { planText } from "../lab/report/plan-table.ts";
+import { Dispatcher } from "../core/sparsity/dispatcher.ts";
+import { buildModel } from "../lab/recipes/architecture.ts";
+import { parseRecipe } from "../lab/recipes/recipe.ts";
+import { planRun } from "../lab/runs/run.ts";
+import { readJson } from "../lab/runs/run-folder.ts";
+import { machineOf } from "../lab/runs/together.ts";
 import {
   backendOption,
   checkJson,

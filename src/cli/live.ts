@@ -1,10 +1,10 @@
 /** `compare --serve`: the report of runs under way, for browsers on this machine alone. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { reportPage, waitingPage } from "../report/page/page.ts";
-import type { Live } from "../report/page/shell.ts";
-import { summarise } from "../report/page/summary.ts";
-import { readRuns } from "../train/read-run.ts";
+import { reportPage, waitingPage } from "../lab/report/page/page.ts";
+import type { Live } from "../lab/report/page/shell.ts";
+import { summarise } from "../lab/report/page/summary.ts";
+import { readRuns } from "../lab/runs/read-run.ts";
 import { usageError } from "./usage.ts";
 
 /** How often records are to be written to the disk for a page that is watched. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The command line. Exit code 1: a run or a check failed; 2: the command line or a recipe was wrong. */
 import { Command, CommanderError } from "commander";
-import { TrisparseError } from "../errors.ts";
-import { version } from "../version.ts";
+import { TrisparseError } from "../core/errors.ts";
+import { version } from "../node/version.ts";
 import { addAccount } from "./account.ts";
 import { addBench } from "./bench.ts";
 import { addCompare } from "./compare.ts";

@@ -1,11 +1,11 @@
 /** Options that verbs share, and what they stand for. */
 import { Option } from "commander";
-import { found, obstacle } from "../io/files.ts";
-import { BACKENDS, type Backend, pick } from "../kernels/pick.ts";
-import { Dispatcher } from "../sparsify/dispatcher.ts";
-import { ROUTINGS, type Routing } from "../sparsify/plan.ts";
-import { Device } from "../tensor/device.ts";
-import type { Recipe } from "../train/recipe.ts";
+import { found, obstacle } from "../node/files.ts";
+import { BACKENDS, type Backend, pick } from "../node/pick.ts";
+import { Dispatcher } from "../core/sparsity/dispatcher.ts";
+import { ROUTINGS, type Routing } from "../core/sparsity/plan.ts";
+import { Device } from "../core/tensor/device.ts";
+import type { Recipe } from "../lab/recipes/recipe.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
 export interface MachineOptions {

@@ -1,4 +1,4 @@
-import { writeFileAtomically } from "../io/files.ts";
+import { writeFileAtomically } from "../node/files.ts";
 
 /** Prints the text, or with --json - the JSON alone; with --json FILE both, the JSON to the file. */
 export function writeOutput(json: string | undefined, value: unknown, text: string): void {

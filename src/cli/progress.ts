@@ -1,11 +1,11 @@
 /** Progress on stderr, where that is a terminal; nothing else is. */
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
-import type { Dataset } from "../data/dataset.ts";
-import { loadData } from "../data/sources.ts";
-import { durationText } from "../report/table.ts";
-import { scored } from "../train/objective.ts";
-import type { Recipe } from "../train/recipe.ts";
-import type { Observer } from "../train/together.ts";
+import type { Dataset } from "../core/data/dataset.ts";
+import { loadData } from "../lab/data/sources.ts";
+import { durationText } from "../lab/report/table.ts";
+import { scored } from "../core/task/objective.ts";
+import type { Recipe } from "../lab/recipes/recipe.ts";
+import type { Observer } from "../lab/runs/together.ts";
 
 /**
  * Trains with a bar a run. A signal ends the process as it would without us, but with the terminal as it was and a line

@@ -2,14 +2,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { type Claim, SCALES, type Scale } from "../claims/claim.ts";
-import { claims } from "../claims/claims.ts";
-import { keptClaims } from "../claims/kept.ts";
-import { reproduce } from "../claims/reproduce.ts";
-import type { ClaimResult } from "../claims/result.ts";
-import { found, obstacle, writeFileAtomically } from "../io/files.ts";
-import { claimsPage } from "../report/claims-page.ts";
-import { claimsHtml } from "../report/page/claims.ts";
+import { type Claim, SCALES, type Scale } from "../lab/claims/claim.ts";
+import { claims } from "../lab/claims/claims.ts";
+import { keptClaims } from "../lab/claims/kept.ts";
+import { reproduce } from "../lab/claims/reproduce.ts";
+import type { ClaimResult } from "../lab/claims/result.ts";
+import { found, obstacle, writeFileAtomically } from "../node/files.ts";
+import { claimsPage } from "../lab/report/claims-page.ts";
+import { claimsHtml } from "../lab/report/page/claims.ts";
 import { defaultFolder } from "./compare.ts";
 import {
   backendOption,

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { type Ended, Place, quick, recipe } from "../../test/command.ts";
-import type { Comparison } from "../train/compare.ts";
+import type { Comparison } from "../lab/runs/compare.ts";
 
 /** Kills the process a while after it has trained something that `metrics` tells of; or later, or never: chance decides. */
 async function kill({ child, ended }: ReturnType<Place["start"]>, metrics: string, delay: number): Promise<Ended> {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { FORM, Place, recipe } from "../../test/command.ts";
-import { encodeSafetensors } from "../io/safetensors.ts";
+import { encodeSafetensors } from "../core/io/safetensors.ts";
 
 const dense = { ...recipe, method: { name: "dense" } };
 const sparse = { ...recipe, method: { name: "sr-ste", pattern: "2:4" } };

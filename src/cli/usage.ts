@@ -1,6 +1,6 @@
 /** Wrong usage: options, recipes and patterns that cannot be. The exit code is 2, and nothing was made or trained. */
 import type { Command, CommanderError } from "commander";
-import { expected, nearest, TrisparseError } from "../errors.ts";
+import { expected, nearest, TrisparseError } from "../core/errors.ts";
 
 export class UsageError extends TrisparseError {}
 

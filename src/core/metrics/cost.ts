@@ -1,0 +1,50 @@
+/**
+ * What a product costs by its shape: multiply-adds and bytes moved. Bytes are the least that any program moves, each
+ * operand read once and the result written once, in f32; a cache that is too small moves more.
+ */
+import type { Geometry, Product } from "../backend/kernels.ts";
+
+/** The three matrices of a layer. */
+export type CostOperand = "input" | "weight" | "output";
+
+/** The operand of a product that is sparse. */
+export interface SparseOperand {
+  readonly operand: CostOperand;
+  /** Share of it that is not zero. */
+  readonly density: number;
+  /** Bytes of it as it is stored. */
+  readonly bytes: number;
+}
+
+/** Of one product. */
+export interface ProductCost {
+  /** Multiply-adds, padding of images included. */
+  readonly macs: number;
+  /** Two a multiply-add. */
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** Entries of each matrix of a layer: of the gradients as of what they are gradients of. */
+function entries(g: Geometry): Record<CostOperand, number> {
+  const [batch, height, width, channels, kernelHeight, kernelWidth, , , outHeight, outWidth, out] = g;
+  return {
+    input: batch * height * width * channels,
+    weight: out * kernelHeight * kernelWidth * channels,
+    output: batch * outHeight * outWidth * out,
+  };
+}
+
+/** The same for all three: a product of two of the matrices writes the third. */
+export function productCost(product: Product, g: Geometry, sparse: SparseOperand | null = null): ProductCost {
+  const counts = entries(g);
+  const result: CostOperand = RESULTS[product];
+  const positions = g[0] * g[8] * g[9];
+  const macs = positions * counts.weight * (sparse !== null && sparse.operand !== result ? sparse.density : 1);
+  const bytes = (["input", "weight", "output"] as const).reduce((sum, operand) => {
+    return sum + (sparse?.operand === operand && operand !== result ? sparse.bytes : 4 * counts[operand]);
+  }, 0);
+  return { macs, flops: 2 * macs, bytes };
+}
+
+const RESULTS: Readonly<Record<Product, CostOperand>> = { forward: "output", inputGrad: "input", weightGrad: "weight" };

@@ -1,0 +1,45 @@
+/** What a mask keeps of a weight, and what of that is worth nothing. */
+import type { F32, Kernels } from "../backend/kernels.ts";
+import { kept } from "../sparse/mask.ts";
+import type { Pattern } from "../sparse/pattern.ts";
+
+/** The numbers of one matrix. */
+export interface KeptMagnitude {
+  /** Sum of the kept |w|, and of all. */
+  readonly kept: number;
+  readonly all: number;
+  /** Groups (with v > 1 of all v rows) and rows whose kept entries are all exactly zero. */
+  readonly deadGroups: number;
+  readonly deadRows: number;
+}
+
+/** w [rows, k], mask exactly N:M. One pass over the weights by a kernel; groups are looked at only in rows that can hold a dead one. */
+export function keptMagnitude(
+  kernels: Kernels,
+  w: F32,
+  mask: Uint32Array,
+  rows: number,
+  k: number,
+  { n, m, v }: Pattern,
+): KeptMagnitude {
+  const found = kernels.float64(rows * 3);
+  kernels.keptMagnitude(found, w, mask, rows, k);
+  let [sum, all, deadGroups, deadRows] = [0, 0, 0, 0];
+  const zeros = (row: number): number => found[row * 3 + 2];
+  for (let row = 0; row < rows; row++) {
+    sum += found[row * 3];
+    all += found[row * 3 + 1];
+    if (zeros(row) === (k / m) * n) deadRows++;
+  }
+  const isZero = (row: number, column: number): boolean => !kept(mask, k, row, column) || w[row * k + column] === 0;
+  for (let first = 0; first < rows; first += v) {
+    const vector = Array.from({ length: Math.min(v, rows - first) }, (_, i) => first + i);
+    if (vector.some((row) => zeros(row) < n)) continue;
+    for (let begin = 0; begin < k; begin += m) {
+      let dead = true;
+      for (let i = 0; dead && i < vector.length * m; i++) dead = isZero(first + Math.floor(i / m), begin + (i % m));
+      if (dead) deadGroups++;
+    }
+  }
+  return { kept: sum, all, deadGroups, deadRows };
+}

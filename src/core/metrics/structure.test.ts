@@ -1,0 +1,162 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { jsKernels } from "../backend/js.ts";
+import { maskWords } from "../backend/kernels.ts";
+import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
+import { Random } from "../random.ts";
+import { kept } from "../sparse/mask.ts";
+import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+import { keptByBoth, snapshotSteps } from "./early-structure.ts";
+import { keptMagnitude } from "./kept-magnitude.ts";
+import { MaskHistory } from "./mask-history.ts";
+import { flipRatiosOf, type MaskRecord } from "./mask-record.ts";
+import { nnstd } from "./nnstd.ts";
+
+const backends = [jsKernels(), ...nativeInstructionSets().map((set) => nativeKernels(1, set))];
+const random = new Random(3);
+
+function masked(rows: number, k: number, text: string, w?: Float32Array): { w: Float32Array; mask: Uint32Array } {
+  const values = w ?? Float32Array.from({ length: rows * k }, () => random.normal());
+  const matrix = new PackedMatrix(jsKernels(), rows, k, parsePattern(text));
+  matrix.prune(values);
+  return { w: values, mask: matrix.mask };
+}
+
+describe("kept magnitude", () => {
+  test("agrees with brute force on every backend, dead groups and rows too", () => {
+    const shapes = fc.record({
+      text: fc.constantFrom("2:4", "1:4", "4:8", "3:6", "1:16", "2:4v2", "1:8v4"),
+      rows: fc.integer({ min: 1, max: 9 }),
+      groups: fc.integer({ min: 1, max: 30 }),
+      zeros: fc.constantFrom(1, 2, 40),
+    });
+    fc.assert(
+      fc.property(shapes, ({ text, rows, groups, zeros }) => {
+        const pattern = parsePattern(text);
+        const { m, v } = pattern;
+        const k = groups * m;
+        const source = Float32Array.from({ length: rows * k }, () => (random.integer(zeros) < 1 ? 0 : random.normal()));
+        const { w, mask } = masked(rows, k, text, source);
+        let [sum, all, deadGroups, deadRows] = [0, 0, 0, 0];
+        const alive = (row: number, column: number): boolean => kept(mask, k, row, column) && w[row * k + column] !== 0;
+        for (let row = 0; row < rows; row++) {
+          const columns = Array.from({ length: k }, (_, i) => i);
+          for (const i of columns) all += Math.abs(w[row * k + i]);
+          for (const i of columns) if (kept(mask, k, row, i)) sum += Math.abs(w[row * k + i]);
+          if (!columns.some((i) => alive(row, i))) deadRows++;
+          if (row % v !== 0) continue;
+          for (let begin = 0; begin < k; begin += m) {
+            const living = columns
+              .slice(begin, begin + m)
+              .some((i) => Array.from({ length: Math.min(v, rows - row) }, (_, r) => r).some((r) => alive(row + r, i)));
+            if (!living) deadGroups++;
+          }
+        }
+        for (const kernels of backends) {
+          const found = keptMagnitude(kernels, w, mask, rows, k, pattern);
+          expect(found).toMatchObject({ deadGroups, deadRows });
+          expect(Math.abs(found.kept - sum)).toBeLessThanOrEqual(1e-6 * all);
+          expect(Math.abs(found.all - all)).toBeLessThanOrEqual(1e-6 * all);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("of a matrix by hand", () => {
+    const w = Float32Array.of(3, 0, -1, 2, 0, 0, 0, 0);
+    const pattern = parsePattern("2:4");
+    expect(keptMagnitude(jsKernels(), w, Uint32Array.of(0b1001, 0b0011), 2, 4, pattern)).toEqual({
+      ...{ kept: 5, all: 6, deadGroups: 1, deadRows: 1 },
+    });
+  });
+});
+
+describe("NNSTD", () => {
+  const permuted = (mask: Uint32Array, rows: number, k: number): Uint32Array => {
+    const words = maskWords(k);
+    const order = random.permutation(rows);
+    return Uint32Array.from(mask, (_, i) => mask[order[Math.floor(i / words)] * words + (i % words)]);
+  };
+  const sad = (a: Uint32Array, b: Uint32Array): number => {
+    const history = new MaskHistory(jsKernels(), a.length * 32);
+    history.observe(a);
+    history.observe(b);
+    return history.sad();
+  };
+
+  test("does not see the order of neurons, and SAD does", () => {
+    for (const [rows, k, text] of [
+      [30, 64, "2:4"],
+      [64, 40, "1:4"],
+      [17, 48, "1:16"],
+    ] as const) {
+      const [{ mask: a }, { mask: b }] = [masked(rows, k, text), masked(rows, k, text)];
+      expect(nnstd(a, permuted(a, rows, k), rows, k)).toBe(0);
+      expect(sad(a, permuted(a, rows, k))).toBeGreaterThan(0);
+      const distance = nnstd(a, b, rows, k)!;
+      expect(distance).toBeGreaterThan(0.2);
+      expect(distance).toBeLessThan(1);
+      for (let i = 0; i < 5; i++) expect(nnstd(permuted(a, rows, k), permuted(b, rows, k), rows, k)).toBe(distance);
+    }
+  });
+
+  test("by hand: the nearest neurons are matched first, and what is left with each other", () => {
+    // 0b0011 is equal in both; 0b1100 has then only 0b0110, which shares one of three inputs with it
+    expect(nnstd(Uint32Array.of(0b1100, 0b0011), Uint32Array.of(0b0011, 0b0110), 2, 4)).toBeCloseTo(2 / 3 / 2, 12);
+    expect(nnstd(Uint32Array.of(0b0011), Uint32Array.of(0b1100), 1, 4)).toBe(1);
+    expect(nnstd(Uint32Array.of(0), Uint32Array.of(0), 1, 4)).toBe(0);
+  });
+
+  test("is none for a layer that would take too long", () => {
+    expect(nnstd(new Uint32Array(5000), new Uint32Array(5000), 5000, 4)).toBeNull();
+  });
+});
+
+describe("early structure", () => {
+  test("is looked at in about 20 steps, the first and the last among them", () => {
+    for (const steps of [1, 2, 18, 100, 1000, 93_800]) {
+      const found = snapshotSteps(steps);
+      expect(found[0]).toBe(0);
+      expect(found.at(-1)).toBe(steps - 1);
+      expect(found).toEqual([...new Set(found)].sort((a, b) => a - b));
+      expect(found.length).toBeLessThanOrEqual(20);
+    }
+    expect(snapshotSteps(93_800).length).toBe(20);
+  });
+
+  test("counts what both keep", () => {
+    expect(keptByBoth(Uint32Array.of(0b1100, -1), Uint32Array.of(0b0110, 0b101))).toBe(3);
+  });
+});
+
+describe("flip ratios", () => {
+  const record = (step: number, rates: readonly (readonly [string, number])[], pattern = "2:4"): MaskRecord =>
+    ({
+      step,
+      masks: rates.map(([layer, flipRate]) => ({ layer, pattern, weights: layer === "a" ? 100 : 300, flipRate })),
+    }) as unknown as MaskRecord;
+
+  test("are of the steps, layers and patterns that both have", () => {
+    const dense = [record(0, [["a", 0]]), record(20, [["a", 0.2]]), record(40, [["a", 0.1]]), record(60, [["a", 0.1]])];
+    const own = [
+      record(0, [["a", 0]]),
+      record(20, [
+        ["a", 0.1],
+        ["b", 0.9],
+      ]),
+      record(40, [["a", 0.2]]),
+      record(50, [["a", 1]]),
+      record(60, [["a", 1]], "1:4"),
+    ];
+    expect(flipRatiosOf(own, dense)).toEqual({
+      flipRatio: expect.closeTo(1, 12),
+      flipRatios: [
+        { step: 20, ratio: 0.5 },
+        { step: 40, ratio: 2 },
+      ],
+    });
+    expect(flipRatiosOf(own, [])).toEqual({ flipRatio: null, flipRatios: [] });
+  });
+});

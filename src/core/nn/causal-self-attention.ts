@@ -1,0 +1,25 @@
+import { causalAttention } from "../autograd/ops/causal-attention.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type Initialiser, smallNormal, zeros } from "./initializers.ts";
+import { Linear } from "./linear.ts";
+import { type Birth, Module } from "./module.ts";
+
+/** Attention of each place of a sequence [B, L, width] to itself and those before it, and a projection of the heads. */
+export class CausalSelfAttention extends Module {
+  /** Queries, keys and values in one product. */
+  readonly qkv: Linear;
+  readonly projection: Linear;
+  readonly heads: number;
+
+  /** projection: the initialiser of the projection's weight. */
+  constructor(width: number, heads: number, birth: Birth, projection: Initialiser = smallNormal) {
+    super();
+    this.qkv = new Linear(width, 3 * width, birth, { initialiser: smallNormal, biasInitialiser: zeros });
+    this.projection = new Linear(width, width, birth, { initialiser: projection, biasInitialiser: zeros });
+    this.heads = heads;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.projection.forward(causalAttention(this.qkv.forward(x), this.heads));
+  }
+}

@@ -1,0 +1,116 @@
+import { add } from "../../autograd/ops/add.ts";
+import { addRows } from "../../autograd/ops/add-rows.ts";
+import { reshape } from "../../autograd/ops/reshape.ts";
+import { expected } from "../../errors.ts";
+import { Parameter, type Tensor } from "../../tensor/tensor.ts";
+import { GELU, SquaredReLU } from "../activations.ts";
+import { CausalSelfAttention } from "../causal-self-attention.ts";
+import { Dropout } from "../dropout.ts";
+import { Embedding } from "../embedding.ts";
+import { type Initialiser, normal, smallNormal, zeros } from "../initializers.ts";
+import { LayerNorm } from "../layer-norm.ts";
+import { Linear } from "../linear.ts";
+import { type Birth, Module } from "../module.ts";
+import { Sequential } from "../sequential.ts";
+
+export interface GptOptions {
+  /** Different tokens. */
+  readonly vocabulary: number;
+  /** The longest sequence. */
+  readonly context: number;
+  /** Blocks. */
+  readonly layers: number;
+  readonly width: number;
+  /** Divides the width. */
+  readonly heads: number;
+  /** Units of the MLP of each block. Default: four times the width. */
+  readonly hidden?: readonly number[] | undefined;
+  /** Default "gelu". */
+  readonly activation?: "gelu" | "squared-relu" | undefined;
+  /** Of the embedded sequence and of what each branch adds to it; not within attention. Default 0. */
+  readonly dropout?: number | undefined;
+}
+
+/** A language model as GPT-2 (Radford et al. 2019): tokens [B, L] to logits of the token after each, [B * L, vocabulary]. */
+export function gpt(options: GptOptions, birth: Birth): Module {
+  const { width, heads } = options;
+  if (width % heads !== 0) {
+    throw expected("gpt", `heads that divide the width of ${width}`, `${heads}`, "Choose 4 heads of a width of 256");
+  }
+  const { hidden, layers } = options;
+  if (hidden !== undefined && hidden.length !== layers) {
+    throw expected("gpt", `hidden widths of ${layers} blocks`, `${hidden.length}`, "Give one for each, or none");
+  }
+  return new Gpt(options, birth);
+}
+
+class Gpt extends Module {
+  readonly tokens: Embedding;
+  /** A row a place, [context, width]. */
+  readonly positions: Parameter;
+  readonly dropout: Dropout | null;
+  readonly blocks: Sequential;
+  readonly norm: LayerNorm;
+  /** Last, and its weight is that of `tokens`. */
+  readonly head: Linear;
+
+  constructor(options: GptOptions, birth: Birth) {
+    super();
+    const { vocabulary, context, layers, width } = options;
+    this.tokens = new Embedding(vocabulary, width, birth);
+    this.positions = new Parameter(birth.device, [context, width]);
+    smallNormal(this.positions.data, context, width, birth.random);
+    this.dropout = dropoutOf(options, birth);
+    this.blocks = new Sequential(Array.from({ length: layers }, (_, i) => new Block(options, i, birth)));
+    this.norm = new LayerNorm(width, birth);
+    this.head = new Linear(width, vocabulary, birth, { bias: false, tied: this.tokens.weight });
+  }
+
+  override forward(x: Tensor): Tensor {
+    const embedded = addRows(this.tokens.forward(x), this.positions);
+    const hidden = this.norm.forward(this.blocks.forward(this.dropout?.forward(embedded) ?? embedded));
+    const [vocabulary] = this.head.weight.shape;
+    return reshape(this.head.forward(hidden), [x.size, vocabulary]);
+  }
+}
+
+/** x + attention(norm(x)), then the same with an MLP, four times as wide unless said. */
+class Block extends Module {
+  readonly norm1: LayerNorm;
+  readonly attention: CausalSelfAttention;
+  readonly norm2: LayerNorm;
+  readonly mlp: Sequential;
+  readonly dropout1: Dropout | null;
+  readonly dropout2: Dropout | null;
+
+  constructor(options: GptOptions, index: number, birth: Birth) {
+    super();
+    const { layers, width, heads, activation = "gelu" } = options;
+    const hidden = options.hidden?.[index] ?? 4 * width;
+    // a block adds two branches to the sequence: this keeps the variance of their sum
+    const last = normal(0.02 / Math.sqrt(2 * layers));
+    const linear = (inputs: number, outputs: number, initialiser: Initialiser): Linear =>
+      new Linear(inputs, outputs, birth, { initialiser, biasInitialiser: zeros });
+    this.norm1 = new LayerNorm(width, birth);
+    this.attention = new CausalSelfAttention(width, heads, birth, last);
+    this.norm2 = new LayerNorm(width, birth);
+    this.mlp = new Sequential({
+      fc1: linear(width, hidden, smallNormal),
+      activation: activation === "gelu" ? new GELU() : new SquaredReLU(),
+      fc2: linear(hidden, width, last),
+    });
+    this.dropout1 = dropoutOf(options, birth);
+    this.dropout2 = dropoutOf(options, birth);
+  }
+
+  override forward(x: Tensor): Tensor {
+    const attended = this.attention.forward(this.norm1.forward(x));
+    const y = add(x, this.dropout1?.forward(attended) ?? attended);
+    const transformed = this.mlp.forward(this.norm2.forward(y));
+    return add(y, this.dropout2?.forward(transformed) ?? transformed);
+  }
+}
+
+function dropoutOf({ dropout = 0 }: GptOptions, birth: Birth): Dropout | null {
+  return dropout > 0 ? new Dropout(dropout, birth) : null;
+}

@@ -1,0 +1,62 @@
+import { ReLU } from "../activations.ts";
+import { BatchNorm } from "../batch-norm.ts";
+import { Concatenated } from "../concatenated.ts";
+import { Conv2d } from "../conv2d.ts";
+import { kaimingNormal } from "../initializers.ts";
+import { Linear } from "../linear.ts";
+import type { Birth, Module } from "../module.ts";
+import { GlobalAveragePool, MaxPool } from "../pooling.ts";
+import { Sequential } from "../sequential.ts";
+
+/** Filters of a Fire module: 1x1 that squeeze; 1x1 and 3x3 that expand, beside each other. One of these may be 0. */
+export type Fire = readonly [squeeze: number, expand1x1: number, expand3x3: number];
+
+/**
+ * The SqueezeNet (Iandola et al. 2016, section 3 and table 1) in the size of CIFAR: a 3x3 convolution, Fire modules, 2x2 max
+ * pooling behind the convolution and behind each second Fire that another one follows. How it differs from the source
+ * is in docs/recipes.md.
+ */
+export function squeezenet(
+  channels: number,
+  width: number,
+  fires: readonly Fire[],
+  classes: number,
+  birth: Birth,
+): Sequential {
+  const layers: Record<string, Module> = { ...convolution("1", channels, width, 3, birth), pool1: new MaxPool(2) };
+  let inputs = width;
+  fires.forEach(([squeeze, one, three], i) => {
+    layers[`fire${i + 1}`] = new Sequential({
+      squeeze: new Sequential(convolution("", inputs, squeeze, 1, birth)),
+      expand: expansion(squeeze, one, three, birth),
+    });
+    if (i % 2 === 1 && i < fires.length - 1) layers[`pool${(i + 3) / 2}`] = new MaxPool(2);
+    inputs = one + three;
+  });
+  return new Sequential({ ...layers, average: new GlobalAveragePool(), fc: new Linear(inputs, classes, birth) });
+}
+
+function expansion(squeeze: number, one: number, three: number, birth: Birth): Module {
+  const branches = {
+    ...(one === 0 ? {} : { "1x1": new Sequential(convolution("", squeeze, one, 1, birth)) }),
+    ...(three === 0 ? {} : { "3x3": new Sequential(convolution("", squeeze, three, 3, birth)) }),
+  };
+  // a single one has nothing to be copied beside, and the same path
+  return one === 0 || three === 0 ? new Sequential(branches) : new Concatenated(branches);
+}
+
+function convolution(
+  name: string,
+  inputs: number,
+  outputs: number,
+  kernel: number,
+  birth: Birth,
+): Record<string, Module> {
+  return {
+    [`conv${name}`]: new Conv2d(inputs, outputs, kernel, birth, {
+      ...{ padding: (kernel - 1) / 2, bias: false, initialiser: kaimingNormal },
+    }),
+    [`bn${name}`]: new BatchNorm(outputs, birth),
+    [`relu${name}`]: new ReLU(),
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * Optimisers as transforms of gradients. A chain runs from the raw gradients to the step itself:
+ * chain(clipByGlobalNorm(1), adamW({ rate: 1e-3 })). Everything happens in place; the last transform, and only it,
+ * writes to the weights.
+ */
+import { expected } from "../errors.ts";
+import type { F32 } from "../backend/kernels.ts";
+import type { Parameter } from "../tensor/tensor.ts";
+
+/** Arrays a transform keeps for one parameter, by name: saved with a checkpoint. */
+export type Memory = Readonly<Record<string, F32>>;
+
+/** A decay of pruned weights, [rows, k]: lambda * weight joins the gradient where the mask is 0 (SR-STE). */
+export interface PrunedDecay {
+  readonly mask: Uint32Array;
+  readonly k: number;
+  readonly lambda: number;
+}
+
+/** A parameter that has a gradient at this step, with the memory of the chain. */
+export interface Slot {
+  readonly parameter: Parameter;
+  readonly memory: Memory;
+  /** Given only to a transform that says `decaysPruned`. */
+  readonly prunedDecay?: PrunedDecay;
+}
+
+/** Sets the moments of a parameter [rows, k] to zero where the mask is 0: pruned weights that come back start anew. */
+export function forgetPruned({ parameter, memory }: Slot, mask: Uint32Array, rows: number, k: number): void {
+  for (const array of Object.values(memory)) {
+    if (array.length === parameter.size) parameter.device.kernels.applyMask(array, mask, rows, k);
+  }
+}
+
+/** The running variance of Adam: see STEP in methods/weights. */
+export interface RunningVariance {
+  /** What is added to its root. */
+  readonly epsilon: number;
+  /** Updates that it looks back: 1 / (1 - beta2). */
+  readonly memory: number;
+  /** Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before, and while nobody watches. */
+  readonly drift: number;
+  /** Whether the drift is wanted: it costs a pass over the sample. */
+  watched: boolean;
+  /** The number of updates that it is of; null while it moves. */
+  frozenAt: number | null;
+}
+
+export interface Transform {
+  readonly name: string;
+  /** Whether it writes to the weights: the last of a chain. */
+  readonly applies: boolean;
+  /** Whether it takes a slot's prunedDecay into account in its own pass; for others that is a pass before it. */
+  readonly decaysPruned?: boolean;
+  /** The learning rate of a step, of a transform that has one. */
+  rate?(step: number): number;
+  readonly variance?: RunningVariance;
+  /** Zeroed arrays for one parameter; names are unique within a chain. */
+  init(parameter: Parameter): Memory;
+  /** step counts from 0. Parameters without a gradient are left out of slots. */
+  update(slots: readonly Slot[], step: number): void;
+}
+
+/** Runs transforms in order. Throws unless exactly the last one applies the step. */
+export function chain(...transforms: readonly Transform[]): Transform {
+  const names = transforms.map(({ name }) => name).join(", ");
+  transforms.forEach(({ name, applies }, i) => {
+    if (applies !== (i === transforms.length - 1)) {
+      throw expected(
+        `chain(${names})`,
+        "one transform that applies the step (sgd, adamW), at the end",
+        applies ? `${name} before the end` : `${name} at the end`,
+        "Put clipping and the like first and the optimiser last",
+      );
+    }
+  });
+  if (transforms.length === 0) throw expected("chain", "at least one transform", "none", "End it with sgd or adamW");
+  return {
+    name: `chain(${names})`,
+    applies: true,
+    init: (parameter) => {
+      const memory: Record<string, F32> = {};
+      for (const transform of transforms) {
+        for (const [key, array] of Object.entries(transform.init(parameter))) {
+          if (key in memory)
+            throw expected(`chain(${names})`, "memories of different names", `${key} twice`, "Rename one");
+          memory[key] = array;
+        }
+      }
+      return memory;
+    },
+    update: (slots, step) => {
+      for (const transform of transforms) transform.update(slots, step);
+    },
+  };
+}

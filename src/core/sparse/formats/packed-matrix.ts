@@ -1,0 +1,139 @@
+/** An N:M matrix in the form the sparse kernels read, with its mask and, where asked for, a dense copy. */
+import { expected } from "../../errors.ts";
+import { type F32, type Kernels, maskWords, packBlock } from "../../backend/kernels.ts";
+import { TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../backend/transposable-masks.ts";
+import { misfit, type Pattern, patternName } from "../pattern.ts";
+
+/** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */
+export interface PackedOperand {
+  readonly pattern: Pattern;
+  readonly rows: number;
+  /** Entries of a row before pruning. */
+  readonly k: number;
+  readonly values: F32;
+  readonly index: Uint8Array;
+}
+
+/** Names a draw: the same numbers give the same sample on every backend. */
+export interface Draw {
+  readonly seed: number;
+  readonly layer: number;
+  readonly step: number;
+}
+
+/** Throws where groups do not tile k; else the number of slots of the pack. */
+export function slotsOf(pattern: Pattern, rows: number, k: number): number {
+  const why = misfit(pattern, k);
+  if (why !== undefined) {
+    throw expected(
+      `packed ${patternName(pattern)} matrix`,
+      `a contraction dimension that is a multiple of ${pattern.m}`,
+      `${k}`,
+      "Choose another pattern or leave this layer dense",
+    );
+  }
+  return Math.ceil(rows / pattern.v) * (k / pattern.m) * pattern.n;
+}
+
+/** Writes the dense matrix [rows, k] that the sparse kernels see into w. */
+export function unpack({ pattern, rows, k, values, index }: PackedOperand, w: Float32Array): void {
+  const { n, m, v } = pattern;
+  w.fill(0, 0, rows * k);
+  const block = packBlock(m);
+  let slot = 0;
+  for (let begin = 0; begin < k; begin += block) {
+    const slots = ((Math.min(k, begin + block) - begin) / m) * n;
+    for (let first = 0; first < rows; first += v) {
+      for (const end = slot + slots; slot < end; slot++) {
+        for (let row = first; row < Math.min(rows, first + v); row++) {
+          w[row * k + begin + index[slot]] = values[slot * v + row - first];
+        }
+      }
+    }
+  }
+}
+
+/** [rows, k], groups along k. The arrays are written in place by `prune` and `repack`. */
+export class PackedMatrix implements PackedOperand {
+  readonly pattern: Pattern;
+  readonly rows: number;
+  readonly k: number;
+  readonly values: F32;
+  readonly index: Uint8Array;
+  /** See mask.ts. */
+  readonly mask: Uint32Array;
+  readonly #kernels: Kernels;
+  #masked: F32 | null = null;
+
+  /** Throws where k is no multiple of m. */
+  constructor(kernels: Kernels, rows: number, k: number, pattern: Pattern) {
+    const slots = slotsOf(pattern, rows, k);
+    this.pattern = pattern;
+    this.rows = rows;
+    this.k = k;
+    this.values = kernels.float32(slots * pattern.v);
+    this.index = kernels.uint8(slots);
+    this.mask = kernels.uint32(rows * maskWords(k));
+    this.#kernels = kernels;
+  }
+
+  /**
+   * [rows, k] with zeros where pruned: what products without a sparse route multiply by. Kept up to date from the first
+   * use on; a layer that never asks does not pay for writing it.
+   */
+  get masked(): F32 {
+    if (this.#masked === null) {
+      this.#masked = this.#kernels.float32(this.rows * this.k);
+      this.unpackInto(this.#masked);
+    }
+    return this.#masked;
+  }
+
+  /** Writes the dense matrix [rows, k] that the sparse kernels see into w. */
+  unpackInto(w: Float32Array): void {
+    unpack(this, w);
+  }
+
+  /** Chooses the mask by magnitude (ties keep the lower index) and packs w [rows, k] under it; soft: see the kernel. */
+  prune(w: F32, soft = 0): void {
+    const { n, m, v } = this.pattern;
+    this.#kernels.pruneRows(this.values, this.index, this.mask, this.#masked, w, this.rows, this.k, n, m, v, soft);
+  }
+
+  /**
+   * The factor that brings a soft prune of w closest to w, in the sense of least squares: <w, S(w)> / |S(w)|^2, in double
+   * precision; 1 where nothing is left. Prunes on the way.
+   */
+  softScale(w: F32): number {
+    this.prune(w, 1);
+    const pruned = new Float32Array(this.rows * this.k);
+    this.unpackInto(pruned);
+    let [dot, square] = [0, 0];
+    pruned.forEach((value, i) => {
+      dot += value * w[i];
+      square += value * value;
+    });
+    return square > 0 ? dot / square : 1;
+  }
+
+  /** Chooses the mask that is N:M along rows and columns (see the kernel of this name) and packs w [rows, k] under it. */
+  pruneTransposable(w: F32, solver: TransposableSolver): void {
+    const { n, m } = this.pattern;
+    const place = TRANSPOSABLE_SOLVERS.indexOf(solver);
+    this.#kernels.pruneTransposable(this.mask, w, this.rows, this.k, n, m, place);
+    this.repack(w);
+  }
+
+  /** Keeps an unbiased sample of minimum variance of g [rows, k]. The mask is not written. */
+  sample(g: F32, { seed, layer, step }: Draw): void {
+    const { rows, k, values, index } = this;
+    const { n, m, v } = this.pattern;
+    this.#kernels.sampleRows(values, index, this.#masked, g, rows, k, n, m, v, seed, layer, step);
+  }
+
+  /** Packs new values under the mask as it stands. */
+  repack(w: F32, soft = 0): void {
+    const { n, m, v } = this.pattern;
+    this.#kernels.packRows(this.values, this.index, this.#masked, w, this.mask, this.rows, this.k, n, m, v, soft);
+  }
+}

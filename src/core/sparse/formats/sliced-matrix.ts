@@ -1,0 +1,50 @@
+/** A packed matrix in the form for products with few rows of activations: inference. */
+import { type F32, type Kernels, matrixGeometry, placeWords, SLICE } from "../../backend/kernels.ts";
+import type { PackedMatrix } from "./packed-matrix.ts";
+
+/** Where the kernels have a permute by an index for each lane, slices are the faster form up to so many rows; measured. */
+const MOST_ROWS: Readonly<Record<string, number>> = { avx512: 12, avx2: 14 };
+const MOST_ROWS_ELSEWHERE = 1;
+
+/**
+ * The slices of a packed matrix [rows, k], made once for many products: the kept values and, in 2 or 4 bits each, their
+ * places, 16 rows side by side. The pack stays in use: products with more rows run on it.
+ */
+export class SlicedMatrix {
+  /** [slice][slot][16 rows]; rows beyond the last are zeros. */
+  readonly values: F32;
+  /** [slice][word][16 rows]: places within their group, the first slot lowest. */
+  readonly places: Uint32Array;
+  readonly #kernels: Kernels;
+  readonly #packed: PackedMatrix;
+
+  constructor(kernels: Kernels, packed: PackedMatrix) {
+    const { rows, k, pattern } = packed;
+    const { n, m } = pattern;
+    const padded = Math.ceil(rows / SLICE) * SLICE;
+    this.values = kernels.float32(padded * (k / m) * n);
+    this.places = kernels.uint32(padded * placeWords(k, n, m));
+    this.#kernels = kernels;
+    this.#packed = packed;
+    this.refresh();
+  }
+
+  /** Follows the pack after it was pruned or packed anew. */
+  refresh(): void {
+    const { rows, k, pattern, values, index } = this.#packed;
+    const { n, m, v } = pattern;
+    this.#kernels.packSlices(this.values, this.places, values, index, rows, k, n, m, v);
+  }
+
+  /** y [t, rows] = x [t, k] w^T + bias, then max(0, .) if relu, on the form that is faster for t. */
+  multiply(y: F32, x: F32, t: number, bias: F32 | null = null, relu = false): void {
+    const { rows, k, pattern, values, index } = this.#packed;
+    const { n, m, v } = pattern;
+    const gate = relu ? 1 : 0;
+    if (t <= (MOST_ROWS[this.#kernels.instructionSet] ?? MOST_ROWS_ELSEWHERE)) {
+      this.#kernels.forwardSlices(y, x, this.values, this.places, bias, t, k, rows, gate, n, m);
+    } else {
+      this.#kernels.forwardSparse(y, x, values, index, bias, matrixGeometry(t, k, rows), gate, n, m, v);
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/** The weight of a branch while it is trained: what of it counts follows from the masks of the site that it stands beside. */
+import { type F32, maskWords } from "../backend/kernels.ts";
+import type { BatchNorm } from "../nn/batch-norm.ts";
+import { type Merged, merge, type NormalisedConv, type SpatialBranch } from "../nn/spatial-branch.ts";
+import { importantTaps } from "../sparse/important-taps.ts";
+import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import { patternName } from "../sparse/pattern.ts";
+import type { Parameter } from "../tensor/tensor.ts";
+import type { SparseWeight } from "./layer-operands.ts";
+import type { Site } from "./site.ts";
+
+export class BranchSite implements SparseWeight {
+  positions = 0;
+  /** Path of the weight. */
+  readonly name: string;
+  readonly weight: Parameter;
+  /** The taps that matter, a bit each: chosen when the site's mask is, of what it is chosen of. */
+  taps = 0;
+  readonly #main: Site;
+  #packed: PackedMatrix;
+  readonly #pair: NormalisedConv;
+  readonly #norm: BatchNorm;
+  /** Whether an entry counts: the site's mask at these taps. */
+  readonly #active: Uint32Array;
+  /** The weight with zeros where it does not. */
+  readonly #used: F32;
+  #revision = -1;
+  #version = -1;
+
+  constructor(main: Site, pair: NormalisedConv, { conv, norm }: SpatialBranch) {
+    const { rows, k, pattern, mask, kernels } = main;
+    this.name = `${pair.path}.branch.conv.weight`;
+    this.weight = conv.weight;
+    this.#packed = new PackedMatrix(kernels, rows, k, pattern);
+    this.#main = main;
+    this.#pair = pair;
+    this.#norm = norm;
+    this.#active = kernels.uint32(mask.length);
+    this.#used = kernels.float32(rows * k);
+    main.onChoice = () => this.#chooseTaps();
+  }
+
+  /** Under the site's mask, with zeros at the taps that do not matter: N:M as well, so it takes the same routes. */
+  get packed(): PackedMatrix {
+    return this.#packed;
+  }
+
+  get pruned(): boolean {
+    return this.#main.pruned;
+  }
+
+  current(): PackedMatrix | null {
+    const main = this.#main;
+    main.current();
+    const { device, version } = this.weight;
+    if (this.#revision !== main.revision || this.#version !== version) {
+      this.#revision = main.revision;
+      this.#version = version;
+      device.timed("pack", () => this.#pack());
+    }
+    return this.pruned ? this.packed : null;
+  }
+
+  #chooseTaps(): void {
+    const { weight, taps, k, pattern } = this.#main;
+    this.taps = importantTaps(weight, taps, k / taps, pattern);
+  }
+
+  #pack(): void {
+    const { mask, k, rows, taps, pattern, kernels } = this.#main;
+    // a dense weight keeps all: its branch is dense too, at its taps
+    if (!this.pruned) this.#chooseTaps();
+    const words = maskWords(k);
+    const row = new Uint32Array(words);
+    const channels = k / taps;
+    for (let i = 0; i < k; i++) row[i >>> 5] |= ((this.taps >>> Math.floor(i / channels)) & 1) << (i & 31);
+    for (let i = 0; i < mask.length; i++) this.#active[i] = row[i % words] & (this.pruned ? mask[i] : -1);
+    this.#used.set(this.weight.data);
+    this.confine(this.#used);
+    if (!this.pruned) return;
+    if (patternName(pattern) !== patternName(this.#packed.pattern)) {
+      this.#packed = new PackedMatrix(kernels, rows, k, pattern);
+    }
+    this.#packed.mask.set(mask);
+    this.#packed.repack(this.#used);
+  }
+
+  /** x = 0 where the weight does not count: its gradient is. */
+  confine(x: F32): void {
+    const { rows, k, kernels } = this.#main;
+    kernels.applyMask(x, this.#active, rows, k);
+  }
+
+  get kept(): F32 {
+    return this.#used;
+  }
+
+  denseWeight(): F32 {
+    return this.#used;
+  }
+
+  effective(): Float32Array {
+    this.current();
+    return Float32Array.from(this.#used);
+  }
+
+  /** What one convolution with its batch norm holds to do what both do. */
+  merged(): Merged {
+    return merge(this.#main.effective(), this.#pair.norm, this.effective(), this.#norm);
+  }
+
+  /** Puts the merged convolution in the place of both, in what is saved of a model. */
+  mergeInto(state: Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array }>): void {
+    const { path, normPath } = this.#pair;
+    for (const name of [...state.keys()]) {
+      if (name.startsWith(`${path}.branch.`)) state.delete(name);
+    }
+    const { weight, norm } = this.merged();
+    const put = (name: string, data: Float32Array): void => {
+      state.set(name, { ...state.get(name)!, data });
+    };
+    put(`${path}.weight`, weight);
+    for (const [name, data] of Object.entries(norm)) put(`${normPath}.${name}`, data);
+  }
+}

@@ -1,0 +1,236 @@
+/** The operands of one layer's products, made when they are asked for. */
+import { type F32, type Geometry, hasRows } from "../backend/kernels.ts";
+import { type Draw, PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
+import { misfit, type Pattern } from "../sparse/pattern.ts";
+import type { Device } from "../tensor/device.ts";
+import type {
+  ForwardOperand,
+  InputGradOperand,
+  OperandPlan,
+  Parameter,
+  Tensor,
+  WeightGradOperand,
+} from "../tensor/tensor.ts";
+import type { RunClock } from "./clock.ts";
+import type { MultiplyingWeight } from "./layers.ts";
+import type { Operands, PlannedLayer } from "./plan.ts";
+
+/** What names the draws of a layer. */
+export interface Chance {
+  readonly seed: number;
+  readonly layer: number;
+}
+
+/** A weight that is sparse, or is to be: a Site. */
+export interface SparseWeight {
+  readonly packed: PackedMatrix;
+  readonly pruned: boolean;
+  /** Rows of the product's other operand in a step; noted by its forward. */
+  positions: number;
+  /** The weight with at least what the mask keeps as the products use it. */
+  readonly kept: F32;
+  /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
+  current(): PackedMatrix | null;
+  /** What dense products multiply by. */
+  denseWeight(): F32;
+  /** A copy of what the products multiply by. */
+  effective(): Float32Array;
+  /** gradient = 0 where the weight does not count in any product. */
+  confine?(gradient: F32): void;
+}
+
+export class LayerOperands implements OperandPlan {
+  readonly #weight: Parameter;
+  readonly #source: MultiplyingWeight;
+  readonly #routes: PlannedLayer["routes"];
+  readonly #operands: Operands;
+  readonly #site: SparseWeight | null;
+  readonly #clock: RunClock;
+  readonly #chance: Chance;
+  #transpose: PackedTranspose | null = null;
+  /** The version of the weight that the transpose is of. */
+  #version = -1;
+  readonly #inputs = new InputPacks();
+  #rows: PackedMatrix | null = null;
+  #columns: PackedTranspose | null = null;
+
+  /** site: of the weight, where it is sparse. */
+  constructor(
+    source: MultiplyingWeight,
+    routes: PlannedLayer["routes"],
+    operands: Operands,
+    site: SparseWeight | null,
+    clock: RunClock,
+    chance: Chance,
+  ) {
+    this.#source = source;
+    this.#weight = source.weight;
+    this.#routes = routes;
+    this.#operands = operands;
+    this.#site = site;
+    this.#clock = clock;
+    this.#chance = chance;
+  }
+
+  forward(x: Tensor, geometry: Geometry): ForwardOperand | null {
+    if (this.#site === null) return this.#activations(x);
+    if (this.#weight.device.recording) this.#site.positions = geometry[0] * geometry[8] * geometry[9];
+    const packed = this.#site.current();
+    // now, while the weight is in cache, and not when backward asks for it
+    if (this.#weight.device.recording) this.#transposed();
+    return this.#routes.forward === "sparse" && packed !== null ? { operand: "weight", packed } : null;
+  }
+
+  /** Where forward is sparse and the weight is not. */
+  #activations(x: Tensor): ForwardOperand | null {
+    const { activations } = this.#operands;
+    const { device } = x;
+    if (this.#routes.forward !== "sparse" || activations === null) return null;
+    if (this.#clock.phase(device.recording) === "dense") return null;
+    const { method, pattern } = activations;
+    const packed = this.#inputs.take(device, x.size / this.#source.k, this.#source.k, pattern);
+    device.timed("pack", () => method.pack(packed, x.data));
+    return { operand: "activations", packed };
+  }
+
+  denseWeight(): F32 {
+    // a copy: the one of the pack, once made, is written at every step
+    if (this.#clock.probe?.dense && this.#site !== null) {
+      const weight = this.#weight.device.kernels.float32(this.#weight.size);
+      weight.set(this.#site.effective());
+      return weight;
+    }
+    return this.#site?.denseWeight() ?? this.#weight.data;
+  }
+
+  inputGrad(dy: F32): InputGradOperand | null {
+    const { inputGrad } = this.#operands;
+    if (inputGrad === null || this.#isDense()) return null;
+    const { method, pattern } = inputGrad;
+    if (method.operand === "weight") {
+      const packed = this.#transposed();
+      return packed === null ? null : { operand: "weight", packed };
+    }
+    const route = this.#routes.inputGrad;
+    if (route === "dense") return null;
+    const { rows: outputs } = this.#source;
+    const { device } = this.#weight;
+    const positions = dy.length / outputs;
+    if (this.#rows?.rows !== positions) {
+      this.#rows = new PackedMatrix(device.kernels, positions, outputs, pattern);
+      // from now on it is written with the pack
+      if (route === "masked") this.#rows.masked;
+    }
+    const rows = this.#rows;
+    device.timed("pack", () => method.pack(rows, dy, this.#draw()));
+    return route === "sparse"
+      ? { operand: "gradient", packed: rows }
+      : { operand: "masked gradient", gradient: rows.masked };
+  }
+
+  weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null {
+    const { weightGrad } = this.#operands;
+    this.#clock.probe?.noteInput(this.#source.name, x, geometry, this.#draw());
+    if (this.#routes.weightGrad !== "sparse" || weightGrad === null || this.#isDense()) return null;
+    const { rows } = this.#source;
+    const positions = dy.length / rows;
+    const { method, pattern } = weightGrad;
+    // a batch of another size than the plan was made for
+    if (misfit(pattern, positions) !== undefined) return null;
+    const { device } = this.#weight;
+    if (method.operand === "activations") {
+      if (method.ofImages === true && !hasRows(geometry)) return null;
+      return { operand: "activations", ...method.keep(x, geometry, this.#draw()) };
+    }
+    if (this.#columns?.k !== positions) {
+      this.#columns = new PackedTranspose(device.kernels, rows, positions, pattern);
+    }
+    const columns = this.#columns;
+    device.timed("pack", () => method.pack(columns, dy, this.#draw()));
+    this.#clock.probe?.noteSample(this.#source.name, columns, dy);
+    return { operand: "gradient", packed: columns };
+  }
+
+  afterWeightGrad(dw: F32): void {
+    this.#site?.confine?.(dw);
+  }
+
+  /** The packed transpose of the weight as it is now, where inputGrad multiplies by one. */
+  #transposed(): PackedTranspose | null {
+    const { inputGrad } = this.#operands;
+    const site = this.#site;
+    if (this.#routes.inputGrad !== "sparse" || site === null) return null;
+    if (inputGrad === null || inputGrad.method.operand !== "weight") return null;
+    if (!site.pruned) {
+      this.#transpose = null;
+      this.#version = -1;
+      return null;
+    }
+    const { method, pattern } = inputGrad;
+    const { device, version } = this.#weight;
+    const taps = this.#source.k / this.#source.axisLength;
+    this.#transpose ??= this.#newTranspose(pattern);
+    if (this.#version !== version) {
+      this.#version = version;
+      const transpose = this.#transpose;
+      // a probe's passes must choose as the step itself
+      const draw = { ...this.#chance, step: this.#clock.step };
+      device.timed("pack", () => method.pack(transpose, site.kept, site.packed.mask, taps, draw));
+    }
+    return this.#transpose;
+  }
+
+  #newTranspose(pattern: Pattern): PackedTranspose {
+    const { rows, k, axisLength } = this.#source;
+    return new PackedTranspose(this.#weight.device.kernels, axisLength, (k / axisLength) * rows, pattern);
+  }
+
+  /** What must be saved with the run, by name; `restore` brings it back. */
+  state(): Map<string, Uint32Array> {
+    const { choice, order } = this.#transpose ?? { choice: null, order: null };
+    const state = new Map<string, Uint32Array>();
+    if (choice !== null) state.set("choice", choice.slice());
+    if (order !== null) state.set("order", Uint32Array.from(order));
+    return state;
+  }
+
+  restore(saved: { choice: ArrayLike<number> | null; order: ArrayLike<number> | null }): void {
+    const { inputGrad } = this.#operands;
+    if (inputGrad === null || (saved.choice === null && saved.order === null)) return;
+    this.#transpose = this.#newTranspose(inputGrad.pattern);
+    this.#transpose.choice = saved.choice;
+    this.#transpose.order = saved.order;
+  }
+
+  #isDense(): boolean {
+    return this.#clock.probe?.dense === true || this.#clock.phase(true) === "dense";
+  }
+
+  #draw(): Draw {
+    const { seed, layer } = this.#chance;
+    const { probe, step } = this.#clock;
+    return { seed: probe === null ? seed : probe.reseeded(seed), layer, step };
+  }
+}
+
+/** Packs of a layer's inputs. Each holds until backward, so that a layer may be used twice in a step. */
+class InputPacks {
+  #packs: PackedMatrix[] = [];
+  #taken = 0;
+  #scope = 0;
+
+  take(device: Device, rows: number, k: number, pattern: Pattern): PackedMatrix {
+    if (device.scope !== this.#scope) this.#taken = 0;
+    this.#scope = device.scope;
+    // without a step nothing says when a pack is free
+    const at = device.scope === 0 ? -1 : this.#taken++;
+    const known = this.#packs[at];
+    if (known?.rows === rows) return known;
+    const packed = new PackedMatrix(device.kernels, rows, k, pattern);
+    // from now on it is written with the pack
+    packed.masked;
+    if (at >= 0) this.#packs[at] = packed;
+    return packed;
+  }
+}

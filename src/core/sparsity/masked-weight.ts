@@ -1,0 +1,100 @@
+/** A weight whose zeros have no pattern, while it is trained. */
+import { type F32, type Kernels, maskWords } from "../backend/kernels.ts";
+import type { UnstructuredSite } from "./methods/unstructured/unstructured-method.ts";
+import { MaskHistory } from "../metrics/mask-history.ts";
+import { forgetPruned, type Slot } from "../optim/transform.ts";
+import { countKept, kept as isKept } from "../sparse/mask.ts";
+import type { Parameter } from "../tensor/tensor.ts";
+import type { MultiplyingWeight } from "./layers.ts";
+
+export class MaskedWeight implements UnstructuredSite {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly rows: number;
+  readonly k: number;
+  readonly kernels: Kernels;
+  readonly parameter: Parameter;
+  readonly history: MaskHistory;
+  readonly kept: Uint8Array;
+  /** The same as bits, as kernels read it. */
+  readonly mask: Uint32Array;
+  sparsity = 0;
+  /** Counts the times that the mask moved. */
+  revision = 0;
+  /** What was kept before and after the mask moved; null: it did not. */
+  #survivors: Uint32Array | null = null;
+
+  constructor({ name, weight, rows, k }: MultiplyingWeight) {
+    this.name = name;
+    this.shape = weight.shape;
+    this.rows = rows;
+    this.k = k;
+    this.kernels = weight.device.kernels;
+    this.parameter = weight;
+    this.history = new MaskHistory(this.kernels, weight.size);
+    this.kept = new Uint8Array(weight.size).fill(1);
+    this.mask = this.kernels.uint32(rows * maskWords(k));
+    this.#writeMask();
+  }
+
+  get weight(): F32 {
+    return this.parameter.data;
+  }
+
+  get gradient(): F32 {
+    return this.parameter.grad;
+  }
+
+  keep(kept: Uint8Array): void {
+    const before = this.mask.slice();
+    this.kept.set(kept);
+    this.#writeMask();
+    this.#survivors = this.kernels.uint32(before.length);
+    this.#survivors.set(before.map((word, i) => word & this.mask[i]));
+    this.maskWeight();
+  }
+
+  #writeMask(): void {
+    const words = maskWords(this.k);
+    this.mask.fill(0);
+    for (let row = 0, i = 0; row < this.rows; row++) {
+      for (let column = 0; column < this.k; column++, i++) {
+        if (this.kept[i] === 1) this.mask[row * words + (column >>> 5)] |= 1 << (column & 31);
+      }
+    }
+    this.#noteMask();
+  }
+
+  #noteMask(): void {
+    this.sparsity = 1 - countKept(this.mask) / this.kept.length;
+    this.revision++;
+  }
+
+  get pruned(): boolean {
+    return this.sparsity > 0;
+  }
+
+  bringBack(mask: ArrayLike<number>): void {
+    this.mask.set(mask);
+    for (let i = 0; i < this.kept.length; i++) {
+      this.kept[i] = isKept(this.mask, this.k, Math.floor(i / this.k), i % this.k) ? 1 : 0;
+    }
+    this.#noteMask();
+  }
+
+  /** Whether the mask has moved since it was last asked. */
+  forgetWhatMoved(slot: Slot): boolean {
+    const survivors = this.#survivors;
+    if (survivors !== null) forgetPruned(slot, survivors, this.rows, this.k);
+    this.#survivors = null;
+    return survivors !== null;
+  }
+
+  maskWeight(): void {
+    if (this.pruned) this.kernels.applyMask(this.weight, this.mask, this.rows, this.k);
+  }
+
+  maskGradient(): void {
+    if (this.pruned) this.kernels.applyMask(this.gradient, this.mask, this.rows, this.k);
+  }
+}

@@ -1,0 +1,23 @@
+import { type Pattern, patternName } from "../../../sparse/pattern.ts";
+import type { ActivationMethod, MethodEntry } from "../method.ts";
+
+/**
+ * The largest activations of each group, along the inputs that forward sums over. Behind a squared ReLU, where half of them
+ * are zero and few are large, little is lost. The gradient is that of the product with the mask held: the weight's is of
+ * what was kept, and what was not kept has none. Source: Haziza et al. 2025.
+ * Differences: (1) any N:M; (2) the paper's backward products use this sparsity too, here the weight gradient multiplies
+ * by a dense copy with zeros: it sums over positions, along which there is no pattern.
+ */
+export const magnitude: MethodEntry<ActivationMethod> = {
+  name: "magnitude",
+  title: "magnitude",
+  about: "keeps the largest activations behind a squared ReLU; the weight of that layer stays dense in forward",
+  source: "Haziza et al. 2025",
+  hyperParameters: {},
+  make: () => ({ name: "magnitude", misfit: ofOneRow, pack: (rows, x) => rows.prune(x) }),
+};
+
+// Where places of a text share a mask it tells of the next character: a small GPT "reached" 1.8 bits for 3.3.
+function ofOneRow(pattern: Pattern): string | undefined {
+  return pattern.v === 1 ? undefined : `rows of activations share no mask, as in ${patternName(pattern)}`;
+}

@@ -1,0 +1,34 @@
+import { searchOrder } from "../../../sparse/order-search.ts";
+import type { InputGradMethod, MethodEntry } from "../method.ts";
+import { refreshEvery } from "../weights/refresh.ts";
+
+/**
+ * Double-pruned, with groups of outputs that need not be neighbours: every `refresh` steps the order of the outputs is the
+ * one of `candidates` random ones that keeps most of the weight. Source: Zhang et al. 2023 (Bi-Mask), section unconfirmed.
+ * Differences: (1) outputs change places within blocks of 128 alone, in each for itself, so that packs and products stay
+ * what they are; (2) candidates are compared on 64 inputs; (3) the order of now is a candidate too; (4) the mask of
+ * forward is that of the weight method, which may be SR-STE as in the paper.
+ */
+export const biMask: MethodEntry<InputGradMethod> = {
+  name: "bi-mask",
+  title: "Bi-Mask",
+  about: "as double-pruned, with the outputs in an order that keeps more",
+  source: "Zhang et al. 2023 (Bi-Mask)",
+  hyperParameters: {
+    refresh: { ...refreshEvery(100), about: "steps from one search for an order to the next" },
+    candidates: { default: 100, min: 0, max: 1e4, about: "random orders of a search" },
+  },
+  make: ({
+    refresh = biMask.hyperParameters.refresh.default,
+    candidates = biMask.hyperParameters.candidates.default,
+  } = {}) => ({
+    name: "bi-mask",
+    operand: "weight",
+    pack: (transpose, weight, mask, taps, draw) => {
+      if (transpose.order === null || draw.step % refresh === 0) {
+        searchOrder(transpose, weight, mask, taps, candidates, draw);
+      }
+      transpose.prune(weight, mask, taps);
+    },
+  }),
+};

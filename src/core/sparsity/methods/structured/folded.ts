@@ -1,0 +1,126 @@
+/**
+ * Group lasso of what a weight is together with the batch norm behind it: v = s w, s = gain / sqrt(variance + epsilon) of
+ * each output. The weight alone can be made smaller without a change of what the network computes, and so can a penalty of it.
+ */
+import type { F32, Kernels } from "../../../backend/kernels.ts";
+import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
+import { choiceOf, type GroupLassoOptions, type Lambda, type Penalty } from "./penalties.ts";
+
+/** The arrays of the batch norm behind a weight, one entry an output. */
+export interface Folding {
+  readonly gain: F32;
+  readonly gainGradient: F32;
+  readonly shift: F32;
+  /** The running one: it is what evaluation divides by, and what is left in the compact model. */
+  readonly variance: F32;
+  readonly epsilon: number;
+}
+
+/**
+ * lambda * the sum over groups of ||v_g||. Gradient: the variance of an output is that of its inputs through w, so it goes with
+ * the square of w's scale. With it held constant most of the gradient would shrink rows of w, which the batch norm undoes; with
+ * variance = c ||w_row||^2 and c constant, it is orthogonal to each row of w, and what shrinks is the gain.
+ *
+ * Proximal step: groups of whole rows scale their gains, others their weights, by max(0, 1 - rate lambda m / ||v_g||), where m is
+ * the mean square of what these are multiplied by in v: the exact step where that is one number in a group.
+ */
+export function foldedGroupLasso(
+  kernels: Kernels,
+  lambda: Lambda,
+  structure: GroupStructure,
+  shape: WeightShape,
+  { gain, gainGradient, shift, variance, epsilon }: Folding,
+  { bySize = false, smallest, among }: GroupLassoOptions = {},
+): Penalty {
+  const { rows, columns, tall, wide } = structure.tiles(shape);
+  const [outputs, k] = [shape.rows, shape.taps * shape.channels];
+  const across = Math.ceil(columns / wide);
+  const count = groupCount(structure, shape);
+  const lambdas = new Float64Array(count).fill(typeof lambda === "number" ? lambda : 0);
+  for (const [g, size] of bySize ? groupSizes(structure, shape).entries() : []) lambdas[g] *= Math.sqrt(size);
+  const [norms, factors] = [kernels.float64(count), kernels.float32(count)];
+  const [v, slopes] = [kernels.float32(outputs * k), kernels.float32(outputs * k)];
+  const [scales, radial] = [kernels.float32(outputs), kernels.float32(outputs)];
+  const [along, squares] = [kernels.float64(outputs), kernels.float64(outputs)];
+  /** Tiles hold whole outputs: theirs is the scale of a group, and it is the gain's. */
+  const ofGains = rows === outputs && across === 1;
+
+  const fold = (w: F32): Float64Array => {
+    v.set(w);
+    for (let o = 0; o < outputs; o++) scales[o] = gain[o] / Math.sqrt(variance[o] + epsilon);
+    kernels.scaleTiles(v, scales, outputs, k, 1, k);
+    kernels.tileNorms(norms, v, rows, columns, tall, wide);
+    return norms;
+  };
+  const groups = { structure, shape, lambdas };
+  const choices = choiceOf(kernels, groups, lambda, { smallest, among }, fold, (w) => meanSquares(w));
+  const before = (w: F32, rate?: number): void => {
+    for (const one of choices) one.before(w, rate);
+    fold(w);
+  };
+  const scaleGains = (factors: F32): void => {
+    for (let o = 0; o < outputs; o++) {
+      gain[o] *= factors[Math.floor(o / tall)];
+      // what is left of the output is its shift, everywhere: a convolution with padding could not do without
+      if (gain[o] === 0) shift[o] = 0;
+    }
+  };
+  /** The mean square, in each group, of what its gains or its weights are multiplied by in v. */
+  const meanSquares = (w: F32): Float64Array => {
+    if (ofGains) kernels.rowProducts(squares, w, w, outputs, k);
+    const [sums, sizes] = [new Float64Array(count), new Float64Array(count)];
+    const perOutput = rows / outputs;
+    for (let row = 0; row < rows; row++) {
+      const o = Math.floor(row / perOutput);
+      const first = Math.floor(row / tall) * across;
+      const of = ofGains ? squares[o] / (variance[o] + epsilon) : scales[o] ** 2;
+      for (let g = first; g < first + across; g++) {
+        sums[g] += of;
+        sizes[g]++;
+      }
+    }
+    return sums.map((sum, g) => sum / sizes[g]);
+  };
+
+  return {
+    name: `group lasso of folded ${structure.name}`,
+    memory: choices[0]?.memory ?? {},
+    value: (w) => {
+      before(w);
+      return norms.reduce((sum, norm, g) => sum + lambdas[g] * norm, 0);
+    },
+    addGradient: (gradient, w) => {
+      before(w);
+      for (let g = 0; g < count; g++) factors[g] = norms[g] === 0 ? 0 : lambdas[g] / norms[g];
+      slopes.fill(0);
+      kernels.addTiles(slopes, v, factors, rows, columns, tall, wide);
+      kernels.rowProducts(along, slopes, w, outputs, k);
+      kernels.rowProducts(squares, w, w, outputs, k);
+      for (let o = 0; o < outputs; o++) {
+        gainGradient[o] += along[o] / Math.sqrt(variance[o] + epsilon);
+        radial[o] = squares[o] === 0 ? 0 : (-scales[o] * along[o]) / squares[o];
+      }
+      kernels.addTiles(gradient, slopes, scales, outputs, k, 1, k);
+      kernels.addTiles(gradient, w, radial, outputs, k, 1, k);
+    },
+    proximal: (w, rate) => {
+      before(w, rate);
+      const means = meanSquares(w);
+      for (let g = 0; g < count; g++)
+        // a group of weights in outputs without gain is 0 in v, and may come back with them
+        factors[g] = norms[g] === 0 ? Number(!ofGains) : Math.max(0, 1 - (rate * lambdas[g] * means[g]) / norms[g]);
+      if (ofGains) scaleGains(factors);
+      else kernels.scaleTiles(w, factors, rows, columns, tall, wide);
+    },
+    threshold: (w, least) => {
+      fold(w);
+      for (let o = 0; o < outputs; o++) {
+        let most = 0;
+        for (let i = o * k; i < (o + 1) * k; i++) most = Math.max(most, Math.abs(v[i]));
+        if (most < least) gain[o] = shift[o] = 0;
+        // the weights of an output without gain may come back with it
+        else for (let i = o * k; i < (o + 1) * k; i++) if (Math.abs(v[i]) < least) w[i] = 0;
+      }
+    },
+  };
+}

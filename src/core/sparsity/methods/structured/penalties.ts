@@ -1,0 +1,282 @@
+/**
+ * Penalties of weights, each with its (sub-)gradient and its proximal step: L1, L2, group lasso, and sums of them. L1 with
+ * a group lasso is the sparse group lasso.
+ */
+import type { F32, Kernels } from "../../../backend/kernels.ts";
+import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
+
+export interface Penalty {
+  readonly name: string;
+  value(w: F32): number;
+  /** gradient += d value / d w; 0 where a group is 0. */
+  addGradient(gradient: F32, w: F32): void;
+  /** w = argmin_v |v - w|^2 / 2 + rate * value(v). */
+  proximal(w: F32, rate: number): void;
+  /** Zeros in place of what is smaller than that, where it is not w itself that is compared. */
+  threshold?(w: F32, least: number): void;
+  /** What it keeps from step to step, by name: saved with a checkpoint. */
+  readonly memory?: Readonly<Record<string, F32>>;
+  /** Of groups that are rows or columns: sumOf makes one of both. */
+  readonly crossing?: Crossing;
+}
+
+/** The lambdas of rows and of columns of one matrix. */
+interface Crossing {
+  readonly kernels: Kernels;
+  readonly shape: WeightShape;
+  readonly rows: Float64Array | null;
+  readonly columns: Float64Array | null;
+  readonly choices: readonly Choice[];
+}
+
+/** lambda * sum |w|. */
+export function l1(kernels: Kernels, lambda: number): Penalty {
+  return {
+    name: "l1",
+    value: (w) => lambda * w.reduce((sum, x) => sum + Math.abs(x), 0),
+    addGradient: (gradient, w) => kernels.addSigns(gradient, w, w.length, lambda),
+    proximal: (w, rate) => kernels.shrink(w, w.length, rate * lambda, 0),
+  };
+}
+
+/** lambda / 2 * sum w^2: weight decay. */
+export function l2(kernels: Kernels, lambda: number): Penalty {
+  return {
+    name: "l2",
+    value: (w) => (lambda / 2) * w.reduce((sum, x) => sum + x * x, 0),
+    addGradient: (gradient, w) => kernels.mix(gradient, gradient, w, w.length, 1, lambda),
+    proximal: (w, rate) => kernels.scale(w, w.length, 1 / (1 + rate * lambda)),
+  };
+}
+
+export interface GroupLassoOptions {
+  /** Multiplies each group's norm by the root of its size, as Yuan and Lin 2006; the SSL of Wen et al. 2016 does not. */
+  readonly bySize?: boolean | undefined;
+  /**
+   * The share of the groups that is penalised, at least one: those with the smallest root mean squares at the first use: what is to go is chosen,
+   * what stays is not made smaller. Default 1. After growing regularisation (Wang et al. 2021, unconfirmed), whose lambda rises.
+   */
+  readonly smallest?: number | undefined;
+  /** With it, the share is of the groups of several weights together. */
+  readonly among?: Among | undefined;
+}
+
+/** A weight among others whose groups are chosen together. */
+export interface Among {
+  readonly weight: { readonly data: F32 };
+  /** One list for all of them. Each penalty adds itself to it. */
+  readonly rivals: Rival[];
+}
+
+interface Rival {
+  readonly memory: F32;
+  /** Of its groups, as they are now. */
+  norms(): Float64Array;
+  readonly sizes: Float64Array;
+}
+
+/**
+ * A number, or for each group and step the one that takes its norm down to a line: from what it is when it is chosen to zero where the
+ * rates of proximal steps add up to `within`. No gradient holds a group then. With `smallest`.
+ */
+export type Lambda = number | { readonly within: number };
+
+/** lambda * the sum over groups of their Euclidean norms. */
+export function groupLasso(
+  kernels: Kernels,
+  lambda: Lambda,
+  structure: GroupStructure,
+  shape: WeightShape,
+  { bySize = false, smallest = 1, among }: GroupLassoOptions = {},
+): Penalty {
+  const { rows, columns, tall, wide } = structure.tiles(shape);
+  const count = groupCount(structure, shape);
+  const norms = kernels.float64(count);
+  const lambdas = kernels.float64(count).fill(typeof lambda === "number" ? lambda : 0);
+  for (const [g, size] of bySize ? groupSizes(structure, shape).entries() : []) lambdas[g] *= Math.sqrt(size);
+  const name = `group lasso of ${structure.name}`;
+  const groups = { structure, shape, lambdas };
+  const choices = choiceOf(kernels, groups, lambda, { smallest, among }, (w) => {
+    kernels.tileNorms(norms, w, rows, columns, tall, wide);
+    return norms;
+  });
+  const before = (w: F32, rate?: number): void => {
+    for (const one of choices) one.before(w, rate);
+  };
+  if (rows === shape.rows && tall === 1 && wide === columns)
+    return crossed(name, { kernels, shape, rows: lambdas, columns: null, choices });
+  if (rows === shape.rows && tall === rows && wide === 1)
+    return crossed(name, { kernels, shape, rows: null, columns: lambdas, choices });
+  const factors = kernels.float32(count);
+  /** Factors from norms, 0 where a group is 0. */
+  const factorsOf = (w: F32, of: (norm: number, lambda: number) => number, rate?: number): F32 => {
+    before(w, rate);
+    kernels.tileNorms(norms, w, rows, columns, tall, wide);
+    for (let g = 0; g < count; g++) factors[g] = norms[g] === 0 ? 0 : of(norms[g], lambdas[g]);
+    return factors;
+  };
+  return {
+    name,
+    memory: memoryOf(choices),
+    value: (w) => {
+      before(w);
+      kernels.tileNorms(norms, w, rows, columns, tall, wide);
+      return norms.reduce((sum, norm, g) => sum + lambdas[g] * norm, 0);
+    },
+    addGradient: (gradient, w) => {
+      kernels.addTiles(
+        gradient,
+        ...([w, factorsOf(w, (norm, lambda) => lambda / norm), rows, columns, tall, wide] as const),
+      );
+    },
+    proximal: (w, rate) => {
+      const kept = factorsOf(w, (norm, lambda) => Math.max(0, 1 - (rate * lambda) / norm), rate);
+      kernels.scaleTiles(w, kept, rows, columns, tall, wide);
+    },
+  };
+}
+
+/** Which groups a penalty of the smallest is of. */
+export interface Choice {
+  readonly memory: Readonly<Record<string, F32>>;
+  /** Called before each use, with the rate before a proximal step. */
+  before(w: F32, rate?: number): void;
+}
+
+const memoryOf = (choices: readonly Choice[]): Record<string, F32> =>
+  Object.assign({}, ...choices.map(({ memory }) => memory));
+
+/** The groups of a weight. */
+interface Groups {
+  readonly structure: GroupStructure;
+  readonly shape: WeightShape;
+  readonly lambdas: Float64Array;
+}
+
+/**
+ * None, or one: at its first use, or that of the first of its rivals, it sets the lambdas of all but the smallest groups to 0; at
+ * each those of the others where they follow a line. steepness: how far a step of rate and lambda 1 takes a group.
+ */
+export function choiceOf(
+  kernels: Kernels,
+  { structure, shape, lambdas }: Groups,
+  lambda: Lambda,
+  { smallest = 1, among }: GroupLassoOptions,
+  normsOf: (w: F32) => Float64Array,
+  steepness: (w: F32) => ArrayLike<number> = () => lambdas.map(() => 1),
+): Choice[] {
+  const follows = typeof lambda !== "number";
+  if (smallest === 1 && !follows) return [];
+  const count = lambdas.length;
+  // the norms of the chosen groups when they were chosen, -1 for others; whether they are; the sum of rates since
+  const memory = kernels.float32(count + 2);
+  const rivalOf = (norms: Rival["norms"]): Rival => ({ memory, norms, sizes: groupSizes(structure, shape) });
+  among?.rivals.push(rivalOf(() => normsOf(among.weight.data)));
+  const before = (w: F32, rate?: number): void => {
+    if (memory[count] === 0) choose(smallest, among?.rivals ?? [rivalOf(() => normsOf(w))]);
+    for (let g = 0; g < count; g++) if (memory[g] < 0) lambdas[g] = 0;
+    if (!follows || rate === undefined) return;
+    memory[count + 1] += rate;
+    const left = 1 - memory[count + 1] / lambda.within;
+    const [norms, steps] = [normsOf(w), steepness(w)];
+    for (let g = 0; g < count; g++) {
+      if (memory[g] < 0) continue;
+      // twice the norm where nothing is to be left: a rounded one could leave something
+      const excess = left > ROUNDED ? Math.max(0, norms[g] - left * memory[g]) : 2 * norms[g];
+      lambdas[g] = steps[g] === 0 ? 0 : excess / (rate * steps[g]);
+    }
+  };
+  return [{ memory: { [`smallest ${structure.name}`]: memory }, before }];
+}
+
+/** The smallest groups of all rivals, once for all of them: whoever is first finds them as they were before any step. */
+function choose(smallest: number, rivals: readonly Rival[]): void {
+  const groups = rivals.flatMap(({ memory, norms, sizes }) =>
+    [...norms()].map((norm, g) => ({ memory, g, norm, mean: norm / Math.sqrt(sizes[g]) })),
+  );
+  groups.sort((a, b) => a.mean - b.mean);
+  const chosen = Math.max(1, Math.round(smallest * groups.length));
+  for (const [i, { memory, g, norm }] of groups.entries()) memory[g] = i < chosen ? norm : -1;
+  for (const { memory } of rivals) memory[memory.length - 2] = 1;
+}
+
+/** A share of a line that the rounding of its sum of rates may make. */
+const ROUNDED = 1e-4;
+
+/** Of rows, columns or both, in one pass for their norms and one that acts. Proximal: rows, then columns. */
+function crossed(name: string, crossing: Crossing): Penalty {
+  const { kernels, shape, rows, columns, choices } = crossing;
+  const before = (w: F32, rate?: number): void => {
+    for (const one of choices) one.before(w, rate);
+  };
+  const [height, width] = [shape.rows, shape.taps * shape.channels];
+  const ofRows = rows && kernels.float32(height);
+  const ofColumns = columns && kernels.float32(width);
+  const [rowNorms, columnNorms] = [kernels.float64(height), kernels.float64(width)];
+  const factorsOf = (w: F32, rate: number, proximal: number): void => {
+    before(w, proximal === 1 ? rate : undefined);
+    kernels.crossFactors(ofRows, ofColumns, w, rows, columns, height, width, rate, proximal);
+  };
+  const weighed = (lambdas: Float64Array, norms: Float64Array): number =>
+    lambdas.reduce((sum, lambda, g) => sum + lambda * norms[g], 0);
+  return {
+    name,
+    crossing,
+    memory: memoryOf(choices),
+    value: (w) => {
+      before(w);
+      kernels.tileNorms(rowNorms, w, height, width, 1, width);
+      kernels.tileNorms(columnNorms, w, height, width, height, 1);
+      return (rows === null ? 0 : weighed(rows, rowNorms)) + (columns === null ? 0 : weighed(columns, columnNorms));
+    },
+    addGradient: (gradient, w) => {
+      factorsOf(w, 1, 0);
+      kernels.addCrosses(gradient, w, ofRows, ofColumns, height, width);
+    },
+    proximal: (w, rate) => {
+      factorsOf(w, rate, 1);
+      kernels.scaleCrosses(w, ofRows, ofColumns, height, width);
+    },
+  };
+}
+
+/**
+ * The sum of penalties. Its proximal step is theirs one after another: exact for L1 before groups that do not overlap, and
+ * for groups within groups, the inner ones first; an approximation where groups cross, as rows and columns do. Of rows and
+ * columns of one matrix it is made in one pass, the rows first.
+ */
+export function sumOf(...given: readonly Penalty[]): Penalty {
+  const penalties = joined(given);
+  const own = penalties.filter(({ threshold }) => threshold !== undefined);
+  return {
+    name: penalties.map(({ name }) => name).join(" + "),
+    memory: Object.assign({}, ...penalties.map(({ memory }) => memory)),
+    value: (w) => penalties.reduce((sum, { value }) => sum + value(w), 0),
+    addGradient: (gradient, w) => {
+      for (const { addGradient } of penalties) addGradient(gradient, w);
+    },
+    proximal: (w, rate) => {
+      for (const { proximal } of penalties) proximal(w, rate);
+    },
+    ...(own.length > 0 && {
+      threshold: (w, least) => {
+        for (const { threshold } of own) threshold!(w, least);
+      },
+    }),
+  };
+}
+
+/** With rows and columns of one matrix made one. */
+function joined(penalties: readonly Penalty[]): readonly Penalty[] {
+  const of = (side: "rows" | "columns"): Penalty | undefined =>
+    penalties.find(({ crossing }) => crossing !== undefined && crossing[side] !== null);
+  const [rows, columns] = [of("rows"), of("columns")];
+  if (rows === undefined || columns === undefined || rows === columns) return penalties;
+  const [ofRows, ofColumns] = [rows.crossing!, columns.crossing!];
+  const both = crossed(`${rows.name} + ${columns.name}`, {
+    ...ofRows,
+    columns: ofColumns.columns,
+    choices: [...ofRows.choices, ...ofColumns.choices],
+  });
+  return penalties.flatMap((one) => (one === columns ? [] : one === rows ? [both] : [one]));
+}

@@ -1,0 +1,86 @@
+import type { F32, Geometry } from "../../../backend/kernels.ts";
+import { philox } from "../../../random.ts";
+import type { Draw } from "../../../sparse/formats/packed-matrix.ts";
+import type { MethodEntry, WeightGradMethod } from "../method.ts";
+
+// "rest": a stream of its own
+const STREAM = 0x72657374;
+// Neighbours that are compared a layer and step: some ten thousand multiply-adds beside the millions of the product.
+const PAIRS = 256;
+
+/** The masks of weightGradAlternate that a word draws from, one a step. */
+const masks: Readonly<Record<string, readonly number[]>> = {
+  columns: [1],
+  checkerboard: [2, 3],
+  authors: [4, 1, 2, 3],
+};
+
+/**
+ * Every second column of the activations of images, whose kept neighbours stand for what is dropped: x_i is taken to be
+ * restore times x_j, a shifted gradient, as the product is linear. Source: Xu et al. 2022 and their code.
+ * Differences: a dropped column has the kept one of its pair, never one of another row, image or place that is kept
+ * itself (the authors' shift wraps around images and counts some columns twice); the mask is drawn once a layer and step;
+ * "measured" is ours.
+ */
+export const restored: MethodEntry<WeightGradMethod> = {
+  name: "restored",
+  title: "restored",
+  about: "keeps every second column of the activations of images, whose neighbours stand for the others",
+  source: "Xu et al. 2022",
+  hyperParameters: {
+    restore: {
+      ...{ default: 0.03, min: 0, max: 1, words: ["measured"] },
+      about:
+        "what is taken of a kept column for its dropped neighbour; measured: what suits the layer's activations best",
+    },
+    scale: { default: 1, min: 0, max: 4, about: "of the whole; without restoration half of the gradient is seen" },
+  },
+  choices: {
+    mask: { words: Object.keys(masks), about: "which columns: always the same, or drawn anew each step" },
+  },
+  make: ({ restore = 0.03, scale = 1 } = {}, { mask = "columns", restore: rule } = {}) => ({
+    name: "restored",
+    operand: "activations",
+    pattern: { n: 1, m: 2, v: 1 },
+    ofImages: true,
+    keep: (x, geometry, draw) => {
+      const words = new Uint32Array(4);
+      philox(words, draw.seed, STREAM, draw.layer, draw.step, 0, 0);
+      const drawn = masks[mask];
+      const measured = rule === "measured";
+      return {
+        mask: drawn[words[0] % drawn.length],
+        restore: measured ? neighbourSimilarity(x, geometry, draw) : restore,
+        scale,
+      };
+    },
+  }),
+};
+
+/**
+ * The s with the least |x_i - s x_j|^2 over neighbouring columns i and j of im2col(x), from 0 to 1: half in each of both
+ * directions, on a sample of pairs and on the pixels in the midst of the kernel. A function of the step, so that a
+ * resumed run needs no state.
+ */
+export function neighbourSimilarity(x: F32, geometry: Geometry, { seed, layer, step }: Draw): number {
+  const [batch, height, width, channels, kernelHeight, kernelWidth, stride, padding, rows, columns] = geometry;
+  const words = new Uint32Array(4);
+  const inside = (at: number, size: number): number => Math.min(size - 1, Math.max(0, at));
+  let product = 0;
+  let squares = 0;
+  for (let pair = 0; pair < PAIRS; pair++) {
+    philox(words, seed, STREAM, layer, step, 1, pair);
+    const row = inside((words[1] % rows) * stride - padding + (kernelHeight >> 1), height);
+    const line = ((words[0] % batch) * height + row) * width;
+    const column = 2 * (words[2] % Math.max(1, columns >> 1));
+    const [left, right] = [column, column + 1].map(
+      (one) => (line + inside(one * stride - padding + (kernelWidth >> 1), width)) * channels,
+    );
+    for (let channel = 0; channel < channels; channel++) {
+      const [a, b] = [x[left + channel], x[right + channel]];
+      product += a * b;
+      squares += (a * a + b * b) / 2;
+    }
+  }
+  return squares > 0 ? Math.min(1, Math.max(0, product / squares)) : 0;
+}

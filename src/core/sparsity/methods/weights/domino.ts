@@ -1,0 +1,211 @@
+import type { Pattern } from "../../../sparse/pattern.ts";
+import type { WeightMethodEntry, WeightSite } from "../method.ts";
+
+/** Of the groups of a layer, those that must have weights to spare; the authors' code. */
+const VOTES = 0.75;
+
+/**
+ * DominoSearch: each layer its own N of the common M, so that all together keep no more than the recipe's N:M would. It
+ * begins with N = M everywhere; what is kept is pulled towards zero, and where most groups of a layer have fewer than N
+ * weights above the thresholds of the start, the layer's N falls by one. When the budget is met, SR-STE follows.
+ * Source: Sun et al. 2021.
+ * Differences: (1) it begins with the first step, theirs with a trained network; (2) the pull is stronger on layers that
+ * cost more, theirs goes by what Erdos-Renyi densities would be; (3) groups vote every `every` steps; (4) a search that
+ * has not met the budget at `until` is ended: the cheapest steps of N, by |w| lost for each thing saved, are taken.
+ */
+export const domino: WeightMethodEntry = {
+  name: "domino",
+  title: "DominoSearch",
+  about: "searches an N of the common M for each layer, within the budget of N:M in all; then SR-STE",
+  source: "Sun et al. 2021 (DominoSearch); aojunzz/DominoSearch",
+  sparse: true,
+  hyperParameters: {
+    until: { default: 0.25, min: 0, max: 1, about: "share of all steps by which the search has ended" },
+    every: { default: 10, min: 1, max: 1e6, about: "steps from one vote of the groups to the next" },
+    decay: { default: 0.01, min: 0, max: 10, about: "pull on what is kept while the search goes on" },
+    lambda: { default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights afterwards" },
+  },
+  choices: {
+    budget: { words: ["parameters", "flops"], about: "what the layers together keep N of M of" },
+  },
+  make: (
+    {
+      until = domino.hyperParameters.until.default,
+      every = domino.hyperParameters.every.default,
+      decay = domino.hyperParameters.decay.default,
+      lambda = domino.hyperParameters.lambda.default,
+    } = {},
+    { budget = "parameters" } = {},
+  ) => {
+    const costOf = ({ rows, k, positions }: WeightSite): number => rows * k * (budget === "flops" ? positions : 1);
+    return {
+      name: "domino",
+      beforeForward: (site, { training }) => {
+        const search = searchOf(site);
+        if (!search.begun) {
+          if (!training) return;
+          begin(site);
+        }
+        const { n, m } = site.pattern;
+        if (n === m) site.multiplyBy(site.weight);
+        else site.prune();
+      },
+      onGradient: (site) => {
+        const search = searchOf(site);
+        if (search.over) {
+          site.decayPruned(lambda);
+          return;
+        }
+        const { kernels, gradient, weight, pattern } = site;
+        kernels.mix(gradient, gradient, weight, weight.length, 1, decay * search.pull);
+        if (pattern.n < pattern.m) site.maskGradient();
+      },
+      afterStepOfAll: ({ sites }, { step, steps }) => {
+        const searches = sites.map(searchOf);
+        if (searches.some(({ begun, over }) => !begun || over)) return;
+        const most = Math.max(...sites.map(costOf));
+        for (const site of sites) searchOf(site).pull = costOf(site) / most;
+        const ends = step + 1 >= Math.min(steps - 1, Math.round(until * steps));
+        if (!ends && (step + 1) % every !== 0) return;
+        const left = (): number =>
+          sites.reduce((sum, site, i) => {
+            return sum + costOf(site) * (allowedFrom(site.pattern) - searches[i].asked);
+          }, 0);
+        for (const site of sites) {
+          if (left() > 0 && site.pattern.n > 1 && votesForLess(site)) lower(site, site.pattern.n - 1);
+        }
+        while (ends && left() > 0) {
+          const cheapest = sites
+            .filter(({ pattern }) => allowedFrom(pattern) > 1)
+            .map((site) => ({ site, price: lossOfNext(site) / costOf(site) }))
+            .reduce((best, one) => (one.price < best.price ? one : best));
+          lower(cheapest.site, below(cheapest.site.pattern));
+        }
+        if (left() > 0) return;
+        for (const site of sites) {
+          lower(site, allowedFrom(site.pattern));
+          searchOf(site).over = true;
+        }
+      },
+    };
+  },
+};
+
+/** What a layer remembers of its search, as numbers. */
+class Search {
+  readonly #numbers: Float32Array;
+
+  constructor(numbers: Float32Array) {
+    this.#numbers = numbers;
+  }
+
+  /** The N of the recipe. */
+  get asked(): number {
+    return this.#numbers[0];
+  }
+
+  set asked(n: number) {
+    this.#numbers[0] = n;
+  }
+
+  get begun(): boolean {
+    return this.asked > 0;
+  }
+
+  get over(): boolean {
+    return this.#numbers[1] === 1;
+  }
+
+  set over(over: boolean) {
+    this.#numbers[1] = Number(over);
+  }
+
+  /** What the layer costs, as a share of the one that costs most. */
+  get pull(): number {
+    return this.#numbers[2];
+  }
+
+  set pull(share: number) {
+    this.#numbers[2] = share;
+  }
+}
+
+function searchOf(site: WeightSite): Search {
+  return new Search(site.memory("search", 3));
+}
+
+function lower(site: WeightSite, n: number): void {
+  site.changePattern({ ...site.pattern, n });
+}
+
+/** A layer ends with a power of two, or dense: the N that one on its way counts as. */
+function allowedFrom({ n, m }: Pattern): number {
+  return Math.min(m, 2 ** Math.ceil(Math.log2(n)));
+}
+
+/** The next N that a layer may end with. */
+function below(pattern: Pattern): number {
+  return 2 ** (Math.ceil(Math.log2(allowedFrom(pattern))) - 1);
+}
+
+/** Visits the sizes of each group, with vectors their sums over the rows; the array is reused. */
+function eachGroup(
+  { weight, rows, k, pattern }: WeightSite,
+  visit: (sizes: Float32Array, group: number) => void,
+): void {
+  const { m, v } = pattern;
+  const sizes = new Float32Array(m);
+  for (let first = 0, group = 0; first < rows; first += v) {
+    for (let column = 0; column < k; column += m, group++) {
+      sizes.fill(0);
+      for (let row = first; row < Math.min(rows, first + v); row++) {
+        for (let j = 0; j < m; j++) sizes[j] += Math.abs(weight[row * k + column + j]);
+      }
+      visit(sizes, group);
+    }
+  }
+}
+
+function groupsOf({ rows, k, pattern: { m, v } }: WeightSite): number {
+  return Math.ceil(rows / v) * (k / m);
+}
+
+/** A threshold for each group: the mean of the smaller half. */
+function begin(site: WeightSite): void {
+  const { pattern } = site;
+  const half = pattern.m >> 1;
+  const thresholds = site.memory("thresholds", groupsOf(site));
+  eachGroup(site, (sizes, group) => {
+    sizes.sort();
+    let sum = 0;
+    for (let i = 0; i < half; i++) sum += sizes[i];
+    thresholds[group] = sum / half;
+  });
+  searchOf(site).asked = pattern.n;
+  lower(site, pattern.m);
+}
+
+function votesForLess(site: WeightSite): boolean {
+  const groups = groupsOf(site);
+  const thresholds = site.memory("thresholds", groups);
+  const { n } = site.pattern;
+  let votes = 0;
+  eachGroup(site, (sizes, group) => {
+    let above = 0;
+    for (let j = 0; j < sizes.length; j++) above += sizes[j] > thresholds[group] ? 1 : 0;
+    votes += above < n ? 1 : 0;
+  });
+  return votes >= VOTES * groups;
+}
+
+/** |w| that would be pruned by the next N, for each entry of a group that it saves. */
+function lossOfNext(site: WeightSite): number {
+  const [now, next] = [allowedFrom(site.pattern), below(site.pattern)];
+  const { m } = site.pattern;
+  let lost = 0;
+  eachGroup(site, (sizes) => {
+    sizes.sort();
+    for (let i = m - now; i < m - next; i++) lost += sizes[i];
+  });
+  return lost / (now - next);
+}

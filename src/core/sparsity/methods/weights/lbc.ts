@@ -1,0 +1,168 @@
+import { maskWords } from "../../../backend/kernels.ts";
+import { combinationCount, combinations } from "../../../sparse/combinations.ts";
+import { type Pattern, patternName } from "../../../sparse/pattern.ts";
+import type { WeightMethodEntry, WeightSite } from "../method.ts";
+
+/** Those of 4:8. */
+const MOST = 70;
+
+/** Removed combinations in one number of the memory: whole numbers up to 2^24 are exact in it. */
+const BITS = 24;
+
+/**
+ * Learning best combination: all C(M,N) choices of a group begin, each with a learned score, and the lowest are removed
+ * for good until one is left. The mask is the union of those that are left, so training begins dense. Source: Zhang et
+ * al. 2022.
+ * A combination's score is const + the sum of s_i over its places, where s_i descends along w_i dL/d(w_i mask_i): the
+ * scores begin equal, do not enter the forward, and gradient descent, with momentum too, is linear. So one number a
+ * weight is kept, not C(M,N) / M.
+ * Differences: (1) scores without momentum where not asked for, see the page; (2) they descend at the weights' rate,
+ * without decay; (3) where no gradient was ever seen magnitudes decide; (4) removed weights are zero, moments too.
+ */
+export const lbc: WeightMethodEntry = {
+  name: "lbc",
+  title: "LBC",
+  about: "removes the lowest scored combinations of a group until one is left; dense arithmetic until then",
+  source: "Zhang et al. 2022 (LBC); zyxxmu/LBC",
+  sparse: true,
+  hyperParameters: {
+    from: { default: 0, min: 0, max: 1, about: "share of all steps before the first combination is removed" },
+    until: { default: 0.5, min: 0, max: 1, about: "share of all steps at which one is left" },
+    momentum: { default: 0, min: 0, max: 0.999, about: "of the scores; not 0: a second number a weight is kept" },
+  },
+  make: ({
+    from = lbc.hyperParameters.from.default,
+    until = lbc.hyperParameters.until.default,
+    momentum = lbc.hyperParameters.momentum.default,
+  } = {}) => {
+    const left = (count: number, step: number, steps: number): number =>
+      survivors(count, step, Math.round(from * steps), Math.min(steps - 1, Math.round(until * steps)));
+    return {
+      name: "lbc",
+      misfit: (pattern) =>
+        combinationCount(pattern.n, pattern.m) > MOST
+          ? `${patternName(pattern)} has more than ${MOST} combinations`
+          : undefined,
+      beforeForward: (site, { step, steps, training }) => {
+        if (site.pruned) {
+          site.repack();
+          return;
+        }
+        if (!training) return;
+        const { n, m } = site.pattern;
+        const all = combinationCount(n, m);
+        const keep = left(all, step, steps);
+        if (keep === all) return;
+        // no mask: a phase that begins late, or a run that goes on, whose union is not saved
+        if (keep === left(all, step - 1, steps) && site.mask[0] !== 0) return;
+        if (keep === 1) site.pruneBy((mask) => remove(site, mask, 1));
+        else remove(site, site.mask, keep);
+        // the weight itself is what dense products multiply by; with moments it would not stay zero
+        site.maskWeight();
+        site.forgetPruned();
+      },
+      onGradient: (site, { step, steps, rate }) => {
+        const { n, m } = site.pattern;
+        const all = combinationCount(n, m);
+        const keep = left(all, step, steps);
+        if (keep > 1) learn(site, momentum, rate);
+        if (keep < all) site.maskGradient();
+      },
+    };
+  },
+};
+
+/** How many of `count` combinations are left at a step: falls by the third power, in the end one. */
+export function survivors(count: number, step: number, from: number, until: number): number {
+  if (step >= until) return 1;
+  if (step <= from) return count;
+  return 1 + Math.ceil((count - 1) * (1 - (step - from) / (until - from)) ** 3);
+}
+
+function learn(site: WeightSite, momentum: number, rate: number): void {
+  const { kernels, weight, gradient } = site;
+  const { length } = weight;
+  const scores = site.memory("score", length);
+  if (momentum === 0) {
+    kernels.addProduct(scores, weight, gradient, length, -rate);
+    return;
+  }
+  const velocity = site.memory("velocity", length);
+  kernels.scale(velocity, length, momentum);
+  kernels.addProduct(velocity, weight, gradient, length, 1);
+  kernels.mix(scores, scores, velocity, length, 1, -rate);
+}
+
+const removedWords = ({ n, m }: Pattern): number => Math.ceil(combinationCount(n, m) / BITS);
+
+/** Removes the lowest combinations of each group until `keep` are left; mask: their union. */
+function remove(site: WeightSite, mask: Uint32Array, keep: number): void {
+  const { rows, k, pattern, weight } = site;
+  const { n, m, v } = pattern;
+  const choices = Uint16Array.from(combinations(n, m));
+  const words = removedWords(pattern);
+  const gone = site.memory("removed", Math.ceil(rows / v) * (k / m) * words);
+  const scores = site.memory("score", rows * k);
+  const places = Uint8Array.from([...choices].flatMap((bits) => [...Array(m).keys()].filter((i) => (bits >>> i) & 1)));
+  const all = new Float64Array(choices.length);
+  const left = new Uint8Array(choices.length);
+  const full = Array.from({ length: words }, (_, i) => 2 ** Math.min(BITS, choices.length - i * BITS) - 1);
+  const ofPlaces = new Float64Array(m);
+  mask.fill(0);
+  for (let first = 0, at = 0; first < rows; first += v) {
+    const last = Math.min(rows, first + v);
+    for (let column = 0; column < k; column += m, at += words) {
+      if (!sumRows(ofPlaces, scores, first, last, k, column)) sumSizes(ofPlaces, weight, first, last, k, column);
+      // those that are left, in their order
+      let count = 0;
+      for (let word = 0; word < words; word++) {
+        for (let bits = full[word] & ~gone[at + word]; bits !== 0; bits &= bits - 1) {
+          const c = word * BITS + 31 - Math.clz32(bits & -bits);
+          let sum = 0;
+          for (let i = c * n; i < c * n + n; i++) sum += ofPlaces[places[i]];
+          left[count] = c;
+          all[count++] = sum;
+        }
+      }
+      for (; count > keep; count--) {
+        let lowest = 0;
+        for (let i = 1; i < count; i++) if (all[i] <= all[lowest]) lowest = i;
+        gone[at + ((left[lowest] / BITS) | 0)] += 2 ** (left[lowest] % BITS);
+        for (let i = lowest; i < count - 1; i++) {
+          left[i] = left[i + 1];
+          all[i] = all[i + 1];
+        }
+      }
+      let union = 0;
+      for (let i = 0; i < count; i++) union |= choices[left[i]];
+      for (let row = first; row < last; row++) setBits(mask, row * maskWords(k) * 32 + column, union, m);
+    }
+  }
+}
+
+/** Whether any is not 0; plain loops: there are half a million groups in a small model. */
+function sumRows(sums: Float64Array, x: Float32Array, first: number, last: number, k: number, column: number): boolean {
+  sums.fill(0);
+  let any = false;
+  for (let row = first; row < last; row++) {
+    for (let j = 0, at = row * k + column; j < sums.length; j++, at++) {
+      sums[j] += x[at];
+      any ||= x[at] !== 0;
+    }
+  }
+  return any;
+}
+
+function sumSizes(sums: Float64Array, x: Float32Array, first: number, last: number, k: number, column: number): void {
+  sums.fill(0);
+  for (let row = first; row < last; row++) {
+    for (let j = 0; j < sums.length; j++) sums[j] += Math.abs(x[row * k + column + j]);
+  }
+}
+
+/** A group may lie across two words. */
+function setBits(mask: Uint32Array, at: number, bits: number, count: number): void {
+  const shift = at & 31;
+  mask[at >>> 5] |= bits << shift;
+  if (shift + count > 32) mask[(at >>> 5) + 1] |= bits >>> (32 - shift);
+}

@@ -1,0 +1,154 @@
+import { maskWords } from "../../../backend/kernels.ts";
+import type { WeightMethodEntry, WeightSite } from "../method.ts";
+import { refreshEvery } from "./refresh.ts";
+
+/** Of the logistic functions; the authors' code. */
+const TEMPERATURE = 0.01;
+
+/** Falls from 1 to 0 while x rises from 0 to 1. */
+const SHAPES: Readonly<Record<string, (x: number) => number>> = {
+  linear: (x) => 1 - x,
+  cos: (x) => Math.cos((x * Math.PI) / 2),
+  // 0.05 an epoch over 30 epochs, as theirs
+  exp: (x) => 1 - (1 - Math.exp(-1.5 * x)) / (1 - Math.exp(-1.5)),
+  cubic: (x) => (1 - x) ** 3,
+};
+
+/**
+ * MaxQ: N:M by magnitude, and what is kept is multiplied by 1 to 3, by how far it is above the thresholds of its output
+ * and of its kernel position: important weights are written into larger. At first a share of the groups, those of the
+ * smallest sums of |w|, stay dense; it falls to none. Straight-through, with SR-STE's decay. Source: Xiang et al. 2024.
+ * Differences: (1) thresholds and dense groups are chosen anew every `refresh` steps, theirs at every one; (2) the share
+ * falls by steps, not by epochs; (3) kernel positions count in any window of more than one tap; (4) of equal |w| none
+ * is below a threshold by its place.
+ */
+export const maxq: WeightMethodEntry = {
+  name: "maxq",
+  title: "MaxQ",
+  about: "SR-STE with kept weights multiplied by 1 to 3, and groups that become sparse one after the other",
+  source: "Xiang et al. 2024 (MaxQ); JingyangXiang/MaxQ",
+  sparse: true,
+  hyperParameters: {
+    denseUntil: { default: 0.25, min: 0, max: 1, about: "share of all steps from which on no group is dense" },
+    lambda: { default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights" },
+    refresh: refreshEvery(10),
+  },
+  choices: { shape: { words: Object.keys(SHAPES), about: "how the share of dense groups falls" } },
+  make: (
+    {
+      denseUntil = maxq.hyperParameters.denseUntil.default,
+      lambda = maxq.hyperParameters.lambda.default,
+      refresh = maxq.hyperParameters.refresh.default,
+    } = {},
+    { shape = "linear" } = {},
+  ) => {
+    const denseShare = (step: number, steps: number): number => {
+      const end = Math.min(steps - 1, Math.round(denseUntil * steps));
+      return step < end ? SHAPES[shape](step / end) : 0;
+    };
+    return {
+      name: "maxq",
+      beforeForward: (site, { step, steps, training }) => {
+        const thresholds = thresholdsOf(site);
+        if (!thresholds.known && !training) return;
+        // an evaluation is of the step before
+        const share = denseShare(training ? step : Math.max(0, step - 1), steps);
+        if (training && (!thresholds.known || step % refresh === 0)) {
+          chooseThresholds(site, thresholds);
+          if (share > 0) chooseDenseGroups(site, share);
+        }
+        const values = multiplied(site, thresholds);
+        site.prune();
+        if (share === 0) {
+          site.repack(values);
+          return;
+        }
+        addDenseGroups(site);
+        site.kernels.applyMask(values, site.mask, site.rows, site.k);
+        site.multiplyBy(values);
+      },
+      onGradient: (site) => site.decayPruned(lambda),
+    };
+  },
+};
+
+interface Thresholds {
+  readonly ofRows: Float32Array;
+  /** Null with one tap. */
+  readonly ofTaps: Float32Array | null;
+  readonly known: boolean;
+}
+
+function thresholdsOf(site: WeightSite): Thresholds {
+  return {
+    ofRows: site.memory("thresholds of rows", site.rows),
+    ofTaps: site.taps > 1 ? site.memory("thresholds of taps", site.taps) : null,
+    known: site.memory("known", 1)[0] === 1,
+  };
+}
+
+/** The largest n of each m of a row, and of a tap of all rows, are above. */
+function chooseThresholds(site: WeightSite, { ofRows, ofTaps }: Thresholds): void {
+  const { kernels, weight, rows, k, taps, pattern } = site;
+  const { n, m } = pattern;
+  const channels = k / taps;
+  const pruned = (count: number): number => (count / m) * (m - n);
+  kernels.thresholds(ofRows, weight, rows, 1, k, k, k, pruned(k));
+  if (ofTaps !== null) kernels.thresholds(ofTaps, weight, taps, rows, channels, channels, k, pruned(rows * channels));
+  site.memory("known", 1)[0] = 1;
+}
+
+function multiplied(site: WeightSite, { ofRows, ofTaps }: Thresholds): Float32Array {
+  const { kernels, weight, rows, k, taps } = site;
+  const values = site.scratch("multiplied", weight.length);
+  kernels.softAxes(values, weight, ofRows, ofTaps, rows, k, taps, TEMPERATURE);
+  return values;
+}
+
+/** 1 for a group that is dense; with vectors a group is of v rows. */
+function denseGroupsOf(site: WeightSite): Float32Array {
+  const { rows, k, pattern } = site;
+  return site.memory("dense groups", Math.ceil(rows / pattern.v) * (k / pattern.m));
+}
+
+function chooseDenseGroups(site: WeightSite, share: number): void {
+  const { kernels, weight, rows, k, pattern } = site;
+  const { m, v } = pattern;
+  const dense = denseGroupsOf(site);
+  const sums = site.scratch("sums", dense.length);
+  sums.fill(0);
+  const inRow = k / m;
+  for (let row = 0, at = 0; row < rows; row++) {
+    for (let group = 0, to = ((row / v) | 0) * inRow; group < inRow; group++, to++) {
+      let sum = sums[to];
+      for (let j = 0; j < m; j++) sum += Math.abs(weight[at++]);
+      sums[to] = sum;
+    }
+  }
+  const count = Math.floor(share * dense.length);
+  if (count === dense.length || count === 0) {
+    dense.fill(count === 0 ? 0 : 1);
+    return;
+  }
+  const threshold = site.scratch("threshold", 1);
+  kernels.thresholds(threshold, sums, 1, 1, sums.length, 0, 0, count);
+  for (let i = 0; i < dense.length; i++) dense[i] = sums[i] < threshold[0] ? 1 : 0;
+}
+
+/** From now on the mask is that of what is not zero. */
+function addDenseGroups(site: WeightSite): void {
+  const { rows, k, mask, pattern } = site;
+  const { m, v } = pattern;
+  const dense = denseGroupsOf(site);
+  const inRow = k / m;
+  const ones = 2 ** m - 1;
+  for (let row = 0; row < rows; row++) {
+    const from = row * maskWords(k);
+    for (let group = 0, of = ((row / v) | 0) * inRow; group < inRow; group++, of++) {
+      if (dense[of] === 0) continue;
+      const [word, shift] = [from + ((group * m) >>> 5), (group * m) & 31];
+      mask[word] |= ones << shift;
+      if (shift + m > 32) mask[word + 1] |= ones >>> (32 - shift);
+    }
+  }
+}

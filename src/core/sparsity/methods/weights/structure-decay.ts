@@ -1,0 +1,60 @@
+import { misfit, type Pattern } from "../../../sparse/pattern.ts";
+import type { WeightMethodEntry, WeightSite } from "../method.ts";
+import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
+
+/**
+ * Structure decay: the pattern itself gets sparser, in equal frames after a dense share: (M-1):M, M/2:M, M/4:M to N:M, or
+ * 8N:8M, 4N:4M, 2N:2M to N:M, which keep the share and shrink the groups. Each frame runs on its own sparse pack.
+ * Source: Kao et al. 2022; Bambhaniya et al. 2024 and their repository.
+ * Differences: (1) groups longer than 16, which no pack holds, and groups that do not tile the axis are clipped to the
+ * largest of the multiples that does; frames that become the same are one. (2) The N:M frame is as long as the others and
+ * then goes on to the end: so says a comment of the source, whose code begins it with the fine-tuning.
+ */
+export const structureDecay: WeightMethodEntry = {
+  name: "structure-decay",
+  title: "structure decay",
+  about: "the pattern gets sparser in frames, from dense to N:M",
+  source: "Kao et al. 2022; Bambhaniya et al. 2024 (SdGf)",
+  sparse: true,
+  hyperParameters: {
+    decayFrom: { default: 0.1, min: 0, max: 1, about: "share of all steps that are dense, before the first frame" },
+    decayUntil: { default: 0.6, min: 0, max: 1, about: "share of all steps at which the frames end; N:M goes on" },
+    refresh: refreshEvery(1),
+  },
+  choices: { frames: { words: ["stepwise", "geometric"], about: "from (M-1):M by halves, or from 8N:8M" } },
+  make: (
+    {
+      decayFrom = structureDecay.hyperParameters.decayFrom.default,
+      decayUntil = structureDecay.hyperParameters.decayUntil.default,
+      refresh = 1,
+    } = {},
+    { frames = "stepwise" } = {},
+  ) => ({
+    name: "structure-decay",
+    beforeForward: (site, clock) => {
+      const { steps } = clock;
+      const step = stepOf(clock);
+      const from = stepAt(decayFrom, steps);
+      if (step < from) return;
+      const patterns = frames === "stepwise" ? halves(site.asked) : multiples(site);
+      const last = patterns.length - 1;
+      const length = Math.max(1, Math.round(decayUntil * steps) - from) / patterns.length;
+      site.changePattern(patterns[step === steps - 1 ? last : Math.min(last, Math.floor((step - from) / length))]);
+      pruneEvery(refresh, site, clock);
+    },
+  }),
+};
+
+/** (M-1):M, M/2:M, M/4:M, ... N:M. */
+function halves({ n, m, v }: Pattern): Pattern[] {
+  const kept = m - 1 > n ? [m - 1] : [];
+  for (let half = Math.floor(m / 2); half > n; half = Math.floor(half / 2)) if (half < m - 1) kept.push(half);
+  return [...kept, n].map((count) => ({ n: count, m, v }));
+}
+
+/** 8N:8M, 4N:4M, 2N:2M, N:M, or of these what a pack and the axis of the groups take. */
+function multiples({ asked: { n, m, v }, k, taps }: WeightSite): Pattern[] {
+  return [8, 4, 2, 1]
+    .map((factor) => ({ n: factor * n, m: factor * m, v }))
+    .filter((pattern) => pattern.m <= 16 && misfit(pattern, k / taps) === undefined);
+}

@@ -1,0 +1,39 @@
+import { TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../../backend/transposable-masks.ts";
+import { misfit } from "../../../sparse/pattern.ts";
+import type { WeightMethodEntry } from "../method.ts";
+import { pruneEvery, refreshEvery } from "./refresh.ts";
+
+/**
+ * STE and SR-STE with transposable masks: N:M along the inputs and along the outputs at once, so that forward and
+ * inputGrad share one mask, and inputGrad is exact. The mask of each M x M block is the best by magnitude (of 2:4 by all 90
+ * patterns, else by a flow), or greedy, chosen anew every `refresh` steps; the decay is SR-STE's. Source: Hubara et al.
+ * 2021 for the masks, their solvers and the 40 steps; Hu et al. 2024 for the search over patterns and the masked decay.
+ * Differences: (1) the first choice is at step 0, not after a dense start; (2) blocks of a convolution lie within a tap;
+ * (3) greedy masks are filled up to N.
+ */
+export const transposable: WeightMethodEntry = {
+  name: "transposable",
+  title: "transposable",
+  about: "SR-STE with masks that are N:M along inputs and outputs",
+  source: "Hubara et al. 2021; Hu et al. 2024",
+  sparse: true,
+  hyperParameters: {
+    lambda: { default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights" },
+    refresh: refreshEvery(40),
+  },
+  choices: { solver: { words: TRANSPOSABLE_SOLVERS, about: "of the masks: the best, or heavy weights first" } },
+  make: (
+    {
+      lambda = transposable.hyperParameters.lambda.default,
+      refresh = transposable.hyperParameters.refresh.default,
+    } = {},
+    { solver = "exact" } = {},
+  ) => ({
+    name: "transposable",
+    misfit: (pattern, rows) =>
+      pattern.v === 1 ? misfit(pattern, rows, "outputs") : "transposable masks are not shared by vectors of rows",
+    beforeForward: (site, clock) =>
+      pruneEvery(refresh, site, clock, () => site.pruneTransposable(solver as TransposableSolver)),
+    onGradient: (site) => site.decayPruned(lambda),
+  }),
+};

@@ -1,0 +1,274 @@
+/** A sparse weight while it is trained: its pack, its mask over time, and what a method may do to it. */
+import { expected } from "../errors.ts";
+import type { F32, Kernels } from "../backend/kernels.ts";
+import type { TransposableSolver } from "../backend/transposable-masks.ts";
+import type { WeightMethod, WeightSite } from "./methods/method.ts";
+import { MaskHistory } from "../metrics/mask-history.ts";
+import type { PrunedDecay } from "../optim/transform.ts";
+import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import { type Pattern, patternName } from "../sparse/pattern.ts";
+import type { Parameter } from "../tensor/tensor.ts";
+import type { RunClock } from "./clock.ts";
+import type { SparseWeight } from "./layer-operands.ts";
+import type { MultiplyingWeight } from "./layers.ts";
+
+export class Site implements WeightSite, SparseWeight {
+  readonly name: string;
+  readonly rows: number;
+  readonly k: number;
+  readonly taps: number;
+  positions = 0;
+  readonly kernels: Kernels;
+  readonly parameter: Parameter;
+  readonly method: WeightMethod;
+  readonly asked: Pattern;
+  readonly memories = new Memories();
+  readonly #scratch = new Memories();
+  readonly history: MaskHistory;
+  pruned = false;
+  /** The factor of soft thresholds; 0: they are hard. */
+  soft = 0;
+  /** Counts the times that the method acted before a product. */
+  revision = 0;
+  /** Called when a mask is chosen, with the weight that it was chosen of. */
+  onChoice: (() => void) | null = null;
+  /** Whether the weight itself holds zeros where it is pruned: then it is its own masked copy. */
+  #weightIsMasked = false;
+  #packed: PackedMatrix;
+  /** What dense products multiply by in the place of the weight. */
+  #values: F32 | null = null;
+  /** Whether the pack is of other values than the weight's. */
+  #packsOther = false;
+  #forgets = false;
+  readonly #clock: RunClock;
+  #version = -1;
+  #evaluated = false;
+  /** Whether a mask was ever chosen for the pattern of now. */
+  chosen = false;
+  #frozen = false;
+  #decay: PrunedDecay | null = null;
+
+  constructor(source: MultiplyingWeight, pattern: Pattern, method: WeightMethod, clock: RunClock) {
+    const { name, weight, rows, k, axisLength } = source;
+    this.name = name;
+    this.rows = rows;
+    this.k = k;
+    this.taps = k / axisLength;
+    this.kernels = weight.device.kernels;
+    this.parameter = weight;
+    this.method = method;
+    this.asked = pattern;
+    this.#packed = new PackedMatrix(this.kernels, rows, k, pattern);
+    this.history = new MaskHistory(this.kernels, weight.size);
+    this.#clock = clock;
+  }
+
+  get weight(): F32 {
+    return this.parameter.data;
+  }
+
+  get gradient(): F32 {
+    return this.parameter.grad;
+  }
+
+  get packed(): PackedMatrix {
+    return this.#packed;
+  }
+
+  get pattern(): Pattern {
+    return this.#packed.pattern;
+  }
+
+  get mask(): Uint32Array {
+    return this.#packed.mask;
+  }
+
+  get masked(): F32 {
+    return this.#packed.masked;
+  }
+
+  memory(name: string, length: number): F32 {
+    return this.memories.take(name, length, this.kernels);
+  }
+
+  scratch(name: string, length: number): F32 {
+    return this.#scratch.take(name, length, this.kernels);
+  }
+
+  /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
+  current(): PackedMatrix | null {
+    const { device, version } = this.parameter;
+    // An evaluation shows the model of the step before: it must not begin a phase. The next training step packs anew,
+    // although nothing has changed, so that its time is whole.
+    const training = device.recording;
+    if (this.#version !== version || (training && this.#evaluated)) {
+      this.#version = version;
+      this.revision++;
+      this.#evaluated = !training;
+      const phase = this.#clock.phase(training);
+      this.#frozen = phase === "frozen";
+      if (phase === "dense") this.#multiplyByWeight();
+      else device.timed("pack", () => this.method.beforeForward(this, this.#clock.at(training)));
+    }
+    return this.pruned ? this.packed : null;
+  }
+
+  #multiplyByWeight(): void {
+    this.pruned = false;
+    this.#values = null;
+  }
+
+  prune(): void {
+    this.#choose(() => this.packed.prune(this.weight));
+  }
+
+  pruneSoftly(): void {
+    if (this.soft === 0) this.soft = Math.fround(this.packed.softScale(this.weight));
+    this.#choose(() => this.packed.prune(this.weight, this.soft));
+  }
+
+  pruneTransposable(solver: TransposableSolver): void {
+    this.#choose(() => this.packed.pruneTransposable(this.weight, solver));
+  }
+
+  pruneBy(choose: (mask: Uint32Array) => void): void {
+    this.#choose(() => {
+      choose(this.mask);
+      this.packed.repack(this.weight);
+    });
+  }
+
+  #choose(prune: () => void): void {
+    if (this.#frozen && this.chosen) {
+      this.repack();
+      return;
+    }
+    prune();
+    this.onChoice?.();
+    this.pruned = true;
+    this.chosen = true;
+    this.#packsOther = false;
+    this.#values = null;
+    this.#weightIsMasked = false;
+  }
+
+  repack(values?: F32): void {
+    this.packed.repack(values ?? this.weight, this.soft);
+    this.pruned = true;
+    this.#values = null;
+    // from now on products without a sparse route need the copy
+    this.#packsOther = values !== undefined;
+    if (this.#packsOther) this.#weightIsMasked = false;
+  }
+
+  multiplyBy(values: F32): void {
+    this.pruned = false;
+    this.#values = values;
+  }
+
+  changePattern(pattern: Pattern): void {
+    if (patternName(pattern) === patternName(this.pattern)) return;
+    this.#packed = new PackedMatrix(this.kernels, this.rows, this.k, pattern);
+    this.chosen = false;
+    this.#multiplyByWeight();
+  }
+
+  /** Goes on under a saved mask. The next product packs. */
+  bringBack(mask: ArrayLike<number>): void {
+    this.mask.set(mask);
+    this.pruned = true;
+    this.chosen = true;
+  }
+
+  /** The weight with at least what the mask keeps as the products use it. */
+  get kept(): F32 {
+    return this.soft === 0 && !this.#packsOther ? this.weight : this.packed.masked;
+  }
+
+  /** What dense products multiply by. */
+  denseWeight(): F32 {
+    if (!this.pruned) return this.#values ?? this.weight;
+    return this.#weightIsMasked ? this.weight : this.packed.masked;
+  }
+
+  /** A copy of what the products multiply by: unpacked from the pack itself where the weight is sparse. */
+  effective(): Float32Array {
+    if (this.current() === null) return (this.#values ?? this.weight).slice();
+    const w = new Float32Array(this.weight.length);
+    this.packed.unpackInto(w);
+    return w;
+  }
+
+  decayPruned(lambda: number): void {
+    if (this.chosen) this.#decay = { mask: this.mask, k: this.k, lambda };
+  }
+
+  /** The decay that the method asked for since the last call, to be done by the optimiser, or else by `decayNow`. */
+  takeDecay(): PrunedDecay | null {
+    const decay = this.#decay;
+    this.#decay = null;
+    return decay;
+  }
+
+  decayNow({ mask, k, lambda }: PrunedDecay): void {
+    this.kernels.maskedDecay(this.gradient, this.weight, mask, this.rows, k, lambda);
+  }
+
+  maskGradient(): void {
+    this.kernels.applyMask(this.gradient, this.mask, this.rows, this.k);
+  }
+
+  maskWeight(): void {
+    this.kernels.applyMask(this.weight, this.mask, this.rows, this.k);
+    this.#weightIsMasked = true;
+  }
+
+  forgetPruned(): void {
+    this.#forgets = true;
+  }
+
+  /** Whether moments are to be forgotten since the last call. */
+  takeForgets(): boolean {
+    const forgets = this.#forgets;
+    this.#forgets = false;
+    return forgets;
+  }
+}
+
+/** Arrays by name, zeros at first. */
+export class Memories {
+  readonly #arrays = new Map<string, F32>();
+  #restored: ReadonlyMap<string, ArrayLike<number>> = new Map();
+
+  take(name: string, length: number, kernels: Kernels): F32 {
+    let array = this.#arrays.get(name);
+    if (array === undefined) {
+      array = kernels.float32(length);
+      const saved = this.#restored.get(name);
+      if (saved !== undefined) {
+        if (saved.length !== length) {
+          throw expected(
+            `checkpoint: memory ${name}`,
+            `${length} values`,
+            String(saved.length),
+            "Resume with the recipe of this run",
+          );
+        }
+        array.set(saved);
+      }
+      this.#arrays.set(name, array);
+    }
+    return array;
+  }
+
+  /** With what was saved and not taken since: a run may be saved twice in between. */
+  all(): ReadonlyMap<string, ArrayLike<number>> {
+    return new Map([...this.#restored, ...this.#arrays]);
+  }
+
+  /** What `take` finds the first time it is asked. */
+  restore(saved: ReadonlyMap<string, ArrayLike<number>>): void {
+    this.#restored = saved;
+    this.#arrays.clear();
+  }
+}

@@ -1,0 +1,114 @@
+/** The operands of weights whose zeros have no pattern: compressed rows where they pay, else the weight with its zeros. */
+import { type F32, type Geometry, inputGradGeometry } from "../backend/kernels.ts";
+import { CsrMatrix } from "../sparse/formats/csr-matrix.ts";
+import type { ForwardOperand, InputGradOperand, OperandPlan, Tensor, WeightGradOperand } from "../tensor/tensor.ts";
+import type { MultiplyingWeight } from "./layers.ts";
+import type { MaskedWeight } from "./masked-weight.ts";
+
+/** Sparsity and positions from which compressed rows are faster than dense: docs/design/0006-unstructured.md. */
+export const LEAST_SPARSITY = 0.75;
+export const LEAST_SPARSITY_OF_GRADIENT = 0.85;
+const LEAST_POSITIONS = 32;
+const LEAST_POSITIONS_OF_GRADIENT = 128;
+
+/** In every step but those in which the method reads it, the gradient of what is pruned is 0, on either route. */
+export class UnstructuredOperands implements OperandPlan {
+  readonly #site: MaskedWeight;
+  readonly #readsGradient: () => boolean;
+  readonly #forward: FollowedMatrix | null;
+  readonly #backward: FollowedMatrix | null;
+  #geometry: Geometry | null = null;
+
+  constructor(
+    site: MaskedWeight,
+    { axisLength: channels, turns }: MultiplyingWeight,
+    compresses: boolean,
+    readsGradient: () => boolean,
+  ) {
+    const { rows, k } = site;
+    const placeOf = (channel: number, column: number): number =>
+      (column % rows) * k + (k / channels - 1 - Math.floor(column / rows)) * channels + channel;
+    this.#site = site;
+    this.#readsGradient = readsGradient;
+    const forward = new FollowedMatrix(
+      site,
+      () => new CsrMatrix(site.kernels, site.kept, rows, k),
+      () => site.weight,
+    );
+    const backward = new FollowedMatrix(
+      site,
+      () => {
+        const matrix = new CsrMatrix(site.kernels, site.kept, channels, (k / channels) * rows, placeOf);
+        matrix.followEntries(forward.current());
+        return matrix;
+      },
+      () => forward.current().values,
+    );
+    this.#forward = compresses ? forward : null;
+    this.#backward = compresses && turns ? backward : null;
+  }
+
+  forward(_x: Tensor, geometry: Geometry): ForwardOperand | null {
+    this.#geometry = geometry;
+    if (this.#forward === null || !this.#pays(LEAST_SPARSITY, LEAST_POSITIONS)) return null;
+    return { operand: "compressed weight", compressed: this.#forward.current() };
+  }
+
+  denseWeight(): F32 {
+    return this.#site.weight;
+  }
+
+  inputGrad(): InputGradOperand | null {
+    if (this.#backward === null || !this.#pays(LEAST_SPARSITY, LEAST_POSITIONS)) return null;
+    const geometry = inputGradGeometry(this.#geometry!);
+    return { operand: "compressed weight", compressed: this.#backward.current(), geometry };
+  }
+
+  weightGrad(): WeightGradOperand | null {
+    if (this.#forward === null || this.#readsGradient()) return null;
+    if (!this.#pays(LEAST_SPARSITY_OF_GRADIENT, LEAST_POSITIONS_OF_GRADIENT)) return null;
+    return { operand: "compressed weight", compressed: this.#forward.current() };
+  }
+
+  afterWeightGrad(dw: F32): void {
+    const { kernels, mask, rows, k, pruned } = this.#site;
+    // else what clips gradients would see others on this route
+    if (pruned && this.weightGrad() === null && !this.#readsGradient()) kernels.applyMask(dw, mask, rows, k);
+  }
+
+  #pays(sparsity: number, leastPositions: number): boolean {
+    const [batch, , , , , , , , height, width] = this.#geometry!;
+    return batch * height * width >= leastPositions && this.#site.sparsity >= sparsity;
+  }
+}
+
+/** Follows a weight: its places when the mask moves, its values when it changes. */
+class FollowedMatrix {
+  readonly #site: MaskedWeight;
+  readonly #make: () => CsrMatrix;
+  readonly #source: () => F32;
+  #matrix: CsrMatrix | null = null;
+  #revision = -1;
+  #version = -1;
+
+  /** source: what the values are taken from. */
+  constructor(site: MaskedWeight, make: () => CsrMatrix, source: () => F32) {
+    this.#site = site;
+    this.#make = make;
+    this.#source = source;
+  }
+
+  current(): CsrMatrix {
+    const { revision, parameter } = this.#site;
+    const { version, device } = parameter;
+    const known = this.#matrix;
+    if (known !== null && this.#revision === revision && this.#version === version) return known;
+    const matrix = known === null || this.#revision !== revision ? this.#make() : known;
+    const source = this.#source();
+    device.timed("pack", () => matrix.refresh(source));
+    this.#matrix = matrix;
+    this.#revision = revision;
+    this.#version = version;
+    return matrix;
+  }
+}

@@ -1,0 +1,34 @@
+import type { RunningVariance } from "./methods/method.ts";
+import type { Transform } from "../optim/transform.ts";
+
+/** An optimiser's running variance, as methods see it; who asks for its drift has it watched from then on. */
+export class WatchedVariance implements RunningVariance {
+  readonly #running: NonNullable<Transform["variance"]>;
+  readonly #step: number;
+
+  constructor(running: NonNullable<Transform["variance"]>, step: number) {
+    this.#running = running;
+    this.#step = step;
+  }
+
+  get drift(): number {
+    this.#running.watched = true;
+    return this.#running.drift;
+  }
+
+  get epsilon(): number {
+    return this.#running.epsilon;
+  }
+
+  get memory(): number {
+    return this.#running.memory;
+  }
+
+  get frozenAt(): number | null {
+    return this.#running.frozenAt;
+  }
+
+  freeze(): void {
+    this.#running.frozenAt = this.#step + 1;
+  }
+}

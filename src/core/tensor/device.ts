@@ -1,0 +1,148 @@
+/**
+ * A device: one backend's kernels, the memory of tensors, and the clocks of the three products.
+ *
+ * Tensors made inside `device.step(...)` live in a pool of buffers that the next step reuses: fresh zeroed arrays for
+ * every operation would cost up to half of a training step. Reading such a tensor after its step is an error, not stale
+ * numbers. Tensors made outside of a step are ordinary garbage-collected arrays.
+ */
+import { expected } from "../errors.ts";
+import type { F32, Kernels } from "../backend/kernels.ts";
+
+/** Milliseconds spent since the clocks were last read, by the kernels of each kind; pack: pruning and packing. */
+export interface Clocks {
+  forward: number;
+  inputGrad: number;
+  weightGrad: number;
+  pack: number;
+}
+
+export class Device {
+  readonly kernels: Kernels;
+  readonly clocks: Clocks = { forward: 0, inputGrad: 0, weightGrad: 0, pack: 0 };
+  /** False inside of `withoutGradients`. */
+  recording = true;
+  #step = 0;
+  #inside = false;
+  readonly #floats: Pool<F32>;
+  readonly #bytes: Pool<Uint8Array>;
+  readonly #integers: Pool<Int32Array>;
+
+  constructor(kernels: Kernels) {
+    this.kernels = kernels;
+    this.#floats = new Pool((length) => kernels.float32(length));
+    this.#bytes = new Pool((length) => kernels.uint8(length));
+    this.#integers = new Pool((length) => kernels.int32(length));
+  }
+
+  /** 0 outside of a step, else the number of the step that is running. */
+  get scope(): number {
+    return this.#inside ? this.#step : 0;
+  }
+
+  /** Runs one step of training or evaluation; what its tensors hold is lost when body returns. Not nested. */
+  step<T>(body: () => T): T {
+    if (this.#inside)
+      throw expected(
+        "device.step",
+        "no step inside of a step",
+        "one that is running",
+        "Call it once around the whole step",
+      );
+    this.#inside = true;
+    this.#step++;
+    try {
+      const result = body();
+      if (result instanceof Promise) {
+        throw expected("device.step", "a body that ends before it returns", "a promise", "Await outside of the step");
+      }
+      return result;
+    } finally {
+      this.#inside = false;
+      this.#floats.takeBack();
+      this.#bytes.takeBack();
+      this.#integers.takeBack();
+    }
+  }
+
+  /** Runs body without recording operations for `backward`. */
+  withoutGradients<T>(body: () => T): T {
+    const before = this.recording;
+    this.recording = false;
+    try {
+      return body();
+    } finally {
+      this.recording = before;
+    }
+  }
+
+  /** Memory for a tensor of this scope: from the pool, holding anything, inside of a step; new outside. */
+  buffer(length: number): F32 {
+    return this.#inside ? this.#floats.lend(length) : this.kernels.float32(length);
+  }
+
+  /** The same for bytes. */
+  bytes(length: number): Uint8Array {
+    return this.#inside ? this.#bytes.lend(length) : this.kernels.uint8(length);
+  }
+
+  /** The same for 32-bit integers. */
+  integers(length: number): Int32Array {
+    return this.#inside ? this.#integers.lend(length) : this.kernels.int32(length);
+  }
+
+  /** Memory that is given back by `release`, earlier than the end of the step. */
+  temporary(length: number): F32 {
+    return this.#floats.take(length);
+  }
+
+  release(buffer: F32): void {
+    this.#floats.put(buffer);
+  }
+
+  /** Runs a kernel and adds its time to one of the clocks. */
+  timed(clock: keyof Clocks, kernel: () => void): void {
+    const begin = performance.now();
+    kernel();
+    this.clocks[clock] += performance.now() - begin;
+  }
+
+  /** The clocks since the last call, set back to zero. */
+  readClocks(): Clocks {
+    const read = { ...this.clocks };
+    this.clocks.forward = this.clocks.inputGrad = this.clocks.weightGrad = this.clocks.pack = 0;
+    return read;
+  }
+}
+
+/** Arrays waiting to be used again, by length. */
+class Pool<T extends { readonly length: number }> {
+  readonly #make: (length: number) => T;
+  readonly #free = new Map<number, T[]>();
+  #lent: T[] = [];
+
+  constructor(make: (length: number) => T) {
+    this.#make = make;
+  }
+
+  take(length: number): T {
+    return this.#free.get(length)?.pop() ?? this.#make(length);
+  }
+
+  put(array: T): void {
+    const list = this.#free.get(array.length);
+    if (list) list.push(array);
+    else this.#free.set(array.length, [array]);
+  }
+
+  /** Like take, until takeBack. */
+  lend(length: number): T {
+    const array = this.take(length);
+    this.#lent.push(array);
+    return array;
+  }
+
+  takeBack(): void {
+    for (const array of this.#lent) this.put(array);
+    this.#lent = [];
+  }
+}

@@ -1,0 +1,159 @@
+/** Tensors: a shape and float32 values on a device. Parameters: tensors that are trained. */
+import { expected } from "../errors.ts";
+import type { F32, Geometry } from "../backend/kernels.ts";
+import type { CsrMatrix } from "../sparse/formats/csr-matrix.ts";
+import type { PackedMatrix, PackedOperand } from "../sparse/formats/packed-matrix.ts";
+import type { Device } from "./device.ts";
+
+export type Shape = readonly number[];
+
+/** Values of a shape. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
+export class Tensor {
+  readonly device: Device;
+  readonly shape: Shape;
+  readonly #data: F32;
+  readonly #scope: number;
+  /** What made this tensor, for `backward`; null for inputs. Set by autograd. */
+  creator: Creator | null = null;
+
+  /** Takes data as it is, without a copy; it must be memory of the device. */
+  constructor(device: Device, shape: Shape, data: F32, scope: number = device.scope) {
+    if (data.length !== sizeOf(shape)) {
+      throw expected("tensor", `${sizeOf(shape)} values for shape [${shape}]`, `${data.length}`, "Check the shape");
+    }
+    this.device = device;
+    this.shape = shape;
+    this.#data = data;
+    this.#scope = scope;
+  }
+
+  /** Row-major values. Throws when the step that made this tensor has ended. */
+  get data(): F32 {
+    if (this.#scope !== 0 && this.#scope !== this.device.scope) {
+      throw expected(
+        `tensor [${this.shape}]`,
+        "to be read within the step that made it",
+        "a step that has ended",
+        "Read its values before device.step returns",
+      );
+    }
+    return this.#data;
+  }
+
+  get size(): number {
+    return this.#data.length;
+  }
+
+  get needsGrad(): boolean {
+    return this.creator !== null;
+  }
+
+  /** A copy of the values. */
+  async read(): Promise<Float32Array> {
+    return Float32Array.from(this.data);
+  }
+
+  /** The only value. */
+  item(): number {
+    if (this.size !== 1) throw expected("item", "a tensor of one value", `shape [${this.shape}]`, "Use read()");
+    return this.data[0];
+  }
+}
+
+/** How a tensor was made: the operation's name, what it read, and its rule for `backward`. */
+export interface Creator {
+  readonly op: string;
+  /** Position in the order of creation. */
+  readonly sequence: number;
+  readonly inputs: readonly Tensor[];
+  /** Given the gradient of the output (free to be overwritten), writes those of the inputs. */
+  backward(grad: F32, inputs: InputGrads): void;
+}
+
+/** Where a rule puts the gradients of its inputs. */
+export interface InputGrads {
+  /** Memory for the gradient of input i, to be overwritten whole; null when it is not needed. */
+  into(i: number): F32 | null;
+  /** The gradient of input i equals the output's as it stands now. */
+  pass(i: number): void;
+}
+
+/** The operands of a weight's three products while it is trained sparse; attached by train/. Null: that product is dense. */
+export interface OperandPlan {
+  /** Of y = im2col(x) w^T. Called first, once a product; the others belong to the values of that time. */
+  forward(x: Tensor, geometry: Geometry): ForwardOperand | null;
+  /** What dense products multiply by: the weight, or a copy with zeros where it is pruned. */
+  denseWeight(): F32;
+  /** Of dx = dy w, with dy [T, O]. */
+  inputGrad(dy: F32): InputGradOperand | null;
+  /** Of dw = dy^T x. */
+  weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null;
+  /** On dw as it was computed, before it joins the gradient. */
+  afterWeightGrad?(dw: F32): void;
+}
+
+export type ForwardOperand =
+  | { readonly operand: "weight"; readonly packed: PackedOperand }
+  /** The weight without any of its zeros, in whatever places. */
+  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix }
+  /** The rows of x. They hold until the product's backward: what it multiplies by, and where x has a gradient. */
+  | { readonly operand: "activations"; readonly packed: PackedMatrix };
+
+export type InputGradOperand =
+  /** The transpose of the weight. */
+  | { readonly operand: "weight"; readonly packed: PackedOperand }
+  /** The same, without any of its zeros; geometry: of dx as its forward product. */
+  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix; readonly geometry: Geometry }
+  /** The gradient; the weight is denseWeight. Of a matrix only, not of images. */
+  | { readonly operand: "gradient"; readonly packed: PackedOperand }
+  /** Dense arithmetic on this gradient with zeros. */
+  | { readonly operand: "masked gradient"; readonly gradient: F32 };
+
+export type WeightGradOperand =
+  /** Only the entries of the weight that this has; the others are 0. */
+  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix }
+  /** The transpose of the gradient. */
+  | { readonly operand: "gradient"; readonly packed: PackedOperand }
+  /** One of each two neighbouring positions of x: see weightGradAlternate. */
+  | { readonly operand: "activations"; readonly mask: number; readonly restore: number; readonly scale: number };
+
+/** A trained tensor. Its gradient accumulates over calls of `backward` until `zeroGrad`. */
+export class Parameter extends Tensor {
+  /** Changes whenever the values do; call `touch` after writing to data. */
+  version = 0;
+  plan: OperandPlan | null = null;
+  readonly grad: F32;
+  /** False: grad holds nothing yet. */
+  hasGrad = false;
+
+  constructor(device: Device, shape: Shape, data: F32 = device.kernels.float32(sizeOf(shape))) {
+    super(device, shape, data, 0);
+    this.grad = device.kernels.float32(data.length);
+  }
+
+  override get needsGrad(): boolean {
+    return true;
+  }
+
+  zeroGrad(): void {
+    this.hasGrad = false;
+  }
+
+  touch(): void {
+    this.version++;
+  }
+}
+
+/** Copies values into a new tensor of the device. */
+export function tensor(device: Device, shape: Shape, values: ArrayLike<number>): Tensor {
+  if (values.length !== sizeOf(shape)) {
+    throw expected("tensor", `${sizeOf(shape)} values for shape [${shape}]`, `${values.length}`, "Check the shape");
+  }
+  const data = device.buffer(values.length);
+  data.set(values);
+  return new Tensor(device, shape, data);
+}

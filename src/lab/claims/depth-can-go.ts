@@ -1,0 +1,104 @@
+import type { Dataset } from "../../core/data/dataset.ts";
+import { loadState, stateOf } from "../../core/nn/module.ts";
+import type { Device } from "../../core/tensor/device.ts";
+import { compress } from "../compression/compress.ts";
+import { scoreOf } from "../../core/task/evaluate.ts";
+import type { Recipe } from "../recipes/recipe.ts";
+import { Run } from "../runs/run.ts";
+import type { Claim, Measurement, Scale } from "./claim.ts";
+import { trials } from "./trials.ts";
+
+const resnet = {
+  method: { name: "dense" },
+  optimiser: { name: "sgd", rate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
+};
+/** Not the first block of a stage, which makes its size and channels. */
+const bodies = (lambda: number, blocks: readonly number[]): object[] =>
+  blocks.map((block) => ({ structure: "body", lambda, layers: `block${block}.` }));
+const later = [2, 3, 5, 6, 8, 9];
+
+const RECIPES: Readonly<Record<Scale, object>> = {
+  smoke: {
+    ...resnet,
+    ...{ data: { name: "digits", train: 1000, test: 300 }, model: { name: "resnet", depth: 14, widths: [4, 8, 16] } },
+    ...{ optimiser: { ...resnet.optimiser, rate: 0.1 }, regularise: bodies(1, [2, 4, 6]), batch: 32, epochs: 6 },
+  },
+  small: {
+    ...resnet,
+    ...{ data: { name: "cifar10", augment: true }, model: { name: "resnet", depth: 20, widths: [8, 16, 32] } },
+    ...{ regularise: bodies(0.15, later), batch: 64, epochs: 12 },
+  },
+  full: {
+    ...resnet,
+    ...{ data: { name: "cifar10", augment: true }, model: { name: "resnet", depth: 20 } },
+    ...{ regularise: bodies(0.15, later), batch: 128, epochs: 100 },
+  },
+};
+
+/** Shares of the dense run's epochs, and the rate under the penalty by the recipe's. */
+const [LEARN, TUNE, LEARN_RATE] = [1 / 3, 1, 0.1];
+
+interface Found {
+  readonly blocks: number;
+  /** Of the smaller network, minus that of the dense one trained on for as long. */
+  readonly loss: number;
+  readonly score: number;
+  readonly speedUp: number;
+}
+
+function trial(recipe: Recipe, data: Dataset, device: Device): Found {
+  const { regularise: _, ...plain } = recipe;
+  const trained = (changes: object, start?: ReturnType<typeof stateOf>): Run => {
+    const run = new Run({ ...plain, ...changes } as Recipe, data, device, { routing: "dense" });
+    if (start !== undefined) loadState(run.model, start, "depth-can-go");
+    while (!run.done) run.advance();
+    return run;
+  };
+  const { seed, optimiser, epochs = 1 } = plain;
+  const [learn, tune] = [LEARN, TUNE].map((share) => Math.max(1, Math.round(share * epochs)));
+  const start = stateOf(trained({}).model);
+  const smaller = compress(recipe, data, device, { learn, tune, learnRate: LEARN_RATE, start });
+  // what compress does, without penalties
+  const constant = { ...optimiser.schedule, name: "constant", warmup: 0 };
+  const slow = { ...optimiser, rate: LEARN_RATE * optimiser.rate, weightDecay: 0, schedule: constant };
+  const on = trained({ optimiser: slow, epochs: learn, seed: seed + 1 }, start);
+  const control = trained({ epochs: tune, seed: seed + 2 }, stateOf(on.model)).evaluate();
+  return {
+    blocks: smaller.blocks.length,
+    loss: smaller.after.loss - control.loss,
+    score: scoreOf(smaller.after) - scoreOf(control),
+    speedUp: smaller.forwardMs.before / smaller.forwardMs.after,
+  };
+}
+
+const found = trials(RECIPES, trial);
+
+const overSeeds = (
+  says: string,
+  name: string,
+  unit: string,
+  of: (one: Found) => number,
+  bound: object,
+): Measurement => ({
+  ...{ says, name, unit, overSeeds: true },
+  measure: async (bench) => (await found(bench)).map(of),
+  ...bound,
+});
+
+export const depthCanGo: Claim = {
+  name: "depth-can-go",
+  source: "Wen et al. 2016, section 3.2 (depth-wise)",
+  sentence: "A penalty on depth takes residual blocks out of a ResNet at no loss.",
+  run: "a ResNet with a group lasso on the gains that end residual bodies, compacted and tuned; against the dense one trained on for as many steps",
+  variants: () => ({}),
+  contrasts: [],
+  measurements: [
+    overSeeds("blocks go", "removed", "blocks", ({ blocks }) => blocks, { atLeast: 1 }),
+    overSeeds("they cost at most 0.02 of test loss", "test loss", "nats", ({ loss }) => loss, { atMost: 0.02 }),
+    overSeeds("they cost at most half a point", "accuracy", "points", ({ score }) => score, { atLeast: -0.5 }),
+    {
+      ...{ says: "the network is faster", name: "speed-up of forward", unit: "x", atLeast: 1 },
+      measure: async (bench) => (await found(bench)).map(({ speedUp }) => speedUp),
+    },
+  ],
+};

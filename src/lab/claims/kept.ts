@@ -1,0 +1,58 @@
+/** What became of the claims that a folder was asked for: claims.json, which calls for other claims add to. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { expected } from "../../core/errors.ts";
+import { readJson, writeJson } from "../runs/run-folder.ts";
+import type { Scale } from "./claim.ts";
+import { claims } from "./claims.ts";
+import type { ClaimResult, Finding } from "./result.ts";
+
+const fileOf = (folder: string): string => join(folder, "claims.json");
+
+/** In the order of the table of claims. One scale a folder: else claims of a joined table would say different things. */
+export function keptClaims(folder: string, scale: Scale): ClaimResult[] {
+  const kept = existsSync(fileOf(folder)) ? readClaims(fileOf(folder)) : [];
+  const other = kept.find((claim) => claim.scale !== scale);
+  if (other === undefined) return kept;
+  const todo = `Choose another folder, or --scale ${other.scale}`;
+  throw expected(
+    "--out",
+    `a folder of claims at scale ${scale}`,
+    `${folder}, which holds those at ${other.scale}`,
+    todo,
+  );
+}
+
+/** Puts it in the place of what was found of the same claim before. */
+export function keep(folder: string, result: ClaimResult): void {
+  // read anew: another process may have added to it meanwhile
+  const others = keptClaims(folder, result.scale).filter(({ name }) => name !== result.name);
+  writeJson(fileOf(folder), { claims: [...others, result].sort((a, b) => placeOf(a) - placeOf(b)) });
+}
+
+export function readClaims(file: string): ClaimResult[] {
+  const found = (readJson("claims", file) as { claims?: ClaimResult[] } | null)?.claims;
+  const isOurs = Array.isArray(found) && found.every((claim) => claim?.name && claim.seeds && claim.machine);
+  if (isOurs) return found.map((claim) => ({ ...claim, findings: claim.findings.map(revived) }));
+  throw expected(
+    file,
+    "claims as reproduce writes them",
+    "something else",
+    "Choose another folder, or remove the file",
+  );
+}
+
+function placeOf({ name }: ClaimResult): number {
+  const place = claims.findIndex((claim) => claim.name === name);
+  return place < 0 ? claims.length : place;
+}
+
+/** JSON has null for the ends of an interval that reaches everywhere. */
+function revived(finding: Finding): Finding {
+  const { mean, error, low, high } = finding.value as { mean: number } & Record<
+    "error" | "low" | "high",
+    number | null
+  >;
+  const value = { mean, error: error ?? Number.NaN, low: low ?? -Infinity, high: high ?? Infinity };
+  return { ...finding, value };
+}

@@ -1,0 +1,33 @@
+import type { Dataset } from "../../core/data/dataset.ts";
+import type { Device } from "../../core/tensor/device.ts";
+import type { Recipe } from "../recipes/recipe.ts";
+import type { Bench, Scale } from "./claim.ts";
+
+/**
+ * Of a claim that trains within its measurements: what one trial of each seed finds, plain data, for all of them. The
+ * folder keeps a trial that is done.
+ */
+export function trials<T>(
+  recipes: Readonly<Record<Scale, object>>,
+  trial: (recipe: Recipe, data: Dataset, device: Device) => T,
+): (bench: Bench) => Promise<readonly T[]> {
+  const found = new WeakMap<Bench, Promise<readonly T[]>>();
+  const all = async (bench: Bench): Promise<readonly T[]> => {
+    const results: T[] = [];
+    // one after the other: training does not yield, so what is done together is kept together, at its end
+    for (let seed = 1; seed <= bench.seeds; seed++) {
+      const given = { ...recipes[bench.scale], seed };
+      const one = await bench.kept(given, async () => {
+        const { recipe, data } = await bench.load(given);
+        return trial(recipe, data, bench.device);
+      });
+      results.push(one);
+    }
+    return results;
+  };
+  return (bench) => {
+    const known = found.get(bench) ?? all(bench);
+    found.set(bench, known);
+    return known;
+  };
+}

@@ -1,0 +1,84 @@
+/** What a run's penalties were worth: the model without what they zeroed, beside the model that was trained. */
+
+import type { Dataset } from "../../core/data/dataset.ts";
+import { interleave } from "../statistics/interleave.ts";
+import { loadState, type Module, stateOf } from "../../core/nn/module.ts";
+import { Random } from "../../core/random.ts";
+import type { Device } from "../../core/tensor/device.ts";
+import { compact } from "./compact.ts";
+import { type Change, forwardTimes, type LayerChange } from "./compress.ts";
+import type { Recipe } from "../recipes/recipe.ts";
+import { Run } from "../runs/run.ts";
+
+/** Before: the model as it was trained, zeros and all. */
+export interface CompactReport {
+  /** What builds the smaller model. */
+  readonly model: Recipe["model"];
+  readonly numbers: Change;
+  /** Forward, of one input. */
+  readonly multiplyAdds: Change;
+  readonly layers: readonly LayerChange[];
+  /** Medians, of a batch; both models in turn, after training. */
+  readonly forwardMs: Change;
+  /** The same of whole training steps without penalties. */
+  readonly stepMs: Change;
+  /** Largest difference of outputs, of the largest output, on a part of the test split. */
+  readonly difference: number;
+}
+
+export interface CompactedRun {
+  readonly report: CompactReport;
+  readonly recipe: Recipe;
+  readonly model: Module;
+}
+
+/** Of a run that is done; null without penalties, or where products are sparse besides. Does not change the run. */
+export function compacted(run: Run, data: Dataset): CompactedRun | null {
+  const { regularise, phases: _, ...plain } = run.recipe;
+  if (regularise === undefined || run.sparsity !== null || run.unstructured !== null) return null;
+  const { device } = run;
+  const birth = { device, random: new Random(plain.seed) };
+  const small = compact(run.model, plain.model, data, birth);
+  const dense = { ...plain, phases: ALL_DENSE } as Recipe;
+  const recipe = { ...dense, model: small.architecture };
+  const runOf = (one: Recipe, model: Module): Run => {
+    const made = new Run(one, data, device, { routing: "dense" });
+    loadState(made.model, stateOf(model));
+    return made;
+  };
+  const [before, after] = [runOf(dense, run.model), runOf(recipe, small.model)];
+  const times = forwardTimes(before, after, data, device);
+  const difference = largestDifference(before, after, device);
+  // last: it trains them
+  const [{ ms: beforeMs }, { ms: afterMs }] = interleave(
+    { before: () => before.advance(), after: () => after.advance() },
+    ...ROUNDS,
+  );
+  const numbers = (model: Module): number => model.parameters().reduce((sum, { size }) => sum + size, 0);
+  const sum = (when: keyof Change): number =>
+    times.layers.reduce((total, { multiplyAdds }) => total + multiplyAdds[when], 0);
+  const report = {
+    ...{ model: small.architecture, ...times, difference },
+    numbers: { before: numbers(run.model), after: numbers(small.model) },
+    multiplyAdds: { before: sum("before"), after: sum("after") },
+    stepMs: { before: beforeMs.median, after: afterMs.median },
+  };
+  return { report, recipe, model: small.model };
+}
+
+const ALL_DENSE = { sparseFrom: 0, frozenFrom: 1, denseFrom: 1 };
+const ROUNDS = [20, 10] as const;
+
+function largestDifference(before: Run, after: Run, device: Device): number {
+  const outputs = [before, after].map((run) => {
+    run.model.eval();
+    const values = device.step(() =>
+      device.withoutGradients(() => run.model.forward(run.batches.part(device, "test", 0).x).data.slice()),
+    );
+    run.model.train();
+    return values;
+  });
+  device.readClocks();
+  const largest = (of: (i: number) => number): number => outputs[0].reduce((most, _, i) => Math.max(most, of(i)), 0);
+  return largest((i) => Math.abs(outputs[1][i] - outputs[0][i])) / largest((i) => Math.abs(outputs[0][i]));
+}

@@ -1,0 +1,223 @@
+/**
+ * Structured sparsity learning, from a model to a physically smaller one (Wen et al. 2016): a penalty zeroes structures,
+ * what is zero is taken out, and what is left is tuned.
+ */
+import type { Dataset } from "../../core/data/dataset.ts";
+import { expected } from "../../core/errors.ts";
+import { interleave } from "../statistics/interleave.ts";
+import { quartiles } from "../statistics/quartiles.ts";
+import type { Removal } from "../../core/nn/compaction.ts";
+import { loadState, type Module, stateOf } from "../../core/nn/module.ts";
+import { Random } from "../../core/random.ts";
+import { multiplyingWeights, traceProducts } from "../../core/sparsity/layers.ts";
+import type { Device } from "../../core/tensor/device.ts";
+import { inputShapeOf } from "../recipes/architecture.ts";
+import { compact } from "./compact.ts";
+import { evaluate } from "../../core/task/evaluate.ts";
+import type { Evaluation } from "../../core/task/objective.ts";
+import type { Recipe } from "../recipes/recipe.ts";
+import { actsOn } from "../recipes/regularizers.ts";
+import { Run, type StepRecord } from "../runs/run.ts";
+
+export interface CompressOptions {
+  /** Epochs under the penalties, at a constant rate; the default is what the source used, half of the dense run's. */
+  readonly learn?: number | undefined;
+  /** The rate of that stage by the recipe's. Default 1; the source has 0.1. */
+  readonly learnRate?: number | undefined;
+  /** Epochs of tuning the smaller model, a third of the dense run's, rounded up. */
+  readonly tune?: number | undefined;
+  /** A trained model; without one it is trained first. */
+  readonly start?: Parameters<typeof loadState>[1] | undefined;
+  readonly onStep?: ((stage: Stage, record: StepRecord, steps: number) => void) | undefined;
+}
+
+export type Stage = "dense" | "learn" | "tune";
+
+/** A layer before and after. A layer that went with its block has null. */
+export interface LayerChange {
+  readonly name: string;
+  /** [outputs, columns] of its matrix. */
+  readonly shape: { readonly before: readonly [number, number]; readonly after: readonly [number, number] | null };
+  /** Of one input. */
+  readonly multiplyAdds: Change;
+  /** Median forward milliseconds of a batch, with what gathers its columns. */
+  readonly ms: Change;
+}
+
+export interface Change {
+  readonly before: number;
+  readonly after: number;
+}
+
+export interface Compressed {
+  /** Builds and goes on training the smaller model; without penalties. */
+  readonly recipe: Recipe;
+  readonly model: Module;
+  readonly before: Evaluation;
+  /** Under the penalties, before tuning. */
+  readonly learned: Evaluation;
+  readonly after: Evaluation;
+  readonly layers: readonly LayerChange[];
+  /** Of the whole network, a batch. */
+  readonly forwardMs: Change;
+  /** Medians of whole training steps: dense or under the penalties, and while tuning the smaller model. */
+  readonly stepMs: Change;
+  readonly numbers: Change;
+  readonly removals: readonly Removal[];
+  readonly blocks: readonly string[];
+}
+
+/** Learns structures away as `recipe.regularise` says. */
+export function compress(recipe: Recipe, data: Dataset, device: Device, options: CompressOptions = {}): Compressed {
+  const { regularise, strategy: _, ...given } = recipe;
+  const rest = { ...given, ...DENSE };
+  if (regularise === undefined || regularise.length === 0)
+    throw expected("compress", "penalties, regularise in the recipe", "none", "Name a structure and a lambda");
+  const epochs = recipe.epochs ?? 1;
+  const { learn = Math.max(1, Math.round(epochs / 2)), tune = Math.ceil(epochs / 3), learnRate = 1, onStep } = options;
+  const { optimiser } = recipe;
+  const rate = learnRate * optimiser.rate;
+  const constant = {
+    ...optimiser,
+    rate,
+    weightDecay: 0,
+    schedule: { ...optimiser.schedule, name: "constant", warmup: 0 },
+  };
+  // another order of the data in each stage
+  const stage = (name: Stage, changes: object, start: CompressOptions["start"]): Run => {
+    const seed = (recipe.seed + ["dense", "learn", "tune"].indexOf(name)) >>> 0;
+    const run = new Run({ ...rest, ...changes, seed } as Recipe, data, device, { routing: "dense" });
+    if (start !== undefined) loadState(run.model, start, "compress");
+    return run;
+  };
+  const advanced = (name: Stage, run: Run): number => {
+    const times: number[] = [];
+    while (!run.done) {
+      const record = run.advance();
+      times.push(record.ms);
+      onStep?.(name, record, run.steps);
+    }
+    return quartiles(times).median;
+  };
+  const dense = stage("dense", {}, options.start);
+  if (options.start === undefined) advanced("dense", dense);
+  const start = stateOf(dense.model);
+  const before = dense.evaluate();
+  const learning = stage("learn", { regularise, optimiser: constant, steps: undefined, epochs: learn }, start);
+  const learnMs = advanced("learn", learning);
+  const learned = learning.evaluate();
+  const small = compact(learning.model, recipe.model, data, { device, random: new Random(recipe.seed) });
+  const smaller = { model: small.architecture, steps: undefined, epochs: tune };
+  // zeros that are left are no whole column or row: they stay as they are found. What went altogether is not there to name
+  const left = regularise.filter((one) => actsOn(recipe, one, small.model));
+  const tuning = stage("tune", { ...smaller, regularise: left, phases: FROZEN }, stateOf(small.model));
+  const tuneMs = advanced("tune", tuning);
+  const after = evaluate(tuning.model, device, tuning.batches);
+  const { layers, forwardMs } = forwardTimes(dense, tuning, data, device);
+  const count = (model: Module): number => model.parameters().reduce((sum, { size }) => sum + size, 0);
+  return {
+    ...{ recipe: { ...rest, model: small.architecture } as Recipe, model: tuning.model },
+    ...{ before, learned, after, layers, forwardMs },
+    stepMs: { before: learnMs, after: tuneMs },
+    numbers: { before: count(dense.model), after: count(tuning.model) },
+    ...{ removals: small.removals, blocks: small.blocks },
+  };
+}
+
+/** All products: what N:M methods do belongs to a run of its own, of the smaller model. */
+const DENSE = {
+  ...{ method: { name: "dense" }, activations: { name: "dense" }, inputGrad: { name: "dense" } },
+  ...{ weightGrad: { name: "dense" }, layers: {}, spatialBranches: false },
+};
+
+const FROZEN = { sparseFrom: 0, frozenFrom: 0, denseFrom: 1 };
+
+/** Forward times of both models, in turn, and of each layer within. typical: of the times of all rounds. */
+export function forwardTimes(
+  dense: Run,
+  small: Run,
+  data: Dataset,
+  device: Device,
+  typical = (times: readonly number[]): number => quartiles(times).median,
+): Pick<Compressed, "layers" | "forwardMs"> {
+  const [before, after] = [dense, small].map((run) => sizesOf(run, data));
+  const layerMs = [new Map<string, number[]>(), new Map<string, number[]>()];
+  const forward = (run: Run): void => {
+    device.step(() =>
+      device.withoutGradients(() => {
+        run.model.forward(run.batches.part(device, "test", 0).x);
+      }),
+    );
+  };
+  for (const run of [dense, small]) run.model.eval();
+  // batches cost the same in both and are no part of a forward pass
+  const whole: number[][] = [[], []];
+  interleave(
+    Object.fromEntries(
+      [dense, small].map((run, i) => [
+        String(i),
+        () => {
+          const watched = watch(run.model, (name, ms) => {
+            const times = layerMs[i].get(name) ?? [];
+            layerMs[i].set(name, [...times, ms]);
+          });
+          forward(run);
+          watched.end();
+          whole[i].push(watched.ms());
+        },
+      ]),
+    ),
+    ...[25, 20],
+  );
+  for (const run of [dense, small]) run.model.train();
+  device.readClocks();
+  const of = (times: readonly number[] | undefined): number => (times === undefined ? 0 : typical(times));
+  const layers = [...before].map(([name, { shape, multiplyAdds }]): LayerChange => {
+    const left = after.get(name);
+    return {
+      name,
+      shape: { before: shape, after: left?.shape ?? null },
+      multiplyAdds: { before: multiplyAdds, after: left?.multiplyAdds ?? 0 },
+      ms: { before: of(layerMs[0].get(name)), after: of(layerMs[1].get(name)) },
+    };
+  });
+  return { layers, forwardMs: { before: of(whole[0]), after: of(whole[1]) } };
+}
+
+/** Times forward passes of a model and of its layers until `end`. */
+function watch(model: Module, onLayer: (name: string, ms: number) => void): { ms(): number; end(): void } {
+  let total = 0;
+  const weights = new Set(multiplyingWeights(model).map(({ name }) => name));
+  const watched: Module[] = [];
+  for (const [path, module] of model.modules()) {
+    const name = path === "" ? "weight" : `${path}.weight`;
+    if (path !== "" && !weights.has(name)) continue;
+    const forward = module.forward.bind(module);
+    // an own property in front of the method
+    module.forward = (...given) => {
+      const begin = performance.now();
+      const y = forward(...given);
+      const ms = performance.now() - begin;
+      if (path === "") total += ms;
+      else onLayer(name, ms);
+      return y;
+    };
+    watched.push(module);
+  }
+  return {
+    ms: () => total,
+    end: () => {
+      for (const module of watched) Reflect.deleteProperty(module, "forward");
+    },
+  };
+}
+
+function sizesOf({ model, recipe }: Run, data: Dataset) {
+  const products = traceProducts(model, inputShapeOf(data), recipe.model.name === "gpt" ? recipe.model.context : 1);
+  return new Map(
+    multiplyingWeights(model).map(({ name, weight, rows, k }) => {
+      const [batch, , , , , , , , height, width] = products.get(weight)!.geometry;
+      return [name, { shape: [rows, k] as const, multiplyAdds: batch * height * width * rows * k }] as const;
+    }),
+  );
+}

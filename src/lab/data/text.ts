@@ -1,0 +1,66 @@
+/** The data set "text": the characters of a file, or of sentences made here. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { expected } from "../../core/errors.ts";
+import { type DataSource, type LoadOptions, limitedCount, type TextDataset } from "../../core/data/dataset.ts";
+import { makeSentences } from "./sentences.ts";
+
+/** Characters that are made, about. */
+const MADE = 200_000;
+const TRAINING_SHARE = 0.9;
+
+/**
+ * The first nine tenths of a text to train on, the rest to test. With `dir`, a folder with one .txt file, or with the
+ * file that `file` names, or a file itself; with `file` alone that file; with neither, sentences of `seed`.
+ */
+export const text: DataSource<TextDataset> = {
+  name: "text",
+  description: "the characters of a text file, or about 200,000 of sentences made on the spot",
+  // of the sentences; a file has its own
+  task: { kind: "text", classes: 49 },
+  load: async (options) => textDataset(await read(options), options.limit),
+};
+
+async function read({ dir, file, seed = 0 }: LoadOptions): Promise<string> {
+  if (dir === undefined && file === undefined) return makeSentences(MADE, seed);
+  const path = dir === undefined ? file! : await placeOf(dir, file);
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    const got = error.code === "ENOENT" ? "no such file" : error.code === "EISDIR" ? "a folder" : error.message;
+    throw expected("text", `a readable file ${path}`, got, "Check data.file and --data-dir");
+  });
+  try {
+    const content = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (content !== "") return content;
+  } catch {
+    throw expected("text", `UTF-8 in ${path}`, "other bytes", "Save the file as UTF-8");
+  }
+  throw expected("text", `characters in ${path}`, "an empty file", "Name another file");
+}
+
+/** The file that a folder stands for. */
+async function placeOf(dir: string, file: string | undefined): Promise<string> {
+  const present = await stat(dir).catch(() => undefined);
+  if (present?.isFile()) return dir;
+  if (file !== undefined) return join(dir, file);
+  const found = present === undefined ? [] : (await readdir(dir)).filter((name) => name.endsWith(".txt")).sort();
+  if (found.length === 1) return join(dir, found[0]);
+  const got = present === undefined ? "no such folder" : found.length === 0 ? "none" : found.join(", ");
+  throw expected("text", `one .txt file in ${dir}`, got, 'Name the file, as in { "name": "text", "file": "a.txt" }');
+}
+
+/** Tokens are characters, by their place among the different ones of the whole text. */
+export function textDataset(content: string, limit: LoadOptions["limit"] = {}): TextDataset {
+  // by code points: a character beyond 16 bits is one
+  const characters = Array.from(content);
+  const order = (a: string, b: string): number => a.codePointAt(0)! - b.codePointAt(0)!;
+  const vocabulary = [...new Set(characters)].sort(order);
+  const tokenOf = new Map(vocabulary.map((character, token) => [character, token]));
+  const tokens = Uint32Array.from(characters, (character) => tokenOf.get(character)!);
+  const cut = Math.floor(TRAINING_SHARE * tokens.length);
+  const [train, test] = [tokens.subarray(0, cut), tokens.subarray(cut)];
+  return {
+    ...{ kind: "text", name: text.name, classes: vocabulary.length, vocabulary },
+    train: train.subarray(0, limitedCount(train.length, limit.train, "characters")),
+    test: test.subarray(0, limitedCount(test.length, limit.test, "characters")),
+  };
+}

@@ -1,0 +1,81 @@
+/** From the words of a recipe to the methods that they name. */
+import { activationMethods } from "../../core/sparsity/methods/activations/methods.ts";
+import { inputGradMethods } from "../../core/sparsity/methods/input-grad/methods.ts";
+import type { MethodEntry, WeightMethod, WeightMethodEntry } from "../../core/sparsity/methods/method.ts";
+import { unstructuredMethods } from "../../core/sparsity/methods/unstructured/methods.ts";
+import type { UnstructuredMethod } from "../../core/sparsity/methods/unstructured/unstructured-method.ts";
+import { weightGradMethods } from "../../core/sparsity/methods/weight-grad/methods.ts";
+import { dense } from "../../core/sparsity/methods/weights/dense.ts";
+import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
+import { type Pattern, parsePattern } from "../../core/sparse/pattern.ts";
+import type { Operands, OperandsByLayer } from "../../core/sparsity/plan.ts";
+import type { MethodChoice, OperandChoice, Recipe } from "./recipe.ts";
+
+type ChosenMethods = Pick<Recipe, "method" | "spatialBranches" | "activations" | "inputGrad" | "weightGrad">;
+
+/** The line of the table for this name; of a method without a pattern that of dense, for it acts beside the products. */
+function entryOf({ name }: MethodChoice): WeightMethodEntry {
+  return weightMethods.find((entry) => entry.name === name) ?? dense;
+}
+
+/** What prunes weights without a pattern; null where the recipe's method is another. */
+export function unstructuredMethodOf({ method }: Pick<Recipe, "method">): UnstructuredMethod | null {
+  return unstructuredMethods.find(({ name }) => name === method.name)?.make(...valuesOf(method)) ?? null;
+}
+
+/** What is done to the weights by patterns; "dense" does nothing. */
+export function weightMethodOf({ method, spatialBranches }: Pick<Recipe, "method" | "spatialBranches">): WeightMethod {
+  const made = entryOf(method).make(...valuesOf(method));
+  return spatialBranches ? { ...made, spatialBranches } : made;
+}
+
+/** What a recipe asks to be sparse in each layer, by the name of its weight: what its `layers` say comes first. */
+export function operandsByLayer(recipe: ChosenMethods & Pick<Recipe, "layers">): OperandsByLayer {
+  const all = operandsOf(recipe);
+  const own = Object.entries(recipe.layers).map(
+    ([part, choices]) => [part, operandsOf({ ...recipe, ...choices } as ChosenMethods)] as const,
+  );
+  return {
+    all,
+    parts: own.map(([part]) => part),
+    of: (name) => own.find(([part]) => name.includes(part))?.[1] ?? all,
+  };
+}
+
+/** What a recipe asks to be sparse. */
+export function operandsOf(recipe: ChosenMethods): Operands {
+  const { method, activations, inputGrad, weightGrad } = recipe;
+  const { sparse } = entryOf(method);
+  const pattern = (own: string | undefined): Pattern => parsePattern(own ?? method.pattern ?? "2:4");
+  const made = <M>(methods: readonly MethodEntry<M>[], choice: OperandChoice): M | undefined =>
+    methods.find(({ name }) => name === choice.name)?.make(...valuesOf(choice));
+  const ofActivations = made(activationMethods, activations);
+  const ofInputGrad = made(inputGradMethods, inputGrad);
+  const ofWeightGrad = made(weightGradMethods, weightGrad);
+  const fixed = ofWeightGrad?.operand === "activations" ? ofWeightGrad.pattern : undefined;
+  return {
+    forward: sparse ? { method: weightMethodOf(recipe), pattern: pattern(method.pattern) } : null,
+    activations: ofActivations === undefined ? null : { method: ofActivations, pattern: patternOfActivations(recipe) },
+    inputGrad: ofInputGrad === undefined ? null : { method: ofInputGrad, pattern: pattern(inputGrad.pattern) },
+    weightGrad:
+      ofWeightGrad === undefined ? null : { method: ofWeightGrad, pattern: fixed ?? pattern(weightGrad.pattern) },
+  };
+}
+
+/** Left out it is that of the weights, without vectors: these share a mask between rows. */
+function patternOfActivations({ method, activations }: ChosenMethods): Pattern {
+  if (activations.pattern !== undefined) return parsePattern(activations.pattern);
+  return { ...parsePattern(method.pattern ?? "2:4"), v: 1 };
+}
+
+/** The numbers and the words of a choice, without its name and pattern. */
+function valuesOf({
+  name,
+  pattern,
+  ...values
+}: MethodChoice | OperandChoice): [Record<string, number>, Record<string, string>] {
+  const entries = Object.entries(values);
+  const numbers = entries.filter((entry): entry is [string, number] => typeof entry[1] === "number");
+  const words = entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  return [Object.fromEntries(numbers), Object.fromEntries(words)];
+}

@@ -1,0 +1,182 @@
+/** The penalties of a recipe around its optimiser: which weights, in which steps. */
+import { BATCH_NORM_EPSILON } from "../../core/autograd/ops/batch-norm.ts";
+import { expected } from "../../core/errors.ts";
+import { type Folding, foldedGroupLasso } from "../../core/sparsity/methods/structured/folded.ts";
+import { groupStructure, type WeightShape } from "../../core/sparsity/methods/structured/groups.ts";
+import { type Among, groupLasso, type Lambda, l1, type Penalty, sumOf } from "../../core/sparsity/methods/structured/penalties.ts";
+import { BatchNorm } from "../../core/nn/batch-norm.ts";
+import type { Module } from "../../core/nn/module.ts";
+import { normalisedLayers } from "../../core/nn/normalized-layers.ts";
+import { Residual } from "../../core/nn/residual.ts";
+import { Sequential } from "../../core/nn/sequential.ts";
+import { freezeZeros, regularise } from "../../core/optim/regularize.ts";
+import type { Transform } from "../../core/optim/transform.ts";
+import { multiplyingWeights } from "../../core/sparsity/layers.ts";
+import { phaseAt } from "../../core/sparsity/phases.ts";
+import { skipReasons } from "../../core/sparsity/plan.ts";
+import type { Parameter } from "../../core/tensor/tensor.ts";
+import type { Recipe } from "./recipe.ts";
+
+/**
+ * The optimiser with the penalties of the recipe: they act from phases.sparseFrom to phases.frozenFrom, and what is zero
+ * then stays zero until phases.denseFrom.
+ */
+export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Module, steps: number): Transform {
+  if (recipe.regularise === undefined) return optimiser;
+  const norms = new Map(normalisedLayers(model).map(({ layer, norm }) => [layer.weight, norm]));
+  const momentum = recipe.optimiser.name === "sgd" ? recipe.optimiser.momentum : 0;
+  let rates = 0;
+  for (let step = 0; step < steps; step++)
+    if (phaseAt(recipe.phases, step, steps) === "sparse") rates += (optimiser.rate?.(step) ?? 0) / (1 - momentum);
+  const penalties = penaltiesOf(recipe, recipe.regularise, model, norms, { within: GONE * rates });
+  const bodies = recipe.regularise.some(({ structure }) => structure === "body");
+  let active = bodies ? held(optimiser, streamGains(model)) : optimiser;
+  for (const [form, ofForm] of penalties) active = regularise(active, ofForm, { form, momentum });
+  const weights = new Set([...penalties.values()].flatMap((one) => [...one.keys()]));
+  const folded = recipe.regularise.some(({ folded }) => folded) ? [...weights].map((weight) => norms.get(weight)) : [];
+  // a folded penalty zeroes gains and shifts too
+  const scales = folded.flatMap((norm) => (norm === undefined ? [] : [norm.weight, norm.bias]));
+  const frozen = freezeZeros(optimiser, [...weights, ...scales]);
+  const phases = { dense: optimiser, sparse: active, frozen };
+  return {
+    ...optimiser,
+    name: active.name,
+    init: active.init,
+    update: (slots, step) => phases[phaseAt(recipe.phases, step, steps)].update(slots, step),
+  };
+}
+
+/** Of a penalty's steps, by the sum of their rates, after which what was chosen is gone. The others then learn without it. */
+const GONE = 2 / 3;
+
+type Regulariser = NonNullable<Recipe["regularise"]>[number];
+type Form = Regulariser["form"];
+
+/** By form, the penalty of each parameter. */
+function penaltiesOf(
+  recipe: Recipe,
+  regularisers: readonly Regulariser[],
+  model: Module,
+  norms: ReadonlyMap<Parameter, BatchNorm>,
+  untold: Lambda,
+): Map<Form, Map<Parameter, Penalty>> {
+  const found = new Map<Form, Map<Parameter, Penalty[]>>();
+  regularisers.forEach((regulariser, i) => {
+    const { structure, lambda = untold, form, bySize, smallest, folded = false, layers } = regulariser;
+    const chosen = targetsOf(recipe, regulariser, model);
+    if (chosen.length === 0) {
+      const names = candidates(structure, model).map(({ name }) => name);
+      const there = names.length > 0 ? `a part of ${names.join(", ")}` : "residual bodies that end in a batch norm";
+      const none = layers ?? (structure === "body" ? "none" : "none that skip leaves");
+      throw expected(`regularise ${i + 1}`, there, none, "Correct its layers, or the structure");
+    }
+    const ofWeights = structure !== "weight" && structure !== "body";
+    if (folded && (norms.size === 0 || !ofWeights)) {
+      const [wanted, got] = ofWeights
+        ? ["a batch norm behind a layer", "none in the model"]
+        : ["groups of weights for folded", structure];
+      throw expected(`regularise ${i + 1}`, wanted, got, "Leave folded out");
+    }
+    if (smallest !== undefined && structure === "weight")
+      throw expected(`regularise ${i + 1}`, "groups of weights for smallest", structure, "Leave smallest out");
+    const ofForm = found.get(form) ?? new Map<Parameter, Penalty[]>();
+    found.set(form, ofForm);
+    // a share of a weight's only group is all of it: it is one of the weights'
+    const rivals: Among["rivals"] = [];
+    for (const { parameter, shape } of chosen) {
+      const { kernels } = parameter.device;
+      const norm = folded ? norms.get(parameter) : undefined;
+      const groups = (): Penalty => {
+        const of = groupStructure(structure);
+        const among = of.whole ? { weight: parameter, rivals } : undefined;
+        const options = { bySize, smallest, among };
+        return norm === undefined
+          ? groupLasso(kernels, lambda, of, shape, options)
+          : foldedGroupLasso(kernels, lambda, of, shape, foldingOf(norm), options);
+      };
+      const penalty = structure === "weight" ? l1(kernels, lambda as number) : groups();
+      ofForm.set(parameter, [...(ofForm.get(parameter) ?? []), penalty]);
+    }
+  });
+  const sums = (all: Map<Parameter, Penalty[]>) => new Map([...all].map(([weight, list]) => [weight, sumOf(...list)]));
+  return new Map([...found].map(([form, all]) => [form, sums(all)]));
+}
+
+/** Whether a model has anything that a penalty of the recipe acts on. */
+export function actsOn(recipe: Recipe, regulariser: Regulariser, model: Module): boolean {
+  return targetsOf(recipe, regulariser, model).length > 0;
+}
+
+/** What a penalty may act on. */
+interface Target {
+  readonly name: string;
+  readonly parameter: Parameter;
+  readonly shape: WeightShape;
+}
+
+function targetsOf(recipe: Recipe, { structure, layers }: Regulariser, model: Module): Target[] {
+  const all = candidates(structure, model);
+  if (layers !== undefined) return all.filter(({ name }) => name.includes(layers));
+  if (structure === "body") return all;
+  const skipped = skipReasons(multiplyingWeights(model), recipe.skip);
+  return all.filter((_, i) => skipped[i] === undefined);
+}
+
+function candidates(structure: string, model: Module): Target[] {
+  if (structure === "body") return bodyGains(model);
+  return multiplyingWeights(model).map(({ name, weight, rows, k, axisLength }) => {
+    return { name, parameter: weight, shape: { rows, taps: k / axisLength, channels: axisLength } };
+  });
+}
+
+/**
+ * The gains of the batch norms that end residual bodies. A convolution before a batch norm can shrink for ever without a
+ * change of what the body computes; where these gains are zero the body is a constant.
+ */
+function bodyGains(model: Module): Target[] {
+  const found: Target[] = [];
+  for (const [path, module] of model.modules()) {
+    if (!(module instanceof Residual && module.body instanceof Sequential)) continue;
+    const [name, last] = module.body.layers[module.body.layers.length - 1];
+    if (!(last instanceof BatchNorm)) continue;
+    const { weight } = last;
+    found.push({
+      ...{ name: `${path}.body.${name}.weight`, parameter: weight },
+      shape: { rows: 1, taps: 1, channels: weight.size },
+    });
+  }
+  return found;
+}
+
+/**
+ * The gains of the last batch norm before the first residual body: they say how large the sum is that bodies add to. While
+ * bodies are penalised they must stay. Else the whole sum shrinks and the classifier grows: the penalty falls, nothing
+ * that the network computes changes, and no body goes.
+ */
+function streamGains(model: Module): Parameter[] {
+  let gains: Parameter[] = [];
+  for (const [, module] of model.modules()) {
+    if (module instanceof Residual) return gains;
+    if (module instanceof BatchNorm) gains = [module.weight];
+  }
+  return [];
+}
+
+/** An optimiser that leaves some parameters as they are. */
+function held(optimiser: Transform, parameters: readonly Parameter[]): Transform {
+  return {
+    ...optimiser,
+    update: (slots, step) =>
+      optimiser.update(
+        slots.filter(({ parameter }) => !parameters.includes(parameter)),
+        step,
+      ),
+  };
+}
+
+function foldingOf({ weight, bias, runningVariance }: BatchNorm): Folding {
+  return {
+    ...{ gain: weight.data, gainGradient: weight.grad, shift: bias.data },
+    ...{ variance: runningVariance.data as Float32Array, epsilon: BATCH_NORM_EPSILON },
+  };
+}

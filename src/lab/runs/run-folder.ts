@@ -1,0 +1,279 @@
+/**
+ * The folder of a run: recipe.json, plan.json (which routes were chosen), metrics.jsonl (a line a step, an evaluation and a
+ * look at masks or gradients), masks.safetensors (masks of a few steps), checkpoint.safetensors, and at the end weights.safetensors and result.json. A process may be killed at any moment: files are replaced by
+ * renaming, and `resume` cuts metrics.jsonl back to what the checkpoint knows.
+ */
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { expected } from "../../core/errors.ts";
+import { found, obstacle, readFile, writeFileAtomically } from "../../node/files.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../core/io/safetensors.ts";
+import type { MaskRecord } from "../../core/metrics/mask-record.ts";
+import { type Module, stateOf } from "../../core/nn/module.ts";
+import type { GradientReport } from "../../core/sparsity/gradient-probe.ts";
+import type { MaskSnapshots } from "../../core/sparsity/mask-monitor.ts";
+import type { PlannedLayer } from "../../core/sparsity/plan.ts";
+import type { Evaluation } from "../../core/task/objective.ts";
+import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
+import type { Run, StepRecord } from "./run.ts";
+
+/** A line of metrics.jsonl after an epoch. */
+export interface EpochRecord {
+  readonly epoch: number;
+  readonly step: number;
+  readonly test: Evaluation;
+}
+
+const FORMAT = "trisparse-checkpoint-1";
+const WEIGHTS_FORMAT = "trisparse-weights-1";
+const MASKS_FORMAT = "trisparse-masks-1";
+
+/** Parses JSON of a file of ours. */
+export function readJson(where: string, path: string): unknown {
+  const text = new TextDecoder().decode(readFile(where, path));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw expected(`${where} ${path}`, "JSON", (error as Error).message, "Correct the file, or write it anew");
+  }
+}
+
+export function writeJson(path: string, value: unknown): void {
+  writeFileAtomically(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Throws unless a new folder can be made at this path: nothing is there but perhaps an empty folder. */
+export function checkVacant(where: string, path: string): void {
+  const present = found(path);
+  const wrong =
+    present === undefined || present.isDirectory()
+      ? (obstacle(join(path, "recipe.json")) ??
+        (present !== undefined && readdirSync(path).length > 0 ? "files in it" : undefined))
+      : "a file";
+  if (wrong === undefined) return;
+  throw expected(
+    where,
+    present === undefined ? `${path} to be a place for a new folder` : `${path} not to exist yet`,
+    wrong,
+    "Choose another --out, or go on with: trisparse resume",
+  );
+}
+
+/** A look at the gradients of the step to come. */
+export interface GradientRecord {
+  readonly step: number;
+  readonly gradients: readonly GradientReport[];
+}
+
+export class RunFolder {
+  readonly path: string;
+  readonly recipe: Recipe;
+  readonly steps: StepRecord[] = [];
+  readonly epochs: EpochRecord[] = [];
+  readonly gradients: GradientRecord[] = [];
+  readonly masks: MaskRecord[] = [];
+  /** Snapshots that masks.safetensors holds. */
+  #savedMasks = 0;
+  #unwritten: string[] = [];
+
+  private constructor(path: string, recipe: Recipe) {
+    this.path = path;
+    this.recipe = recipe;
+  }
+
+  /** Starts an empty folder. Throws where one already holds files. */
+  static create(path: string, recipe: Recipe): RunFolder {
+    checkVacant("run folder", path);
+    mkdirSync(path, { recursive: true });
+    writeJson(join(path, "recipe.json"), recipe);
+    return new RunFolder(path, recipe);
+  }
+
+  /** Opens a folder that `create` made. */
+  static open(path: string): RunFolder {
+    const file = join(path, "recipe.json");
+    return new RunFolder(path, parseRecipe(readJson("run folder", file), file));
+  }
+
+  #file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** The plan that this run began with; undefined before its beginning. */
+  get plan(): readonly PlannedLayer[] | undefined {
+    const file = this.#file("plan.json");
+    if (!existsSync(file)) return undefined;
+    const plan = readJson("plan", file);
+    const isPlan = Array.isArray(plan) && plan.every((layer) => typeof layer?.routes?.forward === "string");
+    if (isPlan) return plan as readonly PlannedLayer[];
+    throw expected(file, "a plan as train wrote it", "something else", "Copy it back, or begin the run anew");
+  }
+
+  set plan(layers: readonly PlannedLayer[]) {
+    writeJson(this.#file("plan.json"), layers);
+  }
+
+  recordStep(record: StepRecord): void {
+    this.steps.push(record);
+    this.#unwritten.push(JSON.stringify(record));
+  }
+
+  recordEpoch(record: EpochRecord): void {
+    this.epochs.push(record);
+    this.#unwritten.push(JSON.stringify(record));
+  }
+
+  recordGradients(record: GradientRecord): void {
+    this.gradients.push(record);
+    this.#unwritten.push(JSON.stringify(record));
+  }
+
+  recordMasks(record: MaskRecord): void {
+    this.masks.push(record);
+    this.#unwritten.push(JSON.stringify(record));
+  }
+
+  /** Appends what was recorded. */
+  flush(): void {
+    if (this.#unwritten.length === 0) return;
+    const metrics = this.#file("metrics.jsonl");
+    try {
+      appendFileSync(metrics, `${this.#unwritten.join("\n")}\n`);
+    } catch (error) {
+      const todo = "Make room or correct its rights, then go on with: trisparse resume";
+      throw expected(metrics, "to be writable", (error as Error).message, todo);
+    }
+    this.#unwritten = [];
+  }
+
+  /** Saves all that the rest of the run depends on. */
+  checkpoint(run: Run): void {
+    this.flush();
+    // before the checkpoint: what is beyond it after a kill is cut off, what is missing could not be made again
+    this.#saveMasks(run);
+    const metrics = this.#file("metrics.jsonl");
+    const metricsBytes = existsSync(metrics) ? statSync(metrics).size : 0;
+    const metadata = { format: FORMAT, step: String(run.step), metricsBytes: String(metricsBytes) };
+    writeFileAtomically(this.#file("checkpoint.safetensors"), encodeSafetensors(run.state(), metadata));
+  }
+
+  #saveMasks({ masks: { snapshots, shapes } }: Run): void {
+    if (snapshots.size === this.#savedMasks) return;
+    const tensors = [...snapshots].flatMap(([step, masks]) =>
+      [...masks].map(([name, data]) => [`${step}/${name}`, { shape: [data.length], data }] as const),
+    );
+    const metadata = { format: MASKS_FORMAT, shapes: JSON.stringify(shapes) };
+    writeFileAtomically(this.#file("masks.safetensors"), encodeSafetensors(new Map(tensors), metadata));
+    this.#savedMasks = snapshots.size;
+  }
+
+  /** Folders of before there were snapshots have none. */
+  #restoreMasks(run: Run): void {
+    const file = this.#file("masks.safetensors");
+    if (!existsSync(file)) return;
+    run.masks.restoreSnapshots(readMasks(file).snapshots, run.step, file);
+    this.#savedMasks = run.masks.snapshots.size;
+  }
+
+  /** Brings a fresh run of this folder's recipe to the last checkpoint; at the start without one. */
+  resume(run: Run): void {
+    // what a killed process was writing
+    for (const name of readdirSync(this.path)) {
+      if (/\.\d+\.tmp$/.test(name)) rmSync(this.#file(name), { force: true });
+    }
+    const metrics = this.#file("metrics.jsonl");
+    const checkpoint = this.#file("checkpoint.safetensors");
+    if (!existsSync(checkpoint)) {
+      if (existsSync(metrics)) truncateSync(metrics, 0);
+      return;
+    }
+    const { tensors, metadata } = decodeSafetensors(readFile("checkpoint", checkpoint), checkpoint);
+    const step = Number(metadata.step);
+    const metricsBytes = Number(metadata.metricsBytes);
+    const todo = "Copy a whole checkpoint here, or delete it to start this run anew";
+    if (metadata.format !== FORMAT || !Number.isInteger(step) || step < 0 || step > run.steps) {
+      throw expected(
+        checkpoint,
+        `a checkpoint of format ${FORMAT} at a step of 0..${run.steps}`,
+        `${metadata.format}, step ${metadata.step}`,
+        todo,
+      );
+    }
+    const size = existsSync(metrics) ? statSync(metrics).size : 0;
+    if (!(size >= metricsBytes))
+      throw expected(metrics, `at least ${metricsBytes} bytes, as its checkpoint says`, `${size}`, todo);
+    run.restore(tensors as ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>, step);
+    this.#restoreMasks(run);
+    if (size > metricsBytes) truncateSync(metrics, metricsBytes);
+    if (metricsBytes === 0) return;
+    for (const line of new TextDecoder().decode(readFile("metrics", metrics)).trimEnd().split("\n")) {
+      const record = parseRecord(line);
+      if (record === undefined)
+        throw expected(metrics, "a JSON object a line", JSON.stringify(line.slice(0, 80)), todo);
+      if ("test" in record) this.epochs.push(record);
+      else if ("gradients" in record) this.gradients.push(record);
+      else if ("masks" in record) this.masks.push(record);
+      else this.steps.push(record);
+    }
+    if (this.steps.length !== step) {
+      throw expected(metrics, `${step} steps, as its checkpoint says`, `${this.steps.length}`, todo);
+    }
+  }
+
+  /** Writes the trained weights as they are used and the summary. */
+  finish(run: Run, result: unknown): void {
+    this.flush();
+    const metadata = { format: WEIGHTS_FORMAT, recipe: JSON.stringify(this.recipe) };
+    writeFileAtomically(this.#file("weights.safetensors"), encodeSafetensors(run.trainedWeights(), metadata));
+    writeJson(this.#file("result.json"), result);
+  }
+}
+
+/** A folder with a model alone, as `compress` and `account` take it. */
+export function writeModel(path: string, recipe: Recipe, model: Module): void {
+  mkdirSync(path, { recursive: true });
+  writeJson(join(path, "recipe.json"), recipe);
+  const metadata = { format: WEIGHTS_FORMAT, recipe: JSON.stringify(recipe) };
+  writeFileAtomically(join(path, "weights.safetensors"), encodeSafetensors(stateOf(model), metadata));
+}
+
+/** The snapshots of a masks.safetensors, and [rows, k] of each layer. */
+export function readMasks(file: string): {
+  readonly snapshots: MaskSnapshots;
+  readonly shapes: Readonly<Record<string, readonly [rows: number, k: number]>>;
+} {
+  const { tensors, metadata } = decodeSafetensors(readFile("masks", file), file);
+  const snapshots: MaskSnapshots = new Map();
+  for (const [key, { data }] of tensors) {
+    const [, step, name] = /^(\d+)\/(.+)$/.exec(key) ?? [];
+    if (metadata.format !== MASKS_FORMAT || step === undefined || !(data instanceof Uint32Array)) {
+      const todo = "Copy a whole file here, or delete it to go on without the masks so far";
+      throw expected(file, `masks of format ${MASKS_FORMAT}`, `${metadata.format}, tensor ${key}`, todo);
+    }
+    const masks = snapshots.get(Number(step)) ?? new Map<string, Uint32Array>();
+    snapshots.set(Number(step), masks.set(name, data));
+  }
+  return { snapshots, shapes: shapesOf(metadata.shapes, file) };
+}
+
+function shapesOf(text: string | undefined, file: string): Record<string, readonly [rows: number, k: number]> {
+  try {
+    const shapes = JSON.parse(text ?? "") as Record<string, readonly [number, number]>;
+    if (Object.values(shapes).every(([rows, k]) => rows > 0 && k > 0)) return shapes;
+  } catch {
+    // told below
+  }
+  const todo = "Copy a whole file here, or delete it to go on without the masks so far";
+  throw expected(file, "the shapes of its masks", JSON.stringify(text) ?? "none", todo);
+}
+
+function parseRecord(line: string): StepRecord | EpochRecord | GradientRecord | MaskRecord | undefined {
+  try {
+    const record: unknown = JSON.parse(line);
+    return typeof record === "object" && record !== null
+      ? (record as StepRecord | EpochRecord | GradientRecord | MaskRecord)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * Trains runs side by side: a round is one step of each, so that what slows the machine slows all of them, and a ratio
+ * of two step times of one round means something. One run alone is the same with one.
+ */
+import { cpus, loadavg } from "node:os";
+import { join } from "node:path";
+import type { Dataset } from "../../core/data/dataset.ts";
+import type { Product } from "../../core/backend/kernels.ts";
+import { flipRatiosOf } from "../../core/metrics/mask-record.ts";
+import { type Quartiles, quartiles } from "../statistics/quartiles.ts";
+import { type EqualLoss, type LossAt, timeToEqualLoss } from "../statistics/time-to-loss.ts";
+import { type GradientReport, meanReport } from "../../core/sparsity/gradient-probe.ts";
+import type { StructureReport } from "../../core/sparsity/mask-monitor.ts";
+import type { PlannedLayer, Route } from "../../core/sparsity/plan.ts";
+import type { VerifiedLayer } from "../../core/sparsity/sparsity.ts";
+import type { Clocks, Device } from "../../core/tensor/device.ts";
+import { type CompactReport, compacted } from "../compression/compacted.ts";
+import type { Evaluation } from "../../core/task/objective.ts";
+import { nameOf } from "../recipes/recipe-name.ts";
+import { Run, type RunOptions, type StepRecord } from "./run.ts";
+import { type EpochRecord, type RunFolder, writeModel } from "./run-folder.ts";
+
+/** What one run came to: its last evaluation, and what that took. */
+export type RunResult = Evaluation & RunFacts;
+
+/** Times in milliseconds unless they say seconds. */
+interface RunFacts {
+  /** Null where the recipe names none. */
+  readonly strategy: string | null;
+  readonly method: string;
+  readonly pattern: string | null;
+  readonly layers: readonly PlannedLayer[];
+  /** By product: sparse where any layer's is, else masked where any is. */
+  readonly plan: PlannedLayer["routes"];
+  /** Sum of all step times. */
+  readonly seconds: number;
+  /** Steps in which the method was sparse; all of them for dense. */
+  readonly stepMs: Quartiles;
+  readonly gemmMs: Clocks;
+  /** Step time of dense / step time of this, round by round; null without a dense run beside it. */
+  readonly speedUp: Quartiles | null;
+  /** Null without a dense run beside it. */
+  readonly equalLoss: EqualLoss | null;
+  readonly sad: number;
+  readonly sadShare: number;
+  readonly flipRate: number;
+  readonly sparsity: number;
+  readonly masks: readonly { readonly layer: string; readonly sad: number; readonly flipRate: number }[];
+  /** What watching the masks showed; null where there were none. */
+  readonly structure: StructureReport | null;
+  readonly verified: readonly VerifiedLayer[];
+  /** Mean of the looks at its gradients; none without a monitor. */
+  readonly gradients: readonly GradientReport[];
+  /** Of runs with penalties: what is left without what they zeroed. */
+  readonly compact?: CompactReport;
+  readonly weightBytes: { readonly dense: number; readonly packed: number };
+}
+
+/** Where numbers were measured. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly node: string;
+  readonly backend: string;
+  readonly instructionSet: string;
+  readonly threads: number;
+  /** One-minute load average before and after. */
+  readonly load: readonly [number, number];
+}
+
+export function machineOf({ kernels }: Device, loadBefore: number): Machine {
+  const processors = cpus();
+  return {
+    cpu: processors[0]?.model.trim() ?? "unknown",
+    cores: processors.length,
+    node: process.version,
+    backend: kernels.backend,
+    instructionSet: kernels.instructionSet,
+    threads: kernels.threads,
+    load: [loadBefore, loadavg()[0]].map((load) => Math.round(load * 100) / 100) as [number, number],
+  };
+}
+
+/** Told about the progress of runs, by their number. */
+export interface Observer {
+  onStep?(run: number, record: StepRecord, steps: number): void;
+  onEpoch?(run: number, record: EpochRecord): void;
+}
+
+/** How runs are trained that have not begun yet, and who is told. */
+export interface TrainOptions extends Observer, Pick<RunOptions, "routing" | "dispatcher" | "start"> {
+  /** Records are written to the disk so often, for who reads along; default: with each checkpoint. */
+  readonly flushMs?: number;
+}
+
+/** Seconds of training between two checkpoints within an epoch. */
+const CHECKPOINT_SECONDS = 30;
+
+/** Trains the runs of these folders to their ends, each from its last checkpoint. */
+export async function trainTogether(
+  folders: readonly RunFolder[],
+  data: Dataset,
+  device: Device,
+  options: TrainOptions = {},
+): Promise<RunResult[]> {
+  const runs = folders.map((folder) => {
+    const run = new Run(folder.recipe, data, device, { ...options, plan: folder.plan });
+    folder.resume(run);
+    return run;
+  });
+  runs.forEach((run, i) => {
+    if (run.step > 0) return;
+    folders[i].plan = run.plan;
+    folders[i].checkpoint(run);
+  });
+  let saved = performance.now();
+  let flushed = Number.NEGATIVE_INFINITY;
+  while (runs.some((run) => !run.done)) {
+    // those behind first: after a kill between two checkpoints the runs may stand at different steps
+    const step = Math.min(...runs.filter((run) => !run.done).map((run) => run.step));
+    runs.forEach((run, i) => {
+      if (run.step !== step || run.done) return;
+      const { every, repeats } = run.recipe.monitor;
+      if (every > 0 && step % every === 0 && run.sparsity !== null) {
+        folders[i].recordGradients({ step, gradients: run.probeGradients(repeats) });
+      }
+      const record = run.advance();
+      folders[i].recordStep(record);
+      const masks = run.masks.after(record.step);
+      if (masks !== null) folders[i].recordMasks(masks);
+      options.onStep?.(i, record, run.steps);
+    });
+    const late = performance.now() - saved > CHECKPOINT_SECONDS * 1000;
+    runs.forEach((run, i) => {
+      if (run.step !== step + 1) return;
+      const { stepsPerEpoch } = run.batches;
+      // the last epoch may be a part of one
+      if (run.step % stepsPerEpoch === 0 || run.done) {
+        const epoch = { epoch: run.step / stepsPerEpoch, step: run.step, test: run.evaluate() };
+        folders[i].recordEpoch(epoch);
+        options.onEpoch?.(i, epoch);
+      } else if (!late) return;
+      folders[i].checkpoint(run);
+    });
+    if (late) saved = performance.now();
+    if (performance.now() - flushed > (options.flushMs ?? Number.POSITIVE_INFINITY)) {
+      for (const folder of folders) folder.flush();
+      flushed = performance.now();
+    }
+    // lets signals and progress bars through; at every round, for one may take seconds
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const dense = runs.findIndex((run) => run.isDense);
+  const watched = folders.find(({ masks }) => masks.some(({ virtual }) => virtual));
+  const results = runs.map((run, i) => summarise(run, folders[i], dense < 0 ? undefined : folders[dense], watched));
+  return results.map((result, i) => {
+    const small = compacted(runs[i], data);
+    if (small !== null) writeModel(join(folders[i].path, "compact"), small.recipe, small.model);
+    const whole = small === null ? result : { ...result, compact: small.report };
+    folders[i].finish(runs[i], whole);
+    return whole;
+  });
+}
+
+function summaryOf(layers: readonly PlannedLayer[]): PlannedLayer["routes"] {
+  const route = (product: Product): Route =>
+    (["sparse", "masked"] as const).find((one) => layers.some(({ routes }) => routes[product] === one)) ?? "dense";
+  return { forward: route("forward"), inputGrad: route("inputGrad"), weightGrad: route("weightGrad") };
+}
+
+/** The losses of a run's evaluations over the seconds of its steps. */
+function curveOf({ steps, epochs }: RunFolder): LossAt[] {
+  let [seconds, next] = [0, 0];
+  return epochs.map(({ step, test }) => {
+    for (; next < step; next++) seconds += steps[next].ms / 1000;
+    return { seconds, loss: test.loss };
+  });
+}
+
+function summarise(
+  run: Run,
+  folder: RunFolder,
+  dense: RunFolder | undefined,
+  watched: RunFolder | undefined,
+): RunResult {
+  const { recipe, sparsity, unstructured } = run;
+  const sparseSteps = folder.steps.filter(({ pruned }) => pruned);
+  // none where no weight is sparse: dense, or a plan that left all of them dense
+  const counted = sparseSteps.length === 0 ? folder.steps : sparseSteps;
+  const median = (of: (record: StepRecord) => number): number => quartiles(counted.map(of)).median;
+  const { test } = folder.epochs[folder.epochs.length - 1];
+  const report = (unstructured ?? sparsity)?.report();
+  const weights = run.plan.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
+  return {
+    strategy: recipe.strategy?.name ?? null,
+    method: recipe.strategy === undefined ? nameOf(recipe) : recipe.method.name,
+    pattern: (recipe.strategy ?? recipe.method).pattern ?? null,
+    layers: run.plan,
+    plan: summaryOf(run.plan),
+    ...test,
+    seconds: folder.steps.reduce((sum, { ms }) => sum + ms, 0) / 1000,
+    stepMs: quartiles(counted.map(({ ms }) => ms)),
+    gemmMs: {
+      forward: median(({ gemmMs }) => gemmMs.forward),
+      inputGrad: median(({ gemmMs }) => gemmMs.inputGrad),
+      weightGrad: median(({ gemmMs }) => gemmMs.weightGrad),
+      pack: median(({ gemmMs }) => gemmMs.pack),
+    },
+    speedUp: dense === undefined ? null : quartiles(counted.map(({ step, ms }) => dense.steps[step].ms / ms)),
+    equalLoss: dense === undefined ? null : timeToEqualLoss(curveOf(dense), curveOf(folder)),
+    sad: report?.sad ?? 0,
+    sadShare: report?.sadShare ?? 0,
+    flipRate: report?.flipRate ?? 0,
+    sparsity: report?.sparsity ?? 0,
+    masks: report?.layers ?? [],
+    structure: run.masks.report(
+      folder.masks,
+      flipRatiosOf(folder.masks, watched === folder ? [] : (watched?.masks ?? [])),
+    ),
+    verified: sparsity?.verify() ?? [],
+    gradients: meanReport(folder.gradients.map(({ gradients }) => gradients)),
+    weightBytes: (unstructured ?? sparsity)?.weightBytes() ?? { dense: weights, packed: weights },
+  };
+}

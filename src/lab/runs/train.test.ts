@@ -1,0 +1,377 @@
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { spots as data } from "../../../test/spots.ts";
+import { decodeSafetensors } from "../../core/io/safetensors.ts";
+import { jsKernels } from "../../core/backend/js.ts";
+import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
+import { unstructuredMethods } from "../../core/sparsity/methods/unstructured/methods.ts";
+import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
+import { verifyValues } from "../../core/sparse/mask.ts";
+import { parsePattern } from "../../core/sparse/pattern.ts";
+import { Device } from "../../core/tensor/device.ts";
+import { createComparison, runComparison, withMethod } from "./compare.ts";
+import { scoreOf } from "../../core/task/evaluate.ts";
+import { parseRecipe, type Recipe, recipeSchema } from "../recipes/recipe.ts";
+import { Run } from "./run.ts";
+import { RunFolder } from "./run-folder.ts";
+import { type Observer, trainTogether } from "./together.ts";
+
+const recipe = (method: object = { name: "sr-ste" }, more: object = {}): Recipe =>
+  parseRecipe({ model: { name: "mlp", hidden: [16, 8], dropout: 0.1 }, epochs: 3, batch: 16, method, ...more });
+const device = (): Device => new Device(jsKernels());
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "trisparse-train-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+const at = (name: string): string => join(folder, name);
+
+/** Stops training as a kill would, after a number of steps. */
+class Killed extends Error {}
+const killAfter = (steps: number): Observer => {
+  let left = steps;
+  return {
+    onStep: () => {
+      if (--left === 0) throw new Killed();
+    },
+  };
+};
+
+async function weightsAfter(path: string, one: Recipe, kills: readonly number[]): Promise<Uint8Array> {
+  let run = RunFolder.create(path, one);
+  for (const steps of kills) {
+    await expect(trainTogether([run], data, device(), killAfter(steps))).rejects.toThrow(Killed);
+    run = RunFolder.open(path);
+  }
+  await trainTogether([run], data, device());
+  return readFileSync(join(path, "weights.safetensors"));
+}
+
+test("SpRe is refused for a model that has nothing to put a branch beside", () => {
+  expect(() => new Run(recipe({ name: "spre" }), data, device())).toThrow(
+    /branches of spre: expected a 3x3 convolution with a batch norm behind it, got none. Choose the model cnn or resnet/,
+  );
+});
+
+describe("a run that was interrupted", () => {
+  const methods = [
+    ...weightMethods.map(({ name }) => ({ name })),
+    { name: "ste", pattern: "1:4v2" },
+    ...unstructuredMethods.map(({ name }) => ({ name, every: 2 })),
+    { name: "prune", schedule: "iterative", rounds: 2 },
+  ];
+  test.each(methods)("ends with the bits of one that was not: $name", async (method) => {
+    // branches stand beside convolutions
+    const one = recipe(method, method.name === "spre" ? { model: { name: "cnn", widths: [4, 8] } } : {});
+    const whole = await weightsAfter(at("whole"), one, []);
+    // within the first epoch, right after a checkpoint, and across the pruning of ASP
+    const killed = await weightsAfter(at("killed"), one, [2, 7, 9]);
+    expect(Buffer.from(killed).equals(whole)).toBe(true);
+    const lines = (name: string): { step: number; loss: number }[] =>
+      readFileSync(join(at(name), "metrics.jsonl"), "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+    expect(lines("killed").map(({ step, loss }) => [step, loss])).toEqual(
+      lines("whole").map(({ step, loss }) => [step, loss]),
+    );
+    const result = (name: string): { accuracy: number; flipRate: number; sad: number } =>
+      JSON.parse(readFileSync(join(at(name), "result.json"), "utf8"));
+    for (const key of ["accuracy", "flipRate", "sad"] as const)
+      expect(result("killed")[key]).toBe(result("whole")[key]);
+  });
+
+  test("with samples of gradients and double-pruned weights too", async () => {
+    const one = recipe({ name: "sr-ste" }, { inputGrad: { name: "double-pruned" }, weightGrad: { name: "mvue" } });
+    const whole = await weightsAfter(at("whole"), one, []);
+    expect(Buffer.from(await weightsAfter(at("killed"), one, [2, 9])).equals(whole)).toBe(true);
+  });
+
+  test("goes on with the routes it began with", async () => {
+    const run = RunFolder.create(at("run"), recipe());
+    const options = { ...killAfter(8), routing: "dense" } as const;
+    await expect(trainTogether([run], data, device(), options)).rejects.toThrow(Killed);
+    const [result] = await trainTogether([RunFolder.open(at("run"))], data, device(), { routing: "sparse" });
+    expect(result.plan).toEqual({ forward: "masked", inputGrad: "masked", weightGrad: "dense" });
+    writeFileSync(join(at("run"), "plan.json"), "[1]");
+    await expect(trainTogether([RunFolder.open(at("run"))], data, device())).rejects.toThrow(
+      /plan.json: expected a plan as train wrote it/,
+    );
+  });
+
+  test("with SGD and batch norm too", async () => {
+    const one = recipe(
+      { name: "sr-ste" },
+      { model: { name: "cnn", widths: [4, 8] }, optimiser: { name: "sgd", clip: 1 }, epochs: 2 },
+    );
+    const whole = await weightsAfter(at("whole"), one, []);
+    expect(Buffer.from(await weightsAfter(at("killed"), one, [8])).equals(whole)).toBe(true);
+  });
+
+  test("with channels put in order before the pruning too", async () => {
+    const one = recipe({ name: "asp", permute: "channels" });
+    const whole = await weightsAfter(at("whole"), one, []);
+    // across the pruning
+    expect(Buffer.from(await weightsAfter(at("killed"), one, [8, 3])).equals(whole)).toBe(true);
+    expect(Buffer.from(await weightsAfter(at("plain"), recipe({ name: "asp" }), [])).equals(whole)).toBe(false);
+  });
+
+  test("with fixed masks of activations, drawn and restored by what is measured", async () => {
+    const weightGrad = { name: "restored", restore: "measured", mask: "authors" };
+    const one = recipe({ name: "sr-ste" }, { model: { name: "cnn", widths: [4, 8] }, weightGrad, epochs: 2 });
+    const whole = await weightsAfter(at("whole"), one, []);
+    expect(Buffer.from(await weightsAfter(at("killed"), one, [3, 8])).equals(whole)).toBe(true);
+    const { routes } = new Run(one, data, device()).plan[1];
+    expect(routes.weightGrad).toBe("sparse");
+    const dense = await weightsAfter(at("dense"), { ...one, weightGrad: { name: "dense" } }, []);
+    expect(Buffer.from(dense).equals(whole)).toBe(false);
+  });
+
+  test("forgets a half-written line of metrics", async () => {
+    const run = RunFolder.create(at("run"), recipe());
+    await expect(trainTogether([run], data, device(), killAfter(8))).rejects.toThrow(Killed);
+    appendFileSync(join(at("run"), "metrics.jsonl"), '{"step":6,"lo');
+    const again = RunFolder.open(at("run"));
+    await trainTogether([again], data, device());
+    expect(again.steps.map(({ step }) => step)).toEqual(Array.from({ length: 18 }, (_, i) => i));
+    expect(again.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+  });
+
+  test("is refused with a damaged checkpoint, which stays as it is", async () => {
+    const run = RunFolder.create(at("run"), recipe());
+    await expect(trainTogether([run], data, device(), killAfter(8))).rejects.toThrow(Killed);
+    const checkpoint = join(at("run"), "checkpoint.safetensors");
+    truncateSync(checkpoint, 1000);
+    await expect(trainTogether([RunFolder.open(at("run"))], data, device())).rejects.toThrow(
+      /safetensors .*checkpoint.safetensors: expected/,
+    );
+    expect(readFileSync(checkpoint).length).toBe(1000);
+  });
+
+  test("is refused with the checkpoint of another recipe", async () => {
+    await expect(trainTogether([RunFolder.create(at("a"), recipe())], data, device(), killAfter(8))).rejects.toThrow(
+      Killed,
+    );
+    RunFolder.create(at("b"), recipe({ name: "dense" }, { model: { name: "mlp", hidden: [8, 8] } }));
+    writeFileSync(join(at("b"), "checkpoint.safetensors"), readFileSync(join(at("a"), "checkpoint.safetensors")));
+    writeFileSync(join(at("b"), "metrics.jsonl"), readFileSync(join(at("a"), "metrics.jsonl")));
+    await expect(trainTogether([RunFolder.open(at("b"))], data, device())).rejects.toThrow(
+      "Resume with the recipe of this run",
+    );
+  });
+});
+
+describe("a run with phases", () => {
+  const phases = { sparseFrom: 0.25, frozenFrom: 0.5, denseFrom: 0.75 };
+  const phased = () => recipe({ name: "s-ste", pattern: "2:4" }, { phases, weightGrad: { name: "mvue" } });
+
+  test("is sparse and moves its masks only where it should, and ends as a dense model", async () => {
+    const folder = RunFolder.create(at("p"), phased());
+    const [result] = await trainTogether([folder], data, device());
+    const share = (from: number, to: number) =>
+      folder.steps.slice(Math.round(from * folder.steps.length), Math.round(to * folder.steps.length));
+    expect(new Set(share(0, 0.25).map(({ pruned }) => pruned))).toEqual(new Set([false]));
+    expect(new Set(share(0.25, 0.75).map(({ pruned }) => pruned))).toEqual(new Set([true]));
+    expect(new Set(share(0.75, 1).map(({ pruned }) => pruned))).toEqual(new Set([false]));
+    const flips = (steps: typeof folder.steps): number => steps.reduce((sum, step) => sum + step.flips, 0);
+    expect(flips(share(0.25, 0.5))).toBeGreaterThan(0);
+    expect(flips(share(0.5, 0.75))).toBe(0);
+    expect(result.verified).toEqual([]);
+    expect(result.sparsity).toBe(0);
+  });
+
+  test.each([3, 7, 11, 15])("goes on with the same bits after a kill at step %i", async (step) => {
+    const whole = RunFolder.create(at("w"), phased());
+    await trainTogether([whole], data, device());
+    await expect(trainTogether([RunFolder.create(at("k"), phased())], data, device(), killAfter(step))).rejects.toThrow(
+      Killed,
+    );
+    const killed = RunFolder.open(at("k"));
+    await trainTogether([killed], data, device());
+    expect(readFileSync(join(at("k"), "weights.safetensors"))).toEqual(
+      readFileSync(join(at("w"), "weights.safetensors")),
+    );
+  });
+});
+
+describe("channels put in order before a pruning", () => {
+  test("leave the run as it was until then, and more of its weights is kept", () => {
+    const more = { model: { name: "mlp", hidden: [32, 16] } };
+    const [plain, permuted] = ["none", "channels"].map(
+      (permute) => new Run(recipe({ name: "asp", pruneAt: 0.5, permute }, more), data, device()),
+    );
+    const losses = (run: Run): number => {
+      while (run.step < 9) run.advance();
+      const { loss } = run.evaluate();
+      run.advance();
+      return loss;
+    };
+    expect(losses(plain)).toBe(losses(permuted));
+    const searched = permuted.permuted.filter(({ found }) => found !== null);
+    expect(searched.map(({ layers }) => layers)).toEqual([["fc2.weight"]]);
+    expect(searched[0].found!.after).toBeGreaterThan(searched[0].found!.before);
+    const norm = (run: Run): number =>
+      Array.from(run.trainedWeights().get("fc2.weight")!.data, Math.abs).reduce((sum, value) => sum + value, 0);
+    expect(norm(permuted)).toBeGreaterThan(norm(plain));
+    expect(permuted.sparsity!.verify().every(({ ok }) => ok)).toBe(true);
+  });
+});
+
+describe("a comparison", () => {
+  test("trains every method, verifies masks, and orders their movement", async () => {
+    const methods = [{ name: "dense" }, { name: "asp" }, { name: "sr-ste", lambda: 0.05 }, { name: "ste" }];
+    createComparison(
+      at("c"),
+      methods.map((method) =>
+        withMethod(recipe(undefined, { epochs: 8, optimiser: { name: "sgd", rate: 0.1 } }), method),
+      ),
+    );
+    const { runs } = await runComparison(at("c"), data, device());
+    expect(runs.map(({ method }) => method)).toEqual(["dense", "asp", "sr-ste", "ste"]);
+    const [dense, asp, srSte, ste] = runs;
+    for (const run of [asp, srSte, ste]) {
+      expect(run.verified.map(({ ok }) => ok)).toEqual([true, true]);
+      expect(run.speedUp?.median).toBeGreaterThan(0);
+      expect(run.weightBytes.packed).toBeLessThan(run.weightBytes.dense);
+      expect(run.plan).toEqual({ forward: "sparse", inputGrad: "masked", weightGrad: "dense" });
+    }
+    expect(dense.weightBytes.packed).toBe(dense.weightBytes.dense);
+    expect(scoreOf(dense)).toBeGreaterThan(80);
+    expect(asp.sad).toBe(0);
+    expect(srSte.sad).toBeLessThan(ste.sad);
+    expect(srSte.flipRate).toBeLessThan(ste.flipRate);
+  });
+
+  test("that was killed goes on, also where methods stand at different steps", async () => {
+    const methods = [{ name: "dense" }, { name: "ste" }];
+    createComparison(
+      at("whole"),
+      methods.map((method) => withMethod(recipe(), method)),
+    );
+    const whole = await runComparison(at("whole"), data, device());
+    createComparison(
+      at("killed"),
+      methods.map((method) => withMethod(recipe(), method)),
+    );
+    await expect(runComparison(at("killed"), data, device(), killAfter(13))).rejects.toThrow(Killed);
+    const killed = await runComparison(at("killed"), data, device());
+    expect(killed.runs.map(({ loss }) => loss)).toEqual(whole.runs.map(({ loss }) => loss));
+  });
+
+  test("does not write into a folder that holds files", () => {
+    createComparison(at("c"), [recipe()]);
+    expect(() => createComparison(at("c"), [recipe()])).toThrow("go on with: trisparse resume");
+    expect(() => RunFolder.create(at("c"), recipe())).toThrow("not to exist yet");
+  });
+});
+
+describe("the weights that a run leaves", () => {
+  test("are N:M in the file itself", async () => {
+    await trainTogether([RunFolder.create(at("run"), recipe())], data, device());
+    const { tensors, metadata } = decodeSafetensors(readFileSync(join(at("run"), "weights.safetensors")), "weights");
+    const { shape, data: values } = tensors.get("fc1.weight")!;
+    expect(verifyValues(values as Float32Array, shape[0], shape[1], parsePattern("2:4")).ok).toBe(true);
+    expect(JSON.parse(metadata.recipe)).toEqual(recipe());
+  });
+});
+
+describe("a loss that is not finite", () => {
+  test("ends the run with what to do; the checkpoint before it is intact", async () => {
+    const run = RunFolder.create(
+      at("run"),
+      recipe({ name: "dense" }, { optimiser: { name: "sgd", rate: 1e30, momentum: 0 } }),
+    );
+    await expect(trainTogether([run], data, device())).rejects.toThrow(
+      /training with dense, step \d+: expected a finite loss, got NaN\. Lower the learning rate/,
+    );
+    const { metadata } = decodeSafetensors(readFileSync(join(at("run"), "checkpoint.safetensors")), "checkpoint");
+    expect(metadata.step).toBe("0");
+    expect(existsSync(join(at("run"), "weights.safetensors"))).toBe(false);
+  });
+
+  test("is found at once when a weight is NaN, ReLU or not", () => {
+    const run = new Run(recipe({ name: "dense" }), data, device());
+    run.model.namedParameters().get("fc1.weight")!.data[0] = Number.NaN;
+    expect(() => run.advance()).toThrow("expected a finite loss, got NaN");
+  });
+});
+
+describe.skipIf(nativeInstructionSets().length === 0)("threads", () => {
+  test("1, 2 and 4 give the same weights, bit for bit", () => {
+    const trained = [1, 2, 4].map((threads) => {
+      const one = recipe({ name: "sr-ste" }, { model: { name: "cnn", widths: [16, 32] }, epochs: 2 });
+      const run = new Run(one, data, new Device(nativeKernels(threads)));
+      while (!run.done) run.advance();
+      return [...run.state()].map(([name, { data: values }]) => [
+        name,
+        Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("hex"),
+      ]);
+    });
+    nativeKernels(1);
+    expect(trained[1]).toEqual(trained[0]);
+    expect(trained[2]).toEqual(trained[0]);
+  });
+
+  test("the sparse route runs on the sparse kernel: half of the multiply-adds of its forward", () => {
+    const one = { model: { name: "mlp", hidden: [16] } };
+    const count = (method: object): number => {
+      const kernels = nativeKernels(1);
+      const run = new Run(recipe(method, one), data, new Device(kernels));
+      const before = kernels.multiplies();
+      run.advance();
+      return kernels.multiplies() - before;
+    };
+    const saved = (16 * 16 * 16) / 2;
+    expect(count({ name: "dense" }) - count({ name: "ste" })).toBe(saved);
+  });
+});
+
+describe("recipes", () => {
+  test("fill in their defaults", () => {
+    expect(parseRecipe({})).toMatchObject({
+      data: { name: "digits" },
+      model: { name: "mlp", hidden: [1024, 1024] },
+      method: { name: "sr-ste", pattern: "2:4", lambda: 2e-4 },
+      epochs: 5,
+    });
+  });
+
+  test.each([
+    [{ epoch: 3 }, 'unknown key "epoch" (perhaps you mean "epochs")'],
+    [
+      { method: { name: "srste" } },
+      `method.name: expected one of ${[...weightMethods, ...unstructuredMethods].map(({ name }) => name).join(", ")}, got "srste" (perhaps you mean "sr-ste")`,
+    ],
+    [{ method: { name: "asp", prunAt: 1 } }, 'method: unknown key "prunAt" (perhaps you mean "pruneAt")'],
+    [{ method: { name: "dense", pattern: "2:4" } }, 'method: unknown key "pattern"'],
+    [
+      { method: { name: "ste", pattern: "4:2" } },
+      'method.pattern: expected N:M or N:MvV with 1 <= N < M <= 16 and V of 1, 2, 4, got "4:2". Correct these keys.',
+    ],
+    [{ method: { name: "rigl", pattern: "2:4" } }, 'method: unknown key "pattern"'],
+    [
+      { method: { name: "rigl" }, phases: { sparseFrom: 0.1 } },
+      "phases: expected none beside a method without a pattern, which has its own",
+    ],
+    [{ layers: { fc1: { method: { name: "rigl" } } } }, "layers.fc1.method.name: "],
+    [{ model: { name: "mlp", hidden: [0] } }, "model.hidden.0: Too small"],
+    [{ data: { name: "mnst" } }, '(perhaps you mean "mnist")'],
+    [{ optimiser: { name: "adamw", rate: -1 } }, "optimiser.rate: Too small"],
+    [[], "expected object"],
+    [null, "expected object"],
+  ])("%j is refused by name", (value, message) => {
+    expect(() => parseRecipe(value, "x.json")).toThrow(message);
+    expect(() => parseRecipe(value, "x.json")).toThrow(/^x.json: expected a recipe/);
+  });
+
+  test("have a JSON schema that knows every method and its numbers", () => {
+    const text = JSON.stringify(recipeSchema());
+    for (const word of ["sr-ste", "lambda", "pruneAt", "resnet", "fashion-mnist", "warmup"])
+      expect(text).toContain(word);
+  });
+});

@@ -1,0 +1,73 @@
+/** The native backend: the addon's functions as they are, for the widest instruction set of this machine. */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expected } from "../core/errors.ts";
+import { KERNEL_NAMES, type Kernels, nativeName } from "../core/backend/kernels.ts";
+
+type Addon = {
+  setThreads(count: number): void;
+  multiplies(): number;
+  instructionSets: Record<string, Record<string, (...args: never[]) => void>>;
+};
+
+/** Where the addon for this platform lies, built or shipped; TRISPARSE_ADDON names another. */
+export function addonPath(): string {
+  if (process.env.TRISPARSE_ADDON) return process.env.TRISPARSE_ADDON;
+  return join(
+    dirname(fileURLToPath(import.meta.url)),
+    "..",
+    "..",
+    "prebuilds",
+    `${process.platform}-${process.arch}.node`,
+  );
+}
+
+/**
+ * Loads the addon. instructionSet: "avx512", "avx2", "neon" or "sse2", by default the widest that this machine has.
+ * The thread pool is the process's: the last call sets its size.
+ */
+export function nativeKernels(threads: number, instructionSet?: string): Kernels {
+  const path = addonPath();
+  if (!existsSync(path)) {
+    throw expected(
+      "native kernels",
+      `the addon at ${path}`,
+      "no such file",
+      'Run "npm run build:native" (needs g++ or clang++), or use the wasm backend',
+    );
+  }
+  const addon = createRequire(import.meta.url)(path) as Addon;
+  const available = Object.keys(addon.instructionSets);
+  const chosen = instructionSet ?? available[0];
+  const functions = addon.instructionSets[chosen];
+  if (functions === undefined) {
+    throw expected(
+      "native kernels",
+      `an instruction set of this machine (${available.join(", ")})`,
+      chosen,
+      "Choose one of these",
+    );
+  }
+  addon.setThreads(threads);
+  const kernels = {
+    backend: "native",
+    instructionSet: chosen,
+    threads,
+    multiplies: addon.multiplies,
+    float32: (length: number) => new Float32Array(length),
+    uint8: (length: number) => new Uint8Array(length),
+    uint32: (length: number) => new Uint32Array(length),
+    int32: (length: number) => new Int32Array(length),
+    float64: (length: number) => new Float64Array(length),
+    ...Object.fromEntries(KERNEL_NAMES.map((name) => [name, functions[nativeName(name)]])),
+  };
+  return kernels as unknown as Kernels;
+}
+
+/** The instruction sets the addon can use here, widest first; empty without an addon. */
+export function nativeInstructionSets(): string[] {
+  if (!existsSync(addonPath())) return [];
+  return Object.keys((createRequire(import.meta.url)(addonPath()) as Addon).instructionSets);
+}

@@ -1,0 +1,138 @@
+/** Which backend runs: native, else WASM; plain JavaScript only when asked for. */
+import { availableParallelism } from "node:os";
+import { expected, nearest } from "../core/errors.ts";
+import { jsKernels } from "../core/backend/js.ts";
+import type { Kernels } from "../core/backend/kernels.ts";
+import { nativeInstructionSets, nativeKernels } from "./native.ts";
+import { WASM_INSTRUCTION_SETS, wasmKernels } from "../core/backend/wasm.ts";
+
+export const BACKENDS = ["native", "wasm", "js"] as const;
+export type Backend = (typeof BACKENDS)[number];
+
+export interface PickOptions {
+  /** Default: TRISPARSE_BACKEND, else the fastest that is there. */
+  readonly backend?: Backend | undefined;
+  /** Default: TRISPARSE_THREADS, else the cores of this machine, at most 4. Only native uses more than one. */
+  readonly threads?: number | undefined;
+  /**
+   * Of native: "avx512", "avx2", "neon" or "sse2", by default the widest. Of WASM: "relaxed-simd" or "simd128", by default
+   * TRISPARSE_WASM, else the first where the engine has it. Asking for one asks for its backend.
+   */
+  readonly instructionSet?: string | undefined;
+}
+
+export interface Picked {
+  readonly kernels: Kernels;
+  /** One sentence: what runs, and why. */
+  readonly why: string;
+}
+
+const HOW_TO_GET_NATIVE = 'run "npm run build:native" (needs g++ or clang++)';
+const MOST_THREADS = 256;
+
+/**
+ * Chooses the kernels of a process: options first, then the environment, then what this machine has.
+ * Throws if the name of the backend or the number of threads makes no sense, or what was asked for is not there.
+ */
+export function pick(options: PickOptions = {}): Picked {
+  const { backend, by } = wantedBackend(options);
+  const { instructionSet } = options;
+  const threads = wantedThreads(options);
+  if (instructionSet !== undefined && backend === "js") {
+    throw expected(
+      "pick",
+      "a backend that has instruction sets (native, wasm)",
+      `"${backend}" beside "${instructionSet}"`,
+      "Leave one of them out",
+    );
+  }
+  switch (backend) {
+    case "native":
+      return native(threads, instructionSet, by);
+    case "wasm":
+      return wasm(instructionSet, by);
+    case "js":
+      return { kernels: jsKernels(), why: `Plain JavaScript on one thread: ${by}.` };
+    default:
+      return fastest(threads);
+  }
+}
+
+function fastest(threads: number): Picked {
+  let missing = "no native addon was found for this platform";
+  try {
+    if (nativeInstructionSets().length > 0) {
+      return native(threads, undefined, "the addon for this platform is there, and nothing else was asked for");
+    }
+  } catch (error) {
+    // The file is there but was built for another system, say another C library: slower beats not at all.
+    missing = `the native addon does not load (${(error as Error).message})`;
+  }
+  return wasm(undefined, `${missing}; for native, ${HOW_TO_GET_NATIVE}`);
+}
+
+function wasm(instructionSet: string | undefined, by: string): Picked {
+  const kernels = wasmKernels(instructionSet ?? wantedWasm());
+  return { kernels, why: `WASM ${kernels.instructionSet} on one thread: ${by}.` };
+}
+
+function native(threads: number, instructionSet: string | undefined, by: string): Picked {
+  const kernels = nativeKernels(threads, instructionSet);
+  const count = threads === 1 ? "one thread" : `${threads} threads`;
+  return { kernels, why: `Native ${kernels.instructionSet} on ${count}: ${by}.` };
+}
+
+/** The backend that was asked for and by what; undefined: whatever is the fastest. */
+function wantedBackend(options: PickOptions): { backend: Backend | undefined; by: string } {
+  const variable = environment("TRISPARSE_BACKEND");
+  const byCaller = options.backend ?? backendOf(options.instructionSet);
+  const by = byCaller === undefined ? "TRISPARSE_BACKEND asks for it" : "the caller asked for it";
+  const given = byCaller ?? variable;
+  if (given === undefined) return { backend: undefined, by };
+  return { backend: among(byCaller === undefined ? "TRISPARSE_BACKEND" : "pick", "a backend", BACKENDS, given), by };
+}
+
+function backendOf(instructionSet: string | undefined): Backend | undefined {
+  if (instructionSet === undefined) return undefined;
+  return WASM_INSTRUCTION_SETS.some((name) => name === instructionSet) ? "wasm" : "native";
+}
+
+/** Which of the two modules the environment asks for. */
+function wantedWasm(): string | undefined {
+  const given = environment("TRISPARSE_WASM");
+  return given === undefined ? undefined : among("TRISPARSE_WASM", "an instruction set", WASM_INSTRUCTION_SETS, given);
+}
+
+function among<T extends string>(where: string, what: string, names: readonly T[], given: string): T {
+  const found = names.find((name) => name === given);
+  if (found !== undefined) return found;
+  const close = nearest(given, names);
+  throw expected(
+    where,
+    `${what} (${names.join(", ")})`,
+    `"${given}"`,
+    close === undefined ? "Choose one of these" : `The nearest is "${close}"`,
+  );
+}
+
+function wantedThreads(options: PickOptions): number {
+  const given = options.threads ?? environment("TRISPARSE_THREADS");
+  if (given === undefined) return Math.min(4, availableParallelism());
+  // Number("") and Number("0x4") are numbers too
+  const threads = typeof given === "number" ? given : /^\d+$/.test(given) ? Number(given) : Number.NaN;
+  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
+    throw expected(
+      options.threads === undefined ? "TRISPARSE_THREADS" : "pick",
+      `a number of threads from 1 to ${MOST_THREADS}`,
+      `${given}`,
+      "The number of cores is a good one",
+    );
+  }
+  return threads;
+}
+
+/** An empty variable counts as unset. */
+function environment(name: string): string | undefined {
+  const value = process.env[name];
+  return value === "" ? undefined : value;
+}
