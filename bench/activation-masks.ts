@@ -12,19 +12,19 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { crossEntropy } from "../src/core/autograd/ops/cross-entropy.ts";
 import { backward } from "../src/core/autograd/tape.ts";
-import { cifar10 } from "../src/lab/data/cifar10.ts";
-import { dataset, type ImageDataset, type Split } from "../src/core/data/dataset.ts";
 import type { F32, Geometry } from "../src/core/backend/kernels.ts";
-import { pick } from "../src/node/pick.ts";
-import { neighbourSimilarity } from "../src/core/sparsity/methods/weight-grad/restored.ts";
+import { dataset, type ImageDataset, type Split } from "../src/core/data/dataset.ts";
 import { Random } from "../src/core/random.ts";
 import { PackedTranspose } from "../src/core/sparse/formats/packed-transpose.ts";
 import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { multiplyingWeights } from "../src/core/sparsity/layers.ts";
-import { Device } from "../src/core/tensor/device.ts";
+import { neighbourSimilarity } from "../src/core/sparsity/methods/weight-grad/restored.ts";
 import { scoreOf } from "../src/core/task/evaluate.ts";
+import { Device } from "../src/core/tensor/device.ts";
+import { cifar10 } from "../src/lab/data/cifar10.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
+import { pick } from "../src/node/pick.ts";
 
 const { values: options } = parseArgs({
   options: {

@@ -8,13 +8,13 @@ import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { inputGradGeometry, matrixGeometry } from "../src/core/backend/kernels.ts";
-import { pick } from "../src/node/pick.ts";
-import { interleave } from "../src/lab/statistics/interleave.ts";
 import { Random } from "../src/core/random.ts";
 import { CsrMatrix } from "../src/core/sparse/formats/csr-matrix.ts";
 import { PackedMatrix } from "../src/core/sparse/formats/packed-matrix.ts";
-import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { SlicedMatrix } from "../src/core/sparse/formats/sliced-matrix.ts";
+import { parsePattern } from "../src/core/sparse/pattern.ts";
+import { interleave } from "../src/lab/statistics/interleave.ts";
+import { pick } from "../src/node/pick.ts";
 
 const SPARSITIES = [0.5, 0.75, 0.9, 0.95, 0.98];
 /** N:M of the same sparsity; 1:16 is the sparsest there is. */

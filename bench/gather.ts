@@ -6,14 +6,14 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { pick } from "../src/node/pick.ts";
-import { interleave } from "../src/lab/statistics/interleave.ts";
 import { Conv2d } from "../src/core/nn/conv2d.ts";
 import { GatheredLinear } from "../src/core/nn/gathered-linear.ts";
 import { Linear } from "../src/core/nn/linear.ts";
 import { Random } from "../src/core/random.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { sizeOf, Tensor } from "../src/core/tensor/tensor.ts";
+import { interleave } from "../src/lab/statistics/interleave.ts";
+import { pick } from "../src/node/pick.ts";
 
 const { values: options } = parseArgs({ options: { json: { type: "string" } } });
 const { kernels } = pick({ threads: 1 });

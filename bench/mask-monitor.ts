@@ -9,14 +9,14 @@ import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { dataset } from "../src/core/data/dataset.ts";
-import { pick } from "../src/node/pick.ts";
 import { nnstd } from "../src/core/metrics/nnstd.ts";
-import { type Quartiles, quartiles } from "../src/lab/statistics/quartiles.ts";
 import { Random } from "../src/core/random.ts";
 import { divergence } from "../src/core/sparse/mask.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
+import { type Quartiles, quartiles } from "../src/lab/statistics/quartiles.ts";
+import { pick } from "../src/node/pick.ts";
 
 const { values: options } = parseArgs({
   options: {

@@ -10,8 +10,6 @@ import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { backward } from "../src/core/autograd/tape.ts";
-import { pick } from "../src/node/pick.ts";
-import { quartiles } from "../src/lab/statistics/quartiles.ts";
 import { cnn } from "../src/core/nn/models/cnn.ts";
 import { lenet } from "../src/core/nn/models/lenet.ts";
 import { mlp } from "../src/core/nn/models/mlp.ts";
@@ -19,11 +17,13 @@ import type { Birth, Module } from "../src/core/nn/module.ts";
 import { Optimizer } from "../src/core/optim/optimizer.ts";
 import { sgd } from "../src/core/optim/sgd.ts";
 import { Random } from "../src/core/random.ts";
+import { objectives } from "../src/core/task/objective.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { sizeOf, Tensor } from "../src/core/tensor/tensor.ts";
-import { objectives } from "../src/core/task/objective.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { withRegularisers } from "../src/lab/recipes/regularizers.ts";
+import { quartiles } from "../src/lab/statistics/quartiles.ts";
+import { pick } from "../src/node/pick.ts";
 
 const { values: options } = parseArgs({
   options: {

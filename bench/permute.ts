@@ -43,7 +43,7 @@ const found = matrices.flatMap(([rows, columns, names, seeds]) =>
         rows,
         columns,
         { n: 2, m: 4 },
-        { ...searches[search], threads: 1 },
+        searches[search],
       );
       return { before, after, bound, efficacy, ms: performance.now() - begin };
     });

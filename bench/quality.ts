@@ -9,12 +9,12 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { loadData } from "../src/lab/data/sources.ts";
-import { pick } from "../src/node/pick.ts";
-import { Device } from "../src/core/tensor/device.ts";
-import { createComparison, runComparison, withMethod } from "../src/lab/runs/compare.ts";
 import { scoreOf } from "../src/core/task/evaluate.ts";
+import { Device } from "../src/core/tensor/device.ts";
+import { loadData } from "../src/lab/data/sources.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
+import { createComparison, runComparison, withMethod } from "../src/lab/runs/compare.ts";
+import { pick } from "../src/node/pick.ts";
 
 const { values: options } = parseArgs({
   options: { "data-dir": { type: "string" }, threads: { type: "string", default: "1" } },

@@ -9,19 +9,19 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { loadData } from "../src/lab/data/sources.ts";
 import { matrixGeometry } from "../src/core/backend/kernels.ts";
-import { pick } from "../src/node/pick.ts";
-import { interleave } from "../src/lab/statistics/interleave.ts";
-import { quartiles } from "../src/lab/statistics/quartiles.ts";
 import { Random } from "../src/core/random.ts";
 import { PackedMatrix } from "../src/core/sparse/formats/packed-matrix.ts";
 import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { multiplyingWeights } from "../src/core/sparsity/layers.ts";
-import { Device } from "../src/core/tensor/device.ts";
 import { scoreOf } from "../src/core/task/evaluate.ts";
+import { Device } from "../src/core/tensor/device.ts";
+import { loadData } from "../src/lab/data/sources.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
+import { interleave } from "../src/lab/statistics/interleave.ts";
+import { quartiles } from "../src/lab/statistics/quartiles.ts";
+import { pick } from "../src/node/pick.ts";
 
 const { values: options } = parseArgs({
   options: {

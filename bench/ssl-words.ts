@@ -10,8 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { Comparison } from "../src/lab/runs/compare.ts";
 import { scoreOf } from "../src/core/task/evaluate.ts";
+import type { Comparison } from "../src/lab/runs/compare.ts";
 
 const { values: options } = parseArgs({
   options: { seeds: { type: "string", default: "2" }, json: { type: "string" } },

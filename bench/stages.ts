@@ -6,15 +6,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Dataset, Split } from "../src/core/data/dataset.ts";
-import { readFile, writeFileAtomically } from "../src/node/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/core/io/safetensors.ts";
-import { interleave } from "../src/lab/statistics/interleave.ts";
 import { loadState, stateOf } from "../src/core/nn/module.ts";
 import type { Device } from "../src/core/tensor/device.ts";
 import type { Change } from "../src/lab/compression/compress.ts";
 import type { Recipe } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
 import { machineOf } from "../src/lab/runs/together.ts";
+import { interleave } from "../src/lab/statistics/interleave.ts";
+import { readFile, writeFileAtomically } from "../src/node/files.ts";
 
 type State = ReturnType<typeof stateOf>;
 

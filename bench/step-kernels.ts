@@ -8,10 +8,10 @@
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { STEP_MODELS, STEP_PLANS, stepOf } from "../src/lab/bench/step.ts";
 import { KERNEL_NAMES, type Kernels } from "../src/core/backend/kernels.ts";
-import { pick } from "../src/node/pick.ts";
 import { parsePattern } from "../src/core/sparse/pattern.ts";
+import { STEP_MODELS, STEP_PLANS, stepOf } from "../src/lab/bench/step.ts";
+import { pick } from "../src/node/pick.ts";
 
 const { values: options } = parseArgs({
   options: {

@@ -9,11 +9,11 @@
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { DEFAULT_PLANS, STEP_MODELS, stepOf } from "../src/lab/bench/step.ts";
+import { quartiles } from "../src/lab/statistics/quartiles.ts";
 import { writeFileAtomically } from "../src/node/files.ts";
 import { pick } from "../src/node/pick.ts";
-import { quartiles } from "../src/lab/statistics/quartiles.ts";
-import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { type ModelName, timed, type Variant } from "./peers/peer.ts";
 import { openPyTorch } from "./peers/pytorch.ts";
 

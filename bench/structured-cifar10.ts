@@ -14,15 +14,15 @@
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { loadData } from "../src/lab/data/sources.ts";
-import { pick } from "../src/node/pick.ts";
 import { loadState, stateOf } from "../src/core/nn/module.ts";
-import { compressText } from "../src/lab/report/compress-table.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { compress, forwardTimes } from "../src/lab/compression/compress.ts";
+import { loadData } from "../src/lab/data/sources.ts";
 import { parseRecipe, type Recipe } from "../src/lab/recipes/recipe.ts";
+import { compressText } from "../src/lab/report/compress-table.ts";
 import { Run } from "../src/lab/runs/run.ts";
 import { machineOf } from "../src/lab/runs/together.ts";
+import { pick } from "../src/node/pick.ts";
 import {
   type Answers,
   answersOf,

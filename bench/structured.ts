@@ -11,14 +11,14 @@
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { loadData } from "../src/lab/data/sources.ts";
-import { pick } from "../src/node/pick.ts";
-import { compressText } from "../src/lab/report/compress-table.ts";
+import { scoreOf } from "../src/core/task/evaluate.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { compress, forwardTimes } from "../src/lab/compression/compress.ts";
-import { scoreOf } from "../src/core/task/evaluate.ts";
+import { loadData } from "../src/lab/data/sources.ts";
 import { parseRecipe, type Recipe } from "../src/lab/recipes/recipe.ts";
+import { compressText } from "../src/lab/report/compress-table.ts";
 import { machineOf } from "../src/lab/runs/together.ts";
+import { pick } from "../src/node/pick.ts";
 import { heldOut, type Lengths, type Line, Lines, penalties, Stages } from "./stages.ts";
 
 const lenet = {

@@ -11,14 +11,14 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { loadData } from "../src/lab/data/sources.ts";
-import { pick } from "../src/node/pick.ts";
-import { quartiles } from "../src/lab/statistics/quartiles.ts";
-import { readStudy, type StudyResult, studyTable } from "../src/lab/report/study-table.ts";
-import { Device } from "../src/core/tensor/device.ts";
 import { scoreOf } from "../src/core/task/evaluate.ts";
+import { Device } from "../src/core/tensor/device.ts";
+import { loadData } from "../src/lab/data/sources.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
+import { readStudy, type StudyResult, studyTable } from "../src/lab/report/study-table.ts";
 import { Run } from "../src/lab/runs/run.ts";
+import { quartiles } from "../src/lab/statistics/quartiles.ts";
+import { pick } from "../src/node/pick.ts";
 
 interface Study {
   readonly recipe: object;

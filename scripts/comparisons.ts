@@ -1,8 +1,8 @@
 /** What the comparisons of docs/results say, over their seeds. */
 import { readdirSync, readFileSync } from "node:fs";
+import { scoreOf } from "../src/core/task/evaluate.ts";
 import { methodText } from "../src/lab/report/table.ts";
 import type { Comparison } from "../src/lab/runs/compare.ts";
-import { scoreOf } from "../src/core/task/evaluate.ts";
 
 const results = new URL("../docs/results/", import.meta.url);
 

@@ -4,12 +4,12 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { writeFileAtomically } from "../src/node/files.ts";
 import { type BarRow, drawBars } from "../src/lab/report/page/bar-chart.ts";
 import type { Markup } from "../src/lab/report/page/markup.ts";
 import { picture } from "../src/lab/report/page/picture.ts";
 import { PART_NAMES, PARTS } from "../src/lab/report/page/sections/time.ts";
 import { msText } from "../src/lab/report/page/words.ts";
+import { writeFileAtomically } from "../src/node/files.ts";
 import { comparison, type Row } from "./comparisons.ts";
 
 const WIDTH = 760;

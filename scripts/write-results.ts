@@ -22,10 +22,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { SCALES } from "../src/lab/claims/claim.ts";
 import { readClaims } from "../src/lab/claims/kept.ts";
-import { quartiles } from "../src/lab/statistics/quartiles.ts";
 import { claimsPage } from "../src/lab/report/claims-page.ts";
 import { readStudy, studyTable } from "../src/lab/report/study-table.ts";
 import type { Comparison } from "../src/lab/runs/compare.ts";
+import { quartiles } from "../src/lab/statistics/quartiles.ts";
 import { comparison, machineText, type Row, type Rows, readResult } from "./comparisons.ts";
 import { fill } from "./fill.ts";
 

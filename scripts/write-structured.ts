@@ -10,10 +10,10 @@
  */
 import { readFileSync } from "node:fs";
 import { type Answer, type Answers, unpacked } from "../bench/stages.ts";
+import type { ImageEvaluation } from "../src/core/task/objective.ts";
+import type { Change, Compressed, LayerChange } from "../src/lab/compression/compress.ts";
 import { crossedMean } from "../src/lab/statistics/crossed-error.ts";
 import { quartiles } from "../src/lab/statistics/quartiles.ts";
-import type { Change, Compressed, LayerChange } from "../src/lab/compression/compress.ts";
-import type { ImageEvaluation } from "../src/core/task/objective.ts";
 import { readResult } from "./comparisons.ts";
 import { fill } from "./fill.ts";
 import { table } from "./table.ts";

@@ -1,6 +1,7 @@
 /** trisparse as a library. */
-import { pick } from "./node/pick.ts";
+
 import { Device } from "./core/tensor/device.ts";
+import { pick } from "./node/pick.ts";
 
 export { add } from "./core/autograd/ops/add.ts";
 export { addBias } from "./core/autograd/ops/add-bias.ts";
@@ -24,6 +25,7 @@ export { reshape } from "./core/autograd/ops/reshape.ts";
 export { resizeChannels } from "./core/autograd/ops/resize-channels.ts";
 export { squaredRelu } from "./core/autograd/ops/squared-relu.ts";
 export { backward, record } from "./core/autograd/tape.ts";
+export type { Kernels } from "./core/backend/kernels.ts";
 export type { Batch, Batches, BoxTargets, SplitName } from "./core/data/batches.ts";
 export { type BatchesOptions, batchesOf } from "./core/data/batches-of.ts";
 export { BoxBatches } from "./core/data/box-batches.ts";
@@ -44,41 +46,10 @@ export {
   type TextTask,
 } from "./core/data/dataset.ts";
 export { type Augmentation, flipAndCrop, ImageBatches, type ImageBatchOptions } from "./core/data/image-batches.ts";
-export { loadData } from "./lab/data/sources.ts";
-export { textDataset } from "./lab/data/text.ts";
+export { textDataset } from "./core/data/text-dataset.ts";
 export { TokenBatches, type TokenBatchOptions } from "./core/data/token-batches.ts";
 export { TrisparseError } from "./core/errors.ts";
 export { type DecodedTensor, decodeSafetensors, encodeSafetensors, type TensorData } from "./core/io/safetensors.ts";
-export type { Kernels } from "./core/backend/kernels.ts";
-export { magnitude } from "./core/sparsity/methods/activations/magnitude.ts";
-export { doublePruned } from "./core/sparsity/methods/input-grad/double-pruned.ts";
-export type {
-  ActivationMethod,
-  HyperParameter,
-  InputGradMethod,
-  WeightGradMethod,
-  WeightMethod,
-  WeightMethodEntry,
-  WeightSite,
-} from "./core/sparsity/methods/method.ts";
-export { type Folding, foldedGroupLasso } from "./core/sparsity/methods/structured/folded.ts";
-export {
-  blocks,
-  type GroupStructure,
-  groupCount,
-  groupNorms,
-  groupStructure,
-  groupStructures,
-  type WeightShape,
-} from "./core/sparsity/methods/structured/groups.ts";
-export { type LowRank, lowRank } from "./core/sparsity/methods/structured/low-rank.ts";
-export { type GroupLassoOptions, groupLasso, l1, l2, type Penalty, sumOf } from "./core/sparsity/methods/structured/penalties.ts";
-export { mvue } from "./core/sparsity/methods/weight-grad/mvue.ts";
-export { asp } from "./core/sparsity/methods/weights/asp.ts";
-export { dense } from "./core/sparsity/methods/weights/dense.ts";
-export { weightMethods } from "./core/sparsity/methods/weights/methods.ts";
-export { srSte } from "./core/sparsity/methods/weights/sr-ste.ts";
-export { ste } from "./core/sparsity/methods/weights/ste.ts";
 export {
   type AveragePrecision,
   averagePrecision,
@@ -147,16 +118,8 @@ export { type SgdOptions, sgd } from "./core/optim/sgd.ts";
 export { chain, type Memory, type PrunedDecay, type Slot, type Transform } from "./core/optim/transform.ts";
 export { Random } from "./core/random.ts";
 export { type CompactMatrix, compactBytes, decodeCompact, encodeCompact } from "./core/sparse/formats/compact.ts";
-export { countKept, divergence, type Verification, verifyMask, verifyValues } from "./core/sparse/mask.ts";
 export { type Draw, PackedMatrix, type PackedOperand } from "./core/sparse/formats/packed-matrix.ts";
 export { PackedTranspose } from "./core/sparse/formats/packed-transpose.ts";
-export { type Pattern, packedBytes, parsePattern, patternName } from "./core/sparse/pattern.ts";
-export {
-  keptMagnitude,
-  type Permutation,
-  type PermutationOptions,
-  searchPermutation,
-} from "./core/sparse/permutation/search.ts";
 export { SlicedMatrix } from "./core/sparse/formats/sliced-matrix.ts";
 export {
   blockCsr,
@@ -168,16 +131,57 @@ export {
   storedBytes,
   structuredFormat,
 } from "./core/sparse/formats/storage.ts";
+export { countKept, divergence, type Verification, verifyMask, verifyValues } from "./core/sparse/mask.ts";
+export { type Pattern, packedBytes, parsePattern, patternName } from "./core/sparse/pattern.ts";
+export {
+  keptMagnitude,
+  type Permutation,
+  type PermutationOptions,
+  searchPermutation,
+} from "./core/sparse/permutation/search.ts";
+export { account, type LayerAccount, type ModelAccount, totalMacs } from "./core/sparsity/accounting.ts";
 export { Dispatcher } from "./core/sparsity/dispatcher.ts";
+export { magnitude } from "./core/sparsity/methods/activations/magnitude.ts";
+export { doublePruned } from "./core/sparsity/methods/input-grad/double-pruned.ts";
+export type {
+  ActivationMethod,
+  HyperParameter,
+  InputGradMethod,
+  WeightGradMethod,
+  WeightMethod,
+  WeightMethodEntry,
+  WeightSite,
+} from "./core/sparsity/methods/method.ts";
+export { type Folding, foldedGroupLasso } from "./core/sparsity/methods/structured/folded.ts";
+export {
+  blocks,
+  type GroupStructure,
+  groupCount,
+  groupNorms,
+  groupStructure,
+  groupStructures,
+  type WeightShape,
+} from "./core/sparsity/methods/structured/groups.ts";
+export { type LowRank, lowRank } from "./core/sparsity/methods/structured/low-rank.ts";
+export {
+  type GroupLassoOptions,
+  groupLasso,
+  l1,
+  l2,
+  type Penalty,
+  sumOf,
+} from "./core/sparsity/methods/structured/penalties.ts";
+export { mvue } from "./core/sparsity/methods/weight-grad/mvue.ts";
+export { asp } from "./core/sparsity/methods/weights/asp.ts";
+export { dense } from "./core/sparsity/methods/weights/dense.ts";
+export { weightMethods } from "./core/sparsity/methods/weights/methods.ts";
+export { srSte } from "./core/sparsity/methods/weights/sr-ste.ts";
+export { ste } from "./core/sparsity/methods/weights/ste.ts";
 export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./core/sparsity/permute.ts";
 export type { PlannedLayer, PlannedProduct, Route, Routing } from "./core/sparsity/plan.ts";
 export { type SparsifyOptions, sparsify } from "./core/sparsity/sparsify.ts";
 export { Sparsity, type VerifiedLayer } from "./core/sparsity/sparsity.ts";
 export type { SparsityReport } from "./core/sparsity/sparsity-report.ts";
-export type { Clocks } from "./core/tensor/device.ts";
-export { Parameter, type Shape, Tensor, tensor } from "./core/tensor/tensor.ts";
-export { account, type LayerAccount, type ModelAccount, totalMacs } from "./core/sparsity/accounting.ts";
-export { type Compacted, compact } from "./lab/compression/compact.ts";
 export { evaluate } from "./core/task/evaluate.ts";
 export {
   type DetectionEvaluation,
@@ -189,6 +193,10 @@ export {
   objectives,
   type TextEvaluation,
 } from "./core/task/objective.ts";
+export type { Clocks } from "./core/tensor/device.ts";
+export { Parameter, type Shape, Tensor, tensor } from "./core/tensor/tensor.ts";
+export { type Compacted, compact } from "./lab/compression/compact.ts";
+export { loadData } from "./lab/data/sources.ts";
 export { parseRecipe, type Recipe, recipeSchema } from "./lab/recipes/recipe.ts";
 export { Run, type StepRecord } from "./lab/runs/run.ts";
 export { Device };

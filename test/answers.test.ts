@@ -1,11 +1,11 @@
 /** What the studies of structure keep of each test image. */
 import { expect, test } from "vitest";
 import { answersOf, packed, unpacked } from "../bench/stages.ts";
-import { loadData } from "../src/lab/data/sources.ts";
-import { pick } from "../src/node/pick.ts";
 import { Device } from "../src/core/tensor/device.ts";
+import { loadData } from "../src/lab/data/sources.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
+import { pick } from "../src/node/pick.ts";
 
 test("answers of images are read as they were written, to a thousandth of a nat", () => {
   const answers = [

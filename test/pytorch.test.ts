@@ -6,8 +6,6 @@ import { ops } from "../src/core/autograd/ops/ops.ts";
 import { backward, record } from "../src/core/autograd/tape.ts";
 import { jsKernels } from "../src/core/backend/js.ts";
 import type { Kernels } from "../src/core/backend/kernels.ts";
-import { nativeInstructionSets, nativeKernels } from "../src/node/native.ts";
-import { wasmInstructionSets, wasmKernels } from "../src/core/backend/wasm.ts";
 import { cnn } from "../src/core/nn/models/cnn.ts";
 import { mlp } from "../src/core/nn/models/mlp.ts";
 import { resnet } from "../src/core/nn/models/resnet.ts";
@@ -20,6 +18,8 @@ import { chain, type Transform } from "../src/core/optim/transform.ts";
 import { Random } from "../src/core/random.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { Parameter, type Tensor, tensor } from "../src/core/tensor/tensor.ts";
+import { nativeInstructionSets, nativeKernels } from "../src/node/native.ts";
+import { openWasm, wasmInstructionSets } from "../src/node/wasm.ts";
 
 interface OptimizerOptions {
   type: string;
@@ -94,7 +94,7 @@ const models: Record<string, (birth: Birth) => Module> = {
 
 const backends: [string, () => Kernels][] = [
   ...nativeInstructionSets().map((set): [string, () => Kernels] => [`native ${set}`, () => nativeKernels(2, set)]),
-  ...wasmInstructionSets().map((set): [string, () => Kernels] => [`wasm ${set}`, () => wasmKernels(set)]),
+  ...wasmInstructionSets().map((set): [string, () => Kernels] => [`wasm ${set}`, () => openWasm(set)]),
   ["js", jsKernels],
 ];
 

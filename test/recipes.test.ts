@@ -1,16 +1,16 @@
 /** The recipes that come with trisparse can be trained, and their schema is the one the program checks by. */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Dataset, dataset } from "../src/core/data/dataset.ts";
-import { makeScenes } from "../src/lab/data/scenes.ts";
-import { textDataset } from "../src/lab/data/text.ts";
 import { jsKernels } from "../src/core/backend/js.ts";
+import { type Dataset, dataset } from "../src/core/data/dataset.ts";
+import { textDataset } from "../src/core/data/text-dataset.ts";
 import { inputGradMethods } from "../src/core/sparsity/methods/input-grad/methods.ts";
 import { strategies } from "../src/core/sparsity/methods/strategies.ts";
 import { unstructuredMethods } from "../src/core/sparsity/methods/unstructured/methods.ts";
 import { weightGradMethods } from "../src/core/sparsity/methods/weight-grad/methods.ts";
 import { weightMethods } from "../src/core/sparsity/methods/weights/methods.ts";
 import { Device } from "../src/core/tensor/device.ts";
+import { makeScenes } from "../src/lab/data/scenes.ts";
 import { parseRecipe, type Recipe, recipeSchema } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
 

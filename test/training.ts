@@ -2,13 +2,13 @@
 import { crossEntropy } from "../src/core/autograd/ops/cross-entropy.ts";
 import { backward } from "../src/core/autograd/tape.ts";
 import { jsKernels } from "../src/core/backend/js.ts";
-import type { WeightMethod } from "../src/core/sparsity/methods/method.ts";
 import { mlp } from "../src/core/nn/models/mlp.ts";
 import { loadState, type Module, stateOf } from "../src/core/nn/module.ts";
 import { adamW } from "../src/core/optim/adamw.ts";
 import { Optimizer } from "../src/core/optim/optimizer.ts";
 import type { Transform } from "../src/core/optim/transform.ts";
 import { Random } from "../src/core/random.ts";
+import type { WeightMethod } from "../src/core/sparsity/methods/method.ts";
 import { sparsify } from "../src/core/sparsity/sparsify.ts";
 import type { Sparsity } from "../src/core/sparsity/sparsity.ts";
 import { Device } from "../src/core/tensor/device.ts";

@@ -1,8 +1,9 @@
 /** trisparse itself, behind the interface of its peers. */
+
+import { parsePattern, patternName } from "../../src/core/sparse/pattern.ts";
 import { gemmCalls } from "../../src/lab/bench/gemm.ts";
 import { STEP_MODELS, stepOf } from "../../src/lab/bench/step.ts";
 import { pick } from "../../src/node/pick.ts";
-import { parsePattern, patternName } from "../../src/core/sparse/pattern.ts";
 import { version } from "../../src/node/version.ts";
 import { at, type Peer, timed } from "./peer.ts";
 

@@ -8,10 +8,10 @@
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import type { Size } from "../../src/lab/bench/gemm.ts";
-import { writeFileAtomically } from "../../src/node/files.ts";
 import type { Product } from "../../src/core/backend/kernels.ts";
+import type { Size } from "../../src/lab/bench/gemm.ts";
 import { quartiles } from "../../src/lab/statistics/quartiles.ts";
+import { writeFileAtomically } from "../../src/node/files.ts";
 import { openJaxJs } from "./jax-js.ts";
 import { openOnnxRuntimeNode } from "./onnxruntime-node.ts";
 import { openOnnxRuntimeWeb } from "./onnxruntime-web.ts";

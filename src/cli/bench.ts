@@ -1,13 +1,13 @@
 /** `trisparse bench`: products and whole training steps on this machine, dense and sparse. */
 import { loadavg } from "node:os";
 import { type Command, Option } from "commander";
-import { benchGemm, benchGemv, convSize, GEMMS, type GemmCase, type Size } from "../lab/bench/gemm.ts";
-import { benchStep, DEFAULT_PLANS, STEP_MODELS, STEP_PLANS, type StepCase } from "../lab/bench/step.ts";
 import { PRODUCTS } from "../core/backend/kernels.ts";
-import { gemmText, sizeText } from "../lab/report/gemm-table.ts";
-import { stepText } from "../lab/report/step-table.ts";
 import { type Pattern, parsePattern } from "../core/sparse/pattern.ts";
 import { ROUTINGS } from "../core/sparsity/plan.ts";
+import { benchGemm, benchGemv, convSize, GEMMS, type GemmCase, type Size } from "../lab/bench/gemm.ts";
+import { benchStep, DEFAULT_PLANS, STEP_MODELS, STEP_PLANS, type StepCase } from "../lab/bench/step.ts";
+import { gemmText, sizeText } from "../lab/report/gemm-table.ts";
+import { stepText } from "../lab/report/step-table.ts";
 import { machineOf } from "../lab/runs/together.ts";
 import {
   backendOption,

@@ -2,18 +2,19 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import type { Dataset } from "../core/data/dataset.ts";
-import { sources } from "../lab/data/sources.ts";
-import { TrisparseError } from "../core/errors.ts";
 import { jsKernels } from "../core/backend/js.ts";
+import type { Dataset } from "../core/data/dataset.ts";
+import { TrisparseError } from "../core/errors.ts";
+import type { SavedState } from "../core/nn/module.ts";
+import { parsePattern } from "../core/sparse/pattern.ts";
 import { strategies } from "../core/sparsity/methods/strategies.ts";
 import { unstructuredMethods } from "../core/sparsity/methods/unstructured/methods.ts";
 import { weightMethods } from "../core/sparsity/methods/weights/methods.ts";
-import type { SavedState } from "../core/nn/module.ts";
-import { comparisonText, recipeText } from "../lab/report/table.ts";
-import { parsePattern } from "../core/sparse/pattern.ts";
 import { Device } from "../core/tensor/device.ts";
+import { sources } from "../lab/data/sources.ts";
 import { modelNames } from "../lab/recipes/architecture.ts";
+import { type MethodChoice, parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
+import { comparisonText, recipeText } from "../lab/report/table.ts";
 import {
   createComparison,
   openComparison,
@@ -22,7 +23,6 @@ import {
   type StrategyChoice,
   withMethod,
 } from "../lab/runs/compare.ts";
-import { type MethodChoice, parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
 import { Run } from "../lab/runs/run.ts";
 import { checkVacant, readJson } from "../lab/runs/run-folder.ts";
 import type { TrainOptions } from "../lab/runs/together.ts";

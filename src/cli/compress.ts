@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { readFile } from "../node/files.ts";
 import { decodeSafetensors } from "../core/io/safetensors.ts";
-import { compressText } from "../lab/report/compress-table.ts";
 import { type CompressOptions, compress } from "../lab/compression/compress.ts";
 import { parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
+import { compressText } from "../lab/report/compress-table.ts";
 import { checkVacant, readJson, writeJson, writeModel } from "../lab/runs/run-folder.ts";
 import { machineOf } from "../lab/runs/together.ts";
+import { readFile } from "../node/files.ts";
 import { checkFits, defaultFolder } from "./compare.ts";
 import {
   backendOption,

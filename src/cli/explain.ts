@@ -1,15 +1,17 @@
 /** `trisparse explain RECIPE`: what would be sparse, by which route, and why. */
+
 import { loadavg } from "node:os";
 import type { Command } from "commander";
-import { sources } from "../lab/data/sources.ts";
 import { Random } from "../core/random.ts";
-import { planText } from "../lab/report/plan-table.ts";
 import { Dispatcher } from "../core/sparsity/dispatcher.ts";
+import { sources } from "../lab/data/sources.ts";
 import { buildModel } from "../lab/recipes/architecture.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
+import { planText } from "../lab/report/plan-table.ts";
 import { planRun } from "../lab/runs/run.ts";
 import { readJson } from "../lab/runs/run-folder.ts";
 import { machineOf } from "../lab/runs/together.ts";
+import { timesFile } from "../node/times-file.ts";
 import {
   backendOption,
   checkJson,
@@ -47,7 +49,9 @@ function explain(file: string, options: MachineOptions & RouteOptions): void {
   const { task } = sources[recipe.data.name];
   const model = asUsage(() => buildModel(recipe.model, task, { device, random: new Random(recipe.seed) }));
   const routing = routingOf(options) ?? "auto";
-  const layers = asUsage(() => planRun(recipe, model, task, { routing, dispatcher: new Dispatcher(device.kernels) }));
+  const layers = asUsage(() =>
+    planRun(recipe, model, task, { routing, dispatcher: new Dispatcher(device.kernels, timesFile(device.kernels)) }),
+  );
   const machine = machineOf(device, load);
   writeOutput(options.json, { machine, recipe, layers }, planText(layers, machine));
 }

@@ -1,11 +1,13 @@
 /** Options that verbs share, and what they stand for. */
+
 import { Option } from "commander";
-import { found, obstacle } from "../node/files.ts";
-import { BACKENDS, type Backend, pick } from "../node/pick.ts";
 import { Dispatcher } from "../core/sparsity/dispatcher.ts";
 import { ROUTINGS, type Routing } from "../core/sparsity/plan.ts";
 import { Device } from "../core/tensor/device.ts";
 import type { Recipe } from "../lab/recipes/recipe.ts";
+import { found, obstacle } from "../node/files.ts";
+import { BACKENDS, type Backend, pick } from "../node/pick.ts";
+import { timesFile } from "../node/times-file.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
 export interface MachineOptions {
@@ -74,7 +76,7 @@ export interface RouteOptions {
 /** How products are to be computed. On plain JavaScript, which nobody runs for its speed, nothing is measured. */
 export function routesOf(options: RouteOptions, { kernels }: Device): { routing: Routing; dispatcher?: Dispatcher } {
   const routing = routingOf(options) ?? (kernels.backend === "js" ? "sparse" : "auto");
-  return routing === "auto" ? { routing, dispatcher: new Dispatcher(kernels) } : { routing };
+  return routing === "auto" ? { routing, dispatcher: new Dispatcher(kernels, timesFile(kernels)) } : { routing };
 }
 
 /** What --route or else TRISPARSE_ROUTE asks for. */

@@ -1,10 +1,10 @@
 /** Progress on stderr, where that is a terminal; nothing else is. */
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import type { Dataset } from "../core/data/dataset.ts";
-import { loadData } from "../lab/data/sources.ts";
-import { durationText } from "../lab/report/table.ts";
 import { scored } from "../core/task/objective.ts";
+import { loadData } from "../lab/data/sources.ts";
 import type { Recipe } from "../lab/recipes/recipe.ts";
+import { durationText } from "../lab/report/table.ts";
 import type { Observer } from "../lab/runs/together.ts";
 
 /**

@@ -1,10 +1,10 @@
 /** `trisparse report`: what runs came to, as a page. */
 import { join } from "node:path";
 import type { Command } from "commander";
-import { found, obstacle, writeFileAtomically } from "../node/files.ts";
 import { reportPage } from "../lab/report/page/page.ts";
 import { type Report, summarise } from "../lab/report/page/summary.ts";
 import { checkRuns, readRuns } from "../lab/runs/read-run.ts";
+import { found, obstacle, writeFileAtomically } from "../node/files.ts";
 import { checkJson, jsonOption } from "./options.ts";
 import { writeOutput } from "./output.ts";
 import { asUsage, usageError } from "./usage.ts";

@@ -7,9 +7,9 @@ import { claims } from "../lab/claims/claims.ts";
 import { keptClaims } from "../lab/claims/kept.ts";
 import { reproduce } from "../lab/claims/reproduce.ts";
 import type { ClaimResult } from "../lab/claims/result.ts";
-import { found, obstacle, writeFileAtomically } from "../node/files.ts";
 import { claimsPage } from "../lab/report/claims-page.ts";
 import { claimsHtml } from "../lab/report/page/claims.ts";
+import { found, obstacle, writeFileAtomically } from "../node/files.ts";
 import { defaultFolder } from "./compare.ts";
 import {
   backendOption,

@@ -5,15 +5,15 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../core/data/dataset.ts";
-import { readFile } from "../node/files.ts";
 import { decodeSafetensors, type TensorArray } from "../core/io/safetensors.ts";
 import type { SavedState } from "../core/nn/module.ts";
-import { comparisonText, recipeText } from "../lab/report/table.ts";
 import type { Device } from "../core/tensor/device.ts";
-import { isComparison, openComparison } from "../lab/runs/compare.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
+import { comparisonText, recipeText } from "../lab/report/table.ts";
+import { isComparison, openComparison } from "../lab/runs/compare.ts";
 import { checkVacant, RunFolder, readJson, writeJson } from "../lab/runs/run-folder.ts";
 import { machineOf, trainTogether } from "../lab/runs/together.ts";
+import { readFile } from "../node/files.ts";
 import { checkFits, defaultFolder, failUnverified, finishComparison } from "./compare.ts";
 import {
   backendOption,

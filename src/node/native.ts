@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expected } from "../core/errors.ts";
 import { KERNEL_NAMES, type Kernels, nativeName } from "../core/backend/kernels.ts";
+import { expected } from "../core/errors.ts";
 
 type Addon = {
   setThreads(count: number): void;

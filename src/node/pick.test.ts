@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { jsKernels } from "../core/backend/js.ts";
 import * as native from "./native.ts";
 import { type Backend, pick } from "./pick.ts";
-import { wasmInstructionSets } from "../core/backend/wasm.ts";
+import { wasmInstructionSets } from "./wasm.ts";
 
 vi.mock("./native.ts", { spy: true });
 afterEach(() => {

@@ -1,10 +1,11 @@
 /** Which backend runs: native, else WASM; plain JavaScript only when asked for. */
 import { availableParallelism } from "node:os";
-import { expected, nearest } from "../core/errors.ts";
 import { jsKernels } from "../core/backend/js.ts";
 import type { Kernels } from "../core/backend/kernels.ts";
+import { WASM_INSTRUCTION_SETS } from "../core/backend/wasm.ts";
+import { expected, nearest } from "../core/errors.ts";
 import { nativeInstructionSets, nativeKernels } from "./native.ts";
-import { WASM_INSTRUCTION_SETS, wasmKernels } from "../core/backend/wasm.ts";
+import { openWasm } from "./wasm.ts";
 
 export const BACKENDS = ["native", "wasm", "js"] as const;
 export type Backend = (typeof BACKENDS)[number];
@@ -72,7 +73,7 @@ function fastest(threads: number): Picked {
 }
 
 function wasm(instructionSet: string | undefined, by: string): Picked {
-  const kernels = wasmKernels(instructionSet ?? wantedWasm());
+  const kernels = openWasm(instructionSet ?? wantedWasm());
   return { kernels, why: `WASM ${kernels.instructionSet} on one thread: ${by}.` };
 }
 

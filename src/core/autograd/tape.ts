@@ -2,8 +2,9 @@
  * Reverse-mode differentiation. An operation calls `record` with its output and its rule; `backward` runs the rules from
  * the loss to the parameters in reverse order of creation. Nothing is recorded when no input leads to a parameter.
  */
-import { expected } from "../errors.ts";
+
 import type { F32 } from "../backend/kernels.ts";
+import { expected } from "../errors.ts";
 import { type Creator, type InputGrads, Parameter, type Shape, Tensor } from "../tensor/tensor.ts";
 
 let sequence = 0;

@@ -1,10 +1,10 @@
 /** The native backend against the oracle, with every instruction set of this machine; the oracle against PyTorch. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
 import { kernelConformance, sameBitsConformance } from "./conformance.ts";
 import { jsKernels } from "./js.ts";
 import type { F32, Geometry } from "./kernels.ts";
-import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
 
 const sets = nativeInstructionSets();
 for (const set of sets) kernelConformance(`native ${set}`, () => nativeKernels(1, set));

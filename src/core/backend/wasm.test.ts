@@ -4,19 +4,14 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { buildWasm } from "../../../scripts/build-wasm.ts";
+import { openWasm, wasmInstructionSets } from "../../node/wasm.ts";
 import { kernelConformance } from "./conformance.ts";
 import { KERNEL_NAMES, matrixGeometry, nativeName } from "./kernels.ts";
-import {
-  WASM_FILES,
-  WASM_INSTRUCTION_SETS,
-  type WasmInstructionSet,
-  wasmInstructionSets,
-  wasmKernels,
-} from "./wasm.ts";
+import { WASM_FILES, WASM_INSTRUCTION_SETS, type WasmInstructionSet } from "./wasm.ts";
 
 const available = wasmInstructionSets();
 for (const set of WASM_INSTRUCTION_SETS) {
-  if (available.includes(set)) kernelConformance(`wasm ${set}`, () => wasmKernels(set));
+  if (available.includes(set)) kernelConformance(`wasm ${set}`, () => openWasm(set));
   else test.skip(`wasm ${set}: this engine has no relaxed SIMD`, () => {});
 }
 
@@ -47,7 +42,7 @@ test("of relaxed SIMD there is multiply-add in one module, and nothing else in e
 test("a product of matrices rounds its products with simd128; with relaxed SIMD it need not; no flag stays set", () => {
   const before = WebAssembly.validate(kept("relaxed-simd"));
   for (const set of available) {
-    const kernels = wasmKernels(set);
+    const kernels = openWasm(set);
     const [y, x, w] = [kernels.float32(1), kernels.float32(2), kernels.float32(2)];
     // the square is 1 + 2^-11 + 2^-24, of which f32 keeps all but the last
     x.set([1, 1 + 2 ** -12]);
@@ -65,12 +60,12 @@ test("the kernels stand in the order of kernels.def, by which the module is aske
 });
 
 test("every kernel is there", () => {
-  const kernels = wasmKernels();
+  const kernels = openWasm();
   for (const name of KERNEL_NAMES) expect(kernels[name]).toBeTypeOf("function");
 });
 
 test("arrays stay valid and keep their values when the memory grows", () => {
-  const kernels = wasmKernels();
+  const kernels = openWasm();
   const early = kernels.float32(100).fill(3);
   const late = kernels.float32(30_000_000);
   expect(late.every((value) => value === 0)).toBe(true);
@@ -80,7 +75,7 @@ test("arrays stay valid and keep their values when the memory grows", () => {
 });
 
 test("arrays are known after another instance's memory has grown", () => {
-  const [kernels, other] = [wasmKernels(), wasmKernels()];
+  const [kernels, other] = [openWasm(), openWasm()];
   const grown = other.float32(30_000_000);
   const [x, y] = [kernels.float32(100).fill(3), kernels.float32(100)];
   kernels.add(y, x, x, 100, 0);
@@ -89,14 +84,14 @@ test("arrays are known after another instance's memory has grown", () => {
 });
 
 test("an array from elsewhere is refused with what to do", () => {
-  const kernels = wasmKernels();
+  const kernels = openWasm();
   expect(() => kernels.relu(new Float32Array(4), kernels.float32(4), 4)).toThrow(
     /wasm kernel relu: expected argument 0 to be memory of this backend, got .* Make arrays with kernels.float32/,
   );
 });
 
 test("memory beyond 4 GiB is refused, and what there is stays usable", () => {
-  const kernels = wasmKernels();
+  const kernels = openWasm();
   expect(() => kernels.float32(2 ** 30)).toThrow(/wasm memory: expected 4096 MiB more/);
   const y = kernels.float32(1);
   kernels.forward(y, kernels.float32(1).fill(2), kernels.float32(1).fill(3), null, matrixGeometry(1, 1, 1), 0);
@@ -104,7 +99,7 @@ test("memory beyond 4 GiB is refused, and what there is stays usable", () => {
 });
 
 test("no scratch memory for a kernel is an error, and the backend stays usable", () => {
-  const kernels = wasmKernels();
+  const kernels = openWasm();
   const k = 2 ** 27;
   const [y, x, w] = [kernels.float32(1), kernels.float32(k), kernels.float32(k)];
   // a stride keeps it from the path that packs nothing
@@ -129,7 +124,7 @@ async function collectUntil(done: () => boolean): Promise<boolean> {
 }
 
 test("dropped arrays give their memory back, zeroed and joined with its neighbours", async () => {
-  const kernels = wasmKernels();
+  const kernels = openWasm();
   const first = ((): number => {
     const arrays = Array.from({ length: 10 }, () => kernels.float32(10_000).fill(5));
     return arrays[0].byteOffset;
@@ -147,7 +142,7 @@ test("dropped arrays give their memory back, zeroed and joined with its neighbou
 });
 
 test("dropped arrays give their memory back before it runs out, though nobody asks the collector", async () => {
-  const kernels = wasmKernels();
+  const kernels = openWasm();
   for (const [count, length] of [
     [400, 2 ** 22],
     [12_000, 2 ** 17],
@@ -161,7 +156,7 @@ test("dropped arrays give their memory back before it runs out, though nobody as
 });
 
 test("a subarray keeps its array's memory", async () => {
-  const kernels = wasmKernels();
+  const kernels = openWasm();
   const part = ((): Float32Array => kernels.float32(1000).fill(7).subarray(10, 30).subarray(5))();
   const made: Float32Array[] = [];
   await collectUntil(() => {
@@ -173,6 +168,6 @@ test("a subarray keeps its array's memory", async () => {
 });
 
 test("its arrays compare like others", () => {
-  expect(wasmKernels().float32(3)).toStrictEqual(new Float32Array(3));
-  expect(wasmKernels().uint8(5).subarray(2)).toEqual(new Uint8Array(3));
+  expect(openWasm().float32(3)).toStrictEqual(new Float32Array(3));
+  expect(openWasm().uint8(5).subarray(2)).toEqual(new Uint8Array(3));
 });

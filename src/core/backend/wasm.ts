@@ -3,9 +3,6 @@
  * Two modules: with relaxed SIMD the sums of GEMMs round once a product where the processor can fuse; all else is the same.
  * Arrays live in the module's memory; it is a shared memory only because views of one stay valid when it grows.
  */
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { setFlagsFromString } from "node:v8";
 import { expected } from "../errors.ts";
 import { KERNEL_NAMES, type Kernels } from "./kernels.ts";
 
@@ -24,52 +21,26 @@ const WEIGHED_BYTES = 2 ** 20;
 export const WASM_INSTRUCTION_SETS = ["relaxed-simd", "simd128"] as const;
 export type WasmInstructionSet = (typeof WASM_INSTRUCTION_SETS)[number];
 
-/** Where the modules lie, beside this file. */
+/** The names of the modules' files, which lie beside this one. */
 export const WASM_FILES: Readonly<Record<WasmInstructionSet, string>> = {
   "relaxed-simd": "trisparse-relaxed.wasm",
   simd128: "trisparse.wasm",
 };
 
+/** The address of a module. Written out for each, because bundlers look for such literals and bring the files along. */
+export function wasmUrl(instructionSet: WasmInstructionSet): URL {
+  return instructionSet === "simd128"
+    ? new URL("./trisparse.wasm", import.meta.url)
+    : new URL("./trisparse-relaxed.wasm", import.meta.url);
+}
+
 /** A module with one function, (a, b, c) => f32x4.relaxed_madd(a, b, c): invalid where there is no relaxed SIMD. */
-const PROBE = Uint8Array.of(
+export const RELAXED_SIMD_PROBE: Uint8Array<ArrayBuffer> = Uint8Array.of(
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
   ...[1, 8, 1, 0x60, 3, 0x7b, 0x7b, 0x7b, 1, 0x7b], // types, 8 bytes: one function of three v128 to one
   ...[3, 2, 1, 0], // functions, 2 bytes: one of type 0
   ...[10, 13, 1, 11, 0, 0x20, 0, 0x20, 1, 0x20, 2, 0xfd, 0x85, 2, 0x0b], // code, 13 bytes: local.get 0, 1, 2; the opcode; end
 );
-
-const modules = new Map<WasmInstructionSet, WebAssembly.Module>();
-
-/**
- * Runs `compile` with relaxed SIMD, if the engine has it. The V8 of Node 20 has it behind a flag of the process, which
- * it reads while it compiles: so it is set for that long and no longer. Later ones have it anyway.
- */
-function withRelaxedSimd<T>(compile: () => T): T {
-  if (WebAssembly.validate(PROBE) || !process.versions.v8.startsWith("11.3.")) return compile();
-  setFlagsFromString("--experimental-wasm-relaxed-simd");
-  try {
-    return compile();
-  } finally {
-    setFlagsFromString("--no-experimental-wasm-relaxed-simd");
-  }
-}
-
-/** What this engine can run, best first. */
-export function wasmInstructionSets(): WasmInstructionSet[] {
-  const relaxed = withRelaxedSimd(() => WebAssembly.validate(PROBE));
-  return WASM_INSTRUCTION_SETS.filter((name) => relaxed || name === "simd128");
-}
-
-function moduleFor(instructionSet: WasmInstructionSet): WebAssembly.Module {
-  let compiled = modules.get(instructionSet);
-  if (compiled === undefined) {
-    const bytes = readFileSync(fileURLToPath(new URL(`./${WASM_FILES[instructionSet]}`, import.meta.url)));
-    const compile = (): WebAssembly.Module => new WebAssembly.Module(bytes);
-    compiled = instructionSet === "relaxed-simd" ? withRelaxedSimd(compile) : compile();
-    modules.set(instructionSet, compiled);
-  }
-  return compiled;
-}
 
 /** A part of the memory, in whole lines of ALIGNMENT bytes. */
 interface Block {
@@ -174,7 +145,7 @@ class Heap {
     const weight = this.#unweighed;
     this.#unweighed = 0;
     try {
-      return Buffer.allocUnsafeSlow(weight);
+      return new ArrayBuffer(weight);
     } catch {
       // no address space: garbage is then collected late, and nothing else is lost
       return {};
@@ -215,33 +186,22 @@ function holding<T extends Numbers>(view: T, held: object): T {
   });
 }
 
-/** Makes an instance with a memory of its own. instructionSet: one of WASM_INSTRUCTION_SETS, by default the best there is. */
-export function wasmKernels(instructionSet?: string): Kernels {
-  // who names simd128 has no flag touched
-  const available = instructionSet === "simd128" ? WASM_INSTRUCTION_SETS : wasmInstructionSets();
-  const chosen = instructionSet === undefined ? available[0] : available.find((name) => name === instructionSet);
-  if (chosen === undefined) {
-    throw expected(
-      "wasm kernels",
-      `an instruction set of this engine (${available.join(", ")})`,
-      `${instructionSet}`,
-      "Choose one of these",
-    );
-  }
+/** Makes an instance of a compiled module, with a memory of its own. */
+export function wasmKernels(module: WebAssembly.Module, instructionSet: WasmInstructionSet): Kernels {
   const heap = new Heap();
-  const { exports } = new WebAssembly.Instance(moduleFor(chosen), {
+  const { exports } = new WebAssembly.Instance(module, {
     env: { memory: heap.memory },
     memory: { allocate: (bytes: number) => heap.allocate(bytes >>> 0) },
   });
-  const module = exports as unknown as {
+  const instance = exports as unknown as {
     __heap_base: WebAssembly.Global;
     __stack_pointer: WebAssembly.Global;
     __indirect_function_table: WebAssembly.Table;
     kernel(index: number): number;
     multiplies(): number;
   };
-  heap.begin(module.__heap_base.value as number);
-  const stack: unknown = module.__stack_pointer.value;
+  heap.begin(instance.__heap_base.value as number);
+  const stack: unknown = instance.__stack_pointer.value;
   const geometry = heap.array(Int32Array, GEOMETRY_BYTES / 4);
 
   const wrap = (name: string, run: (...args: number[]) => void) => {
@@ -265,16 +225,16 @@ export function wasmKernels(instructionSet?: string): Kernels {
         run(...passed);
       } catch (error) {
         // no scratch memory: what the kernel had put on its stack would stay there
-        module.__stack_pointer.value = stack;
+        instance.__stack_pointer.value = stack;
         throw error;
       }
     };
   };
   const kernels = {
     backend: "wasm",
-    instructionSet: chosen,
+    instructionSet,
     threads: 1,
-    multiplies: module.multiplies,
+    multiplies: instance.multiplies,
     float32: (length: number) => heap.array(Float32Array, length),
     uint8: (length: number) => heap.array(Uint8Array, length),
     uint32: (length: number) => heap.array(Uint32Array, length),
@@ -282,7 +242,7 @@ export function wasmKernels(instructionSet?: string): Kernels {
     float64: (length: number) => heap.array(Float64Array, length),
     ...Object.fromEntries(
       KERNEL_NAMES.map((name, i) => {
-        const run = module.__indirect_function_table.get(module.kernel(i)) as (...args: number[]) => void;
+        const run = instance.__indirect_function_table.get(instance.kernel(i)) as (...args: number[]) => void;
         return [name, wrap(name, run)];
       }),
     ),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { TrisparseError } from "../errors.ts";
 import { jsKernels } from "../backend/js.ts";
+import { TrisparseError } from "../errors.ts";
 import { Device } from "../tensor/device.ts";
 import { TokenBatches } from "./token-batches.ts";
 

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { jsKernels } from "../backend/js.ts";
 import { maskWords } from "../backend/kernels.ts";
-import { divergence, kept } from "../sparse/mask.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import { divergence, kept } from "../sparse/mask.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import { MaskHistory } from "./mask-history.ts";
 

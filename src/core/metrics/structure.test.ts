@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
 import { jsKernels } from "../backend/js.ts";
 import { maskWords } from "../backend/kernels.ts";
-import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
 import { Random } from "../random.ts";
-import { kept } from "../sparse/mask.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import { kept } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { keptByBoth, snapshotSteps } from "./early-structure.ts";
 import { keptMagnitude } from "./kept-magnitude.ts";

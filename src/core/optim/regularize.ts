@@ -1,5 +1,5 @@
-import { expected } from "../errors.ts";
 import { type F32, maskWords } from "../backend/kernels.ts";
+import { expected } from "../errors.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { Memory, Transform } from "./transform.ts";
 

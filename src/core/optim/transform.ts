@@ -3,8 +3,9 @@
  * chain(clipByGlobalNorm(1), adamW({ rate: 1e-3 })). Everything happens in place; the last transform, and only it,
  * writes to the weights.
  */
-import { expected } from "../errors.ts";
+
 import type { F32 } from "../backend/kernels.ts";
+import { expected } from "../errors.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 
 /** Arrays a transform keeps for one parameter, by name: saved with a checkpoint. */

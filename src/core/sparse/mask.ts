@@ -2,8 +2,9 @@
  * Masks: one bit an entry of a [rows, k] matrix, 1 where kept. Rows start on a 32-bit word, bit i of a row is bit i % 32
  * of its word i / 32; the bits behind k are 0.
  */
-import { expected } from "../errors.ts";
+
 import { maskWords } from "../backend/kernels.ts";
+import { expected } from "../errors.ts";
 import { misfit, type Pattern, patternName } from "./pattern.ts";
 
 /** Ones of a word. */

@@ -1,9 +1,9 @@
 /** Search for an order of a pack's columns in which pruning keeps more, for Bi-Mask. */
 import { type F32, packBlock } from "../backend/kernels.ts";
 import { Random } from "../random.ts";
-import { kept } from "./mask.ts";
 import type { Draw } from "./formats/packed-matrix.ts";
 import type { PackedTranspose } from "./formats/packed-transpose.ts";
+import { kept } from "./mask.ts";
 
 /** Rows of the transpose that a search looks at. All of 1024 would cost as much as sixteen searches. */
 const SAMPLE = 64;

@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { jsKernels } from "../backend/js.ts";
 import { matrixGeometry } from "../backend/kernels.ts";
 import { compactBytes, decodeCompact, encodeCompact } from "./formats/compact.ts";
-import { countKept, divergence, kept, verifyMask, verifyValues } from "./mask.ts";
 import { PackedMatrix } from "./formats/packed-matrix.ts";
-import { indexBits, misfit, type Pattern, packedBytes, parsePattern, patternName } from "./pattern.ts";
 import { SlicedMatrix } from "./formats/sliced-matrix.ts";
+import { countKept, divergence, kept, verifyMask, verifyValues } from "./mask.ts";
+import { indexBits, misfit, type Pattern, packedBytes, parsePattern, patternName } from "./pattern.ts";
 
 const patterns = ["1:2", "2:4", "1:4", "4:8", "2:8", "1:16", "3:6", "2:4v2", "2:4v4", "1:8v2"];
 const weights = fc.float({ noNaN: true, noDefaultInfinity: true, min: -8, max: 8 });

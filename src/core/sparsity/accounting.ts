@@ -2,11 +2,11 @@
 import { PRODUCTS, type Product } from "../backend/kernels.ts";
 import { type ProductCost, productCost } from "../metrics/cost.ts";
 import type { Module } from "../nn/module.ts";
+import { countMatrix, storageFormats, storedBytes, structuredFormat } from "../sparse/formats/storage.ts";
 import { verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
-import { countMatrix, storageFormats, storedBytes, structuredFormat } from "../sparse/formats/storage.ts";
-import { multiplyingWeights, traceProducts } from "./layers.ts";
 import { type Shape, sizeOf } from "../tensor/tensor.ts";
+import { multiplyingWeights, traceProducts } from "./layers.ts";
 
 /** Of one weight that multiplies. */
 export interface LayerAccount {

@@ -2,8 +2,8 @@
 import { type F32, maskWords } from "../backend/kernels.ts";
 import type { BatchNorm } from "../nn/batch-norm.ts";
 import { type Merged, merge, type NormalisedConv, type SpatialBranch } from "../nn/spatial-branch.ts";
-import { importantTaps } from "../sparse/important-taps.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import { importantTaps } from "../sparse/important-taps.ts";
 import { patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { SparseWeight } from "./layer-operands.ts";

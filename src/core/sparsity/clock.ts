@@ -1,5 +1,5 @@
-import type { Clock } from "./methods/method.ts";
 import type { GradientProbe } from "./gradient-probe.ts";
+import type { Clock } from "./methods/method.ts";
 import { type Phase, type Phases, phaseAt } from "./phases.ts";
 
 /** Where a run is; one object for all of its layers. */

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
+import { timesFile } from "../../node/times-file.ts";
 import { jsKernels } from "../backend/js.ts";
 import { type Kernels, matrixGeometry, PRODUCTS, type Product } from "../backend/kernels.ts";
 import { parsePattern } from "../sparse/pattern.ts";
@@ -21,7 +22,7 @@ const pattern = parsePattern("2:4");
 
 test("every product is timed, dense and by the sparse kernel", () => {
   const kernels = jsKernels();
-  const dispatcher = new Dispatcher(kernels, null);
+  const dispatcher = new Dispatcher(kernels);
   const cases: [Product, Operand][] = [
     ...PRODUCTS.map((product): [Product, Operand] => [product, product === "weightGrad" ? "gradient" : "weight"]),
     ["forward", "activations"],
@@ -47,25 +48,28 @@ function asked(kernels: Kernels, dispatcher: Dispatcher, rows = 8): number {
 
 test("times are remembered, by another process too, for the same geometry on the same kernels", () => {
   const kernels = jsKernels();
-  const dispatcher = new Dispatcher(kernels, path);
+  const dispatcher = new Dispatcher(kernels, timesFile(kernels, path));
   expect(asked(kernels, dispatcher)).toBeGreaterThan(0);
   expect(asked(kernels, dispatcher)).toBe(0);
-  const other = new Dispatcher(kernels, path);
+  const other = new Dispatcher(kernels, timesFile(kernels, path));
   expect(asked(kernels, other)).toBe(0);
   expect(asked(kernels, other, 4)).toBeGreaterThan(0);
   const threads = { ...kernels, threads: 3, multiplies: kernels.multiplies };
-  expect(asked(threads, new Dispatcher(threads, path))).toBeGreaterThan(0);
+  expect(asked(threads, new Dispatcher(threads, timesFile(threads, path)))).toBeGreaterThan(0);
   expect(Object.keys(JSON.parse(readFileSync(path, "utf8")).times)).toHaveLength(3);
 });
 
 test("what two processes measure at once is kept of both", () => {
   const kernels = jsKernels();
-  const [one, two] = [new Dispatcher(kernels, path), new Dispatcher(kernels, path)];
+  const [one, two] = [
+    new Dispatcher(kernels, timesFile(kernels, path)),
+    new Dispatcher(kernels, timesFile(kernels, path)),
+  ];
   asked(kernels, one);
   asked(kernels, two);
   asked(kernels, one, 4);
   asked(kernels, two, 12);
-  const fresh = new Dispatcher(kernels, path);
+  const fresh = new Dispatcher(kernels, timesFile(kernels, path));
   expect([8, 4, 12].map((rows) => asked(kernels, fresh, rows))).toEqual([0, 0, 0]);
 });
 
@@ -74,13 +78,13 @@ test.each(["{", "[]", '{"format":2,"times":{"x":{"dense":-1}}}', '{"format":0}',
   (text) => {
     writeFileSync(path, text);
     const kernels = jsKernels();
-    expect(asked(kernels, new Dispatcher(kernels, path))).toBeGreaterThan(0);
-    expect(asked(kernels, new Dispatcher(kernels, path))).toBe(0);
+    expect(asked(kernels, new Dispatcher(kernels, timesFile(kernels, path)))).toBeGreaterThan(0);
+    expect(asked(kernels, new Dispatcher(kernels, timesFile(kernels, path)))).toBe(0);
   },
 );
 
 test("a place that cannot be written to costs the measurement and nothing else", () => {
   writeFileSync(path, "a file");
   const kernels = jsKernels();
-  expect(asked(kernels, new Dispatcher(kernels, join(path, "times.json")))).toBeGreaterThan(0);
+  expect(asked(kernels, new Dispatcher(kernels, timesFile(kernels, join(path, "times.json"))))).toBeGreaterThan(0);
 });

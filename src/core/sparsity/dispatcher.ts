@@ -1,12 +1,7 @@
 /**
- * Times the products of a layer on this machine, dense and sparse, at the layer's real shapes, and remembers the times
- * on disk: what the choice of routes rests on.
+ * Times the products of a layer on this machine, dense and sparse, at the layer's real shapes, and remembers the times:
+ * what the choice of routes rests on.
  */
-import { statSync } from "node:fs";
-import { cpus } from "node:os";
-import { join } from "node:path";
-import { cacheFolder } from "../../lab/data/download.ts";
-import { readFile, writeFileAtomically } from "../../node/files.ts";
 import {
   type F32,
   type Geometry,
@@ -16,11 +11,9 @@ import {
   nativeName,
   type Product,
 } from "../backend/kernels.ts";
-import { addonPath } from "../../node/native.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
-import { version } from "../../node/version.ts";
 import type { Operand, ProductTimes } from "./plan.ts";
 
 const ROUNDS = 5;
@@ -28,39 +21,38 @@ const ROUNDS = 5;
 const BUDGET_MS = 60;
 /** Floats between two calls, more than most last-level caches hold. */
 const OTHER_MEMORY = 8 * 2 ** 20;
-const FORMAT = 3;
+
+/** Keeps times between processes. Neither call throws: what cannot be read is measured anew, what cannot be kept is lost. */
+export interface TimesStore {
+  load(): ReadonlyMap<string, ProductTimes>;
+  /** Adds these to what is kept. */
+  save(times: ReadonlyMap<string, ProductTimes>): void;
+}
 
 export class Dispatcher {
   readonly #kernels: Kernels;
-  readonly #path: string | null;
-  readonly #place: string;
+  readonly #store: TimesStore | null;
   #known: Map<string, ProductTimes> | null = null;
   /** By what they are for; grown, not made anew: WASM gets memory back only when the event loop turns. */
   readonly #arrays = new Map<string, F32>();
 
-  /** path: the file that keeps times between processes; null: none does. Default: in the cache folder. */
-  constructor(kernels: Kernels, path: string | null = join(cacheFolder(), "times.json")) {
+  /** store: null: times live as long as this object. Its keys must tell machines and builds apart. */
+  constructor(kernels: Kernels, store: TimesStore | null = null) {
     this.#kernels = kernels;
-    this.#path = path;
-    const { backend, instructionSet, threads } = kernels;
-    const processors = cpus();
-    const cpu = `${processors[0]?.model.trim() ?? "unknown"} x${processors.length}`;
-    // an addon that was built anew may be faster or slower
-    const build = backend === "native" ? statSync(addonPath()).mtimeMs : 0;
-    this.#place = [version, build, cpu, backend, instructionSet, `${threads} threads`].join(" | ");
+    this.#store = store;
   }
 
   /** The times of a product at this geometry with this pattern: remembered, or measured now and kept. */
   times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern): ProductTimes {
-    const key = `${this.#place} | ${nativeName(product)} ${operand} ${patternName(pattern)} ${geometry.join(" ")}`;
-    this.#known ??= this.#load();
+    const key = `${nativeName(product)} ${operand} ${patternName(pattern)} ${geometry.join(" ")}`;
+    this.#known ??= new Map(this.#store?.load());
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const measured = measure(this.#kernels, product, operand, geometry, pattern, (name, length) =>
       this.#array(name, length),
     );
     this.#known.set(key, measured);
-    this.#save();
+    this.#store?.save(this.#known);
     return measured;
   }
 
@@ -72,37 +64,6 @@ export class Dispatcher {
     }
     return array.subarray(0, length);
   }
-
-  #load(): Map<string, ProductTimes> {
-    if (this.#path === null) return new Map();
-    try {
-      const file = JSON.parse(new TextDecoder().decode(readFile("times", this.#path))) as Record<string, unknown>;
-      if (file.format !== FORMAT || typeof file.times !== "object" || file.times === null) return new Map();
-      return new Map(Object.entries(file.times as Record<string, ProductTimes>).filter(([, times]) => areTimes(times)));
-    } catch {
-      // none yet, or one that was damaged: measured anew
-      return new Map();
-    }
-  }
-
-  #save(): void {
-    if (this.#path === null || this.#known === null) return;
-    // what another process has measured meanwhile is kept
-    const all = new Map([...this.#load(), ...this.#known]);
-    try {
-      writeFileAtomically(
-        this.#path,
-        `${JSON.stringify({ format: FORMAT, times: Object.fromEntries(all) }, null, 1)}\n`,
-      );
-    } catch {
-      // a folder that cannot be written to costs a second at each start, and nothing else
-    }
-  }
-}
-
-function areTimes(times: unknown): boolean {
-  const { dense, sparse, sparseAndCopy, masked } = (times ?? {}) as Partial<ProductTimes>;
-  return [dense, sparse, sparseAndCopy, masked].every((ms) => typeof ms === "number" && ms > 0);
 }
 
 /** Any numbers but zeros, which some machines add faster. */

@@ -1,10 +1,10 @@
 /** The monitor of gradients tells unbiased samples from biased ones, and leaves the training as it was. */
 import { expect, test } from "vitest";
 import { makeDigits } from "../../lab/data/digits.ts";
-import { jsKernels } from "../backend/js.ts";
-import { Device } from "../tensor/device.ts";
 import { parseRecipe } from "../../lab/recipes/recipe.ts";
 import { Run } from "../../lab/runs/run.ts";
+import { jsKernels } from "../backend/js.ts";
+import { Device } from "../tensor/device.ts";
 import type { GradientReport } from "./gradient-probe.ts";
 
 const data = makeDigits({ limit: { train: 64, test: 16 } });

@@ -3,9 +3,9 @@
  * a backward pass with dense products are compared with those of passes with sparse ones, each with other draws.
  */
 import { type F32, type Geometry, hasRows } from "../backend/kernels.ts";
-import { neighbourSimilarity } from "./methods/weight-grad/restored.ts";
-import { mvue } from "../sparse/mvue.ts";
 import { type Draw, type PackedOperand, unpack } from "../sparse/formats/packed-matrix.ts";
+import { mvue } from "../sparse/mvue.ts";
+import { neighbourSimilarity } from "./methods/weight-grad/restored.ts";
 
 /** One layer's weight gradient, sparse against dense, with the same forward pass. */
 export interface GradientReport {

@@ -2,18 +2,18 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseRecipe, type Recipe } from "../../lab/recipes/recipe.ts";
+import { createComparison, runComparison, withMethod } from "../../lab/runs/compare.ts";
+import { Run } from "../../lab/runs/run.ts";
+import { RunFolder } from "../../lab/runs/run-folder.ts";
+import { trainTogether } from "../../lab/runs/together.ts";
+import { jsKernels } from "../backend/js.ts";
 import { dataset } from "../data/dataset.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
-import { jsKernels } from "../backend/js.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
-import { createComparison, runComparison, withMethod } from "../../lab/runs/compare.ts";
-import { parseRecipe, type Recipe } from "../../lab/recipes/recipe.ts";
-import { Run } from "../../lab/runs/run.ts";
-import { RunFolder } from "../../lab/runs/run-folder.ts";
-import { trainTogether } from "../../lab/runs/together.ts";
 
 const data = (() => {
   const random = new Random(5);

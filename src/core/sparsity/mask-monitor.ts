@@ -8,8 +8,8 @@ import { keptMagnitude } from "../metrics/kept-magnitude.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { FlipRatios, LayerMask, MaskRecord } from "../metrics/mask-record.ts";
 import { nnstd } from "../metrics/nnstd.ts";
-import { countKept } from "../sparse/mask.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import { countKept } from "../sparse/mask.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 

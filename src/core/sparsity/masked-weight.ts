@@ -1,11 +1,11 @@
 /** A weight whose zeros have no pattern, while it is trained. */
 import { type F32, type Kernels, maskWords } from "../backend/kernels.ts";
-import type { UnstructuredSite } from "./methods/unstructured/unstructured-method.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import { forgetPruned, type Slot } from "../optim/transform.ts";
 import { countKept, kept as isKept } from "../sparse/mask.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
+import type { UnstructuredSite } from "./methods/unstructured/unstructured-method.ts";
 
 export class MaskedWeight implements UnstructuredSite {
   readonly name: string;

@@ -1,13 +1,6 @@
 import { expect, test } from "vitest";
 import { jsKernels } from "../backend/js.ts";
 import type { Product } from "../backend/kernels.ts";
-import { doublePruned } from "./methods/input-grad/double-pruned.ts";
-import { greedy } from "./methods/input-grad/greedy.ts";
-import { approxMvue } from "./methods/weight-grad/approx-mvue.ts";
-import { mvue } from "./methods/weight-grad/mvue.ts";
-import { restored } from "./methods/weight-grad/restored.ts";
-import { srSte } from "./methods/weights/sr-ste.ts";
-import { ste } from "./methods/weights/ste.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { stateOf } from "../nn/module.ts";
@@ -15,6 +8,13 @@ import { Random } from "../random.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
+import { doublePruned } from "./methods/input-grad/double-pruned.ts";
+import { greedy } from "./methods/input-grad/greedy.ts";
+import { approxMvue } from "./methods/weight-grad/approx-mvue.ts";
+import { mvue } from "./methods/weight-grad/mvue.ts";
+import { restored } from "./methods/weight-grad/restored.ts";
+import { srSte } from "./methods/weights/sr-ste.ts";
+import { ste } from "./methods/weights/ste.ts";
 import { inAllLayers, type Operands, type PlannedLayer, type ProductTimes, planLayers, type Routing } from "./plan.ts";
 
 const birth = () => ({ device: new Device(jsKernels()), random: new Random(1) });

@@ -1,11 +1,11 @@
 /** Plans: for each product of each layer which operand is sparse, and by which route it is computed. */
 
-import { expected } from "../errors.ts";
 import { type Geometry, hasRows, PRODUCTS, type Product } from "../backend/kernels.ts";
-import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "./methods/method.ts";
+import { expected } from "../errors.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight, Products } from "./layers.ts";
+import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "./methods/method.ts";
 
 /** How a product is computed; "masked": dense arithmetic on zeros, never reported as a speed-up of its own. */
 export type Route = "dense" | "sparse" | "masked";

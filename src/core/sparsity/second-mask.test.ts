@@ -1,20 +1,20 @@
 /** The mask of inputGrad's weight, where it is not chosen at every step: double-pruned with a refresh, and Bi-Mask. */
 import { describe, expect, test } from "vitest";
 import { makeSentences } from "../../lab/data/sentences.ts";
-import { textDataset } from "../../lab/data/text.ts";
-import { jsKernels } from "../backend/js.ts";
-import type { F32 } from "../backend/kernels.ts";
-import { biMask } from "./methods/input-grad/bi-mask.ts";
-import { doublePruned } from "./methods/input-grad/double-pruned.ts";
-import { Random } from "../random.ts";
-import { kept, verifyValues } from "../sparse/mask.ts";
-import { segmentOf } from "../sparse/order-search.ts";
-import { PackedMatrix, unpack } from "../sparse/formats/packed-matrix.ts";
-import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
-import { parsePattern } from "../sparse/pattern.ts";
-import { Device } from "../tensor/device.ts";
 import { parseRecipe } from "../../lab/recipes/recipe.ts";
 import { Run } from "../../lab/runs/run.ts";
+import { jsKernels } from "../backend/js.ts";
+import type { F32 } from "../backend/kernels.ts";
+import { textDataset } from "../data/text-dataset.ts";
+import { Random } from "../random.ts";
+import { PackedMatrix, unpack } from "../sparse/formats/packed-matrix.ts";
+import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
+import { kept, verifyValues } from "../sparse/mask.ts";
+import { segmentOf } from "../sparse/order-search.ts";
+import { parsePattern } from "../sparse/pattern.ts";
+import { Device } from "../tensor/device.ts";
+import { biMask } from "./methods/input-grad/bi-mask.ts";
+import { doublePruned } from "./methods/input-grad/double-pruned.ts";
 
 const kernels = jsKernels();
 const random = new Random(3);

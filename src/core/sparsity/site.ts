@@ -1,8 +1,8 @@
 /** A sparse weight while it is trained: its pack, its mask over time, and what a method may do to it. */
-import { expected } from "../errors.ts";
+
 import type { F32, Kernels } from "../backend/kernels.ts";
 import type { TransposableSolver } from "../backend/transposable-masks.ts";
-import type { WeightMethod, WeightSite } from "./methods/method.ts";
+import { expected } from "../errors.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { PrunedDecay } from "../optim/transform.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
@@ -11,6 +11,7 @@ import type { Parameter } from "../tensor/tensor.ts";
 import type { RunClock } from "./clock.ts";
 import type { SparseWeight } from "./layer-operands.ts";
 import type { MultiplyingWeight } from "./layers.ts";
+import type { WeightMethod, WeightSite } from "./methods/method.ts";
 
 export class Site implements WeightSite, SparseWeight {
   readonly name: string;

@@ -1,10 +1,11 @@
 /** Sparse products for a model that is trained without a recipe. */
-import { expected } from "../errors.ts";
+
 import { PRODUCTS } from "../backend/kernels.ts";
-import type { InputGradMethod, WeightGradMethod, WeightMethod } from "./methods/method.ts";
+import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
 import { multiplyingWeights } from "./layers.ts";
+import type { InputGradMethod, WeightGradMethod, WeightMethod } from "./methods/method.ts";
 import { inAllLayers, type PlannedLayer, planLayers } from "./plan.ts";
 import { Sparsity } from "./sparsity.ts";
 

@@ -3,21 +3,21 @@ import { expect, test } from "vitest";
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
 import { jsKernels } from "../backend/js.ts";
-import { doublePruned } from "./methods/input-grad/double-pruned.ts";
-import { mvue as mvueRows } from "./methods/input-grad/mvue.ts";
-import { mvue } from "./methods/weight-grad/mvue.ts";
-import { ste } from "./methods/weights/ste.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import type { Module } from "../nn/module.ts";
 import { Optimizer } from "../optim/optimizer.ts";
 import { sgd } from "../optim/sgd.ts";
 import { Random } from "../random.ts";
-import { verifyValues } from "../sparse/mask.ts";
 import { PackedMatrix, type PackedOperand, unpack } from "../sparse/formats/packed-matrix.ts";
+import { verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import { tensor } from "../tensor/tensor.ts";
+import { doublePruned } from "./methods/input-grad/double-pruned.ts";
+import { mvue as mvueRows } from "./methods/input-grad/mvue.ts";
+import { mvue } from "./methods/weight-grad/mvue.ts";
+import { ste } from "./methods/weights/ste.ts";
 import { type SparsifyOptions, sparsify } from "./sparsify.ts";
 
 const models: Record<string, [(device: Device) => Module, readonly number[]]> = {

@@ -3,7 +3,6 @@
  * multiplies" and its operand plan, methods know sites; neither knows the other.
  */
 import { expected } from "../errors.ts";
-import type { WeightMethod, WeightSites } from "./methods/method.ts";
 import type { Module, stateOf } from "../nn/module.ts";
 import { normalisedConvs, SpatialBranch } from "../nn/spatial-branch.ts";
 import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
@@ -16,6 +15,7 @@ import { RunClock } from "./clock.ts";
 import { GradientProbe, type GradientReport } from "./gradient-probe.ts";
 import { LayerOperands } from "./layer-operands.ts";
 import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
+import type { WeightMethod, WeightSites } from "./methods/method.ts";
 import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
 import type { OperandsByLayer, PlannedLayer } from "./plan.ts";
 import { Memories, Site } from "./site.ts";

@@ -1,13 +1,13 @@
 /** SpRe: what its branches compute, that they merge exactly, and that runs with them can be interrupted. */
 import { describe, expect, test } from "vitest";
+import { buildModel } from "../../lab/recipes/architecture.ts";
+import { parseRecipe, type Recipe } from "../../lab/recipes/recipe.ts";
+import { Run } from "../../lab/runs/run.ts";
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
-import { dataset } from "../data/dataset.ts";
 import { jsKernels } from "../backend/js.ts";
 import type { Kernels } from "../backend/kernels.ts";
-import { doublePruned } from "./methods/input-grad/double-pruned.ts";
-import { weightMethods } from "./methods/weights/methods.ts";
-import { spre } from "./methods/weights/spre.ts";
+import { dataset } from "../data/dataset.ts";
 import { Conv2d } from "../nn/conv2d.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { resnet } from "../nn/models/resnet.ts";
@@ -18,9 +18,9 @@ import { kept, verifyMask, verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import { type OperandPlan, type Parameter, type Tensor, tensor } from "../tensor/tensor.ts";
-import { buildModel } from "../../lab/recipes/architecture.ts";
-import { parseRecipe, type Recipe } from "../../lab/recipes/recipe.ts";
-import { Run } from "../../lab/runs/run.ts";
+import { doublePruned } from "./methods/input-grad/double-pruned.ts";
+import { weightMethods } from "./methods/weights/methods.ts";
+import { spre } from "./methods/weights/spre.ts";
 import { sparsify } from "./sparsify.ts";
 
 const data = (() => {

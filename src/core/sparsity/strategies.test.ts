@@ -2,17 +2,17 @@
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { makeDigits } from "../../lab/data/digits.ts";
-import { jsKernels } from "../backend/js.ts";
-import type { Kernels } from "../backend/kernels.ts";
-import { addonPath, nativeKernels } from "../../node/native.ts";
-import { wasmKernels } from "../backend/wasm.ts";
-import { strategies } from "./methods/strategies.ts";
-import { verifyValues } from "../sparse/mask.ts";
-import { type PackedOperand, unpack } from "../sparse/formats/packed-matrix.ts";
-import { patternName } from "../sparse/pattern.ts";
-import { Device } from "../tensor/device.ts";
 import { parseRecipe } from "../../lab/recipes/recipe.ts";
 import { Run } from "../../lab/runs/run.ts";
+import { addonPath, nativeKernels } from "../../node/native.ts";
+import { openWasm } from "../../node/wasm.ts";
+import { jsKernels } from "../backend/js.ts";
+import type { Kernels } from "../backend/kernels.ts";
+import { type PackedOperand, unpack } from "../sparse/formats/packed-matrix.ts";
+import { verifyValues } from "../sparse/mask.ts";
+import { patternName } from "../sparse/pattern.ts";
+import { Device } from "../tensor/device.ts";
+import { strategies } from "./methods/strategies.ts";
 
 const data = makeDigits({ limit: { train: 256, test: 32 } });
 const models = {
@@ -109,7 +109,7 @@ for (const { name, source, about, parts } of strategies) {
   });
 }
 
-const backends: Record<string, () => Kernels> = { native: () => nativeKernels(2), wasm: () => wasmKernels() };
+const backends: Record<string, () => Kernels> = { native: () => nativeKernels(2), wasm: () => openWasm() };
 for (const [backend, make] of Object.entries(backends)) {
   // without a compiler there is no addon
   const missing = backend === "native" && !existsSync(addonPath());

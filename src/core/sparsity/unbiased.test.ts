@@ -3,17 +3,17 @@ import { expect, test } from "vitest";
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
 import { jsKernels } from "../backend/js.ts";
-import { greedy as greedyRows } from "./methods/input-grad/greedy.ts";
-import { mvue as mvueRows } from "./methods/input-grad/mvue.ts";
-import { approxMvue } from "./methods/weight-grad/approx-mvue.ts";
-import { greedy } from "./methods/weight-grad/greedy.ts";
-import { mvue } from "./methods/weight-grad/mvue.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import type { Module } from "../nn/module.ts";
 import { Random } from "../random.ts";
 import { Device } from "../tensor/device.ts";
 import { tensor } from "../tensor/tensor.ts";
+import { greedy as greedyRows } from "./methods/input-grad/greedy.ts";
+import { mvue as mvueRows } from "./methods/input-grad/mvue.ts";
+import { approxMvue } from "./methods/weight-grad/approx-mvue.ts";
+import { greedy } from "./methods/weight-grad/greedy.ts";
+import { mvue } from "./methods/weight-grad/mvue.ts";
 import { type SparsifyOptions, sparsify } from "./sparsify.ts";
 
 const models: Record<string, [(device: Device) => Module, readonly number[]]> = {

@@ -1,17 +1,12 @@
 /** Training under methods whose zeros have no pattern: counts at every step, what grows, and what is forgotten. */
 import { describe, expect, test } from "vitest";
+import { makeDigits } from "../../lab/data/digits.ts";
+import { parseRecipe, type Recipe } from "../../lab/recipes/recipe.ts";
+import { Run } from "../../lab/runs/run.ts";
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { reshape } from "../autograd/ops/reshape.ts";
 import { backward } from "../autograd/tape.ts";
-import { makeDigits } from "../../lab/data/digits.ts";
 import { jsKernels } from "../backend/js.ts";
-import type { MethodEntry } from "./methods/method.ts";
-import { keptOfLayers } from "./methods/unstructured/budgets.ts";
-import { prune } from "./methods/unstructured/prune.ts";
-import { rigl } from "./methods/unstructured/rigl.ts";
-import { cubic, iterative } from "./methods/unstructured/schedules.ts";
-import { set } from "./methods/unstructured/set.ts";
-import type { UnstructuredMethod } from "./methods/unstructured/unstructured-method.ts";
 import { Conv2d } from "../nn/conv2d.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { adamW } from "../optim/adamw.ts";
@@ -22,8 +17,13 @@ import { Random } from "../random.ts";
 import { kept as isKept } from "../sparse/mask.ts";
 import { Device } from "../tensor/device.ts";
 import { Parameter, tensor } from "../tensor/tensor.ts";
-import { parseRecipe, type Recipe } from "../../lab/recipes/recipe.ts";
-import { Run } from "../../lab/runs/run.ts";
+import type { MethodEntry } from "./methods/method.ts";
+import { keptOfLayers } from "./methods/unstructured/budgets.ts";
+import { prune } from "./methods/unstructured/prune.ts";
+import { rigl } from "./methods/unstructured/rigl.ts";
+import { cubic, iterative } from "./methods/unstructured/schedules.ts";
+import { set } from "./methods/unstructured/set.ts";
+import type { UnstructuredMethod } from "./methods/unstructured/unstructured-method.ts";
 import { UnstructuredWeights } from "./unstructured.ts";
 
 const STEPS = 24;

@@ -3,15 +3,14 @@
  * is pruned stays zero. Layers see ordinary dense weights, or ask for them as compressed rows.
  */
 import { expected } from "../errors.ts";
-import type { UnstructuredMethod, UnstructuredSites } from "./methods/unstructured/unstructured-method.ts";
 import type { Module } from "../nn/module.ts";
 import type { Slot, Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { countMatrix, storageFormats } from "../sparse/formats/storage.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-
 import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
 import { MaskedWeight } from "./masked-weight.ts";
+import type { UnstructuredMethod, UnstructuredSites } from "./methods/unstructured/unstructured-method.ts";
 import type { PlannedLayer, PlannedProduct } from "./plan.ts";
 import { type SparsityReport, sparsityReport } from "./sparsity-report.ts";
 import { LEAST_SPARSITY, LEAST_SPARSITY_OF_GRADIENT, UnstructuredOperands } from "./unstructured-operands.ts";

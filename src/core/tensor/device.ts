@@ -5,8 +5,9 @@
  * every operation would cost up to half of a training step. Reading such a tensor after its step is an error, not stale
  * numbers. Tensors made outside of a step are ordinary garbage-collected arrays.
  */
-import { expected } from "../errors.ts";
+
 import type { F32, Kernels } from "../backend/kernels.ts";
+import { expected } from "../errors.ts";
 
 /** Milliseconds spent since the clocks were last read, by the kernels of each kind; pack: pruning and packing. */
 export interface Clocks {

@@ -1,6 +1,7 @@
 /** Tensors: a shape and float32 values on a device. Parameters: tensors that are trained. */
-import { expected } from "../errors.ts";
+
 import type { F32, Geometry } from "../backend/kernels.ts";
+import { expected } from "../errors.ts";
 import type { CsrMatrix } from "../sparse/formats/csr-matrix.ts";
 import type { PackedMatrix, PackedOperand } from "../sparse/formats/packed-matrix.ts";
 import type { Device } from "./device.ts";

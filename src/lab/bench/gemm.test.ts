@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { jsKernels } from "../../core/backend/js.ts";
 import { PRODUCTS } from "../../core/backend/kernels.ts";
-import { interleave } from "../statistics/interleave.ts";
 import { parsePattern } from "../../core/sparse/pattern.ts";
+import { interleave } from "../statistics/interleave.ts";
 import { benchGemm, benchGemv, convSize } from "./gemm.ts";
 
 test("every product is timed under each pattern that fits its contraction, and runs the sparse kernel", () => {

@@ -6,11 +6,11 @@
  * that are always ready.
  */
 import { type Geometry, type Kernels, matrixGeometry, PRODUCTS, type Product } from "../../core/backend/kernels.ts";
-import { interleave, type Timed } from "../statistics/interleave.ts";
 import { Random } from "../../core/random.ts";
 import { PackedMatrix } from "../../core/sparse/formats/packed-matrix.ts";
-import { misfit, type Pattern, parsePattern, patternName } from "../../core/sparse/pattern.ts";
 import { SlicedMatrix } from "../../core/sparse/formats/sliced-matrix.ts";
+import { misfit, type Pattern, parsePattern, patternName } from "../../core/sparse/pattern.ts";
+import { interleave, type Timed } from "../statistics/interleave.ts";
 
 /** What can be timed. */
 export const GEMMS = [...PRODUCTS, "gemv"] as const;

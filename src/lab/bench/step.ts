@@ -1,9 +1,7 @@
 /** Whole training steps, dense and sparse, with everything in them: batch, forward, loss, backward, pruning, update. */
+
 import { backward } from "../../core/autograd/tape.ts";
 import type { Kernels } from "../../core/backend/kernels.ts";
-import { strategies } from "../../core/sparsity/methods/strategies.ts";
-import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
-import { interleave } from "../statistics/interleave.ts";
 import { cnn } from "../../core/nn/models/cnn.ts";
 import { detector } from "../../core/nn/models/detector.ts";
 import { gpt } from "../../core/nn/models/gpt.ts";
@@ -17,13 +15,17 @@ import { Random } from "../../core/random.ts";
 import { type Pattern, patternName } from "../../core/sparse/pattern.ts";
 import { Dispatcher } from "../../core/sparsity/dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "../../core/sparsity/layers.ts";
+import { strategies } from "../../core/sparsity/methods/strategies.ts";
+import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
 import { planLayers, type Routing } from "../../core/sparsity/plan.ts";
 import { Sparsity } from "../../core/sparsity/sparsity.ts";
+import { objectives } from "../../core/task/objective.ts";
 import { Device } from "../../core/tensor/device.ts";
 import { type Shape, sizeOf, Tensor } from "../../core/tensor/tensor.ts";
-import { objectives } from "../../core/task/objective.ts";
+import { timesFile } from "../../node/times-file.ts";
 import { operandsByLayer } from "../recipes/operands.ts";
 import { parseRecipe } from "../recipes/recipe.ts";
+import { interleave } from "../statistics/interleave.ts";
 
 /** A model with the batch it is timed at. */
 export interface StepModel {
@@ -92,7 +94,7 @@ export interface StepOptions {
 export function benchStep(kernels: Kernels, name: string, options: StepOptions): StepCase[] {
   const model = STEP_MODELS[name];
   const { plans, patterns, batch = model.batch, routing = "sparse", rounds = 20, seconds = 20 } = options;
-  const dispatcher = routing === "auto" ? new Dispatcher(kernels) : undefined;
+  const dispatcher = routing === "auto" ? new Dispatcher(kernels, timesFile(kernels)) : undefined;
   const cases = plans.flatMap((plan) => patterns.map((pattern) => ({ plan, pattern })));
   const variants = Object.fromEntries([
     ["dense", stepOf(kernels, model, batch, null)],

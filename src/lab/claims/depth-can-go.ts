@@ -1,8 +1,8 @@
 import type { Dataset } from "../../core/data/dataset.ts";
 import { loadState, stateOf } from "../../core/nn/module.ts";
+import { scoreOf } from "../../core/task/evaluate.ts";
 import type { Device } from "../../core/tensor/device.ts";
 import { compress } from "../compression/compress.ts";
-import { scoreOf } from "../../core/task/evaluate.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { Run } from "../runs/run.ts";
 import type { Claim, Measurement, Scale } from "./claim.ts";

@@ -2,11 +2,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { TrisparseError } from "../../core/errors.ts";
 import { jsKernels } from "../../core/backend/js.ts";
-import { claimsPage } from "../report/claims-page.ts";
+import { TrisparseError } from "../../core/errors.ts";
 import { Device } from "../../core/tensor/device.ts";
 import { parseRecipe } from "../recipes/recipe.ts";
+import { claimsPage } from "../report/claims-page.ts";
 import { type Claim, type Measurement, SCALES } from "./claim.ts";
 import { claims } from "./claims.ts";
 import { keptClaims } from "./kept.ts";

@@ -1,11 +1,11 @@
 import type { Dataset } from "../../core/data/dataset.ts";
-import { interleave } from "../statistics/interleave.ts";
 import { CsrMatrix } from "../../core/sparse/formats/csr-matrix.ts";
 import { multiplyingWeights } from "../../core/sparsity/layers.ts";
 import type { Device } from "../../core/tensor/device.ts";
 import { type Compressed, compress } from "../compression/compress.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { Run } from "../runs/run.ts";
+import { interleave } from "../statistics/interleave.ts";
 import type { Claim, Measurement, Scale } from "./claim.ts";
 import { trials } from "./trials.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { crossEntropy } from "../../core/autograd/ops/cross-entropy.ts";
 import { backward } from "../../core/autograd/tape.ts";
-import type { Task } from "../../core/data/dataset.ts";
 import { jsKernels } from "../../core/backend/js.ts";
+import type { Task } from "../../core/data/dataset.ts";
 import { type Module, stateOf } from "../../core/nn/module.ts";
 import { Optimizer } from "../../core/optim/optimizer.ts";
 import { sgd } from "../../core/optim/sgd.ts";
@@ -10,8 +10,8 @@ import { Random } from "../../core/random.ts";
 import { Device } from "../../core/tensor/device.ts";
 import { sizeOf, tensor } from "../../core/tensor/tensor.ts";
 import { buildModel, inputShapeOf } from "../recipes/architecture.ts";
-import { compact } from "./compact.ts";
 import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
+import { compact } from "./compact.ts";
 
 const device = new Device(jsKernels());
 const random = new Random(5);

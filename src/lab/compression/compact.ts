@@ -3,7 +3,13 @@
  * part of a recipe that builds it.
  */
 import type { Task } from "../../core/data/dataset.ts";
-import { constantBodies, type Removal, type State, withoutDeadChannels, withoutZeroColumns } from "../../core/nn/compaction.ts";
+import {
+  constantBodies,
+  type Removal,
+  type State,
+  withoutDeadChannels,
+  withoutZeroColumns,
+} from "../../core/nn/compaction.ts";
 import { blocksOf, type ResnetBlock } from "../../core/nn/models/resnet.ts";
 import { type Birth, loadState, type Module, stateOf } from "../../core/nn/module.ts";
 import { type Architecture, buildModel, inputShapeOf, withWidthsOf } from "../recipes/architecture.ts";

@@ -1,14 +1,14 @@
 /** What a run's penalties were worth: the model without what they zeroed, beside the model that was trained. */
 
 import type { Dataset } from "../../core/data/dataset.ts";
-import { interleave } from "../statistics/interleave.ts";
 import { loadState, type Module, stateOf } from "../../core/nn/module.ts";
 import { Random } from "../../core/random.ts";
 import type { Device } from "../../core/tensor/device.ts";
-import { compact } from "./compact.ts";
-import { type Change, forwardTimes, type LayerChange } from "./compress.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { Run } from "../runs/run.ts";
+import { interleave } from "../statistics/interleave.ts";
+import { compact } from "./compact.ts";
+import { type Change, forwardTimes, type LayerChange } from "./compress.ts";
 
 /** Before: the model as it was trained, zeros and all. */
 export interface CompactReport {

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { loadData } from "../data/sources.ts";
-import { pick } from "../../node/pick.ts";
 import { loadState, stateOf } from "../../core/nn/module.ts";
 import { Random } from "../../core/random.ts";
-import { compressText } from "../report/compress-table.ts";
 import { Device } from "../../core/tensor/device.ts";
 import { tensor } from "../../core/tensor/tensor.ts";
+import { pick } from "../../node/pick.ts";
+import { loadData } from "../data/sources.ts";
 import { buildModel } from "../recipes/architecture.ts";
-import { compress } from "./compress.ts";
 import { parseRecipe } from "../recipes/recipe.ts";
+import { compressText } from "../report/compress-table.ts";
 import { Run } from "../runs/run.ts";
+import { compress } from "./compress.ts";
 
 const device = new Device(pick({ threads: 1 }).kernels);
 const data = await loadData("digits", { seed: 1, limit: { train: 512, test: 64 } });

@@ -4,20 +4,20 @@
  */
 import type { Dataset } from "../../core/data/dataset.ts";
 import { expected } from "../../core/errors.ts";
-import { interleave } from "../statistics/interleave.ts";
-import { quartiles } from "../statistics/quartiles.ts";
 import type { Removal } from "../../core/nn/compaction.ts";
 import { loadState, type Module, stateOf } from "../../core/nn/module.ts";
 import { Random } from "../../core/random.ts";
 import { multiplyingWeights, traceProducts } from "../../core/sparsity/layers.ts";
-import type { Device } from "../../core/tensor/device.ts";
-import { inputShapeOf } from "../recipes/architecture.ts";
-import { compact } from "./compact.ts";
 import { evaluate } from "../../core/task/evaluate.ts";
 import type { Evaluation } from "../../core/task/objective.ts";
+import type { Device } from "../../core/tensor/device.ts";
+import { inputShapeOf } from "../recipes/architecture.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { actsOn } from "../recipes/regularizers.ts";
 import { Run, type StepRecord } from "../runs/run.ts";
+import { interleave } from "../statistics/interleave.ts";
+import { quartiles } from "../statistics/quartiles.ts";
+import { compact } from "./compact.ts";
 
 export interface CompressOptions {
   /** Epochs under the penalties, at a constant rate; the default is what the source used, half of the dense run's. */

@@ -1,17 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { BATCH_NORM_EPSILON } from "../../core/autograd/ops/batch-norm.ts";
-import { loadData } from "../data/sources.ts";
-import { pick } from "../../node/pick.ts";
+import { normalisedLayers } from "../../core/nn/normalized-layers.ts";
+import { Random } from "../../core/random.ts";
 import { foldedGroupLasso } from "../../core/sparsity/methods/structured/folded.ts";
 import { groupStructure } from "../../core/sparsity/methods/structured/groups.ts";
 import { groupLasso } from "../../core/sparsity/methods/structured/penalties.ts";
-import { normalisedLayers } from "../../core/nn/normalized-layers.ts";
-import { Random } from "../../core/random.ts";
 import { Device } from "../../core/tensor/device.ts";
 import { tensor } from "../../core/tensor/tensor.ts";
-import { compress } from "./compress.ts";
+import { pick } from "../../node/pick.ts";
+import { loadData } from "../data/sources.ts";
 import { parseRecipe } from "../recipes/recipe.ts";
 import { Run } from "../runs/run.ts";
+import { compress } from "./compress.ts";
 
 const device = new Device(pick({ threads: 1 }).kernels);
 const data = await loadData("digits", { seed: 1, limit: { train: 256, test: 64 } });

@@ -7,8 +7,15 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
+import {
+  checkSplit,
+  type DataSource,
+  dataset,
+  type ImageDataset,
+  type ImageTask,
+  type Split,
+} from "../../core/data/dataset.ts";
 import { expected } from "../../core/errors.ts";
-import { checkSplit, type DataSource, dataset, type ImageDataset, type ImageTask, type Split } from "../../core/data/dataset.ts";
 import { fetchOnce } from "./download.ts";
 import { unzipped } from "./gzip.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { TrisparseError } from "../../core/errors.ts";
 import type { Split } from "../../core/data/dataset.ts";
+import { TrisparseError } from "../../core/errors.ts";
 import { digitStrokes } from "./digit-strokes.ts";
 import { makeDigits } from "./digits.ts";
 

@@ -5,7 +5,8 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { TrisparseError } from "../../core/errors.ts";
-import { cacheFolder, fetchOnce } from "./download.ts";
+import { cacheFolder } from "../../node/cache-folder.ts";
+import { fetchOnce } from "./download.ts";
 import { idxImages } from "./idx.ts";
 
 const content = Buffer.from("sparse".repeat(5_000));

@@ -6,25 +6,14 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { expected, TrisparseError } from "../../core/errors.ts";
 import type { LoadOptions } from "../../core/data/dataset.ts";
+import { expected, TrisparseError } from "../../core/errors.ts";
+import { cacheFolder } from "../../node/cache-folder.ts";
 
 /** What fetchOnce needs of the load options, and the names of all files of the set, which an error tells the user to get. */
 export interface DownloadOptions extends Pick<LoadOptions, "cacheDir" | "fetch" | "onProgress"> {
   readonly together?: readonly string[] | undefined;
-}
-
-/** TRISPARSE_CACHE, else %LOCALAPPDATA%\trisparse on Windows, else $XDG_CACHE_HOME/trisparse, else ~/.cache/trisparse. */
-export function cacheFolder(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-  platform: NodeJS.Platform = process.platform,
-): string {
-  // An empty variable counts as unset, as the XDG rules say.
-  if (env.TRISPARSE_CACHE) return env.TRISPARSE_CACHE;
-  if (platform === "win32" && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, "trisparse");
-  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "trisparse");
 }
 
 /**

@@ -6,8 +6,8 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expected } from "../../core/errors.ts";
 import { type DataSource, dataset, type ImageDataset, type LoadOptions, type Split } from "../../core/data/dataset.ts";
+import { expected } from "../../core/errors.ts";
 import { fetchOnce } from "./download.ts";
 import { unzipped } from "./gzip.ts";
 

@@ -2,7 +2,7 @@
  * The data set "scenes": 48 x 48 grey canvases with one to four drawn digits of several sizes among clutter, made here.
  * To be found: the class and the box of each digit. A box is exact: the pixels that the digit alone would ink.
  */
-import { Random } from "../../core/random.ts";
+
 import {
   type BoxDataset,
   type BoxedObject,
@@ -13,6 +13,7 @@ import {
   type LoadOptions,
   limitedCount,
 } from "../../core/data/dataset.ts";
+import { Random } from "../../core/random.ts";
 import { between, develop, drawDigit, type Range, slant } from "./digits.ts";
 import { inkPath, smoothPath } from "./pen.ts";
 

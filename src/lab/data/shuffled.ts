@@ -1,6 +1,6 @@
+import { type Dataset, KIND_WORDS, type Split } from "../../core/data/dataset.ts";
 import { expected } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
-import { type Dataset, KIND_WORDS, type Split } from "../../core/data/dataset.ts";
 
 // "pixs": the stream of the order of pixels
 const PIXEL_STREAM = 0x70697873;

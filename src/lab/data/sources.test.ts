@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { TrisparseError } from "../../core/errors.ts";
 import type { ImageDataset, LoadOptions } from "../../core/data/dataset.ts";
+import { TrisparseError } from "../../core/errors.ts";
 import { loadData, sources } from "./sources.ts";
 
 const shared = process.env.TRISPARSE_DATA ?? fileURLToPath(new URL("../../../../shared/data", import.meta.url));

@@ -1,8 +1,8 @@
 /** The table of data sets by name. A new one is one file and one line here. */
 
+import type { DataSource, Dataset, LoadOptions } from "../../core/data/dataset.ts";
 import { expected, nearest } from "../../core/errors.ts";
 import { cifar10 } from "./cifar10.ts";
-import type { DataSource, Dataset, LoadOptions } from "../../core/data/dataset.ts";
 import { digits } from "./digits.ts";
 import { idxImages } from "./idx.ts";
 import { scenes } from "./scenes.ts";

@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { textDataset } from "../../core/data/text-dataset.ts";
 import { TrisparseError } from "../../core/errors.ts";
 import { makeSentences } from "./sentences.ts";
-import { text, textDataset } from "./text.ts";
+import { text } from "./text.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "trisparse-text-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

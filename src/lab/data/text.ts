@@ -1,13 +1,13 @@
 /** The data set "text": the characters of a file, or of sentences made here. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { DataSource, LoadOptions, TextDataset } from "../../core/data/dataset.ts";
+import { textDataset } from "../../core/data/text-dataset.ts";
 import { expected } from "../../core/errors.ts";
-import { type DataSource, type LoadOptions, limitedCount, type TextDataset } from "../../core/data/dataset.ts";
 import { makeSentences } from "./sentences.ts";
 
 /** Characters that are made, about. */
 const MADE = 200_000;
-const TRAINING_SHARE = 0.9;
 
 /**
  * The first nine tenths of a text to train on, the rest to test. With `dir`, a folder with one .txt file, or with the
@@ -46,21 +46,4 @@ async function placeOf(dir: string, file: string | undefined): Promise<string> {
   if (found.length === 1) return join(dir, found[0]);
   const got = present === undefined ? "no such folder" : found.length === 0 ? "none" : found.join(", ");
   throw expected("text", `one .txt file in ${dir}`, got, 'Name the file, as in { "name": "text", "file": "a.txt" }');
-}
-
-/** Tokens are characters, by their place among the different ones of the whole text. */
-export function textDataset(content: string, limit: LoadOptions["limit"] = {}): TextDataset {
-  // by code points: a character beyond 16 bits is one
-  const characters = Array.from(content);
-  const order = (a: string, b: string): number => a.codePointAt(0)! - b.codePointAt(0)!;
-  const vocabulary = [...new Set(characters)].sort(order);
-  const tokenOf = new Map(vocabulary.map((character, token) => [character, token]));
-  const tokens = Uint32Array.from(characters, (character) => tokenOf.get(character)!);
-  const cut = Math.floor(TRAINING_SHARE * tokens.length);
-  const [train, test] = [tokens.subarray(0, cut), tokens.subarray(cut)];
-  return {
-    ...{ kind: "text", name: text.name, classes: vocabulary.length, vocabulary },
-    train: train.subarray(0, limitedCount(train.length, limit.train, "characters")),
-    test: test.subarray(0, limitedCount(test.length, limit.test, "characters")),
-  };
 }

@@ -1,4 +1,6 @@
 /** From the words of a recipe to the methods that they name. */
+
+import { type Pattern, parsePattern } from "../../core/sparse/pattern.ts";
 import { activationMethods } from "../../core/sparsity/methods/activations/methods.ts";
 import { inputGradMethods } from "../../core/sparsity/methods/input-grad/methods.ts";
 import type { MethodEntry, WeightMethod, WeightMethodEntry } from "../../core/sparsity/methods/method.ts";
@@ -7,7 +9,6 @@ import type { UnstructuredMethod } from "../../core/sparsity/methods/unstructure
 import { weightGradMethods } from "../../core/sparsity/methods/weight-grad/methods.ts";
 import { dense } from "../../core/sparsity/methods/weights/dense.ts";
 import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
-import { type Pattern, parsePattern } from "../../core/sparse/pattern.ts";
 import type { Operands, OperandsByLayer } from "../../core/sparsity/plan.ts";
 import type { MethodChoice, OperandChoice, Recipe } from "./recipe.ts";
 

@@ -3,18 +3,23 @@
  * Table-driven parts (methods, data sets, models) come from their tables, so a new line there is a new key here.
  */
 import { z } from "zod";
-import { sources } from "../data/sources.ts";
 import { expected, nearest } from "../../core/errors.ts";
+import { isPattern, PATTERN_FORM } from "../../core/sparse/pattern.ts";
 import { activationMethods } from "../../core/sparsity/methods/activations/methods.ts";
 import { inputGradMethods } from "../../core/sparsity/methods/input-grad/methods.ts";
-import type { ActivationMethod, InputGradMethod, MethodEntry, WeightGradMethod } from "../../core/sparsity/methods/method.ts";
+import type {
+  ActivationMethod,
+  InputGradMethod,
+  MethodEntry,
+  WeightGradMethod,
+} from "../../core/sparsity/methods/method.ts";
 import { strategies } from "../../core/sparsity/methods/strategies.ts";
 import { groupStructures } from "../../core/sparsity/methods/structured/groups.ts";
 import { unstructuredMethods } from "../../core/sparsity/methods/unstructured/methods.ts";
 import { weightGradMethods } from "../../core/sparsity/methods/weight-grad/methods.ts";
 import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
-import { isPattern, PATTERN_FORM } from "../../core/sparse/pattern.ts";
 import { SKIP_FORM } from "../../core/sparsity/plan.ts";
+import { sources } from "../data/sources.ts";
 import { architectureSchema, normalisedModels } from "./architecture.ts";
 
 const names = (list: readonly string[]): [string, ...string[]] => list as [string, ...string[]];

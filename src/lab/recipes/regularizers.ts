@@ -1,9 +1,6 @@
 /** The penalties of a recipe around its optimiser: which weights, in which steps. */
 import { BATCH_NORM_EPSILON } from "../../core/autograd/ops/batch-norm.ts";
 import { expected } from "../../core/errors.ts";
-import { type Folding, foldedGroupLasso } from "../../core/sparsity/methods/structured/folded.ts";
-import { groupStructure, type WeightShape } from "../../core/sparsity/methods/structured/groups.ts";
-import { type Among, groupLasso, type Lambda, l1, type Penalty, sumOf } from "../../core/sparsity/methods/structured/penalties.ts";
 import { BatchNorm } from "../../core/nn/batch-norm.ts";
 import type { Module } from "../../core/nn/module.ts";
 import { normalisedLayers } from "../../core/nn/normalized-layers.ts";
@@ -12,6 +9,16 @@ import { Sequential } from "../../core/nn/sequential.ts";
 import { freezeZeros, regularise } from "../../core/optim/regularize.ts";
 import type { Transform } from "../../core/optim/transform.ts";
 import { multiplyingWeights } from "../../core/sparsity/layers.ts";
+import { type Folding, foldedGroupLasso } from "../../core/sparsity/methods/structured/folded.ts";
+import { groupStructure, type WeightShape } from "../../core/sparsity/methods/structured/groups.ts";
+import {
+  type Among,
+  groupLasso,
+  type Lambda,
+  l1,
+  type Penalty,
+  sumOf,
+} from "../../core/sparsity/methods/structured/penalties.ts";
 import { phaseAt } from "../../core/sparsity/phases.ts";
 import { skipReasons } from "../../core/sparsity/plan.ts";
 import type { Parameter } from "../../core/tensor/tensor.ts";

@@ -1,7 +1,7 @@
 /** What became of a compressed model, layer by layer, as text. */
 import Table from "cli-table3";
-import type { Compressed } from "../compression/compress.ts";
 import { scored } from "../../core/task/objective.ts";
+import type { Compressed } from "../compression/compress.ts";
 
 const times = (before: number, after: number): string => (after === 0 ? "-" : `${(before / after).toFixed(2)}x`);
 const NOTHING =

@@ -1,11 +1,11 @@
 /** The tables of a comparison, as text of at most 100 columns. */
 import Table from "cli-table3";
 import { PRODUCTS } from "../../core/backend/kernels.ts";
-import type { Quartiles } from "../statistics/quartiles.ts";
 import { scored } from "../../core/task/objective.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { nameOf } from "../recipes/recipe-name.ts";
 import type { Machine, RunResult } from "../runs/together.ts";
+import type { Quartiles } from "../statistics/quartiles.ts";
 
 const digits = (value: number, count: number): string => (Number.isNaN(value) ? "-" : value.toFixed(count));
 

@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { expected } from "../../core/errors.ts";
-import { readFile } from "../../node/files.ts";
 import { maskWords } from "../../core/backend/kernels.ts";
+import { expected } from "../../core/errors.ts";
 import { kept } from "../../core/sparse/mask.ts";
 import type { PlannedLayer } from "../../core/sparsity/plan.ts";
-import { isComparison, openComparison } from "./compare.ts";
+import { readFile } from "../../node/files.ts";
 import type { Recipe } from "../recipes/recipe.ts";
+import { isComparison, openComparison } from "./compare.ts";
 import { RunFolder, readJson, readMasks } from "./run-folder.ts";
 import type { Machine } from "./together.ts";
 

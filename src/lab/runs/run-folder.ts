@@ -6,7 +6,6 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { expected } from "../../core/errors.ts";
-import { found, obstacle, readFile, writeFileAtomically } from "../../node/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../core/io/safetensors.ts";
 import type { MaskRecord } from "../../core/metrics/mask-record.ts";
 import { type Module, stateOf } from "../../core/nn/module.ts";
@@ -14,6 +13,7 @@ import type { GradientReport } from "../../core/sparsity/gradient-probe.ts";
 import type { MaskSnapshots } from "../../core/sparsity/mask-monitor.ts";
 import type { PlannedLayer } from "../../core/sparsity/plan.ts";
 import type { Evaluation } from "../../core/task/objective.ts";
+import { found, obstacle, readFile, writeFileAtomically } from "../../node/files.ts";
 import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
 import type { Run, StepRecord } from "./run.ts";
 

@@ -33,12 +33,18 @@ import {
 } from "../../core/sparsity/plan.ts";
 import { requireSparse } from "../../core/sparsity/sparsify.ts";
 import { Sparsity } from "../../core/sparsity/sparsity.ts";
-import { compressedIn, UnstructuredWeights, unstructuredIn, withUnstructured } from "../../core/sparsity/unstructured.ts";
-import type { Clocks, Device } from "../../core/tensor/device.ts";
-import type { Parameter, Shape, Tensor } from "../../core/tensor/tensor.ts";
-import { buildModel, inputOf, inputShapeOf } from "../recipes/architecture.ts";
+import {
+  compressedIn,
+  UnstructuredWeights,
+  unstructuredIn,
+  withUnstructured,
+} from "../../core/sparsity/unstructured.ts";
 import { evaluate } from "../../core/task/evaluate.ts";
 import { type Evaluation, type Objective, objectives } from "../../core/task/objective.ts";
+import type { Clocks, Device } from "../../core/tensor/device.ts";
+import type { Parameter, Shape, Tensor } from "../../core/tensor/tensor.ts";
+import { permutationWorkers } from "../../node/permutation/threads.ts";
+import { buildModel, inputOf, inputShapeOf } from "../recipes/architecture.ts";
 import { operandsByLayer, unstructuredMethodOf, weightMethodOf } from "../recipes/operands.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { withRegularisers } from "../recipes/regularizers.ts";
@@ -198,6 +204,7 @@ export class Run {
     this.permuted = permuteChannels(this.model, this.#shape, (name) => patterns.get(name) ?? null, {
       memories: this.#optimizer.memories(),
       seed: this.recipe.seed,
+      workers: permutationWorkers(),
     });
     return performance.now() - begin;
   }

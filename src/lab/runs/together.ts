@@ -4,19 +4,19 @@
  */
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
-import type { Dataset } from "../../core/data/dataset.ts";
 import type { Product } from "../../core/backend/kernels.ts";
+import type { Dataset } from "../../core/data/dataset.ts";
 import { flipRatiosOf } from "../../core/metrics/mask-record.ts";
-import { type Quartiles, quartiles } from "../statistics/quartiles.ts";
-import { type EqualLoss, type LossAt, timeToEqualLoss } from "../statistics/time-to-loss.ts";
 import { type GradientReport, meanReport } from "../../core/sparsity/gradient-probe.ts";
 import type { StructureReport } from "../../core/sparsity/mask-monitor.ts";
 import type { PlannedLayer, Route } from "../../core/sparsity/plan.ts";
 import type { VerifiedLayer } from "../../core/sparsity/sparsity.ts";
+import type { Evaluation } from "../../core/task/objective.ts";
 import type { Clocks, Device } from "../../core/tensor/device.ts";
 import { type CompactReport, compacted } from "../compression/compacted.ts";
-import type { Evaluation } from "../../core/task/objective.ts";
 import { nameOf } from "../recipes/recipe-name.ts";
+import { type Quartiles, quartiles } from "../statistics/quartiles.ts";
+import { type EqualLoss, type LossAt, timeToEqualLoss } from "../statistics/time-to-loss.ts";
 import { Run, type RunOptions, type StepRecord } from "./run.ts";
 import { type EpochRecord, type RunFolder, writeModel } from "./run-folder.ts";
 

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { Random } from "../../core/random.ts";
+import { Judges } from "../../core/sparse/permutation/judges.ts";
 import { type Moves, makeBoard, movesOf, type Task } from "../../core/sparse/permutation/moves.ts";
-import { Judges } from "./threads.ts";
+import { permutationWorkers } from "./threads.ts";
 
 test("a worker starts from the sources and judges while the caller is busy with one move", () => {
   const task: Task = { n: 2, m: 4, rows: 8, k: 64, method: "stripes", width: 2 };
@@ -14,7 +15,7 @@ test("a worker starts from the sources and judges while the caller is busy with 
   }
   const [alone, shared] = boards;
   const all = Array.from(alone.gains, (_, move) => move);
-  new Judges(task, alone, movesOf(task, alone), 1).judge(all);
+  new Judges(task, alone, movesOf(task, alone)).judge(all);
   const own = movesOf(task, shared);
   const last = all.length - 1;
   const asleep = new Int32Array(new SharedArrayBuffer(4));
@@ -31,7 +32,7 @@ test("a worker starts from the sources and judges while the caller is busy with 
     expect(gain).toBeGreaterThanOrEqual(0);
   });
   expect(alone.gains[last]).toBeGreaterThan(0);
-  const judges = new Judges(task, shared, busy, 2);
+  const judges = new Judges(task, shared, busy, 2, permutationWorkers().start);
   const begin = performance.now();
   judges.judge(all);
   judges.stop();

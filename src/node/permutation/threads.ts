@@ -1,101 +1,17 @@
-/**
- * Judging moves on several threads. The caller works too and waits for moves that were taken, not for threads: one that
- * starts late, or does not start at all, has taken none.
- */
+/** Threads of Node for the search of permutations. */
+import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { type Board, type Moves, movesOf, type Task } from "../../core/sparse/permutation/moves.ts";
+import type { Shared, Workers } from "../../core/sparse/permutation/judges.ts";
 
-/** What a thread is given. */
-export interface Shared {
-  readonly task: Task;
-  readonly board: Board;
-  /** Numbers of the moves to judge. */
-  readonly pending: Int32Array;
-  readonly control: Int32Array;
-}
+/** What a search must take for a thread to be worth its start. */
+const LONG_NANOSECONDS = 1e8;
 
-// Places of control. Chunks are numbered through the whole search, so that a thread that comes late to one list cannot
-// take a chunk of the next by an old count: it takes number `TAKEN` only while that is below `END`.
-const TAKEN = 0;
-const DONE = 1;
-const END = 2;
-/** The number of the list's first chunk, and the length of the list: both written before END. */
-const FIRST = 3;
-const LENGTH = 4;
-const STOP = 5;
-/** Changes with each list and at the end: what idle threads wait for. */
-const WAKE = 6;
-
-/** Moves of a chunk. */
-const CHUNK = 16;
-
-/** Judges moves until there is an end of the search. */
-export function work(shared: Shared): void {
-  const { task, board, control } = shared;
-  const moves = movesOf(task, board);
-  while (Atomics.load(control, STOP) === 0) {
-    const woken = Atomics.load(control, WAKE);
-    takeAll(shared, moves);
-    Atomics.wait(control, WAKE, woken);
-  }
-}
-
-function takeAll({ pending, control }: Shared, moves: Moves): void {
-  for (;;) {
-    const chunk = Atomics.load(control, TAKEN);
-    if (chunk >= Atomics.load(control, END)) return;
-    if (Atomics.compareExchange(control, TAKEN, chunk, chunk + 1) !== chunk) continue;
-    const begin = (chunk - control[FIRST]) * CHUNK;
-    const end = Math.min(control[LENGTH], begin + CHUNK);
-    for (let i = begin; i < end; i++) moves.judge(pending[i]);
-    Atomics.add(control, DONE, 1);
-    Atomics.notify(control, DONE);
-  }
-}
-
-/** The caller and its workers. */
-export class Judges {
-  readonly #shared: Shared;
-  readonly #moves: Moves;
-  readonly #workers: boolean;
-
-  /** board: in shared memory where there is more than one thread. */
-  constructor(task: Task, board: Board, moves: Moves, threads: number) {
-    const { length } = board.gains;
-    const ints = (count: number): Int32Array =>
-      new Int32Array(threads > 1 ? new SharedArrayBuffer(4 * count) : new ArrayBuffer(4 * count));
-    this.#shared = { task, board, pending: ints(length), control: ints(7) };
-    this.#moves = moves;
-    this.#workers = threads > 1;
-    for (let thread = 1; thread < threads; thread++) startWorker(this.#shared);
-  }
-
-  /** Judges these moves; returns when all are. */
-  judge(moves: ArrayLike<number>): void {
-    const { pending, control } = this.#shared;
-    pending.set(moves);
-    const end = control[END] + Math.ceil(moves.length / CHUNK);
-    control[FIRST] = control[END];
-    control[LENGTH] = moves.length;
-    Atomics.store(control, END, end);
-    if (this.#workers) this.#wake();
-    takeAll(this.#shared, this.#moves);
-    for (let done = Atomics.load(control, DONE); done < end; done = Atomics.load(control, DONE)) {
-      Atomics.wait(control, DONE, done);
-    }
-  }
-
-  /** Lets the threads go. */
-  stop(): void {
-    Atomics.store(this.#shared.control, STOP, 1);
-    this.#wake();
-  }
-
-  #wake(): void {
-    const { control } = this.#shared;
-    Atomics.add(control, WAKE, 1);
-    Atomics.notify(control, WAKE);
-  }
+/** threads: by default one for a short search, else the cores of this machine, at most 4. */
+export function permutationWorkers(threads?: number): Workers {
+  return {
+    threadsFor: (nanoseconds) => threads ?? (nanoseconds < LONG_NANOSECONDS ? 1 : Math.min(4, availableParallelism())),
+    start: startWorker,
+  };
 }
 
 function startWorker(shared: Shared): void {

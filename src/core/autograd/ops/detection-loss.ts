@@ -1,5 +1,5 @@
-import { expected } from "../../errors.ts";
 import type { F32 } from "../../backend/kernels.ts";
+import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 

@@ -1,6 +1,7 @@
 /** Checks of shapes that several operations share. */
-import { expected } from "../../errors.ts";
+
 import type { Geometry } from "../../backend/kernels.ts";
+import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** Throws unless the tensor has this shape; null in it fits any length. */

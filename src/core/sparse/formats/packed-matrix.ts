@@ -1,7 +1,8 @@
 /** An N:M matrix in the form the sparse kernels read, with its mask and, where asked for, a dense copy. */
-import { expected } from "../../errors.ts";
+
 import { type F32, type Kernels, maskWords, packBlock } from "../../backend/kernels.ts";
 import { TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../backend/transposable-masks.ts";
+import { expected } from "../../errors.ts";
 import { misfit, type Pattern, patternName } from "../pattern.ts";
 
 /** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */

@@ -1,8 +1,9 @@
 /** The pack of a transpose, made from the matrix as it lies: what inputGradSparse and weightGradSparse take. */
-import { expected } from "../../errors.ts";
+
 import { type F32, type Kernels, maskWords, packBlock } from "../../backend/kernels.ts";
-import { type Draw, type PackedOperand, slotsOf } from "./packed-matrix.ts";
+import { expected } from "../../errors.ts";
 import { type Pattern, patternName } from "../pattern.ts";
+import { type Draw, type PackedOperand, slotsOf } from "./packed-matrix.ts";
 
 /** The transpose, [rows, k], of a matrix with k rows; groups along k. The arrays are written in place. */
 export class PackedTranspose implements PackedOperand {

@@ -5,10 +5,11 @@
  * Source: Hoefler et al. 2021, section 2; differences: (1) CSR keeps where rows start in ceil(log2(m + 1)) bits, for a row
  * may start behind the last value; (2) formats whose formula asks for a largest or a mean gap take those of the matrix.
  */
-import { expected } from "../../errors.ts";
+
 import { maskWords } from "../../backend/kernels.ts";
-import { decodeCompact, encodeCompact } from "./compact.ts";
+import { expected } from "../../errors.ts";
 import { packedBytes, parsePattern, patternName } from "../pattern.ts";
+import { decodeCompact, encodeCompact } from "./compact.ts";
 
 /** A matrix [rows, k] as a format writes it. */
 export interface StoredMatrix {

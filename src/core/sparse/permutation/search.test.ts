@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { permutationWorkers } from "../../../node/permutation/threads.ts";
 import { Random } from "../../random.ts";
 import { combinations, partitions } from "./choices.ts";
 import { keptMagnitude, type PermutationOptions, searchPermutation } from "./search.ts";
@@ -154,7 +155,9 @@ describe("a permutation search", () => {
     "gives the same order for any number of threads: %j",
     (how) => {
       const w = uniforms(96 * 64, 8);
-      const orders = [1, 2, 3].map((threads) => searchPermutation(w, 96, 64, TWO_OF_FOUR, { ...how, threads }).order);
+      const orders = [1, 2, 3]
+        .map((threads) => ({ ...how, workers: permutationWorkers(threads) }))
+        .map((options) => searchPermutation(w, 96, 64, TWO_OF_FOUR, options).order);
       expect(orders[1]).toEqual(orders[0]);
       expect(orders[2]).toEqual(orders[0]);
     },

@@ -3,12 +3,11 @@
  * different groups. A search moves columns between stripes, the groups of m neighbours, best moves first.
  * Source: Pool and Yu 2021, "Channel permutations for N:M sparsity"; NVIDIA apex, permutation_search_kernels.
  */
-import { availableParallelism } from "node:os";
 import { expected } from "../../errors.ts";
 import { Random } from "../../random.ts";
 import type { Choice } from "./choices.ts";
+import { Judges, type Workers } from "./judges.ts";
 import { type Board, type Moves, makeBoard, movesOf, type Task } from "./moves.ts";
-import { Judges } from "../../../node/permutation/threads.ts";
 
 export const PERMUTATION_METHODS = ["stripes", "swap", "random"] as const;
 
@@ -26,8 +25,8 @@ export interface PermutationOptions {
   readonly draws?: number | undefined;
   /** Default 1. */
   readonly seed?: number | undefined;
-  /** Default: one for a short search, else the cores of this machine, at most 4. The result is the same for any number. */
-  readonly threads?: number | undefined;
+  /** More threads, by default none. The result is the same for any number. */
+  readonly workers?: Workers | undefined;
 }
 
 export interface Permutation {
@@ -83,7 +82,7 @@ export function searchPermutation(
   }
   const columns = columnsOf(scores, rows, k);
   const random = new Random(seed, STREAM);
-  const search: Search = { columns, rows, choice: { n, m }, random, threads: options.threads };
+  const search: Search = { columns, rows, choice: { n, m }, random, workers: options.workers };
   const given = Uint32Array.from({ length: k }, (_, column) => column);
   const order =
     method === "random"
@@ -138,7 +137,7 @@ interface Search {
   readonly rows: number;
   readonly choice: Choice;
   readonly random: Random;
-  readonly threads: number | undefined;
+  readonly workers: Workers | undefined;
 }
 
 function columnsOf(scores: ArrayLike<number>, rows: number, k: number): Float32Array {
@@ -199,10 +198,10 @@ function improve(
   // far fewer windows of three gain once those of two have settled
   const given = width > 2 ? improve(search, from, method, width - 1, 0) : from;
   const task: Task = { ...choice, rows, k, method, width };
-  const threads = search.threads ?? threadsFor(task);
+  const threads = search.workers?.threadsFor(nanosecondsOf(task)) ?? 1;
   const board = makeBoard(task, threads > 1);
   const moves = movesOf(task, board);
-  const judges = new Judges(task, board, moves, threads);
+  const judges = new Judges(task, board, moves, threads, search.workers?.start);
   try {
     const walk = new Walk(search.columns, task, board, moves, judges, given);
     walk.settle();
@@ -220,7 +219,7 @@ function improve(
 }
 
 /** Threads that pay: a worker takes tens of milliseconds to start, and a search goes over all moves a few times. */
-function threadsFor({ rows, k, m, method, width }: Task): number {
+function nanosecondsOf({ rows, k, m, method, width }: Task): number {
   const stripes = k / m;
   const pairs = (stripes * (stripes - 1)) / 2;
   // of judging all moves once, as measured
@@ -230,7 +229,7 @@ function threadsFor({ rows, k, m, method, width }: Task): number {
       : width === 2
         ? pairs * (rows * 10 + 3000)
         : (pairs * stripes * (rows * 20 + 40_000)) / 3;
-  return ns < 1e8 ? 1 : Math.min(4, availableParallelism());
+  return ns;
 }
 
 interface Position {

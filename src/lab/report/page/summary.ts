@@ -1,13 +1,14 @@
 /** The numbers behind a report: runs of one kind, which differ in their seeds alone, as one. */
-import { expected } from "../../../core/errors.ts";
+
 import { PRODUCTS, type Product } from "../../../core/backend/kernels.ts";
-import { quartiles } from "../../statistics/quartiles.ts";
-import { timeToEqualLoss } from "../../statistics/time-to-loss.ts";
+import { expected } from "../../../core/errors.ts";
 import { scoreOf } from "../../../core/task/evaluate.ts";
-import type { MaskCorner, RecordedRun } from "../../runs/read-run.ts";
 import type { Recipe } from "../../recipes/recipe.ts";
 import { nameOf } from "../../recipes/recipe-name.ts";
+import type { MaskCorner, RecordedRun } from "../../runs/read-run.ts";
 import type { Machine } from "../../runs/together.ts";
+import { quartiles } from "../../statistics/quartiles.ts";
+import { timeToEqualLoss } from "../../statistics/time-to-loss.ts";
 import { recipeText } from "../table.ts";
 
 /** Mean over the seeds, the least and the largest of them; seconds: of training, without evaluations. */

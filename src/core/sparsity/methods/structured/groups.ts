@@ -2,8 +2,9 @@
  * The groups of structured sparsity learning (Wen et al. 2016, sections 3.1 and 3.2): which entries of a weight are to
  * become zero together.
  */
-import { expected } from "../../../errors.ts";
+
 import type { F32, Kernels } from "../../../backend/kernels.ts";
+import { expected } from "../../../errors.ts";
 
 /** A weight [rows, taps, channels]; of a linear layer [outputs, 1, inputs]. */
 export interface WeightShape {

@@ -11,10 +11,10 @@ import { sgd } from "../../../optim/sgd.ts";
 import { chain, type Transform } from "../../../optim/transform.ts";
 import { Random } from "../../../random.ts";
 import { type Pattern, parsePattern } from "../../../sparse/pattern.ts";
-import { sparsify } from "../../sparsify.ts";
-import type { Sparsity } from "../../sparsity.ts";
 import { Device } from "../../../tensor/device.ts";
 import { type Parameter, tensor } from "../../../tensor/tensor.ts";
+import { sparsify } from "../../sparsify.ts";
+import type { Sparsity } from "../../sparsity.ts";
 import type { WeightMethodEntry } from "../method.ts";
 import { weightMethods } from "./methods.ts";
 

@@ -9,10 +9,10 @@ import { Optimizer } from "../../../optim/optimizer.ts";
 import { sgd } from "../../../optim/sgd.ts";
 import { Random } from "../../../random.ts";
 import { parsePattern } from "../../../sparse/pattern.ts";
-import { sparsify } from "../../sparsify.ts";
-import type { Sparsity } from "../../sparsity.ts";
 import { Device } from "../../../tensor/device.ts";
 import { tensor } from "../../../tensor/tensor.ts";
+import { sparsify } from "../../sparsify.ts";
+import type { Sparsity } from "../../sparsity.ts";
 import { domino } from "./domino.ts";
 
 const STEPS = 24;

@@ -5,9 +5,9 @@ import { jsKernels } from "../../../backend/js.ts";
 import { cnn } from "../../../nn/models/cnn.ts";
 import { sgd } from "../../../optim/sgd.ts";
 import { Random } from "../../../random.ts";
-import { sparsify } from "../../sparsify.ts";
 import { Device } from "../../../tensor/device.ts";
 import { tensor } from "../../../tensor/tensor.ts";
+import { sparsify } from "../../sparsify.ts";
 import { dense } from "./dense.ts";
 import { maxq } from "./maxq.ts";
 

@@ -11,9 +11,9 @@ import type { Sequential } from "../../../nn/sequential.ts";
 import { adamW } from "../../../optim/adamw.ts";
 import { Optimizer } from "../../../optim/optimizer.ts";
 import { Random } from "../../../random.ts";
-import { sparsify } from "../../sparsify.ts";
 import { Device } from "../../../tensor/device.ts";
 import { type Parameter, tensor } from "../../../tensor/tensor.ts";
+import { sparsify } from "../../sparsify.ts";
 import { weightMethods } from "./methods.ts";
 
 const STEPS = 16;

@@ -1,0 +1,61 @@
+/** Opens the WASM backend in Node: reads and compiles its modules, each once. */
+import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import type { Kernels } from "../core/backend/kernels.ts";
+import {
+  RELAXED_SIMD_PROBE,
+  WASM_INSTRUCTION_SETS,
+  type WasmInstructionSet,
+  wasmKernels,
+  wasmUrl,
+} from "../core/backend/wasm.ts";
+import { expected } from "../core/errors.ts";
+
+const modules = new Map<WasmInstructionSet, WebAssembly.Module>();
+
+/**
+ * Runs `compile` with relaxed SIMD, if the engine has it. The V8 of Node 20 has it behind a flag of the process, which
+ * it reads while it compiles: so it is set for that long and no longer. Later ones have it anyway.
+ */
+function withRelaxedSimd<T>(compile: () => T): T {
+  if (WebAssembly.validate(RELAXED_SIMD_PROBE) || !process.versions.v8?.startsWith("11.3.")) return compile();
+  setFlagsFromString("--experimental-wasm-relaxed-simd");
+  try {
+    return compile();
+  } finally {
+    setFlagsFromString("--no-experimental-wasm-relaxed-simd");
+  }
+}
+
+/** What this engine can run, best first. */
+export function wasmInstructionSets(): WasmInstructionSet[] {
+  const relaxed = withRelaxedSimd(() => WebAssembly.validate(RELAXED_SIMD_PROBE));
+  return WASM_INSTRUCTION_SETS.filter((name) => relaxed || name === "simd128");
+}
+
+function moduleFor(instructionSet: WasmInstructionSet): WebAssembly.Module {
+  let compiled = modules.get(instructionSet);
+  if (compiled === undefined) {
+    const bytes = readFileSync(wasmUrl(instructionSet));
+    const compile = (): WebAssembly.Module => new WebAssembly.Module(bytes);
+    compiled = instructionSet === "relaxed-simd" ? withRelaxedSimd(compile) : compile();
+    modules.set(instructionSet, compiled);
+  }
+  return compiled;
+}
+
+/** Kernels with a memory of their own. instructionSet: one of WASM_INSTRUCTION_SETS, by default the best there is. */
+export function openWasm(instructionSet?: string): Kernels {
+  // who names simd128 has no flag touched
+  const available = instructionSet === "simd128" ? WASM_INSTRUCTION_SETS : wasmInstructionSets();
+  const chosen = instructionSet === undefined ? available[0] : available.find((name) => name === instructionSet);
+  if (chosen === undefined) {
+    throw expected(
+      "wasm kernels",
+      `an instruction set of this engine (${available.join(", ")})`,
+      `${instructionSet}`,
+      "Choose one of these",
+    );
+  }
+  return wasmKernels(moduleFor(chosen), chosen);
+}
