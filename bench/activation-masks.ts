@@ -5,7 +5,7 @@
  *
  * DIR holds a folder cifar10. A `cnn` is trained for a while on the images as they are, at twice the size, and with their
  * pixels shuffled (the same way in all); then each layer's gradients are compared on some batches, with no step between
- * them. Beside these, images whose neighbouring pixels are correlated by rho, with gradients that are white or as smooth.
+ * them. Beside these, images whose neighboring pixels are correlated by rho, with gradients that are white or as smooth.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ import { Random } from "../src/core/random.ts";
 import { PackedTranspose } from "../src/core/sparse/formats/packed-transpose.ts";
 import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { multiplyingWeights } from "../src/core/sparsity/layers.ts";
-import { neighbourSimilarity } from "../src/core/sparsity/methods/weight-grad/restored.ts";
+import { neighborSimilarity } from "../src/core/sparsity/methods/weight-grad/restored.ts";
 import { scoreOf } from "../src/core/task/evaluate.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { cifar10 } from "../src/lab/data/cifar10.ts";
@@ -63,7 +63,7 @@ function compare(probe: Probe, dy: F32, x: F32, g: Geometry, step: number): void
     return [dot(dense, gradient) / (a * b), b / a];
   };
   const draw = { seed: 1, layer: 0, step };
-  const measured = neighbourSimilarity(x, g, draw);
+  const measured = neighborSimilarity(x, g, draw);
   note("similarity", [measured, 0]);
   const shares = [...SHARES.map((s) => [`s ${s}`, s] as const), ["measured", measured] as const];
   for (const [name, s] of shares) {
@@ -118,7 +118,7 @@ const probed = (probes: Map<string, Probe>, name: string): Probe => {
 function probeModel(title: string, data: ImageDataset): void {
   const recipe = parseRecipe({
     ...{ data: { name: "cifar10" }, model: { name: "cnn" }, method: { name: "dense" } },
-    ...{ optimiser: { name: "adamw", rate: 2e-3 }, batch: BATCH, epochs: 10 },
+    ...{ optimizer: { name: "adamw", rate: 2e-3 }, batch: BATCH, epochs: 10 },
   });
   const run = new Run(recipe, data, new Device(kernels));
   const { device, model, batches } = run;
@@ -191,7 +191,7 @@ function doubled(image: Uint8Array): Uint8Array {
   return own;
 }
 
-/** [count, side, side, channels] with neighbours correlated by rho along rows and columns. */
+/** [count, side, side, channels] with neighbors correlated by rho along rows and columns. */
 function smooth(random: Random, rho: number, count: number, side: number, channels: number): F32 {
   const x = kernels.float32(count * side * side * channels);
   for (let at = 0; at < x.length; at++) x[at] = random.normal();

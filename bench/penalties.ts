@@ -13,7 +13,7 @@ import { backward } from "../src/core/autograd/tape.ts";
 import { cnn } from "../src/core/nn/models/cnn.ts";
 import { lenet } from "../src/core/nn/models/lenet.ts";
 import { mlp } from "../src/core/nn/models/mlp.ts";
-import type { Birth, Module } from "../src/core/nn/module.ts";
+import type { InitOptions, Module } from "../src/core/nn/module.ts";
 import { Optimizer } from "../src/core/optim/optimizer.ts";
 import { sgd } from "../src/core/optim/sgd.ts";
 import { Random } from "../src/core/random.ts";
@@ -21,7 +21,7 @@ import { objectives } from "../src/core/task/objective.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { sizeOf, Tensor } from "../src/core/tensor/tensor.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
-import { withRegularisers } from "../src/lab/recipes/regularizers.ts";
+import { withRegularizers } from "../src/lab/recipes/regularizers.ts";
 import { quartiles } from "../src/lab/statistics/quartiles.ts";
 import { pick } from "../src/node/pick.ts";
 
@@ -34,7 +34,7 @@ const { values: options } = parseArgs({
   },
 });
 const BATCH = 128;
-const models: Readonly<Record<string, { shape: readonly number[]; build(birth: Birth): Module }>> = {
+const models: Readonly<Record<string, { shape: readonly number[]; build(birth: InitOptions): Module }>> = {
   mlp: { shape: [28, 28, 1], build: (birth) => mlp([784, 500, 300, 10], birth) },
   lenet: { shape: [28, 28, 1], build: (birth) => lenet(28, 28, 1, 10, birth) },
   cnn: { shape: [32, 32, 3], build: (birth) => cnn(3, [32, 64, 128], 10, birth) },
@@ -58,7 +58,7 @@ const found: { model: string; stepMs: number; penalties: Record<string, { ms: nu
 for (const name of options.model.split(",")) {
   const runs = Object.entries(variants)
     .filter(([variant]) => name === "cnn" || !variant.includes("folded"))
-    .map(([variant, regularise]) => ({ variant, step: stepOf(name, regularise), times: [] as [number, number][] }));
+    .map(([variant, regularize]) => ({ variant, step: stepOf(name, regularize), times: [] as [number, number][] }));
   const rounds = Number(options.rounds);
   for (let round = -rounds / 5; round < rounds; round++) {
     for (const { step, times } of runs) {
@@ -94,13 +94,13 @@ if (options.json !== undefined) {
 }
 
 /** A step of a fresh model; returns its milliseconds and those of the update in it. */
-function stepOf(name: string, regularise: readonly object[]): () => [number, number] {
+function stepOf(name: string, regularize: readonly object[]): () => [number, number] {
   const device = new Device(kernels);
   const random = new Random(1);
   const { shape, build } = models[name];
   const model = build({ device, random });
-  const recipe = parseRecipe({ optimiser: { name: "sgd" }, ...(regularise.length > 0 && { regularise, skip: [] }) });
-  const optimizer = new Optimizer(model, withRegularisers(sgd({ rate: 1e-6, momentum: 0.9 }), recipe, model, 1e9));
+  const recipe = parseRecipe({ optimizer: { name: "sgd" }, ...(regularize.length > 0 && { regularize, skip: [] }) });
+  const optimizer = new Optimizer(model, withRegularizers(sgd({ rate: 1e-6, momentum: 0.9 }), recipe, model, 1e9));
   const inputs = Float32Array.from({ length: BATCH * sizeOf(shape) }, () => random.normal());
   const labels = kernels.int32(BATCH).map((_, i) => i % 10);
   return () => {

@@ -62,11 +62,11 @@ export class Stages {
   }
 
   /** The dense network trained on for as many epochs as learning and tuning take, with the same rates. */
-  control({ regularise: _, ...recipe }: Recipe, start: Trained, { learn, tune, learnRate = 1 }: Lengths): Trained {
-    const { optimiser, seed } = recipe;
-    const schedule = { ...optimiser.schedule, name: "constant" as const, warmup: 0 };
-    const constant = { ...optimiser, rate: learnRate * optimiser.rate, weightDecay: 0, schedule };
-    const first = this.train({ ...recipe, optimiser: constant, epochs: learn, seed: seed + 1 }, start);
+  control({ regularize: _, ...recipe }: Recipe, start: Trained, { learn, tune, learnRate = 1 }: Lengths): Trained {
+    const { optimizer, seed } = recipe;
+    const schedule = { ...optimizer.schedule, name: "constant" as const, warmup: 0 };
+    const constant = { ...optimizer, rate: learnRate * optimizer.rate, weightDecay: 0, schedule };
+    const first = this.train({ ...recipe, optimizer: constant, epochs: learn, seed: seed + 1 }, start);
     return this.train({ ...recipe, epochs: tune, seed: seed + 2 }, first);
   }
 

@@ -47,12 +47,12 @@ interface Setting extends Lengths {
 }
 
 const CNN = {
-  recipe: { model: { name: "cnn" }, optimiser: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } } },
+  recipe: { model: { name: "cnn" }, optimizer: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } } },
   ...{ dense: 20, learn: 10, tune: 10 },
 };
 const resnet = (widths: readonly number[]): object => ({
   ...{ model: { name: "resnet", depth: 20, widths }, batch: 64 },
-  optimiser: { name: "sgd", rate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
+  optimizer: { name: "sgd", rate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
 });
 const HALF = { recipe: resnet([8, 16, 32]), dense: 12, learn: 4, learnRate: 0.1, tune: 12 };
 const WHOLE = { recipe: resnet([16, 32, 64]), dense: 20, learn: 6, learnRate: 0.1, tune: 20 };
@@ -110,7 +110,7 @@ const load = loadavg()[0];
 const chosen = settings[setting];
 const { dense, learn, tune } = chosen;
 const recipe = recipeOf({ ...chosen, penalties: values.penalties ?? chosen.penalties }, seed);
-const { regularise, ...plain } = recipe as Recipe & { regularise: Recipe["regularise"] };
+const { regularize, ...plain } = recipe as Recipe & { regularize: Recipe["regularize"] };
 const start = stages.train(plain);
 const control = answers(plain, stages.control(plain, start, chosen).state);
 const shrunk = (epochs: number) => compress(recipe, data, device, { ...chosen, tune: epochs, start: start.state });
@@ -132,14 +132,14 @@ if (chosen.shallow) {
 for (const [stage, { loss, accuracy }] of Object.entries(results))
   console.log(stage, loss.toFixed(4), (100 * accuracy).toFixed(1));
 if (!values.validate) {
-  const line = { setting, seed, results, regularise, model, removals, blocks, ...times };
+  const line = { setting, seed, results, regularize, model, removals, blocks, ...times };
   lines.add({ ...line, machine: machineOf(device, load) } as CifarLine);
 }
 
 function recipeOf({ recipe, dense, penalties: lines, folded }: Setting, seed: number): Recipe {
   return parseRecipe({
     ...{ data: { name: "cifar10", augment: true }, method: { name: "dense" }, ...recipe, epochs: dense, seed },
-    regularise: penalties(lines.split(","), folded ? { folded } : {}),
+    regularize: penalties(lines.split(","), folded ? { folded } : {}),
   });
 }
 
@@ -150,7 +150,7 @@ function answers(recipe: Recipe, state: State): Answers {
 }
 
 /** Forward and training times in turn, of networks as they are born: times do not depend on the weights. */
-function timesOf({ regularise: _, ...recipe }: Recipe, model: Recipe["model"]) {
+function timesOf({ regularize: _, ...recipe }: Recipe, model: Recipe["model"]) {
   const [before, after] = [recipe.model, model].map(
     (one) => new Run({ ...recipe, epochs: 1000, model: one } as Recipe, all, device),
   );

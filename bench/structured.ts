@@ -23,11 +23,11 @@ import { heldOut, type Lengths, type Line, Lines, penalties, Stages } from "./st
 
 const lenet = {
   ...{ model: { name: "lenet" }, method: { name: "dense" }, epochs: 4 },
-  optimiser: { name: "sgd", rate: 0.01, schedule: { warmup: 0 } },
+  optimizer: { name: "sgd", rate: 0.01, schedule: { warmup: 0 } },
 };
 const mlp = {
   ...{ model: { name: "mlp", hidden: [500, 300] }, method: { name: "dense" }, epochs: 8 },
-  optimiser: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } },
+  optimizer: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } },
 };
 interface Setting extends Lengths {
   readonly recipe: object;
@@ -85,9 +85,9 @@ const lengths = settings[setting];
 const plain = recipeOf(setting, seed);
 const start = stages.train(plain);
 const control = scoreOf(stages.begin(plain, stages.control(plain, start, lengths)).evaluate());
-const regularise = penalties((values.penalties ?? lengths.penalties).split(","));
-const penalised = parseRecipe({ ...settings[setting].recipe, data: { name: "mnist" }, seed, regularise });
-const found = compress(penalised, data, device, { ...lengths, start: start.state });
+const regularize = penalties((values.penalties ?? lengths.penalties).split(","));
+const penalized = parseRecipe({ ...settings[setting].recipe, data: { name: "mnist" }, seed, regularize });
+const found = compress(penalized, data, device, { ...lengths, start: start.state });
 const { model: _, recipe: smaller, ...numbers } = found;
 const { before, learned, after, ...rest } = numbers;
 console.log(`${setting}, seed ${seed}, control ${control.toFixed(2)} %, ${JSON.stringify(smaller.model)}`);

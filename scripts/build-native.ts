@@ -26,11 +26,11 @@ const headers = createRequire(import.meta.url)("node-api-headers") as { include_
 const sanitize = process.argv.includes("--sanitize")
   ? ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g"]
   : [];
-const optimise = sanitize.length > 0 ? "-O1" : "-O3";
+const optimize = sanitize.length > 0 ? "-O1" : "-O3";
 const flags = [
   ...sanitize,
   "-std=c++17",
-  optimise,
+  optimize,
   "-fPIC",
   "-fno-exceptions",
   "-fno-rtti",

@@ -1,5 +1,5 @@
 /**
- * Runs the kernels' conformance suite on an addon built with the address and undefined-behaviour sanitizers, on every
+ * Runs the kernels' conformance suite on an addon built with the address and undefined-behavior sanitizers, on every
  * instruction set of this machine. Arrays then end where their memory ends, so that a read beyond an end is found too.
  *
  *   npx tsx scripts/test-sanitized.ts      needs g++ with libasan and libubsan; takes some minutes

@@ -213,13 +213,13 @@ function activations(): string {
   const rows = [...new Set(runs.map(({ pattern }) => pattern))].map((pattern) => {
     const own = runs.filter((run) => run.pattern === pattern);
     const differences = own.map(({ loss }, i) => loss - dense[i].loss);
-    const centre = mean(differences);
-    const squares = differences.reduce((sum, x) => sum + (x - centre) ** 2, 0);
+    const center = mean(differences);
+    const squares = differences.reduce((sum, x) => sum + (x - center) ** 2, 0);
     const error = Math.sqrt(squares / (own.length - 1) / own.length);
     const [{ layers }] = own;
     return [
       ...[pattern, layers.map(({ kept }) => percent(kept)).join(", "), mean(own.map(({ loss }) => loss)).toFixed(3)],
-      pattern === "dense" ? "" : `${signed(centre, 3)} ± ${error.toFixed(3)}`,
+      pattern === "dense" ? "" : `${signed(center, 3)} ± ${error.toFixed(3)}`,
       ...[mean(own.map(({ bits }) => bits)).toFixed(3), mean(own.map(({ ratio }) => ratio)).toFixed(2)],
     ];
   });

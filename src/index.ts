@@ -82,7 +82,7 @@ export { Flatten } from "./core/nn/flatten.ts";
 export { GatheredLinear, gatherInputs } from "./core/nn/gathered-linear.ts";
 export {
   fanInUniform,
-  type Initialiser,
+  type Initializer,
   kaimingNormal,
   kaimingUniform,
   normal,
@@ -98,14 +98,14 @@ export { type LenetWidths, lenet } from "./core/nn/models/lenet.ts";
 export { mlp } from "./core/nn/models/mlp.ts";
 export { type ResnetBlock, type ResnetWidths, resnet } from "./core/nn/models/resnet.ts";
 export { type Fire, squeezenet } from "./core/nn/models/squeezenet.ts";
-export { type Birth, Buffer, FusingModule, loadState, Module, stateOf } from "./core/nn/module.ts";
+export { Buffer, FusingModule, type InitOptions, loadState, Module, stateOf } from "./core/nn/module.ts";
 export { AveragePool, GlobalAveragePool, MaxPool, type PoolOptions } from "./core/nn/pooling.ts";
 export { Residual, ShiftedShortcut, SubsamplingShortcut } from "./core/nn/residual.ts";
 export { Sequential } from "./core/nn/sequential.ts";
 export { type AdamWOptions, adamW } from "./core/optim/adamw.ts";
 export { clipByGlobalNorm } from "./core/optim/clip.ts";
 export { Optimizer } from "./core/optim/optimizer.ts";
-export { freezeZeros, type RegulariseOptions, regularise } from "./core/optim/regularize.ts";
+export { freezeZeros, type RegularizeOptions, regularize } from "./core/optim/regularize.ts";
 export {
   phased,
   type Rate,

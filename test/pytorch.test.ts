@@ -9,7 +9,7 @@ import type { Kernels } from "../src/core/backend/kernels.ts";
 import { cnn } from "../src/core/nn/models/cnn.ts";
 import { mlp } from "../src/core/nn/models/mlp.ts";
 import { resnet } from "../src/core/nn/models/resnet.ts";
-import { type Birth, Module } from "../src/core/nn/module.ts";
+import { type InitOptions, Module } from "../src/core/nn/module.ts";
 import { adamW } from "../src/core/optim/adamw.ts";
 import { clipByGlobalNorm } from "../src/core/optim/clip.ts";
 import { Optimizer } from "../src/core/optim/optimizer.ts";
@@ -69,7 +69,7 @@ function transformOf({ type, lr, momentum, nesterov, weight_decay: weightDecay }
   return type === "sgd" ? sgd({ rate: lr, momentum, nesterov, weightDecay }) : adamW({ rate: lr, weightDecay });
 }
 
-function initialise(model: Module, { parameters, check }: Losses): void {
+function initialize(model: Module, { parameters, check }: Losses): void {
   const own = model.parameters();
   expect(own.map(({ shape }) => [...shape])).toEqual(parameters.map(({ shape }) => shape));
   own.forEach((parameter, s) => {
@@ -86,7 +86,7 @@ function input(device: Device, s: number, shape: readonly number[]): Tensor {
   return x;
 }
 
-const models: Record<string, (birth: Birth) => Module> = {
+const models: Record<string, (birth: InitOptions) => Module> = {
   mlp: (birth) => mlp([784, 128, 64, 10], birth),
   cnn: (birth) => cnn(3, [8, 16, 32], 10, birth),
   resnet: (birth) => resnet(8, 3, 10, birth),
@@ -108,7 +108,7 @@ for (const [backend, make] of backends) {
         test(`${name} with ${run} has the first ${file.steps} losses of PyTorch to 1e-5`, () => {
           const device = new Device(make());
           const model = build({ device, random: new Random(1) });
-          initialise(model, file);
+          initialize(model, file);
           const trained = new Optimizer(model, transformOf(optimizer));
           const labels = device.kernels.int32(file.input[0]);
           for (let step = 0; step < file.steps; step++) {

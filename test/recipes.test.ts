@@ -62,10 +62,10 @@ describe.each(names)("the recipe %s", (name) => {
     const { $schema, about } = read(name) as { $schema: string; about: string };
     expect($schema).toBe("./schema.json");
     expect(about).toMatch(/\.$/);
-    const { data, model, strategy, method, inputGrad, weightGrad, regularise } = recipe;
+    const { data, model, strategy, method, inputGrad, weightGrad, regularize } = recipe;
     const depth = model.name === "resnet" ? model.depth : "";
     const backward = [inputGrad.name, weightGrad.name].filter((one) => one !== "dense");
-    const weights = regularise === undefined ? method.name : "ssl";
+    const weights = regularize === undefined ? method.name : "ssl";
     const words = strategy === undefined ? [weights, ...backward] : [strategy.name];
     const source = data.file?.replace(/\.txt$/, "") ?? data.name;
     expect(name).toBe(`${source}-${model.name}${depth}-${words.join("-")}.json`);

@@ -20,7 +20,7 @@ interface Setting {
   readonly numbers?: Record<string, number>;
   readonly words?: Record<string, string>;
   readonly widths?: readonly number[];
-  readonly optimiser?: Transform;
+  readonly optimizer?: Transform;
 }
 
 export class Training {
@@ -35,14 +35,14 @@ export class Training {
 
   constructor(
     entry: { make(numbers?: Record<string, number>, words?: Record<string, string>): WeightMethod },
-    { steps, pattern = "2:4", numbers, words, widths = [16, 32, 4], optimiser = adamW({ rate: 0.01 }) }: Setting,
+    { steps, pattern = "2:4", numbers, words, widths = [16, 32, 4], optimizer = adamW({ rate: 0.01 }) }: Setting,
   ) {
     const random = new Random(3);
     const device = new Device(jsKernels());
     this.model = mlp([...widths], { device, random });
     this.sparsity = sparsify(this.model, entry.make(numbers, words), { pattern, steps });
     this.weight = this.model.namedParameters().get("fc1.weight")!;
-    this.#optimizer = new Optimizer(this.model, this.sparsity.around(optimiser));
+    this.#optimizer = new Optimizer(this.model, this.sparsity.around(optimizer));
     this.#inputs = widths[0];
     this.#x = Array.from({ length: 8 * widths[0] }, () => random.normal());
   }

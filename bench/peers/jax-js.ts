@@ -100,9 +100,9 @@ export const openJaxJs: Open = async () => {
   const linear = (h: A, [w, b]: A[]): A => np.matmul(h, np.transpose(w)).add(b);
   const batchNorm = (h: A, gamma: A, beta: A): A => {
     const keepdims = { keepdims: true };
-    const centred = h.ref.sub(np.mean(h, [0, 2, 3], keepdims));
-    const variance = np.mean(centred.ref.mul(centred.ref), [0, 2, 3], keepdims);
-    return centred
+    const centerd = h.ref.sub(np.mean(h, [0, 2, 3], keepdims));
+    const variance = np.mean(centerd.ref.mul(centerd.ref), [0, 2, 3], keepdims);
+    return centerd
       .mul(np.reciprocal(np.sqrt(variance.add(1e-5))))
       .mul(gamma)
       .add(beta);

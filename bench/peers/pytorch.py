@@ -4,7 +4,7 @@
 
 It answers each line with one line; README.md lists the commands. The caller decides when anything runs, so that it can
 take rounds of trisparse and of PyTorch in turn: two runs made one after the other would also compare the machine's
-temperature and its neighbours.
+temperature and its neighbors.
 
 License: Apache-2.0, as the rest of trisparse.
 """

@@ -39,7 +39,7 @@ const PATIENCE = { rounds: 3, ms: 20_000 };
 const PAUSE_MS = 300;
 /**
  * What the case before leaves in the load average. A barrier of OpenMP that waits for a thread without a core takes
- * 50 times its time: on a busy machine rows of several threads would compare pools with neighbours, not libraries.
+ * 50 times its time: on a busy machine rows of several threads would compare pools with neighbors, not libraries.
  */
 const OWN_LOAD = 1.5;
 
@@ -129,7 +129,7 @@ async function measure(one: Case, peers: readonly Peer[]): Promise<Row[]> {
   const running = runners.filter(({ missing }) => missing === null);
   const spent = new Map<Runner, number>(running.map((runner) => [runner, 0]));
   for (let round = 0; round < rounds; round++) {
-    // each round begins with another one, so that nobody always follows the same neighbour
+    // each round begins with another one, so that nobody always follows the same neighbor
     const turn = running.map((_, i) => running[(i + round) % running.length]);
     for (const runner of turn) {
       const before = spent.get(runner)!;

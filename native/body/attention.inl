@@ -142,10 +142,10 @@ static void attention_backward(float* dqkv, const float* dy, const float* qkv, c
         attention_product(last - first, ds + at, columns, reach, grads + row, padded, shape.width, 1, values_transposed, columns, false);
         for (int i = first; i < last; i++) {
           float *probability = p + (size_t)(i - begin) * columns, *score = ds + (size_t)(i - begin) * columns;
-          const float normaliser = log_sum[(size_t)task * length + i];
+          const float normalizer = log_sum[(size_t)task * length + i];
           Vector sum = {};
           for (int j = 0; j < reach; j += LANES) {
-            const Vector x = seen(i, j, exponential((Vector)(load(probability + j) - normaliser)), Vector{});
+            const Vector x = seen(i, j, exponential((Vector)(load(probability + j) - normalizer)), Vector{});
             store(probability + j, x);
             sum += seen(i, j, x * load(score + j), Vector{});
           }

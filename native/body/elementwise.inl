@@ -1,4 +1,4 @@
-// Elementwise kernels and plain reductions: simple loops that the compiler vectorises for each instruction set.
+// Elementwise kernels and plain reductions: simple loops that the compiler vectorizes for each instruction set.
 constexpr int CHUNK = 16384;
 
 static void add(float* y, const float* a, const float* b, int count, int relu) {
@@ -30,7 +30,7 @@ static void relu(float* y, const float* x, int count) {
 
 static void relu_backward(float* dx, const float* dy, const float* y, int count) {
   parallel_chunks(count, CHUNK, [&](int from, int to) {
-    // loaded first: a load that only one branch needs keeps the loop from being vectorised
+    // loaded first: a load that only one branch needs keeps the loop from being vectorized
     for (int i = from; i < to; i++) {
       const float g = dy[i];
       dx[i] = y[i] > 0 ? g : 0;

@@ -390,7 +390,7 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
   const PaddedImages padded(g, x);
   // A task packs its rows of G for all of its panels, and fills a panel for all of its rows: few of either is much overhead.
-  // As many chunks of rows as threads: the optimiser's tasks then find the rows that their thread has written.
+  // As many chunks of rows as threads: the optimizer's tasks then find the rows that their thread has written.
   const int wanted = ceil_div(tasks_wanted(2), splits);
   const int row_chunks_least = max_of(ceil_div(rows, GRAD_ROWS), splits == 1 ? min_of(runtime->threads(), rows / 128) : 1);
   const int groups_wide = max_of(1, min_of(panels / 4, ceil_div(wanted, row_chunks_least)));

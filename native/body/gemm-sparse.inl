@@ -171,7 +171,7 @@ static void strips(const Packed& pack, int rows, int k_count, int first_group, i
   runtime->count_multiplies((int64_t)groups * V * (k_count / pack.m * pack.n) * columns);
 }
 
-// All strips of a product, in bands of at most `band` neighbours, in parallel over bands and, where strips are few, over
+// All strips of a product, in bands of at most `band` neighbors, in parallel over bands and, where strips are few, over
 // row groups. fill_for(column, columns) prepares what the strips of a band share, and gives its fill.
 template <int V, int VECTORS, int AT_ONCE, class FillFor, class Emit>
 static void all_strips(const Packed& pack, int rows, int k_count, int columns, int band, const FillFor& fill_for, const Emit& emit) {
@@ -336,7 +336,7 @@ static void input_grad_sparse(float* dx, const float* dy, const float* values, c
 }
 
 // x as a weight gradient reads it, in one of two ways: `count` strips of columns, strips with something in common as
-// neighbours. rows(): what a strip multiplies of the block of T from t on, in `memory` of `size` floats. store(): a row of
+// neighbors. rows(): what a strip multiplies of the block of T from t on, in `memory` of `size` floats. store(): a row of
 // its sums to its places of a row of dw; returns how many.
 
 // Rows of im2col, copied. Taps one above the other read the same rows, a line apart: where strips lie within a tap, and
@@ -371,7 +371,7 @@ struct CopiedRows {
   }
 };
 
-// The lines of the images with their padding, as they lie: a line of a position's taps is neighbouring floats. A copy of a
+// The lines of the images with their padding, as they lie: a line of a position's taps is neighboring floats. A copy of a
 // row of im2col would serve only as many rows of sums as there are outputs.
 template <int VECTORS>
 struct PaddedLines {

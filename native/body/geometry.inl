@@ -1,5 +1,5 @@
 // A convolution's geometry, and the rows of its im2col matrix as pointers into the image: no im2col matrix in memory.
-// A row is one output position; its K entries are kernelHeight*kernelWidth runs of `channels` neighbouring floats.
+// A row is one output position; its K entries are kernelHeight*kernelWidth runs of `channels` neighboring floats.
 struct Geometry {
   int batch, height, width, channels, kernel_height, kernel_width, stride, padding, out_height, out_width, out;
   explicit Geometry(const int32_t* g)
@@ -67,7 +67,7 @@ struct PaddedImages {
   }
 };
 
-// dst[k]: the im2col row of position p, entries from..to-1 of its K, copied. Runs of one kernel row are neighbours in
+// dst[k]: the im2col row of position p, entries from..to-1 of its K, copied. Runs of one kernel row are neighbors in
 // the image, so they are copied together: with 3 channels a run alone would be 12 bytes.
 static void copy_row(float* dst, const Geometry& g, const float* x, const Position& p, int from, int to) {
   const int line = g.kernel_width * g.channels;

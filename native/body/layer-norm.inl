@@ -1,4 +1,4 @@
-// Layer normalisation: over each row of x [rows, columns]. A row is read several times, from the nearest cache.
+// Layer normalization: over each row of x [rows, columns]. A row is read several times, from the nearest cache.
 
 // The sum over a row of what by_lanes gives.
 struct RowSum {

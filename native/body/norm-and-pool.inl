@@ -1,4 +1,4 @@
-// Batch normalisation over the rows of x [rows, channels], and pooling over windows of images [batch, h, w, channels].
+// Batch normalization over the rows of x [rows, channels], and pooling over windows of images [batch, h, w, channels].
 
 // Rows from..to-1, four at once: a sum in memory waits for its last store, so it should not be added to for every row.
 // Where vectors are narrow even few channels are sums enough to hide that.
@@ -10,7 +10,7 @@ static inline void by_fours(int from, int to, const Body& body) {
 }
 
 // One pass: per chunk of rows the sums of x - pivot and of its square, joined in order by Chan's formula. The pivot (the
-// chunk's first row) keeps the squares from cancelling when the mean is far from zero.
+// chunk's first row) keeps the squares from canceling when the mean is far from zero.
 static void batch_statistics(float* mean, double* square, const float* x, int rows, int channels) {
   constexpr int ROWS = 512;
   const int chunks = ceil_div(rows, ROWS);
@@ -158,7 +158,7 @@ static void batch_norm_backward(float* dx, float* dgamma, float* dbeta, const fl
   };
   if (!y) return backward([=](size_t at) { return dy[at]; });
   backward([=](size_t at) {
-    // loaded before the comparison: a load that only one branch needs keeps the loop from being vectorised
+    // loaded before the comparison: a load that only one branch needs keeps the loop from being vectorized
     const float g = dy[at];
     return y[at] > 0 ? g : 0.0f;
   });

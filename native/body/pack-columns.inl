@@ -1,5 +1,5 @@
 // Packs of a transpose, made straight from the matrix as it lies: its columns become the pack's rows. The source holds k
-// rows of `rows` neighbouring floats. A lane is a row group: V neighbouring columns, which share a choice, lie in V
+// rows of `rows` neighboring floats. A lane is a row group: V neighboring columns, which share a choice, lie in V
 // vectors. So nothing is transposed before the choice, and no lane repeats another's work. Layout of packs: pack.inl.
 // Two choices: the largest, and a sample that is right on average (MVUE). Samples are taken along rows too: of tiles that
 // are transposed first.

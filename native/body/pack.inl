@@ -69,7 +69,7 @@ static inline IntVector scores(const float* w, size_t k, int rows) {
 
 template <int M, int R, int... J>
 static inline IntVector rotated(IntVector a, Indices<J...>) { return __builtin_shufflevector(a, a, ((J & ~(M - 1)) | ((J + R) & (M - 1)))...); }
-// 1 where the rotation by R brings a neighbour of lower index
+// 1 where the rotation by R brings a neighbor of lower index
 template <int M, int R, int... J>
 static inline IntVector from_lower(Indices<J...>) { return IntVector{(((J + R) & (M - 1)) < (J & (M - 1)) ? 1 : 0)...}; }
 
@@ -297,7 +297,7 @@ static inline void emit_block(float* values, uint8_t* index, float* masked, int 
   }
 }
 
-// The largest lane of each M neighbours, in all of them.
+// The largest lane of each M neighbors, in all of them.
 template <int M, int R, int... J>
 static inline IntVector exchanged(IntVector a, Indices<J...>) { return __builtin_shufflevector(a, a, (J ^ R)...); }
 template <int M, int R = 1>

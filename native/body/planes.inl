@@ -25,8 +25,8 @@ struct Places {
 };
 
 // All pixels that a range of positions reads, a plane for each channel. Transposed once here, each tap's rows of a panel
-// are shifted copies of them. In a plane, columns whose kw differs by a multiple of the step are neighbours, and so are
-// lines: [row][line phase][column phase][column], so that a position's neighbour is the next float for every step.
+// are shifted copies of them. In a plane, columns whose kw differs by a multiple of the step are neighbors, and so are
+// lines: [row][line phase][column phase][column], so that a position's neighbor is the next float for every step.
 struct Planes {
   const Images& images;
   int line_phases, column_phases, phase, pitch;  // floats between phases of columns, and between rows

@@ -36,7 +36,7 @@ static inline Vector low_pairs(Vector a, Vector b, Indices<J...>) { return __bui
 template <int... J>
 static inline Vector high_pairs(Vector a, Vector b, Indices<J...>) { return __builtin_shufflevector(a, b, ((J & ~3) + (J & 3) / 2 + 2 + (J & 1) * LANES)...); }
 
-// Sums of |w| over the six pairs of 4 LANES neighbours. Lane 4q + p has the block p * LANES / 4 + q. A NaN is one number
+// Sums of |w| over the six pairs of 4 LANES neighbors. Lane 4q + p has the block p * LANES / 4 + q. A NaN is one number
 // above infinity when read as an integer, in every sum that it enters.
 static inline void pair_sums(Vector* sum, const float* w) {
   typedef typename Count<LANES>::type All;

@@ -60,7 +60,7 @@ static void parallel_chunks(int count, int chunk, const Body& body) {
   parallel(ceil_div(count, chunk), [&](int task) { body(task * chunk, min_of(count, (task + 1) * chunk)); });
 }
 
-// A vector of entries, and one entry: what a loop is written for that compilers do not vectorise as it stands. Bytes become
+// A vector of entries, and one entry: what a loop is written for that compilers do not vectorize as it stands. Bytes become
 // integers in two steps, because GCC 12 takes a vector apart that changes its width fourfold.
 struct Lanes {
   typedef Vector Floats;

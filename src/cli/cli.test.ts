@@ -63,7 +63,7 @@ describe.concurrent("explain", () => {
 describe.concurrent("compress", () => {
   const dense = {
     ...recipe,
-    ...{ method: { name: "dense" }, optimiser: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32 },
+    ...{ method: { name: "dense" }, optimizer: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32 },
   };
   const penalty = ["--structure", "row", "--lambda", "0.05", "--learn", "2", "--tune", "1"];
 
@@ -93,8 +93,8 @@ describe.concurrent("compress", () => {
     [["r.json", "--structure", "row"], "--structure and --lambda together"],
     [["r.json", "--structure", "row,column", "--lambda", "1,2,3"], "expected 1 or 2 numbers"],
     [["r.json", "--structure", "rwo", "--lambda", "1"], "expected one of weight, filter"],
-    [["r.json", "--structure", "row", "--lambda", "0.01", "--layers", "conv"], "regularise 1: expected a part of"],
-    [["r.json", "--structure", "body", "--lambda", "0.01"], "regularise 1: expected residual bodies"],
+    [["r.json", "--structure", "row", "--lambda", "0.01", "--layers", "conv"], "regularize 1: expected a part of"],
+    [["r.json", "--structure", "body", "--lambda", "0.01"], "regularize 1: expected residual bodies"],
     [["r.json", "--learn-rate", "2"], "--learn-rate: expected a number above 0, at most 1"],
     [["r.json", "--smallest", "0.5"], "--smallest: expected --structure beside it, got none."],
     [["r.json", "--structure", "row", "--lambda", "1", "--folded"], "expected a batch norm behind a layer"],

@@ -8,7 +8,7 @@ import type { Comparison } from "../lab/runs/compare.ts";
 const place = new Place({
   "r.json": {
     ...{ data: { name: "digits", train: 512, test: 200 }, model: { name: "mlp", hidden: [32, 16] } },
-    ...{ epochs: 6, batch: 32, regularise: [{ structure: "row", lambda: 0.02 }] },
+    ...{ epochs: 6, batch: 32, regularize: [{ structure: "row", lambda: 0.02 }] },
   },
 });
 const compare = ["compare", "--recipe", "r.json"];
@@ -43,14 +43,14 @@ describe("ssl words", () => {
   test("write the smaller model where compress and account take it; dense has no penalties", async () => {
     const compact = "o/ssl-row@1/compact";
     expect(readdirSync(place.at(compact)).sort()).toEqual(["recipe.json", "weights.safetensors"]);
-    const { model, regularise } = json(`${compact}/recipe.json`);
-    expect(regularise).toBeUndefined();
+    const { model, regularize } = json(`${compact}/recipe.json`);
+    expect(regularize).toBeUndefined();
     const { tensors } = decodeSafetensors(place.read(`${compact}/weights.safetensors`), "weights");
     expect(tensors.get("fc1.weight")!.shape).toEqual([model.hidden[0], 784]);
     await place.succeed("account", compact);
-    expect(json("o/dense/recipe.json").regularise).toBeUndefined();
+    expect(json("o/dense/recipe.json").regularize).toBeUndefined();
     expect(json("o/ssl-row@1/recipe.json")).toMatchObject({
-      regularise: [{ structure: "row", lambda: 1, bySize: true }],
+      regularize: [{ structure: "row", lambda: 1, bySize: true }],
       phases: { sparseFrom: 0, frozenFrom: 0.6 },
     });
     expect(existsSync(place.at("o/report.html"))).toBe(true);

@@ -125,7 +125,7 @@ export function addCompare(program: Command): void {
       `some of ${METHODS.join(", ")}, separated by commas; ${ALL_WEIGHTS}: each method for weights; ssl-filter, ssl-row, ssl-STRUCTURE@LAMBDA, ...: structures learned away and taken out, see compress`,
       DEFAULT_METHODS,
     )
-    .option("--pattern <N:M>", "N kept of M neighbours: 2:4, 1:4, 2:8, 2:4v2, ... (default: the recipe's, else 2:4v2)")
+    .option("--pattern <N:M>", "N kept of M neighbors: 2:4, 1:4, 2:8, 2:4v2, ... (default: the recipe's, else 2:4v2)")
     .option(
       "--lambda <number>",
       `of the ssl penalties without their own (default: ${SSL_LAMBDA.linear}, with convolutions ${SSL_LAMBDA.convolutions})`,
@@ -256,7 +256,7 @@ function recipeOf(options: CompareOptions): Recipe {
   const isUsualMlp = file === undefined && model === "mlp";
   const mlpBatch = Math.min(MLP_BATCH, options.train ?? MLP_BATCH);
   const batch = options.batch ?? usual?.batch ?? (isUsualMlp ? mlpBatch : base.batch);
-  const { optimiser } = base;
+  const { optimizer } = base;
   return parseRecipe(
     {
       ...base,
@@ -265,7 +265,7 @@ function recipeOf(options: CompareOptions): Recipe {
       // a model of the recipe keeps its widths
       model: model === base.model.name ? base.model : { name: model },
       batch,
-      optimiser: isUsualMlp && batch === MLP_BATCH ? { ...optimiser, rate: MLP_RATE * optimiser.rate } : optimiser,
+      optimizer: isUsualMlp && batch === MLP_BATCH ? { ...optimizer, rate: MLP_RATE * optimizer.rate } : optimizer,
       seed: options.seed ?? base.seed,
     },
     file ?? "compare",
@@ -305,11 +305,11 @@ function methodsOf({ methods, pattern, lambda, recipe: file }: CompareOptions, g
 function penaltyOf(word: string, lambda: number | undefined, { phases, model }: Recipe): PenaltyChoice {
   const [, structure, own] = SSL.exec(word)!;
   const usual = model.name === "mlp" || model.name === "gpt" ? "linear" : "convolutions";
-  const penalty: NonNullable<Recipe["regularise"]>[number] = {
+  const penalty: NonNullable<Recipe["regularize"]>[number] = {
     ...{ structure: structure.replace(/^block-/, "block "), bySize: true, form: "proximal" as const },
     lambda: own === undefined ? (lambda ?? SSL_LAMBDA[usual]) : positive("methods")(own),
   };
-  return { regularise: [penalty], phases: phases.frozenFrom < 1 ? phases : { ...phases, frozenFrom: SSL_LEARNS } };
+  return { regularize: [penalty], phases: phases.frozenFrom < 1 ? phases : { ...phases, frozenFrom: SSL_LEARNS } };
 }
 
 /** runs/2026-11-21-184501, with a number behind where two start in one second. */

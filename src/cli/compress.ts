@@ -50,7 +50,7 @@ export function addCompress(program: Command): void {
     )
     .option(
       "--structure <names>",
-      "what becomes zero together, with commas: filter, channel, shape, filter-2d, row, column, neuron, layer, body, block YxX (default: the recipe's regularise)",
+      "what becomes zero together, with commas: filter, channel, shape, filter-2d, row, column, neuron, layer, body, block YxX (default: the recipe's regularize)",
     )
     .option(
       "--lambda <numbers>",
@@ -62,8 +62,8 @@ export function addCompress(program: Command): void {
         oneOf("form", ["proximal", "subgradient"] as const),
       ),
     )
-    .option("--smallest <share>", "of the groups: penalise these alone, chosen as learning begins", share("--smallest"))
-    .option("--folded", "penalise weights as the batch norm behind them scales them")
+    .option("--smallest <share>", "of the groups: penalize these alone, chosen as learning begins", share("--smallest"))
+    .option("--folded", "penalize weights as the batch norm behind them scales them")
     .option("--learn <epochs>", "under the penalties (default: half of the recipe's)", wholeNumber("learn", 1))
     .option("--learn-rate <share>", "the rate under the penalties by the recipe's (default: 1)", share("--learn-rate"))
     .option("--tune <epochs>", "of the smaller model (default: a third of the recipe's)", wholeNumber("tune", 1))
@@ -79,7 +79,7 @@ export function addCompress(program: Command): void {
 async function run(path: string, options: Options): Promise<void> {
   const { file, weights } = modelAt("compress", path);
   const recipe = asUsage(() => withOptions(readJson("recipe", file), file, options));
-  if (recipe.regularise === undefined)
+  if (recipe.regularize === undefined)
     throw usageError("compress", "structures to learn away", "none", "For example: --structure filter --lambda 0.005");
   const out = options.out ?? defaultFolder();
   asUsage(() => checkVacant("--out", out));
@@ -95,7 +95,7 @@ async function run(path: string, options: Options): Promise<void> {
   });
   const { model, recipe: smaller, ...numbers } = compressed;
   writeModel(out, smaller, model);
-  const result = { machine: machineOf(device, load), recipe: smaller, regularise: recipe.regularise, ...numbers };
+  const result = { machine: machineOf(device, load), recipe: smaller, regularize: recipe.regularize, ...numbers };
   writeJson(join(out, "compressed.json"), result);
   writeOutput(options.json, result, compressText(compressed));
 }
@@ -128,7 +128,7 @@ function withOptions(given: unknown, file: string, options: Options): Recipe {
     throw usageError(`--${alone[0]}`, "--structure beside it", "none", "Name structures, or change the recipe");
   if (structures !== undefined && lambdas !== undefined && ![1, structures.length].includes(lambdas.length))
     throw usageError("--lambda", `1 or ${structures.length} numbers`, `${lambdas.length}`, "One for each structure");
-  const regularise = structures?.map((word, i) => ({
+  const regularize = structures?.map((word, i) => ({
     structure: word,
     ...(lambdas === undefined ? {} : { lambda: lambdas[lambdas.length === 1 ? 0 : i] }),
     ...(form === undefined ? {} : { form }),
@@ -139,7 +139,7 @@ function withOptions(given: unknown, file: string, options: Options): Recipe {
   return parseRecipe(
     {
       ...recipe,
-      ...(regularise === undefined ? {} : { regularise }),
+      ...(regularize === undefined ? {} : { regularize }),
       data: dataDir === undefined ? recipe.data : { ...recipe.data, dir: dataDir },
       seed: seed ?? recipe.seed,
     },

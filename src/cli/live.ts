@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { reportPage, waitingPage } from "../lab/report/page/page.ts";
 import type { Live } from "../lab/report/page/shell.ts";
-import { summarise } from "../lab/report/page/summary.ts";
+import { summarize } from "../lab/report/page/summary.ts";
 import { readRuns } from "../lab/runs/read-run.ts";
 import { usageError } from "./usage.ts";
 
@@ -76,7 +76,7 @@ export class LivePage {
   #make(): string {
     const live: Live = { state: this.#ended ? "ended" : "training" };
     try {
-      return reportPage(summarise(readRuns([this.#folder])), live);
+      return reportPage(summarize(readRuns([this.#folder])), live);
     } catch (error) {
       // as a rule no step has been taken yet; whatever it is, it must not end the training
       return waitingPage((error as Error).message, live);

@@ -275,8 +275,8 @@ test("a route in the environment that is none is refused before a folder is made
 
 describe.concurrent("a run that fails on its way", () => {
   test("says why and what to do, exits with 1, and leaves a folder that can be resumed", async () => {
-    const optimiser = { name: "sgd", rate: 1e30, momentum: 0 };
-    const place = new Place({ "r.json": { ...recipe, method: { name: "dense" }, optimiser } });
+    const optimizer = { name: "sgd", rate: 1e30, momentum: 0 };
+    const place = new Place({ "r.json": { ...recipe, method: { name: "dense" }, optimizer } });
     const { code, stdout, stderr } = await place.run("train", "r.json", "--out", "o", "--json", "j.json");
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr.trimEnd().split("\n").pop()).toMatch(FORM);

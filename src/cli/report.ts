@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { reportPage } from "../lab/report/page/page.ts";
-import { type Report, summarise } from "../lab/report/page/summary.ts";
+import { type Report, summarize } from "../lab/report/page/summary.ts";
 import { checkRuns, readRuns } from "../lab/runs/read-run.ts";
 import { found, obstacle, writeFileAtomically } from "../node/files.ts";
 import { checkJson, jsonOption } from "./options.ts";
@@ -40,7 +40,7 @@ function report(paths: readonly string[], options: ReportOptions): void {
 
 /** Writes the page of these folders; whole or not at all. */
 function writeReport(paths: readonly string[], out: string): Report {
-  const report = summarise(readRuns(paths));
+  const report = summarize(readRuns(paths));
   writeFileAtomically(out, reportPage(report));
   return report;
 }

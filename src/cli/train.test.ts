@@ -26,7 +26,7 @@ describe.concurrent("train --from", () => {
   });
 
   test("goes on behind compress: N:M on the smaller model", async () => {
-    const place = new Place({ "d.json": { ...dense, optimiser: { name: "sgd", rate: 0.05 }, batch: 32 } });
+    const place = new Place({ "d.json": { ...dense, optimizer: { name: "sgd", rate: 0.05 }, batch: 32 } });
     const penalty = ["--structure", "row", "--lambda", "0.02", "--learn", "1", "--tune", "1"];
     await place.succeed("compress", "d.json", ...penalty, "--out", "small");
     const smaller = JSON.parse(place.read("small/recipe.json").toString());

@@ -63,7 +63,7 @@ def stored_shape(parameter):
     return [o, rest[1], rest[2], rest[0]] if len(rest) == 3 else [o, *rest]
 
 
-def initialise(model):
+def initialize(model):
     """Gives every parameter its number in the order of model.parameters(); constant ones use up a number too."""
     with torch.no_grad():
         for s, (name, parameter) in enumerate(model.named_parameters()):
@@ -143,7 +143,7 @@ def images(s, shape, dtype):
 def train(build, input_shape, steps, options, dtype, eval_input=None):
     """Losses of every step, and the logits of eval_input in eval mode after the last one."""
     model = build()
-    initialise(model)
+    initialize(model)
     model.to(dtype).train()
     optimizer = optimizer_of(model.parameters(), options)
     losses = []

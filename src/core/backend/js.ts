@@ -615,8 +615,8 @@ export function jsKernels(): Kernels {
         const alone = (column ^ 1) >= width;
         kept[at] = +(alone || column % 2 === odd);
         if (alone || kept[at] === 0) return own;
-        const neighbour = dy[at + ((column ^ 1) - column) * out];
-        return fround(scale) * (restore === 0 ? own : own + fround(restore) * neighbour);
+        const neighbor = dy[at + ((column ^ 1) - column) * out];
+        return fround(scale) * (restore === 0 ? own : own + fround(restore) * neighbor);
       });
       weightGrad(dw, { values, kept }, x, g);
       multiplies += (positions / Math.max(1, width)) * Math.ceil(width / 2) * inputs * out;

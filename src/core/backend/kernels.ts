@@ -22,7 +22,7 @@ export function matrixGeometry(rows: number, inputs: number, outputs: number): G
   return Int32Array.of(rows, 1, 1, inputs, 1, 1, 1, 0, 1, 1, outputs);
 }
 
-/** Whether output positions have neighbours in a row of an image. */
+/** Whether output positions have neighbors in a row of an image. */
 /**
  * The geometry of dx as the forward product of dy with the taps of w the other way round: stride 1, square kernels, padding
  * below the kernel.
@@ -146,9 +146,9 @@ export interface Kernels {
   weightGradCsr(dw: F32, dy: F32, x: F32, index: Uint8Array, starts: Uint32Array, g: Geometry): void;
 
   /**
-   * The weight gradient under a fixed mask that keeps one of each two neighbouring positions, dw = scale * sum over the
-   * kept j of (dy[j] + restore * dy[i])^T im2col(x)[j], where i is j's neighbour that is not: x[j] stands for restore of
-   * x[i]. Neighbours are the pairs of output columns (0, 1), (2, 3), ... of an image row; of a linear layer (one output
+   * The weight gradient under a fixed mask that keeps one of each two neighboring positions, dw = scale * sum over the
+   * kept j of (dy[j] + restore * dy[i])^T im2col(x)[j], where i is j's neighbor that is not: x[j] stands for restore of
+   * x[i]. Neighbors are the pairs of output columns (0, 1), (2, 3), ... of an image row; of a linear layer (one output
    * position an image) of the batch. The last of an odd row has none: it is kept, with neither scale nor restoration.
    * mask: 0 keeps the even of each pair, 1 the odd; 2 even in even rows and odd in odd ones, 3 the reverse; 4 odd in the
    * pairs 0 and 1 of a row, even in 2 and 3, and so on. With restore 0 the dropped are not read.
@@ -156,7 +156,7 @@ export interface Kernels {
   weightGradAlternate(dw: F32, dy: F32, x: F32, g: Geometry, mask: number, restore: number, scale: number): void;
 
   /**
-   * Keeps the n largest |w| of each m along k (v > 1: by the sum of |w| over v neighbouring rows; ties keep the lower
+   * Keeps the n largest |w| of each m along k (v > 1: by the sum of |w| over v neighboring rows; ties keep the lower
    * index), and writes the pack, the mask and, if wanted, the masked dense copy. w [rows, k], k % m == 0.
    * soft: 0 keeps values as they are. Else what is kept moves towards zero by the largest score that is not, but not
    * beyond, and is multiplied by soft: (|w| - t) soft with w's sign, for v > 1 w ((s - t) / s) soft with scores s (Hu et
@@ -200,10 +200,10 @@ export interface Kernels {
    */
   pruneTransposable(mask: Uint32Array, w: F32, rows: number, k: number, n: number, m: number, solver: number): void;
   /**
-   * The pack of the transpose of w [k / taps, taps, rows], pruned n:m by magnitude along k (v neighbouring rows share a
+   * The pack of the transpose of w [k / taps, taps, rows], pruned n:m by magnitude along k (v neighboring rows share a
    * choice; ties keep the lower index): what inputGradSparse takes, with rows the channels and k = taps * out.
    * k / taps is a multiple of m. mask: of w as [k / taps, taps * rows]; what it does not keep counts as zero.
-   * order: position i of k is order[i], which is of the same pack block; groups are of neighbours in that order, and so
+   * order: position i of k is order[i], which is of the same pack block; groups are of neighbors in that order, and so
    * are slots: their index is the true position, which need not ascend. inputGradSparse takes it if it stays within a tap
    * and within segments that divide both the block and k / taps.
    */

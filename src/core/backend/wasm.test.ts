@@ -123,7 +123,7 @@ async function collectUntil(done: () => boolean): Promise<boolean> {
   return false;
 }
 
-test("dropped arrays give their memory back, zeroed and joined with its neighbours", async () => {
+test("dropped arrays give their memory back, zeroed and joined with its neighbors", async () => {
   const kernels = openWasm();
   const first = ((): number => {
     const arrays = Array.from({ length: 10 }, () => kernels.float32(10_000).fill(5));

@@ -53,7 +53,7 @@ class Heap {
   readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 64, maximum: MAX_PAGES, shared: true });
   /** Each growth, of this or of any other shared memory, makes new objects of them all; arrays of each are ours. */
   readonly #buffers = new WeakSet<ArrayBufferLike>();
-  /** By address; neighbours are joined. */
+  /** By address; neighbors are joined. */
   readonly #free: Block[] = [];
   readonly #collected = new FinalizationRegistry<Block>((block) => this.#release(block));
   #end = 0;

@@ -7,7 +7,7 @@ import type { BoxedObject, Task } from "./dataset.ts";
 
 /** Of the scope it was made in, as all tensors. */
 export interface Batch {
-  /** Images or scenes [b, height, width, channels], normalised; of text [b, context], tokens as whole numbers. */
+  /** Images or scenes [b, height, width, channels], normalized; of text [b, context], tokens as whole numbers. */
   readonly x: Tensor;
   /** What is to be named: a class an image, the next character at each place of a text, what each cell of a scene holds. */
   readonly labels: Int32Array;

@@ -39,7 +39,7 @@ test("a box goes to four numbers in its cell and back", () => {
   expect(offsetsOf([4, 0, 20, 16], 1, 1)).toEqual([0, -0.5, 0, 0]);
 });
 
-test("a cell says the object whose centre is in it, the others the background", () => {
+test("a cell says the object whose center is in it, the others the background", () => {
   const batches = new BoxBatches(
     counted(1, () => [
       { label: 3, box: [10, 2, 18, 8] },
@@ -50,7 +50,7 @@ test("a cell says the object whose centre is in it, the others the background", 
   );
   const { x, labels, boxes } = batches.training(device, 0);
   expect(x.shape).toEqual([1, 16, 24, 1]);
-  // the last two have their centres in one cell: the smaller counts
+  // the last two have their centers in one cell: the smaller counts
   expect([...labels]).toEqual([10, 3, 10, 10, 5, 10]);
   expect([...boxes!.offsets.subarray(4, 6)]).toEqual([0.25, 0.125]);
   expect(boxes!.offsets[18]).toBeCloseTo(Math.log(8 / 16), 6);

@@ -19,8 +19,8 @@ export class BoxBatches implements Batches {
     if (height % CELL !== 0 || width % CELL !== 0) {
       throw expected("scenes", `sides that are multiples of ${CELL}`, `${width}x${height}`, "Pad the images");
     }
-    const unlabelled = ({ count, images }: BoxSplit) => ({ count, images, labels: new Uint8Array(count) });
-    this.#images = new ImageBatches({ ...data, train: unlabelled(data.train), test: unlabelled(data.test) }, options);
+    const unlabeled = ({ count, images }: BoxSplit) => ({ count, images, labels: new Uint8Array(count) });
+    this.#images = new ImageBatches({ ...data, train: unlabeled(data.train), test: unlabeled(data.test) }, options);
     this.#data = data;
     this.batch = options.batch;
     this.stepsPerEpoch = this.#images.stepsPerEpoch;

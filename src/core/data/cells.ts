@@ -1,6 +1,6 @@
 /**
- * Boxes by cells: an image is cut into cells of 8 x 8 pixels, and an object belongs to the cell that its centre is in. Four
- * numbers say its box: how far its centre is from that of the cell, in cells, and log of its width and height over 16 pixels.
+ * Boxes by cells: an image is cut into cells of 8 x 8 pixels, and an object belongs to the cell that its center is in. Four
+ * numbers say its box: how far its center is from that of the cell, in cells, and log of its width and height over 16 pixels.
  * So a convolution with stride 8 can say them at its places, without anchors.
  */
 import type { BoxedObject } from "./dataset.ts";
@@ -13,7 +13,7 @@ export const CELL = 8;
 /** The side of the box whose logarithms are 0: about the middle of what a cell sees, so that first answers are near. */
 const SIDE = 16;
 
-/** The cell that an object's centre is in. */
+/** The cell that an object's center is in. */
 export function cellOf([left, top, right, bottom]: Box): readonly [row: number, column: number] {
   return [Math.floor((top + bottom) / 2 / CELL), Math.floor((left + right) / 2 / CELL)];
 }

@@ -47,7 +47,7 @@ export const KIND_WORDS: Readonly<Record<Task["kind"], string>> = {
 
 export type Dataset = ImageDataset | TextDataset | BoxDataset;
 
-/** A training and a test split with what normalisation needs. */
+/** A training and a test split with what normalization needs. */
 export interface ImageDataset extends ImageTask {
   readonly name: string;
   readonly train: Split;

@@ -85,7 +85,7 @@ test("labels travel with their images", () => {
   expect(Array.from(x, Math.round)).toEqual(Array.from(labels, (label) => label * 10));
 });
 
-test("pixels are scaled to 0..1 and normalised by the mean and std of their channel", () => {
+test("pixels are scaled to 0..1 and normalized by the mean and std of their channel", () => {
   const split = { count: 1, images: Uint8Array.of(0, 51, 255, 204), labels: Uint8Array.of(0) };
   const batches = new ImageBatches(
     { shape: [1, 2, 2], mean: [0.5, 0.2], std: [0.25, 0.5], train: split, test: split },
@@ -131,7 +131,7 @@ test("a crop takes any window of the image padded with zeros, mirrored or not", 
   expect([...seen].sort()).toEqual([...windows].sort());
 });
 
-test("padding is zero after normalisation, even where the crop leaves the image altogether", () => {
+test("padding is zero after normalization, even where the crop leaves the image altogether", () => {
   const data = { ...single, mean: [0.5, 0.5], std: [0.5, 0.5] };
   const batches = new ImageBatches(data, { batch: 1, augment: flipAndCrop });
   const x = new Float32Array(12);

@@ -1,5 +1,5 @@
 /**
- * Normalised batches of images: shuffled ones to train on, plain ranges to evaluate on.
+ * Normalized batches of images: shuffled ones to train on, plain ranges to evaluate on.
  * A batch is a pure function of (seed, step): nothing is remembered but a cached order, so any step can be replayed.
  * b: images a batch; h, w, c as in dataset.ts; x: [b, h * w * c] channels-last, (pixel / 255 - mean) / std of its channel.
  */
@@ -15,7 +15,7 @@ import type { ImageDataset, Split } from "./dataset.ts";
 export interface Augmentation {
   /** Mirrors half of the images left to right. */
   readonly flip: boolean;
-  /** Pads each side by this many pixels of zeros (after normalisation) and crops the original size anywhere; 0 is off. */
+  /** Pads each side by this many pixels of zeros (after normalization) and crops the original size anywhere; 0 is off. */
   readonly pad: number;
 }
 
@@ -33,7 +33,7 @@ export interface ImageBatchOptions {
 }
 
 // Streams that no other part draws from ("shuf", "augm"). The epoch moves the stream, not the seed: with seed + epoch,
-// runs of neighbouring seeds would see the same orders one epoch apart.
+// runs of neighboring seeds would see the same orders one epoch apart.
 const SHUFFLE_STREAM = 0x73687566;
 const AUGMENT_STREAM = 0x6175676d;
 

@@ -22,7 +22,7 @@ const training = (from: TokenBatches, step: number): number[][] => {
 };
 
 describe("batches of a text", () => {
-  test("are windows of neighbours; the label of a place is what comes behind it", () => {
+  test("are windows of neighbors; the label of a place is what comes behind it", () => {
     for (const window of training(batches, 0)) {
       expect(window).toEqual(Array.from({ length: 8 }, (_, i) => window[0] + i));
     }

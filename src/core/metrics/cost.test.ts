@@ -64,6 +64,6 @@ test("hardness: easy examples count nothing, hard ones in full", () => {
   expect(hardParameterEfficiency([0, 1, 1, 0], hardness, 1e6)).toBe(1);
   expect(hardParameterEfficiency([0, 1, 1, 0], hardness, 5e5)).toBe(2);
   expect(() => hardParameterEfficiency([1], hardness, 1)).toThrow(
-    "hardness-normalised parameter efficiency: expected one answer an example (4), got 1.",
+    "hardness-normalized parameter efficiency: expected one answer an example (4), got 1.",
   );
 });

@@ -3,7 +3,7 @@ import type { Kernels } from "../backend/kernels.ts";
 
 /** The numbers of one matrix. */
 export interface MaskMovement {
-  /** Sparse architecture divergence between the first and the latest mask; not normalised. */
+  /** Sparse architecture divergence between the first and the latest mask; not normalized. */
   readonly sad: number;
   /** The same divided by the number of weights. */
   readonly sadShare: number;
@@ -13,7 +13,7 @@ export interface MaskMovement {
 
 /**
  * Watches one mask. SAD is the number of entries kept in exactly one of two masks (Zhou et al. 2021, section 3; how the
- * paper normalises is unconfirmed, so both forms are reported). Cost of a step: one pass over the mask's words, by a
+ * paper normalizes is unconfirmed, so both forms are reported). Cost of a step: one pass over the mask's words, by a
  * kernel, for plain JavaScript took 2 % of a step.
  */
 export class MaskHistory {

@@ -31,7 +31,7 @@ export function hardParameterEfficiency(
 ): number {
   if (correct.length !== hardness.length) {
     throw expected(
-      "hardness-normalised parameter efficiency",
+      "hardness-normalized parameter efficiency",
       `one answer an example (${hardness.length})`,
       String(correct.length),
       "Take hardness and answers from the same examples, in one order",

@@ -6,17 +6,17 @@ import {
   type RunningStatistics,
 } from "../autograd/ops/batch-norm.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-import { type Birth, Buffer, FusingModule } from "./module.ts";
+import { Buffer, FusingModule, type InitOptions } from "./module.ts";
 import type { MaxPool } from "./pooling.ts";
 
-/** Batch normalisation over all axes but the last, of `channels`; epsilon 1e-5, momentum 0.1, as in PyTorch. */
+/** Batch normalization over all axes but the last, of `channels`; epsilon 1e-5, momentum 0.1, as in PyTorch. */
 export class BatchNorm extends FusingModule {
   readonly weight: Parameter;
   readonly bias: Parameter;
   readonly runningMean: Buffer;
   readonly runningVariance: Buffer;
 
-  constructor(channels: number, { device }: Birth) {
+  constructor(channels: number, { device }: InitOptions) {
     super();
     this.weight = new Parameter(device, [channels]);
     this.weight.data.fill(1);

@@ -1,8 +1,8 @@
 import { causalAttention } from "../autograd/ops/causal-attention.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Initialiser, smallNormal, zeros } from "./initializers.ts";
+import { type Initializer, smallNormal, zeros } from "./initializers.ts";
 import { Linear } from "./linear.ts";
-import { type Birth, Module } from "./module.ts";
+import { type InitOptions, Module } from "./module.ts";
 
 /** Attention of each place of a sequence [B, L, width] to itself and those before it, and a projection of the heads. */
 export class CausalSelfAttention extends Module {
@@ -11,11 +11,11 @@ export class CausalSelfAttention extends Module {
   readonly projection: Linear;
   readonly heads: number;
 
-  /** projection: the initialiser of the projection's weight. */
-  constructor(width: number, heads: number, birth: Birth, projection: Initialiser = smallNormal) {
+  /** projection: the initializer of the projection's weight. */
+  constructor(width: number, heads: number, init: InitOptions, projection: Initializer = smallNormal) {
     super();
-    this.qkv = new Linear(width, 3 * width, birth, { initialiser: smallNormal, biasInitialiser: zeros });
-    this.projection = new Linear(width, width, birth, { initialiser: projection, biasInitialiser: zeros });
+    this.qkv = new Linear(width, 3 * width, init, { initializer: smallNormal, biasInitializer: zeros });
+    this.projection = new Linear(width, width, init, { initializer: projection, biasInitializer: zeros });
     this.heads = heads;
   }
 

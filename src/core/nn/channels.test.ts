@@ -35,7 +35,7 @@ const models: Record<string, { readonly model: Module; readonly shape: number[] 
   "gpt of squared ReLU": { model: gpt({ ...options, activation: "squared-relu", dropout: 0.1 }, at), shape: [5] },
 };
 
-/** A model whose normalisation and biases are not the trivial ones of birth. */
+/** A model whose normalization and biases are not the trivial ones of birth. */
 function disturb(model: Module): void {
   for (const { data } of model.parameters()) for (let i = 0; i < data.length; i++) data[i] += 0.1 * at.random.normal();
   for (const [name, { data }] of model.namedBuffers()) {

@@ -14,7 +14,7 @@ export interface ChannelUse {
   readonly values: Parameter | Buffer;
   readonly shape: Shape;
   readonly axis: number;
-  /** Whether the channel's values are made of it: rows of a weight, its bias, normalisation, a table's columns. */
+  /** Whether the channel's values are made of it: rows of a weight, its bias, normalization, a table's columns. */
   readonly writes: boolean;
   /** Whether it multiplies the channel: inputs of a linear weight, channels of a convolution's. */
   readonly reads: boolean;

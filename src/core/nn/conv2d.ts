@@ -1,7 +1,7 @@
 import { conv2d } from "../autograd/ops/conv2d.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-import { fanInUniform, type Initialiser } from "./initializers.ts";
-import { type Birth, FusingModule, type Module } from "./module.ts";
+import { fanInUniform, type Initializer } from "./initializers.ts";
+import { FusingModule, type InitOptions, type Module } from "./module.ts";
 
 export interface Conv2dOptions {
   /** Default 1. */
@@ -11,7 +11,7 @@ export interface Conv2dOptions {
   /** Default true. */
   readonly bias?: boolean | undefined;
   /** Default fanInUniform. */
-  readonly initialiser?: Initialiser | undefined;
+  readonly initializer?: Initializer | undefined;
 }
 
 /** Convolution of channels-last images [B, H, W, inputs] with square kernels; groups = 1. */
@@ -22,21 +22,21 @@ export class Conv2d extends FusingModule {
   readonly bias: Parameter | null;
   readonly stride: number;
   readonly padding: number;
-  readonly initialiser: Initialiser;
+  readonly initializer: Initializer;
   /** Of the same input; a Sequential adds what it gives behind the batch norm that follows. See SpatialBranch. */
   branch: Module | null = null;
 
-  constructor(inputs: number, outputs: number, kernel: number, birth: Birth, options: Conv2dOptions = {}) {
+  constructor(inputs: number, outputs: number, kernel: number, init: InitOptions, options: Conv2dOptions = {}) {
     super();
-    const { stride = 1, padding = 0, bias = true, initialiser = fanInUniform } = options;
+    const { stride = 1, padding = 0, bias = true, initializer = fanInUniform } = options;
     const taps = kernel * kernel;
-    this.weight = new Parameter(birth.device, [outputs, kernel, kernel, inputs]);
-    initialiser(this.weight.data, inputs * taps, outputs * taps, birth.random);
-    this.bias = bias ? new Parameter(birth.device, [outputs]) : null;
-    if (this.bias !== null) fanInUniform(this.bias.data, inputs * taps, outputs * taps, birth.random);
+    this.weight = new Parameter(init.device, [outputs, kernel, kernel, inputs]);
+    initializer(this.weight.data, inputs * taps, outputs * taps, init.random);
+    this.bias = bias ? new Parameter(init.device, [outputs]) : null;
+    if (this.bias !== null) fanInUniform(this.bias.data, inputs * taps, outputs * taps, init.random);
     this.stride = stride;
     this.padding = padding;
-    this.initialiser = initialiser;
+    this.initializer = initializer;
   }
 
   override forward(x: Tensor, relu = false): Tensor {

@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Container } from "./container.ts";
 import { Conv2d } from "./conv2d.ts";
 import { Linear } from "./linear.ts";
-import { type Birth, Buffer, type Module } from "./module.ts";
+import { Buffer, type InitOptions, type Module } from "./module.ts";
 
 /**
  * A convolution or linear layer without the columns of its matrix that were zero in all rows: it gathers the others and
@@ -19,10 +19,10 @@ export class GatheredLinear extends Linear {
   readonly padding: number;
 
   /** In the place of `layer`. Its columns are the first ones until they are loaded. */
-  constructor(layer: Linear | Conv2d, count: number, birth: Birth) {
+  constructor(layer: Linear | Conv2d, count: number, init: InitOptions) {
     const [outputs, kernel] = layer.weight.shape;
-    super(count, outputs, birth, { bias: layer.bias !== null });
-    this.columns = new Buffer(birth.device.kernels.uint32(count));
+    super(count, outputs, init, { bias: layer.bias !== null });
+    this.columns = new Buffer(init.device.kernels.uint32(count));
     for (let i = 0; i < count; i++) this.columns.data[i] = i;
     this.kernel = layer instanceof Conv2d ? kernel : null;
     this.stride = layer instanceof Conv2d ? layer.stride : 1;
@@ -35,7 +35,11 @@ export class GatheredLinear extends Linear {
 }
 
 /** Puts a GatheredLinear in the place of each layer of a Container that `columns` names by its path, with their count. */
-export function gatherInputs<M extends Module>(model: M, columns: Readonly<Record<string, number>>, birth: Birth): M {
+export function gatherInputs<M extends Module>(
+  model: M,
+  columns: Readonly<Record<string, number>>,
+  init: InitOptions,
+): M {
   const todo = new Set(Object.keys(columns));
   for (const [path, module] of [...model.modules()]) {
     if (!(module instanceof Container)) continue;
@@ -45,7 +49,7 @@ export function gatherInputs<M extends Module>(model: M, columns: Readonly<Recor
       const most = layer.weight.size / layer.weight.shape[0];
       if (columns[at] > most)
         throw expected("gatherInputs", `at most ${most} columns of ${at}`, `${columns[at]}`, "Lower it");
-      module.replace(name, new GatheredLinear(layer, columns[at], birth));
+      module.replace(name, new GatheredLinear(layer, columns[at], init));
       todo.delete(at);
     }
   }

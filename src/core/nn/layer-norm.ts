@@ -1,13 +1,13 @@
 import { layerNorm } from "../autograd/ops/layer-norm.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-import { type Birth, Module } from "./module.ts";
+import { type InitOptions, Module } from "./module.ts";
 
-/** Layer normalisation over the last axis, of `width`; epsilon 1e-5, as in PyTorch. */
+/** Layer normalization over the last axis, of `width`; epsilon 1e-5, as in PyTorch. */
 export class LayerNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
-  constructor(width: number, { device }: Birth) {
+  constructor(width: number, { device }: InitOptions) {
     super();
     this.weight = new Parameter(device, [width]);
     this.weight.data.fill(1);

@@ -1,15 +1,15 @@
 import { linear } from "../autograd/ops/linear.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-import { fanInUniform, type Initialiser } from "./initializers.ts";
-import { type Birth, FusingModule } from "./module.ts";
+import { fanInUniform, type Initializer } from "./initializers.ts";
+import { FusingModule, type InitOptions } from "./module.ts";
 
 export interface LinearOptions {
   /** Default true. */
   readonly bias?: boolean | undefined;
   /** Of the weight. Default fanInUniform, as in PyTorch. */
-  readonly initialiser?: Initialiser | undefined;
+  readonly initializer?: Initializer | undefined;
   /** The same for the bias. */
-  readonly biasInitialiser?: Initialiser | undefined;
+  readonly biasInitializer?: Initializer | undefined;
   /** The weight of another module, in place of one of its own: trained and saved once. */
   readonly tied?: Parameter | undefined;
 }
@@ -21,13 +21,13 @@ export class Linear extends FusingModule {
   /** [outputs], or null. */
   readonly bias: Parameter | null;
 
-  constructor(inputs: number, outputs: number, birth: Birth, options: LinearOptions = {}) {
+  constructor(inputs: number, outputs: number, init: InitOptions, options: LinearOptions = {}) {
     super();
-    const { bias = true, initialiser = fanInUniform, biasInitialiser = fanInUniform, tied } = options;
-    this.weight = tied ?? new Parameter(birth.device, [outputs, inputs]);
-    if (tied === undefined) initialiser(this.weight.data, inputs, outputs, birth.random);
-    this.bias = bias ? new Parameter(birth.device, [outputs]) : null;
-    if (this.bias !== null) biasInitialiser(this.bias.data, inputs, outputs, birth.random);
+    const { bias = true, initializer = fanInUniform, biasInitializer = fanInUniform, tied } = options;
+    this.weight = tied ?? new Parameter(init.device, [outputs, inputs]);
+    if (tied === undefined) initializer(this.weight.data, inputs, outputs, init.random);
+    this.bias = bias ? new Parameter(init.device, [outputs]) : null;
+    if (this.bias !== null) biasInitializer(this.bias.data, inputs, outputs, init.random);
   }
 
   override forward(x: Tensor, relu = false): Tensor {

@@ -8,7 +8,7 @@ import type { Device } from "../tensor/device.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
 
 /** Where a layer's parameters live and what their first values are drawn from. */
-export interface Birth {
+export interface InitOptions {
   readonly device: Device;
   readonly random: Random;
 }

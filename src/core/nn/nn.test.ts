@@ -6,21 +6,21 @@ import { tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activations.ts";
 import { BatchNorm } from "./batch-norm.ts";
 import { Dropout } from "./dropout.ts";
-import { fanInUniform, type Initialiser, kaimingNormal, kaimingUniform, xavierUniform } from "./initializers.ts";
+import { fanInUniform, type Initializer, kaimingNormal, kaimingUniform, xavierUniform } from "./initializers.ts";
 import { Linear } from "./linear.ts";
 import { cnn } from "./models/cnn.ts";
 import { lenet } from "./models/lenet.ts";
 import { mlp } from "./models/mlp.ts";
 import { resnet } from "./models/resnet.ts";
 import { squeezenet } from "./models/squeezenet.ts";
-import { type Birth, loadState, type Module, stateOf } from "./module.ts";
+import { type InitOptions, loadState, type Module, stateOf } from "./module.ts";
 import { Sequential } from "./sequential.ts";
 
-const birth = (seed = 1): Birth => ({ device: new Device(jsKernels()), random: new Random(seed) });
+const init = (seed = 1): InitOptions => ({ device: new Device(jsKernels()), random: new Random(seed) });
 const weightsOf = (model: Module): number => model.parameters().reduce((sum, { size }) => sum + size, 0);
 
 describe("models", () => {
-  const at = birth();
+  const at = init();
   // parameters counted by hand from the papers' descriptions, and the shape each ends in
   const list: [string, Module, number[], number, number][] = [
     ["mlp", mlp([784, 1024, 1024, 10], at), [1, 28, 28, 1], 784 * 1024 + 1024 + 1024 * 1024 + 1024 + 10_250, 10],
@@ -61,23 +61,23 @@ describe("models", () => {
 describe("modules", () => {
   test("name their parameters by path", () => {
     const model = new Sequential([
-      new Linear(2, 3, birth()),
+      new Linear(2, 3, init()),
       new ReLU(),
-      new Sequential({ inner: new BatchNorm(3, birth()) }),
+      new Sequential({ inner: new BatchNorm(3, init()) }),
     ]);
     expect([...model.namedParameters().keys()]).toEqual(["0.weight", "0.bias", "2.inner.weight", "2.inner.bias"]);
     expect([...model.namedBuffers().keys()]).toEqual(["2.inner.runningMean", "2.inner.runningVariance"]);
   });
 
   test("switch between training and evaluation all the way down", () => {
-    const model = new Sequential([new Sequential([new Dropout(0.5, birth())])]);
+    const model = new Sequential([new Sequential([new Dropout(0.5, init())])]);
     model.eval();
     expect([...model.modules()].every(([, module]) => !module.training)).toBe(true);
     expect([...model.train().modules()].every(([, module]) => module.training)).toBe(true);
   });
 
   test("a Sequential computes ReLU within the layer before it, with the same values", () => {
-    const at = birth();
+    const at = init();
     const linear = new Linear(4, 5, at);
     const x = tensor(
       at.device,
@@ -90,7 +90,7 @@ describe("modules", () => {
   });
 
   test("dropout draws anew at each step of training and not at all in evaluation", () => {
-    const at = birth();
+    const at = init();
     const dropout = new Dropout(0.5, at);
     const x = tensor(at.device, [100], new Float32Array(100).fill(1));
     const first = [...dropout.forward(x).data];
@@ -99,7 +99,7 @@ describe("modules", () => {
   });
 
   test("save and load their state; what does not fit changes nothing", () => {
-    const [a, b] = [mlp([4, 3, 2], birth(1)), mlp([4, 3, 2], birth(2))];
+    const [a, b] = [mlp([4, 3, 2], init(1)), mlp([4, 3, 2], init(2))];
     const state = stateOf(a);
     const before = [...stateOf(b).get("fc1.weight")!.data];
     expect(() => loadState(b, new Map([...state, ["odd", { shape: [1], data: new Float32Array(1) }]]))).toThrow(
@@ -117,21 +117,21 @@ describe("modules", () => {
   });
 });
 
-describe("initialisers have the variance they claim", () => {
-  const cases: [string, Initialiser, number][] = [
+describe("initializers have the variance they claim", () => {
+  const cases: [string, Initializer, number][] = [
     ["fanInUniform", fanInUniform, 1 / (3 * 50)],
     ["kaimingUniform", kaimingUniform, 2 / 50],
     ["kaimingNormal", kaimingNormal, 2 / 50],
     ["xavierUniform", xavierUniform, 2 / (50 + 30)],
   ];
-  test.each(cases)("%s", (_, initialise, variance) => {
+  test.each(cases)("%s", (_, initialize, variance) => {
     // the mean over seeds of n samples' variance: standard error below variance * sqrt(2 / n) / sqrt(seeds)
     const n = 5000;
     const seeds = 4;
     let total = 0;
     for (let seed = 0; seed < seeds; seed++) {
       const data = new Float32Array(n);
-      initialise(data, 50, 30, new Random(seed));
+      initialize(data, 50, 30, new Random(seed));
       total += data.reduce((sum, x) => sum + x * x, 0) / n / seeds;
     }
     const z = (total / variance - 1) / Math.sqrt(2 / n / seeds);

@@ -6,15 +6,15 @@ import type { Module } from "./module.ts";
 import { Sequential } from "./sequential.ts";
 
 /** A layer and the batch norm right behind it, with their paths. */
-export interface NormalisedLayer {
+export interface NormalizedLayer {
   readonly path: string;
   readonly layer: Conv2d | Linear;
   readonly normPath: string;
   readonly norm: BatchNorm;
 }
 
-export function normalisedLayers(model: Module): NormalisedLayer[] {
-  const found: NormalisedLayer[] = [];
+export function normalizedLayers(model: Module): NormalizedLayer[] {
+  const found: NormalizedLayer[] = [];
   for (const [path, module] of model.modules()) {
     if (!(module instanceof Sequential)) continue;
     const at = (name: string): string => (path === "" ? name : `${path}.${name}`);

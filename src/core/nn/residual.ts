@@ -3,7 +3,7 @@ import { addBias } from "../autograd/ops/add-bias.ts";
 import { averagePool } from "../autograd/ops/average-pool.ts";
 import { resizeChannels } from "../autograd/ops/resize-channels.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-import { type Birth, Module } from "./module.ts";
+import { type InitOptions, Module } from "./module.ts";
 
 /** relu(body(x) + shortcut(x)); without a shortcut x itself. */
 export class Residual extends Module {
@@ -27,7 +27,7 @@ export class ShiftedShortcut extends Module {
   readonly bias: Parameter;
   readonly shortcut: Module | null;
 
-  constructor(channels: number, { device }: Birth, shortcut: Module | null = null) {
+  constructor(channels: number, { device }: InitOptions, shortcut: Module | null = null) {
     super();
     this.bias = new Parameter(device, [channels]);
     this.shortcut = shortcut;

@@ -6,18 +6,18 @@ import { BATCH_NORM_EPSILON } from "../autograd/ops/batch-norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { BatchNorm } from "./batch-norm.ts";
 import { Conv2d } from "./conv2d.ts";
-import { type Birth, Module } from "./module.ts";
-import { normalisedLayers } from "./normalized-layers.ts";
+import { type InitOptions, Module } from "./module.ts";
+import { normalizedLayers } from "./normalized-layers.ts";
 
 export class SpatialBranch extends Module {
   readonly conv: Conv2d;
   readonly norm: BatchNorm;
 
-  constructor({ weight, stride, padding, initialiser }: Conv2d, birth: Birth) {
+  constructor({ weight, stride, padding, initializer }: Conv2d, init: InitOptions) {
     super();
     const [outputs, kernel, , inputs] = weight.shape;
-    this.conv = new Conv2d(inputs, outputs, kernel, birth, { stride, padding, bias: false, initialiser });
-    this.norm = new BatchNorm(outputs, birth);
+    this.conv = new Conv2d(inputs, outputs, kernel, init, { stride, padding, bias: false, initializer });
+    this.norm = new BatchNorm(outputs, init);
   }
 
   override forward(x: Tensor): Tensor {
@@ -26,7 +26,7 @@ export class SpatialBranch extends Module {
 }
 
 /** A convolution and the batch norm right behind it, with their paths. */
-export interface NormalisedConv {
+export interface NormalizedConv {
   readonly path: string;
   readonly conv: Conv2d;
   readonly normPath: string;
@@ -34,8 +34,8 @@ export interface NormalisedConv {
 }
 
 /** The 3x3 convolutions of a model that may have a branch. */
-export function normalisedConvs(model: Module): NormalisedConv[] {
-  return normalisedLayers(model).flatMap(({ path, layer, normPath, norm }) =>
+export function normalizedConvs(model: Module): NormalizedConv[] {
+  return normalizedLayers(model).flatMap(({ path, layer, normPath, norm }) =>
     layer instanceof Conv2d && layer.weight.shape[1] === 3 && layer.bias === null
       ? [{ path, conv: layer, normPath, norm }]
       : [],

@@ -4,7 +4,7 @@ import { groupNorms, groupStructure } from "../sparsity/methods/structured/group
 import { groupLasso } from "../sparsity/methods/structured/penalties.ts";
 import { Device } from "../tensor/device.ts";
 import { Parameter } from "../tensor/tensor.ts";
-import { freezeZeros, regularise } from "./regularize.ts";
+import { freezeZeros, regularize } from "./regularize.ts";
 import { sgd } from "./sgd.ts";
 import type { Transform } from "./transform.ts";
 
@@ -27,11 +27,11 @@ function descend(make: (w: Parameter) => Transform, steps: number, w = new Param
   return w;
 }
 
-describe("regularised optimisers", () => {
+describe("regularized optimizers", () => {
   test.each(["subgradient", "proximal"] as const)("make groups exactly zero: %s", (form) => {
     const w = descend((w) => {
       const penalty = groupLasso(device.kernels, 0.3, rows, shape);
-      return regularise(sgd({ rate: 0.0002, momentum: 0.9 }), new Map([[w, penalty]]), { form, momentum: 0.9 });
+      return regularize(sgd({ rate: 0.0002, momentum: 0.9 }), new Map([[w, penalty]]), { form, momentum: 0.9 });
     }, 6000);
     const norms = [...groupNorms(device.kernels, rows, w.data, shape)];
     expect(norms.slice(2)).toEqual([0, 0]);
@@ -39,9 +39,9 @@ describe("regularised optimisers", () => {
     for (const norm of norms.slice(0, 2)) expect(norm).toBeCloseTo(Math.sqrt(6) - 0.3, 1);
   });
 
-  test("without penalties are the optimiser", () => {
+  test("without penalties are the optimizer", () => {
     const plain = descend(() => sgd({ rate: 0.1, momentum: 0.9 }), 20);
-    const wrapped = descend(() => regularise(sgd({ rate: 0.1, momentum: 0.9 }), new Map()), 20);
+    const wrapped = descend(() => regularize(sgd({ rate: 0.1, momentum: 0.9 }), new Map()), 20);
     expect(wrapped.data).toEqual(plain.data);
   });
 
@@ -56,6 +56,6 @@ describe("regularised optimisers", () => {
 
   test("of the proximal form need a learning rate", () => {
     const bare: Transform = { name: "bare", applies: true, init: () => ({}), update: () => {} };
-    expect(() => regularise(bare, new Map(), { form: "proximal" })).toThrow("an optimiser with a learning rate");
+    expect(() => regularize(bare, new Map(), { form: "proximal" })).toThrow("an optimizer with a learning rate");
   });
 });

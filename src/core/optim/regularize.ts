@@ -12,8 +12,8 @@ interface Penalty {
   threshold?(w: F32, least: number): void;
 }
 
-export interface RegulariseOptions {
-  /** proximal: a step of its own behind the optimiser's, with exact zeros. Default "subgradient". */
+export interface RegularizeOptions {
+  /** proximal: a step of its own behind the optimizer's, with exact zeros. Default "subgradient". */
   readonly form?: "subgradient" | "proximal" | undefined;
   /**
    * subgradient: smaller weights become zero after each step. A subgradient alone never gets there. Default 1e-4, as the
@@ -21,34 +21,34 @@ export interface RegulariseOptions {
    */
   readonly threshold?: number | undefined;
   /**
-   * proximal: the momentum of the optimiser, default 0. A gradient that stays moves a weight by rate / (1 - momentum) a
+   * proximal: the momentum of the optimizer, default 0. A gradient that stays moves a weight by rate / (1 - momentum) a
    * step; with less than that the penalty would be as much weaker.
    */
   readonly momentum?: number | undefined;
 }
 
-/** An optimiser with penalties of some parameters. */
-export function regularise(
-  optimiser: Transform,
+/** An optimizer with penalties of some parameters. */
+export function regularize(
+  optimizer: Transform,
   penalties: ReadonlyMap<Parameter, Penalty>,
-  { form = "subgradient", threshold = 1e-4, momentum = 0 }: RegulariseOptions = {},
+  { form = "subgradient", threshold = 1e-4, momentum = 0 }: RegularizeOptions = {},
 ): Transform {
-  const { rate } = optimiser;
+  const { rate } = optimizer;
   if (form === "proximal" && rate === undefined)
-    throw expected("regularise", "an optimiser with a learning rate", optimiser.name, "Wrap sgd or adamW themselves");
+    throw expected("regularize", "an optimizer with a learning rate", optimizer.name, "Wrap sgd or adamW themselves");
   return {
-    ...optimiser,
-    name: `regularise(${optimiser.name})`,
-    init: (parameter) => ({ ...optimiser.init(parameter), ...penalties.get(parameter)?.memory }),
+    ...optimizer,
+    name: `regularize(${optimizer.name})`,
+    init: (parameter) => ({ ...optimizer.init(parameter), ...penalties.get(parameter)?.memory }),
     update: (slots, step) => {
-      const penalised = slots.flatMap(({ parameter }) => {
+      const penalized = slots.flatMap(({ parameter }) => {
         const penalty = penalties.get(parameter);
         return penalty === undefined ? [] : [{ parameter, penalty }];
       });
       if (form === "subgradient")
-        for (const { parameter, penalty } of penalised) penalty.addGradient(parameter.grad, parameter.data);
-      optimiser.update(slots, step);
-      for (const { parameter, penalty } of penalised) {
+        for (const { parameter, penalty } of penalized) penalty.addGradient(parameter.grad, parameter.data);
+      optimizer.update(slots, step);
+      for (const { parameter, penalty } of penalized) {
         if (form === "proximal") penalty.proximal(parameter.data, rate!(step) / (1 - momentum));
         else if (penalty.threshold !== undefined) penalty.threshold(parameter.data, threshold);
         else parameter.device.kernels.shrink(parameter.data, parameter.size, threshold, 1);
@@ -57,17 +57,17 @@ export function regularise(
   };
 }
 
-/** An optimiser that leaves at zero what is zero when it takes its first step, whatever its momentum says. */
-export function freezeZeros(optimiser: Transform, parameters: readonly Parameter[]): Transform {
+/** An optimizer that leaves at zero what is zero when it takes its first step, whatever its momentum says. */
+export function freezeZeros(optimizer: Transform, parameters: readonly Parameter[]): Transform {
   const frozen = new Map<Parameter, Uint32Array>();
   return {
-    ...optimiser,
-    name: `freezeZeros(${optimiser.name})`,
+    ...optimizer,
+    name: `freezeZeros(${optimizer.name})`,
     update: (slots, step) => {
       for (const parameter of parameters) {
         if (!frozen.has(parameter)) frozen.set(parameter, nonZeros(parameter));
       }
-      optimiser.update(slots, step);
+      optimizer.update(slots, step);
       for (const [{ data, device }, mask] of frozen) device.kernels.applyMask(data, mask, 1, data.length);
     },
   };

@@ -3,7 +3,7 @@ import { expected } from "../errors.ts";
 
 export type Schedule = (step: number) => number;
 
-/** What optimisers take: a number stays as it is. */
+/** What optimizers take: a number stays as it is. */
 export type Rate = number | Schedule;
 
 export function rateAt(rate: Rate, step: number): number {

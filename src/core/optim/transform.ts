@@ -1,5 +1,5 @@
 /**
- * Optimisers as transforms of gradients. A chain runs from the raw gradients to the step itself:
+ * Optimizers as transforms of gradients. A chain runs from the raw gradients to the step itself:
  * chain(clipByGlobalNorm(1), adamW({ rate: 1e-3 })). Everything happens in place; the last transform, and only it,
  * writes to the weights.
  */
@@ -71,7 +71,7 @@ export function chain(...transforms: readonly Transform[]): Transform {
         `chain(${names})`,
         "one transform that applies the step (sgd, adamW), at the end",
         applies ? `${name} before the end` : `${name} at the end`,
-        "Put clipping and the like first and the optimiser last",
+        "Put clipping and the like first and the optimizer last",
       );
     }
   });

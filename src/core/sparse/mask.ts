@@ -26,8 +26,8 @@ export function countKept(mask: Uint32Array): number {
 }
 
 /**
- * Sparse architecture divergence: entries kept in exactly one of two masks of a matrix, not normalised
- * (Zhou et al. 2021, section 3; how the paper normalises is unconfirmed, so both forms are reported).
+ * Sparse architecture divergence: entries kept in exactly one of two masks of a matrix, not normalized
+ * (Zhou et al. 2021, section 3; how the paper normalizes is unconfirmed, so both forms are reported).
  */
 export function divergence(a: Uint32Array, b: Uint32Array): number {
   if (a.length !== b.length) {
@@ -54,7 +54,7 @@ export interface Verification {
 }
 
 /**
- * Reads the values themselves, not a mask: in every group of m neighbours of a row of w [rows, k] at most n are not
+ * Reads the values themselves, not a mask: in every group of m neighbors of a row of w [rows, k] at most n are not
  * zero, and with v > 1 the rows of a vector share n places. O(rows * k).
  */
 export function verifyValues(w: Float32Array, rows: number, k: number, pattern: Pattern): Verification {

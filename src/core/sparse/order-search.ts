@@ -22,7 +22,7 @@ export function segmentOf(m: number, outputs: number, taps: number): number {
 
 /**
  * Gives the transpose the best of its order and `candidates` random ones: that which keeps most of |w| under the mask, each
- * block by itself, on a sample of neighbouring rows. w and mask as pruneColumns takes them.
+ * block by itself, on a sample of neighboring rows. w and mask as pruneColumns takes them.
  */
 export function searchOrder(
   transpose: PackedTranspose,
@@ -62,7 +62,7 @@ export function searchOrder(
   transpose.order = best;
 }
 
-/** Neighbouring rows of the transpose, as [k, rows], zeros where the mask is 0. */
+/** Neighboring rows of the transpose, as [k, rows], zeros where the mask is 0. */
 function sampleRows(
   { rows, k, kernels }: PackedTranspose,
   w: F32,

@@ -1,6 +1,6 @@
 /**
- * N:M patterns: exactly N entries kept in each group of M neighbours along the contraction dimension.
- * With vV, V neighbouring rows of W share one choice. N is the number kept, as in the literature on 2:4.
+ * N:M patterns: exactly N entries kept in each group of M neighbors along the contraction dimension.
+ * With vV, V neighboring rows of W share one choice. N is the number kept, as in the literature on 2:4.
  */
 import { expected } from "../errors.ts";
 
@@ -24,7 +24,7 @@ export function parsePattern(text: string): Pattern {
       "pattern",
       PATTERN_FORM,
       JSON.stringify(text),
-      "N is the number kept of M neighbours: 2:4 halves the weights, 1:4 keeps a quarter",
+      "N is the number kept of M neighbors: 2:4 halves the weights, 1:4 keeps a quarter",
     );
   }
   return pattern;

@@ -39,7 +39,7 @@ describe("patterns", () => {
   test.each(["", "4:2", "2:2", "0:4", "2:32", "2:4v3", "2-4", "2:4v", "a:b"])(
     "%j is refused with what N and M mean",
     (text) => {
-      expect(() => parsePattern(text)).toThrow(/^pattern: expected N:M .* N is the number kept of M neighbours/);
+      expect(() => parsePattern(text)).toThrow(/^pattern: expected N:M .* N is the number kept of M neighbors/);
     },
   );
 

@@ -11,7 +11,7 @@ import type { Kernels } from "../backend/kernels.ts";
 import { SquaredReLU } from "../nn/activations.ts";
 import { Linear } from "../nn/linear.ts";
 import { gpt } from "../nn/models/gpt.ts";
-import { type Birth, Module } from "../nn/module.ts";
+import { type InitOptions, Module } from "../nn/module.ts";
 import { Random } from "../random.ts";
 import type { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { verifyValues } from "../sparse/mask.ts";
@@ -27,7 +27,7 @@ import { type Phases, phaseAt } from "./phases.ts";
 import { inAllLayers, type Operands, type ProductTimes, planLayers, type Routes } from "./plan.ts";
 import { Sparsity } from "./sparsity.ts";
 
-const birth = (kernels: Kernels = jsKernels()): Birth => ({ device: new Device(kernels), random: new Random(1) });
+const init = (kernels: Kernels = jsKernels()): InitOptions => ({ device: new Device(kernels), random: new Random(1) });
 const activations = (pattern = "2:4"): Operands => ({
   forward: null,
   activations: { method: magnitude.make(), pattern: parsePattern(pattern) },
@@ -49,7 +49,7 @@ class Twice extends Module {
   readonly last: Linear;
   readonly squared = new SquaredReLU();
 
-  constructor(one: Birth) {
+  constructor(one: InitOptions) {
     super();
     this.fc1 = new Linear(6, 16, one);
     this.fc2 = new Linear(16, 8, one);
@@ -72,7 +72,7 @@ const planOf = (model: Module, operands: Operands, routes: Partial<Routes> = {})
 
 /** The model with what its forward products were given. */
 function sparsified(kernels: Kernels, operands: Operands, phases?: Phases) {
-  const model = new Twice(birth(kernels));
+  const model = new Twice(init(kernels));
   const layers = planOf(model, operands);
   const sparsity = new Sparsity(model, inAllLayers(operands), layers, {
     ...{ steps: 4, seed: 1, phases },
@@ -100,7 +100,7 @@ const inputs = (device: Device): Tensor => {
 const labels = Int32Array.from({ length: 8 }, (_, i) => i % 3);
 
 test("layers whose input is of a squared ReLU multiply sparse activations by a dense weight, others sparse weights", () => {
-  const one = birth();
+  const one = init();
   const shape = { vocabulary: 5, context: 8, layers: 2, width: 16, heads: 2 };
   const model = gpt({ ...shape, activation: "squared-relu" }, one);
   const products = traceProducts(model, [1], 8);
@@ -121,7 +121,7 @@ test("layers whose input is of a squared ReLU multiply sparse activations by a d
   expect(fc2.products.forward).toMatchObject({ method: "magnitude", pattern: "2:4" });
   expect(fc2.products.inputGrad.reason).toBe("the weight is dense");
 
-  const gelu = gpt(shape, birth());
+  const gelu = gpt(shape, init());
   const none = planLayers(multiplyingWeights(gelu), inAllLayers(activations()), {
     ...{ routing: "sparse", products: traceProducts(gelu, [1], 8) },
   });
@@ -134,7 +134,7 @@ test("where they do not pay they leave forward to the weight", () => {
     sparse,
     sparseAndCopy: sparse,
   }));
-  const model = new Twice(birth());
+  const model = new Twice(init());
   const fc2 = (times: ProductTimes, operands = all) =>
     planOf(model, operands, {
       routing: "auto",
@@ -150,7 +150,7 @@ test("where they do not pay they leave forward to the weight", () => {
 test.each(["2:4", "1:4", "2:8", "3:16"])(
   "operands are %s along the inputs, the result is that of the masked input, and zeros are not multiplied",
   (text) => {
-    const { device } = birth();
+    const { device } = init();
     const { kernels } = device;
     const { model, seen } = sparsified(kernels, activations(text));
     const { n, m } = parsePattern(text);
@@ -221,17 +221,17 @@ test("packs are used again in the next step, and in a dense phase there are none
   const phases: Phases = { sparseFrom: 0.5, frozenFrom: 1, denseFrom: 1 };
   const { model, sparsity, seen } = sparsified(jsKernels(), activations(), phases);
   const { device } = model.fc1.weight;
-  const optimiser = sparsity.around({ update: () => {}, memories: () => [] } as never);
+  const optimizer = sparsity.around({ update: () => {}, memories: () => [] } as never);
   for (const step of [0, 1, 2, 3]) {
     device.step(() => model.forward(inputs(device)));
-    optimiser.update([], step);
+    optimizer.update([], step);
     expect(seen.length).toBe(phaseAt(phases, step, 4) === "dense" ? 0 : 2 * (step - 1));
   }
   expect(new Set(seen.map(({ packed }) => packed)).size).toBe(2);
 });
 
 test("no place of a text knows of those behind it: rows share no mask", () => {
-  const one = birth();
+  const one = init();
   const options = { vocabulary: 5, context: 8, layers: 1, width: 16, heads: 2, activation: "squared-relu" } as const;
   const model = gpt(options, one);
   const products = traceProducts(model, [1], 8);

@@ -1,7 +1,7 @@
 /** The weight of a branch while it is trained: what of it counts follows from the masks of the site that it stands beside. */
 import { type F32, maskWords } from "../backend/kernels.ts";
 import type { BatchNorm } from "../nn/batch-norm.ts";
-import { type Merged, merge, type NormalisedConv, type SpatialBranch } from "../nn/spatial-branch.ts";
+import { type Merged, merge, type NormalizedConv, type SpatialBranch } from "../nn/spatial-branch.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { importantTaps } from "../sparse/important-taps.ts";
 import { patternName } from "../sparse/pattern.ts";
@@ -18,7 +18,7 @@ export class BranchSite implements SparseWeight {
   taps = 0;
   readonly #main: Site;
   #packed: PackedMatrix;
-  readonly #pair: NormalisedConv;
+  readonly #pair: NormalizedConv;
   readonly #norm: BatchNorm;
   /** Whether an entry counts: the site's mask at these taps. */
   readonly #active: Uint32Array;
@@ -27,7 +27,7 @@ export class BranchSite implements SparseWeight {
   #revision = -1;
   #version = -1;
 
-  constructor(main: Site, pair: NormalisedConv, { conv, norm }: SpatialBranch) {
+  constructor(main: Site, pair: NormalizedConv, { conv, norm }: SpatialBranch) {
     const { rows, k, pattern, mask, kernels } = main;
     this.name = `${pair.path}.branch.conv.weight`;
     this.weight = conv.weight;

@@ -8,7 +8,7 @@ export class RunClock {
   readonly #phases: Phases;
   /** Steps taken. */
   step = 0;
-  /** The learning rate of a step; set by who knows the optimiser. */
+  /** The learning rate of a step; set by who knows the optimizer. */
   rate: (step: number) => number = () => 0;
   /** Set while gradients are looked at. */
   probe: GradientProbe | null = null;

@@ -49,7 +49,7 @@ test("dense products leave the gradient as it is", () => {
   }
 });
 
-test("neighbouring columns of images are alike, and the layers see it", () => {
+test("neighboring columns of images are alike, and the layers see it", () => {
   const cnn = { ...mlp, model: { name: "cnn", widths: [4, 8] } };
   const reports = probed({ name: "mvue", pattern: "2:4" }, 2, cnn);
   const ofImages = reports.filter(({ similarity }) => similarity !== null);

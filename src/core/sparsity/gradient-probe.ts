@@ -5,7 +5,7 @@
 import { type F32, type Geometry, hasRows } from "../backend/kernels.ts";
 import { type Draw, type PackedOperand, unpack } from "../sparse/formats/packed-matrix.ts";
 import { mvue } from "../sparse/mvue.ts";
-import { neighbourSimilarity } from "./methods/weight-grad/restored.ts";
+import { neighborSimilarity } from "./methods/weight-grad/restored.ts";
 
 /** One layer's weight gradient, sparse against dense, with the same forward pass. */
 export interface GradientReport {
@@ -20,7 +20,7 @@ export interface GradientReport {
   readonly error: number;
   /** Squared error of the sampled operand / the least variance of any unbiased sample; null where none is sampled. */
   readonly variance: number | null;
-  /** How much neighbouring columns of the layer's input are alike, 0 to 1; null without rows of an image. */
+  /** How much neighboring columns of the layer's input are alike, 0 to 1; null without rows of an image. */
   readonly similarity: number | null;
 }
 
@@ -88,7 +88,7 @@ export class GradientProbe {
   }
 
   noteInput(name: string, x: F32, geometry: Geometry, draw: Draw): void {
-    if (hasRows(geometry)) this.#layer(name).similarity = neighbourSimilarity(x, geometry, draw);
+    if (hasRows(geometry)) this.#layer(name).similarity = neighborSimilarity(x, geometry, draw);
   }
 
   #layer(name: string): Layer {

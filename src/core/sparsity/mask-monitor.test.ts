@@ -28,7 +28,7 @@ const device = (): Device => new Device(jsKernels());
 const recipe = (more: object): Recipe =>
   parseRecipe({
     ...{ model: { name: "mlp", hidden: [16, 8] }, epochs: 5, batch: 16 },
-    optimiser: { name: "sgd", rate: 0.3 },
+    optimizer: { name: "sgd", rate: 0.3 },
     ...more,
   });
 

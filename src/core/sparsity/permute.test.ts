@@ -27,7 +27,7 @@ const models: Record<string, { make(random: Random): Module; readonly shape: num
   },
 };
 
-/** A model as if it were trained: normalisation, statistics and biases are not those of birth. */
+/** A model as if it were trained: normalization, statistics and biases are not those of birth. */
 function trained(name: string): Module {
   const random = new Random(3);
   const model = models[name].make(random);
@@ -120,7 +120,7 @@ describe("permuted channels", () => {
     expect(different[0].reason).toBe("layers that read them have different patterns");
   });
 
-  test("take the moments of the optimiser with them", () => {
+  test("take the moments of the optimizer with them", () => {
     const model = trained("mlp");
     const memories = new Map(
       [...model.namedParameters()].map(([name, { data }]) => [`${name}.momentum`, data.map((value) => 2 * value)]),

@@ -1,7 +1,7 @@
 /**
  * Channels of a model in an order in which N:M pruning keeps more of its weights' magnitude. The input channels of a layer
  * move together with those of all layers that read the same tensor and with all that writes it: weights, biases,
- * normalisation. So the model computes what it did.
+ * normalization. So the model computes what it did.
  */
 import { type ChannelGroup, type ChannelUse, reorderChannels, traceChannels } from "../nn/channels.ts";
 import { Buffer, type Module } from "../nn/module.ts";
@@ -11,7 +11,7 @@ import { type Shape, sizeOf } from "../tensor/tensor.ts";
 import { multiplyingWeights } from "./layers.ts";
 
 export interface PermuteOptions extends PermutationOptions {
-  /** Arrays that belong to the entries of parameters, as "<parameter>.<name>": an optimiser's moments. They move too. */
+  /** Arrays that belong to the entries of parameters, as "<parameter>.<name>": an optimizer's moments. They move too. */
   readonly memories?: ReadonlyMap<string, Float32Array> | undefined;
 }
 

@@ -104,7 +104,7 @@ test("a trace knows every product of a batch and leaves the model as it was", ()
   expect(multiplyingWeights(model).every(({ weight }) => weight.plan === null)).toBe(true);
 });
 
-test("what takes neighbours for alike stays away from layers without rows of images", () => {
+test("what takes neighbors for alike stays away from layers without rows of images", () => {
   const operands = { ...everything, weightGrad: { method: restored.make(), pattern: parsePattern("1:2") } };
   const plan = (model: Parameters<typeof multiplyingWeights>[0], shape: readonly number[]): PlannedLayer[] =>
     planLayers(multiplyingWeights(model), inAllLayers(operands), {
@@ -115,7 +115,7 @@ test("what takes neighbours for alike stays away from layers without rows of ima
   expect(linear.products.weightGrad).toMatchObject({
     route: "dense",
     operand: null,
-    reason: "no rows of images: neighbouring positions are not alike",
+    reason: "no rows of images: neighboring positions are not alike",
   });
   const [convolution] = plan(cnn(4, [8, 16], 4, birth()), [8, 8, 4]);
   expect(convolution.products.weightGrad).toMatchObject({ route: "sparse", operand: "activations", pattern: "1:2" });

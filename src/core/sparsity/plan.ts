@@ -275,7 +275,7 @@ function wishesOf(
       traced !== undefined &&
       !hasRows(traced.geometry)
     ) {
-      return "no rows of images: neighbouring positions are not alike";
+      return "no rows of images: neighboring positions are not alike";
     }
     return wish(method.operand, method, pattern, positions, "positions");
   };

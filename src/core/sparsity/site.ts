@@ -204,7 +204,7 @@ export class Site implements WeightSite, SparseWeight {
     if (this.chosen) this.#decay = { mask: this.mask, k: this.k, lambda };
   }
 
-  /** The decay that the method asked for since the last call, to be done by the optimiser, or else by `decayNow`. */
+  /** The decay that the method asked for since the last call, to be done by the optimizer, or else by `decayNow`. */
   takeDecay(): PrunedDecay | null {
     const decay = this.#decay;
     this.#decay = null;

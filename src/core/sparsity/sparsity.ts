@@ -4,7 +4,7 @@
  */
 import { expected } from "../errors.ts";
 import type { Module, stateOf } from "../nn/module.ts";
-import { normalisedConvs, SpatialBranch } from "../nn/spatial-branch.ts";
+import { normalizedConvs, SpatialBranch } from "../nn/spatial-branch.ts";
 import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { compactBytes, encodeCompact } from "../sparse/formats/compact.ts";
@@ -89,7 +89,7 @@ export class Sparsity {
   /** Puts branches beside the sparse convolutions whose method asks; their products take the routes of the convolutions'. */
   #grow(model: Module, operands: OperandsByLayer, seed: number): void {
     const random = new Random(seed, BRANCH_STREAM);
-    for (const pair of normalisedConvs(model)) {
+    for (const pair of normalizedConvs(model)) {
       const { conv } = pair;
       const { device } = conv.weight;
       const site = this.#sites.find(({ parameter }) => parameter === conv.weight);
@@ -109,17 +109,17 @@ export class Sparsity {
   }
 
   /** Wraps the transform that applies the step, so that methods act right before and after it. */
-  around(optimiser: Transform): Transform {
+  around(optimizer: Transform): Transform {
     const sites = new Map(this.#sites.map((site) => [site.parameter, site]));
     const methods = new Set(this.#sites.map(({ method }) => method));
     for (const { name, needsVariance } of methods) {
-      if (needsVariance !== true || optimiser.variance !== undefined) continue;
-      throw expected(`method ${name}`, "optimiser adamw", optimiser.name, "It freezes the running variance of Adam");
+      if (needsVariance !== true || optimizer.variance !== undefined) continue;
+      throw expected(`method ${name}`, "optimizer adamw", optimizer.name, "It freezes the running variance of Adam");
     }
-    this.#clock.rate = (step) => optimiser.rate?.(step) ?? 0;
-    this.#variance = optimiser.variance;
+    this.#clock.rate = (step) => optimizer.rate?.(step) ?? 0;
+    this.#variance = optimizer.variance;
     return {
-      ...optimiser,
+      ...optimizer,
       update: (slots: readonly Slot[], step: number) => {
         this.#clock.step = step;
         const clock = this.#clock.at(true);
@@ -132,11 +132,11 @@ export class Sparsity {
           if (site.takeForgets()) forgetPruned(slot, site.mask, site.rows, site.k);
           const prunedDecay = site.takeDecay();
           if (prunedDecay === null) return slot;
-          if (optimiser.decaysPruned === true) return { ...slot, prunedDecay };
+          if (optimizer.decaysPruned === true) return { ...slot, prunedDecay };
           site.decayNow(prunedDecay);
           return slot;
         });
-        optimiser.update(decaying, step);
+        optimizer.update(decaying, step);
         for (const { parameter } of idle ? [] : slots) {
           const site = sites.get(parameter);
           site?.method.afterStep?.(site, clock);

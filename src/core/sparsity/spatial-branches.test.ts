@@ -85,7 +85,7 @@ describe("the merged model", () => {
         },
       }),
     ],
-    ["1:8, SGD", recipe({ name: "spre", pattern: "1:8" }, { optimiser: { name: "sgd", clip: 1 } })],
+    ["1:8, SGD", recipe({ name: "spre", pattern: "1:8" }, { optimizer: { name: "sgd", clip: 1 } })],
     ["vectors, all products sparse", recipe({ name: "spre", pattern: "2:4v2" }, backwardToo)],
     ["S-STE", recipe({ name: "s-ste" }, { spatialBranches: true })],
     ["transposable", recipe({ name: "transposable" }, { spatialBranches: true })],

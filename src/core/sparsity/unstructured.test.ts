@@ -29,12 +29,12 @@ import { UnstructuredWeights } from "./unstructured.ts";
 const STEPS = 24;
 const NAMES = ["fc1.weight", "fc2.weight"];
 
-function setup(method: UnstructuredMethod, optimiser: Transform = adamW({ rate: 0.01, weightDecay: 0.1 })) {
+function setup(method: UnstructuredMethod, transform: Transform = adamW({ rate: 0.01, weightDecay: 0.1 })) {
   const device = new Device(jsKernels());
   const random = new Random(3);
   const model = mlp([16, 32, 24, 4], { device, random });
   const unstructured = new UnstructuredWeights(model, new Set(NAMES), method, { steps: STEPS, seed: 7 });
-  const optimizer = new Optimizer(model, unstructured.around(optimiser));
+  const optimizer = new Optimizer(model, unstructured.around(transform));
   const x = Array.from({ length: 8 * 16 }, () => random.normal());
   const labels = Int32Array.from({ length: 8 }, (_, i) => i % 4);
   const weights = NAMES.map((name) => model.namedParameters().get(name)!);
@@ -75,17 +75,17 @@ describe.each([
   ["set", set],
   ["rigl", rigl],
 ] as readonly [string, MethodEntry<UnstructuredMethod>][])("%s", (name, entry) => {
-  const optimisers: Record<string, () => Transform> = {
+  const optimizers: Record<string, () => Transform> = {
     adamw: () => adamW({ rate: 0.01, weightDecay: 0.1 }),
     "sgd with momentum": () => sgd({ rate: 0.1, momentum: 0.9, weightDecay: 0.01 }),
   };
   const values = { sparsity: 0.8, every: 4, drop: 0.5, until: 0.75 };
 
-  test.each(Object.entries(optimisers))(
+  test.each(Object.entries(optimizers))(
     "%s: as many non-zeros at every step; what grew is zero, without moments",
-    (_, optimiser) => {
+    (_, transform) => {
       for (const budget of ["erk", "uniform"] as const) {
-        const { unstructured, optimizer, weights, step, kept } = setup(entry.make(values, { budget }), optimiser());
+        const { unstructured, optimizer, weights, step, kept } = setup(entry.make(values, { budget }), transform());
         const counts = keptOfLayers(weights, budget, 0.8);
         let moved = 0;
         for (let t = 0; t < STEPS; t++) {
@@ -258,10 +258,10 @@ describe("compressed rows", () => {
     { name: "prune", score: "first-order", sparsity: 0.9, from: 0.2, until: 0.7, every: 2 },
     { name: "prune", schedule: "dense-sparse-dense", sparsity: 0.9, from: 0.2, until: 0.7 },
   ])("$name trains as by masked products, with fewer multiply-adds", (method) => {
-    const optimiser = { name: "adamw", clip: 0.05 };
+    const optimizer = { name: "adamw", clip: 0.05 };
     const [compressed, masked] = (["sparse", "dense"] as const).map((routing) => {
       const device = new Device(jsKernels());
-      const run = new Run(recipe(method, { batch: 128, optimiser }), data, device, { routing });
+      const run = new Run(recipe(method, { batch: 128, optimizer }), data, device, { routing });
       const losses: number[] = [];
       while (!run.done) losses.push(run.advance().loss);
       const { accuracy } = run.evaluate() as { accuracy: number };
@@ -305,7 +305,7 @@ describe("compressed rows", () => {
         const mask = run.unstructured!.state().get("fc1.weight.mask")!.data as Uint32Array;
         const k = weight.shape[1];
         let found = false;
-        // before the optimiser's step, where gradients are clipped
+        // before the optimizer's step, where gradients are clipped
         const after = plan!.afterWeightGrad!.bind(plan);
         plan!.afterWeightGrad = (dw) => {
           after(dw);

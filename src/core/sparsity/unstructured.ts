@@ -1,5 +1,5 @@
 /**
- * Weights whose zeros have no pattern, while they are trained: around the optimiser's step a method moves masks, and what
+ * Weights whose zeros have no pattern, while they are trained: around the optimizer's step a method moves masks, and what
  * is pruned stays zero. Layers see ordinary dense weights, or ask for them as compressed rows.
  */
 import { expected } from "../errors.ts";
@@ -79,12 +79,12 @@ export class UnstructuredWeights {
   }
 
   /** Wraps the transform that applies the step. */
-  around(optimiser: Transform): Transform {
+  around(optimizer: Transform): Transform {
     const sites = new Map(this.#sites.map((site) => [site.parameter, site]));
     return {
-      ...optimiser,
+      ...optimizer,
       update: (slots: readonly Slot[], step: number) => {
-        const clock = { step, steps: this.#steps, training: true, rate: optimiser.rate?.(step) ?? 0 };
+        const clock = { step, steps: this.#steps, training: true, rate: optimizer.rate?.(step) ?? 0 };
         this.#step = step;
         this.#rewound = false;
         const rests = this.#method.update(this.#all, clock) === "rest";
@@ -98,7 +98,7 @@ export class UnstructuredWeights {
           return hasMoved && site !== undefined ? [site] : [];
         });
         const stepped = slots.filter(({ parameter }) => !(this.#rewound || (rests && sites.has(parameter))));
-        optimiser.update(stepped, step);
+        optimizer.update(stepped, step);
         for (const site of this.#rewound ? this.#sites : moved) site.maskWeight();
         this.#step = step + 1;
       },

@@ -119,7 +119,7 @@ export type WeightGradOperand =
   | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix }
   /** The transpose of the gradient. */
   | { readonly operand: "gradient"; readonly packed: PackedOperand }
-  /** One of each two neighbouring positions of x: see weightGradAlternate. */
+  /** One of each two neighboring positions of x: see weightGradAlternate. */
   | { readonly operand: "activations"; readonly mask: number; readonly restore: number; readonly scale: number };
 
 /** A trained tensor. Its gradient accumulates over calls of `backward` until `zeroGrad`. */

@@ -8,7 +8,7 @@ import { gpt } from "../../core/nn/models/gpt.ts";
 import { lenet } from "../../core/nn/models/lenet.ts";
 import { mlp } from "../../core/nn/models/mlp.ts";
 import { resnet } from "../../core/nn/models/resnet.ts";
-import type { Birth, Module } from "../../core/nn/module.ts";
+import type { InitOptions, Module } from "../../core/nn/module.ts";
 import { adamW } from "../../core/optim/adamw.ts";
 import { Optimizer } from "../../core/optim/optimizer.ts";
 import { Random } from "../../core/random.ts";
@@ -35,21 +35,21 @@ export interface StepModel {
   readonly vocabulary?: number;
   /** Of a detector of ten classes: cells of an image. */
   readonly cells?: number;
-  build(birth: Birth): Module;
+  build(init: InitOptions): Module;
 }
 
 export const STEP_MODELS: Readonly<Record<string, StepModel>> = {
-  mlp: { batch: 256, shape: [28, 28, 1], build: (birth) => mlp([784, 1024, 1024, 10], birth) },
-  cnn: { batch: 64, shape: [32, 32, 3], build: (birth) => cnn(3, [32, 64, 128], 10, birth) },
-  lenet: { batch: 128, shape: [28, 28, 1], build: (birth) => lenet(28, 28, 1, 10, birth) },
-  resnet20: { batch: 128, shape: [32, 32, 3], build: (birth) => resnet(20, 3, 10, birth) },
+  mlp: { batch: 256, shape: [28, 28, 1], build: (init) => mlp([784, 1024, 1024, 10], init) },
+  cnn: { batch: 64, shape: [32, 32, 3], build: (init) => cnn(3, [32, 64, 128], 10, init) },
+  lenet: { batch: 128, shape: [28, 28, 1], build: (init) => lenet(28, 28, 1, 10, init) },
+  resnet20: { batch: 128, shape: [32, 32, 3], build: (init) => resnet(20, 3, 10, init) },
   detector: {
     ...{ batch: 32, shape: [48, 48, 1], cells: 36 },
-    build: (birth) => detector(1, [16, 32, 64, 128, 128], 10, birth),
+    build: (init) => detector(1, [16, 32, 64, 128, 128], 10, init),
   },
   gpt: {
     ...{ batch: 32, shape: [128], vocabulary: 65 },
-    build: (birth) => gpt({ vocabulary: 65, context: 128, layers: 4, width: 256, heads: 4 }, birth),
+    build: (init) => gpt({ vocabulary: 65, context: 128, layers: 4, width: 256, heads: 4 }, init),
   },
 };
 
@@ -135,8 +135,8 @@ export function stepOf(
   const random = new Random(1);
   const model = build({ device, random });
   // so small that the batch is not learnt by heart: gradients would become zeros, then denormal moments
-  const optimiser = adamW({ rate: 1e-9 });
-  const applied = sparse === null ? optimiser : sparsityOf(model, shape, batch, sparse).around(optimiser);
+  const transform = adamW({ rate: 1e-9 });
+  const applied = sparse === null ? transform : sparsityOf(model, shape, batch, sparse).around(transform);
   const optimizer = new Optimizer(model, applied);
   const inputs = Float32Array.from({ length: batch * sizeOf(shape) }, () =>
     vocabulary === undefined ? random.normal() : random.integer(vocabulary),

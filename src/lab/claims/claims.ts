@@ -8,7 +8,7 @@ import { earlyStructure } from "./early-structure.ts";
 import { fullySparseIsFree } from "./fully-sparse-is-free.ts";
 import { gradientsWantNoBias } from "./gradients-want-no-bias.ts";
 import { highSparsity } from "./high-sparsity.ts";
-import { neighboursAreAlike } from "./neighbours-are-alike.ts";
+import { neighborsAreAlike } from "./neighbors-are-alike.ts";
 import { sharingPlaces } from "./sharing-places.ts";
 import { srSteMatchesDense } from "./sr-ste-matches-dense.ts";
 import { structureIsFaster } from "./structure-is-faster.ts";
@@ -20,7 +20,7 @@ export const claims: readonly Claim[] = [
   aspNeedsRetraining,
   gradientsWantNoBias,
   whichOperand,
-  neighboursAreAlike,
+  neighborsAreAlike,
   fullySparseIsFree,
   structureIsFaster,
   depthCanGo,

@@ -10,7 +10,7 @@ import { trials } from "./trials.ts";
 
 const resnet = {
   method: { name: "dense" },
-  optimiser: { name: "sgd", rate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
+  optimizer: { name: "sgd", rate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
 };
 /** Not the first block of a stage, which makes its size and channels. */
 const bodies = (lambda: number, blocks: readonly number[]): object[] =>
@@ -21,17 +21,17 @@ const RECIPES: Readonly<Record<Scale, object>> = {
   smoke: {
     ...resnet,
     ...{ data: { name: "digits", train: 1000, test: 300 }, model: { name: "resnet", depth: 14, widths: [4, 8, 16] } },
-    ...{ optimiser: { ...resnet.optimiser, rate: 0.1 }, regularise: bodies(1, [2, 4, 6]), batch: 32, epochs: 6 },
+    ...{ optimizer: { ...resnet.optimizer, rate: 0.1 }, regularize: bodies(1, [2, 4, 6]), batch: 32, epochs: 6 },
   },
   small: {
     ...resnet,
     ...{ data: { name: "cifar10", augment: true }, model: { name: "resnet", depth: 20, widths: [8, 16, 32] } },
-    ...{ regularise: bodies(0.15, later), batch: 64, epochs: 12 },
+    ...{ regularize: bodies(0.15, later), batch: 64, epochs: 12 },
   },
   full: {
     ...resnet,
     ...{ data: { name: "cifar10", augment: true }, model: { name: "resnet", depth: 20 } },
-    ...{ regularise: bodies(0.15, later), batch: 128, epochs: 100 },
+    ...{ regularize: bodies(0.15, later), batch: 128, epochs: 100 },
   },
 };
 
@@ -47,21 +47,21 @@ interface Found {
 }
 
 function trial(recipe: Recipe, data: Dataset, device: Device): Found {
-  const { regularise: _, ...plain } = recipe;
+  const { regularize: _, ...plain } = recipe;
   const trained = (changes: object, start?: ReturnType<typeof stateOf>): Run => {
     const run = new Run({ ...plain, ...changes } as Recipe, data, device, { routing: "dense" });
     if (start !== undefined) loadState(run.model, start, "depth-can-go");
     while (!run.done) run.advance();
     return run;
   };
-  const { seed, optimiser, epochs = 1 } = plain;
+  const { seed, optimizer, epochs = 1 } = plain;
   const [learn, tune] = [LEARN, TUNE].map((share) => Math.max(1, Math.round(share * epochs)));
   const start = stateOf(trained({}).model);
   const smaller = compress(recipe, data, device, { learn, tune, learnRate: LEARN_RATE, start });
   // what compress does, without penalties
-  const constant = { ...optimiser.schedule, name: "constant", warmup: 0 };
-  const slow = { ...optimiser, rate: LEARN_RATE * optimiser.rate, weightDecay: 0, schedule: constant };
-  const on = trained({ optimiser: slow, epochs: learn, seed: seed + 1 }, start);
+  const constant = { ...optimizer.schedule, name: "constant", warmup: 0 };
+  const slow = { ...optimizer, rate: LEARN_RATE * optimizer.rate, weightDecay: 0, schedule: constant };
+  const on = trained({ optimizer: slow, epochs: learn, seed: seed + 1 }, start);
   const control = trained({ epochs: tune, seed: seed + 2 }, stateOf(on.model)).evaluate();
   return {
     blocks: smaller.blocks.length,

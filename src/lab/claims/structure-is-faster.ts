@@ -17,7 +17,7 @@ const penalties = (conv1: number, conv2: number, fc1: number): object[] => [
 
 const lenet = {
   ...{ model: { name: "lenet" }, method: { name: "dense" } },
-  optimiser: { name: "sgd", rate: 0.01, schedule: { warmup: 0 } },
+  optimizer: { name: "sgd", rate: 0.01, schedule: { warmup: 0 } },
 };
 
 /** LeNet; the lambdas of few steps are larger. */
@@ -25,12 +25,12 @@ const RECIPES: Readonly<Record<Scale, object>> = {
   smoke: {
     ...lenet,
     data: { name: "digits", train: 3000 },
-    regularise: penalties(0.05, 0.1, 0.01),
+    regularize: penalties(0.05, 0.1, 0.01),
     batch: 32,
     epochs: 4,
   },
-  small: { ...lenet, data: { name: "mnist" }, regularise: penalties(0.015, 0.03, 0.002), epochs: 4 },
-  full: { ...lenet, data: { name: "mnist" }, regularise: penalties(0.015, 0.03, 0.002), epochs: 12 },
+  small: { ...lenet, data: { name: "mnist" }, regularize: penalties(0.015, 0.03, 0.002), epochs: 4 },
+  full: { ...lenet, data: { name: "mnist" }, regularize: penalties(0.015, 0.03, 0.002), epochs: 12 },
 };
 
 interface SpeedUps {
@@ -44,7 +44,7 @@ interface SpeedUps {
 
 function trial(recipe: Recipe, data: Dataset, device: Device): SpeedUps {
   const small = compress(recipe, data, device, { learn: recipe.epochs, tune: 1 });
-  const sparse = new Run({ ...recipe, regularise: [L1] }, data, device, { routing: "dense" });
+  const sparse = new Run({ ...recipe, regularize: [L1] }, data, device, { routing: "dense" });
   while (!sparse.done) sparse.advance();
   pruneAs(sparse, small);
   const rows = new Map(

@@ -11,7 +11,7 @@ import {
   withoutZeroColumns,
 } from "../../core/nn/compaction.ts";
 import { blocksOf, type ResnetBlock } from "../../core/nn/models/resnet.ts";
-import { type Birth, loadState, type Module, stateOf } from "../../core/nn/module.ts";
+import { type InitOptions, loadState, type Module, stateOf } from "../../core/nn/module.ts";
 import { type Architecture, buildModel, inputShapeOf, withWidthsOf } from "../recipes/architecture.ts";
 
 export interface Compacted {
@@ -29,14 +29,14 @@ export interface Compacted {
  * where gathering the others is faster. The model is read, not changed; in evaluation
  * the smaller one computes the same up to rounding. Both must be without plans that prune: compact what is trained.
  */
-export function compact(model: Module, architecture: Architecture, task: Task, birth: Birth): Compacted {
+export function compact(model: Module, architecture: Architecture, task: Task, init: InitOptions): Compacted {
   const shape = inputShapeOf(task);
   const blocks: string[] = [];
   const removals = new Map<string, Removal>();
   let [now, smaller] = [architecture, model];
   const rebuild = (next: Architecture, state: State): void => {
     now = withColumnsIn(state, next);
-    smaller = buildModel(now, task, birth);
+    smaller = buildModel(now, task, init);
     loadState(smaller, state, "compact");
   };
   while (true) {

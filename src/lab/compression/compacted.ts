@@ -34,11 +34,11 @@ export interface CompactedRun {
 
 /** Of a run that is done; null without penalties, or where products are sparse besides. Does not change the run. */
 export function compacted(run: Run, data: Dataset): CompactedRun | null {
-  const { regularise, phases: _, ...plain } = run.recipe;
-  if (regularise === undefined || run.sparsity !== null || run.unstructured !== null) return null;
+  const { regularize, phases: _, ...plain } = run.recipe;
+  if (regularize === undefined || run.sparsity !== null || run.unstructured !== null) return null;
   const { device } = run;
-  const birth = { device, random: new Random(plain.seed) };
-  const small = compact(run.model, plain.model, data, birth);
+  const init = { device, random: new Random(plain.seed) };
+  const small = compact(run.model, plain.model, data, init);
   const dense = { ...plain, phases: ALL_DENSE } as Recipe;
   const recipe = { ...dense, model: small.architecture };
   const runOf = (one: Recipe, model: Module): Run => {

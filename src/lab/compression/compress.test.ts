@@ -16,7 +16,7 @@ const data = await loadData("digits", { seed: 1, limit: { train: 512, test: 64 }
 const recipe = (changes: object): ReturnType<typeof parseRecipe> =>
   parseRecipe({
     ...{ data: { name: "digits" }, model: { name: "mlp", hidden: [48, 32] }, method: { name: "dense" } },
-    ...{ optimiser: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32, epochs: 3 },
+    ...{ optimizer: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32, epochs: 3 },
     ...changes,
   });
 const rows = [{ structure: "row", lambda: 0.04 }];
@@ -33,9 +33,9 @@ describe("penalties of a recipe", () => {
   test.each(["proximal", "subgradient"])("act between sparseFrom and frozenFrom, then zeros stay: %s", (form) => {
     const phases = { sparseFrom: 0.25, frozenFrom: 0.75 };
     const [lambda, momentum] = form === "proximal" ? [0.02, 0.9] : [0.055, 0];
-    const optimiser = { name: "sgd", rate: 0.05, momentum, schedule: { name: "constant", warmup: 0 } };
-    const regularise = [{ structure: "row", lambda, form }];
-    const run = new Run(recipe({ optimiser, regularise, phases, epochs: undefined, steps: 600 }), data, device);
+    const optimizer = { name: "sgd", rate: 0.05, momentum, schedule: { name: "constant", warmup: 0 } };
+    const regularize = [{ structure: "row", lambda, form }];
+    const run = new Run(recipe({ optimizer, regularize, phases, epochs: undefined, steps: 600 }), data, device);
     const zeros: number[][] = [];
     while (!run.done) {
       run.advance();
@@ -49,13 +49,13 @@ describe("penalties of a recipe", () => {
   });
 
   test("name layers that are there, and structures", () => {
-    const named = (regularise: object[]): Run => new Run(recipe({ regularise }), data, device);
+    const named = (regularize: object[]): Run => new Run(recipe({ regularize }), data, device);
     expect(() => named([{ structure: "row", lambda: 1, layers: "conv" }])).toThrow(
-      "regularise 1: expected a part of fc1",
+      "regularize 1: expected a part of fc1",
     );
     expect(() => named([{ structure: "fiter", lambda: 1 }])).toThrow("expected one of weight, filter");
     expect(() => named([{ structure: "weight", lambda: 1, smallest: 0.5 }])).toThrow(
-      "regularise 1: expected groups of weights for smallest, got weight.",
+      "regularize 1: expected groups of weights for smallest, got weight.",
     );
     expect(() => named([{ structure: "body", lambda: 1 }])).toThrow(
       "expected residual bodies that end in a batch norm",
@@ -69,8 +69,8 @@ describe("penalties of a recipe", () => {
     [10, { structure: "layer", smallest: 0.5 }],
   ])("of the smallest groups go on after step %i as without an interruption: %j", (at, penalty) => {
     const phases = { sparseFrom: 0.1, frozenFrom: 0.8 };
-    const regularise = [penalty, { ...penalty, structure: "column", layers: "fc2" }];
-    const make = (): Run => new Run(recipe({ regularise, phases, steps: 30, epochs: undefined }), data, device);
+    const regularize = [penalty, { ...penalty, structure: "column", layers: "fc2" }];
+    const make = (): Run => new Run(recipe({ regularize, phases, steps: 30, epochs: undefined }), data, device);
     const [whole, first, second] = [make(), make(), make()];
     while (!whole.done) whole.advance();
     while (first.step < at) first.advance();
@@ -83,14 +83,14 @@ describe("penalties of a recipe", () => {
 
   test("leave a run without them as it was", () => {
     const plain = new Run(recipe({ steps: 3, epochs: undefined }), data, device);
-    const empty = new Run(recipe({ steps: 3, epochs: undefined, regularise: [] }), data, device);
+    const empty = new Run(recipe({ steps: 3, epochs: undefined, regularize: [] }), data, device);
     for (const run of [plain, empty]) while (!run.done) run.advance();
     expect(stateOf(empty.model)).toEqual(stateOf(plain.model));
   });
 });
 
 describe("compress", () => {
-  const done = compress(recipe({ regularise: rows }), data, device, { learn: 2, tune: 1 });
+  const done = compress(recipe({ regularize: rows }), data, device, { learn: 2, tune: 1 });
 
   test("removes what became zero: the products shrink by the ratio that the sizes say", () => {
     const [fc1, fc2, fc3] = done.layers;
@@ -129,35 +129,35 @@ describe("compress", () => {
 
   test("takes the smallest groups alone where that is asked for, and leaves the others their size", () => {
     const smallest = [{ structure: "row", lambda: 0.3, layers: "fc1", smallest: 0.25 }];
-    const { recipe: smaller } = compress(recipe({ regularise: smallest }), data, device, { learn: 2, tune: 1 });
+    const { recipe: smaller } = compress(recipe({ regularize: smallest }), data, device, { learn: 2, tune: 1 });
     expect(smaller.model).toMatchObject({ hidden: [36, 32] });
   });
 
   test.each([
     { name: "sgd", rate: 0.05 },
     { name: "adamw", rate: 1e-3 },
-  ])("needs no lambda for the smallest groups: %j", (optimiser) => {
-    const regularise = [{ structure: "row", smallest: 0.25 }];
-    const { recipe: smaller } = compress(recipe({ regularise, optimiser }), data, device, { learn: 1, tune: 1 });
+  ])("needs no lambda for the smallest groups: %j", (optimizer) => {
+    const regularize = [{ structure: "row", smallest: 0.25 }];
+    const { recipe: smaller } = compress(recipe({ regularize, optimizer }), data, device, { learn: 1, tune: 1 });
     expect(smaller.model).toMatchObject({ hidden: [36, 24] });
-    const lambda = "regularise.0.lambda: expected a number where not the smallest groups are to go, by proximal steps";
-    expect(() => recipe({ regularise: [{ structure: "row" }] })).toThrow(lambda);
-    expect(() => recipe({ regularise: [{ structure: "row", smallest: 0.5, form: "subgradient" }] })).toThrow(lambda);
+    const lambda = "regularize.0.lambda: expected a number where not the smallest groups are to go, by proximal steps";
+    expect(() => recipe({ regularize: [{ structure: "row" }] })).toThrow(lambda);
+    expect(() => recipe({ regularize: [{ structure: "row", smallest: 0.5, form: "subgradient" }] })).toThrow(lambda);
   });
 
   test("starts from a trained model, which stays as it was, and needs penalties", () => {
     const { model } = recipe({});
     const start = stateOf(buildModel(model, data, { device, random: new Random(3) }));
     const copy = new Map([...start].map(([name, { data }]) => [name, data.slice()]));
-    compress(recipe({ regularise: rows }), data, device, { learn: 1, tune: 1, start });
+    compress(recipe({ regularize: rows }), data, device, { learn: 1, tune: 1, start });
     for (const [name, { data }] of start) expect(data).toEqual(copy.get(name));
     expect(() => compress(recipe({}), data, device)).toThrow("compress: expected penalties");
   });
 });
 
 describe("compress of a resnet", () => {
-  const resnet = (regularise: object[]): ReturnType<typeof parseRecipe> =>
-    recipe({ model: { name: "resnet", depth: 8, widths: [2, 2, 4] }, regularise, epochs: 1 });
+  const resnet = (regularize: object[]): ReturnType<typeof parseRecipe> =>
+    recipe({ model: { name: "resnet", depth: 8, widths: [2, 2, 4] }, regularize, epochs: 1 });
 
   test.each([
     ["the gains that end a body", { structure: "body", lambda: 20, layers: "block2" }],
@@ -196,11 +196,11 @@ describe("compress of a resnet", () => {
     expect(blocks).toEqual(smallest < 0.5 ? ["block2"] : ["block2", "block3"]);
   });
 
-  test("keeps the scale of the sum while bodies are penalised", () => {
+  test("keeps the scale of the sum while bodies are penalized", () => {
     const phases = { sparseFrom: 0.25, frozenFrom: 0.75 };
-    const { regularise } = resnet([{ structure: "body", lambda: 0.1 }]);
+    const { regularize } = resnet([{ structure: "body", lambda: 0.1 }]);
     const model = { name: "resnet", depth: 8, widths: [2, 2, 4] };
-    const run = new Run(recipe({ model, regularise, phases, epochs: undefined, steps: 16 }), data, device);
+    const run = new Run(recipe({ model, regularize, phases, epochs: undefined, steps: 16 }), data, device);
     const gains: number[] = [];
     while (!run.done) {
       run.advance();
@@ -234,11 +234,11 @@ describe("compress of a squeezenet", () => {
   };
 
   test("removes filters in front of a concatenation, or a whole branch of it", () => {
-    const regularise = [
+    const regularize = [
       { structure: "layer", lambda: 1000, layers: "fire1.expand.1x1" },
       { structure: "channel", lambda: 0.15, layers: "fire2.squeeze" },
     ];
-    const done = compress(squeezenet({ regularise }), data, device, { learn: 1, tune: 1 });
+    const done = compress(squeezenet({ regularize }), data, device, { learn: 1, tune: 1 });
     const { model } = done.recipe;
     const [[, one, three], second] = (model as { fires: number[][] }).fires;
     expect(one).toBe(0);

@@ -67,21 +67,21 @@ export interface Compressed {
   readonly blocks: readonly string[];
 }
 
-/** Learns structures away as `recipe.regularise` says. */
+/** Learns structures away as `recipe.regularize` says. */
 export function compress(recipe: Recipe, data: Dataset, device: Device, options: CompressOptions = {}): Compressed {
-  const { regularise, strategy: _, ...given } = recipe;
+  const { regularize, strategy: _, ...given } = recipe;
   const rest = { ...given, ...DENSE };
-  if (regularise === undefined || regularise.length === 0)
-    throw expected("compress", "penalties, regularise in the recipe", "none", "Name a structure and a lambda");
+  if (regularize === undefined || regularize.length === 0)
+    throw expected("compress", "penalties, regularize in the recipe", "none", "Name a structure and a lambda");
   const epochs = recipe.epochs ?? 1;
   const { learn = Math.max(1, Math.round(epochs / 2)), tune = Math.ceil(epochs / 3), learnRate = 1, onStep } = options;
-  const { optimiser } = recipe;
-  const rate = learnRate * optimiser.rate;
+  const { optimizer } = recipe;
+  const rate = learnRate * optimizer.rate;
   const constant = {
-    ...optimiser,
+    ...optimizer,
     rate,
     weightDecay: 0,
-    schedule: { ...optimiser.schedule, name: "constant", warmup: 0 },
+    schedule: { ...optimizer.schedule, name: "constant", warmup: 0 },
   };
   // another order of the data in each stage
   const stage = (name: Stage, changes: object, start: CompressOptions["start"]): Run => {
@@ -103,14 +103,14 @@ export function compress(recipe: Recipe, data: Dataset, device: Device, options:
   if (options.start === undefined) advanced("dense", dense);
   const start = stateOf(dense.model);
   const before = dense.evaluate();
-  const learning = stage("learn", { regularise, optimiser: constant, steps: undefined, epochs: learn }, start);
+  const learning = stage("learn", { regularize, optimizer: constant, steps: undefined, epochs: learn }, start);
   const learnMs = advanced("learn", learning);
   const learned = learning.evaluate();
   const small = compact(learning.model, recipe.model, data, { device, random: new Random(recipe.seed) });
   const smaller = { model: small.architecture, steps: undefined, epochs: tune };
   // zeros that are left are no whole column or row: they stay as they are found. What went altogether is not there to name
-  const left = regularise.filter((one) => actsOn(recipe, one, small.model));
-  const tuning = stage("tune", { ...smaller, regularise: left, phases: FROZEN }, stateOf(small.model));
+  const left = regularize.filter((one) => actsOn(recipe, one, small.model));
+  const tuning = stage("tune", { ...smaller, regularize: left, phases: FROZEN }, stateOf(small.model));
   const tuneMs = advanced("tune", tuning);
   const after = evaluate(tuning.model, device, tuning.batches);
   const { layers, forwardMs } = forwardTimes(dense, tuning, data, device);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { BATCH_NORM_EPSILON } from "../../core/autograd/ops/batch-norm.ts";
-import { normalisedLayers } from "../../core/nn/normalized-layers.ts";
+import { normalizedLayers } from "../../core/nn/normalized-layers.ts";
 import { Random } from "../../core/random.ts";
 import { foldedGroupLasso } from "../../core/sparsity/methods/structured/folded.ts";
 import { groupStructure } from "../../core/sparsity/methods/structured/groups.ts";
@@ -18,7 +18,7 @@ const data = await loadData("digits", { seed: 1, limit: { train: 256, test: 64 }
 const recipe = (changes: object): ReturnType<typeof parseRecipe> =>
   parseRecipe({
     ...{ data: { name: "digits" }, model: { name: "cnn", widths: [8, 12] }, method: { name: "dense" } },
-    ...{ optimiser: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32, epochs: 3 },
+    ...{ optimizer: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32, epochs: 3 },
     ...changes,
   });
 
@@ -33,7 +33,7 @@ test("a network of another scale of weights computes the same: folded penalties 
         .forward(tensor(device, [1, 28, 28, 1], image))
         .data.slice(),
     );
-  const { layer, norm } = normalisedLayers(model)[1];
+  const { layer, norm } = normalizedLayers(model)[1];
   const variance = norm.runningVariance.data as Float32Array;
   norm.weight.data.forEach((_, o) => {
     norm.weight.data[o] = 0.5 + random.uniform();
@@ -59,25 +59,25 @@ test("a network of another scale of weights computes the same: folded penalties 
 
 describe("folded penalties of a recipe", () => {
   test("are no part of recipes that do not ask for them", () => {
-    const [one] = recipe({ regularise: [{ structure: "row", lambda: 1 }] }).regularise!;
+    const [one] = recipe({ regularize: [{ structure: "row", lambda: 1 }] }).regularize!;
     expect(Object.keys(one)).not.toContain("folded");
   });
 
   test("need a batch norm in the model, and groups", () => {
     const named = (changes: object): Run => new Run(recipe(changes), data, device);
     const mlp = { name: "mlp", hidden: [8] };
-    expect(() => named({ model: mlp, regularise: [{ structure: "row", lambda: 1, folded: true }] })).toThrow(
-      "regularise 1: expected a batch norm behind a layer",
+    expect(() => named({ model: mlp, regularize: [{ structure: "row", lambda: 1, folded: true }] })).toThrow(
+      "regularize 1: expected a batch norm behind a layer",
     );
-    expect(() => named({ regularise: [{ structure: "weight", lambda: 1, folded: true }] })).toThrow(
-      "regularise 1: expected groups",
+    expect(() => named({ regularize: [{ structure: "weight", lambda: 1, folded: true }] })).toThrow(
+      "regularize 1: expected groups",
     );
   });
 
   test("take weights without a batch norm as they are", () => {
     const weights = (folded: boolean): Float32Array => {
-      const regularise = [{ structure: "row", lambda: 0.5, layers: "fc", folded }];
-      const run = new Run(recipe({ regularise, epochs: undefined, steps: 2 }), data, device);
+      const regularize = [{ structure: "row", lambda: 0.5, layers: "fc", folded }];
+      const run = new Run(recipe({ regularize, epochs: undefined, steps: 2 }), data, device);
       while (!run.done) run.advance();
       return run.model.namedParameters().get("fc.weight")!.data;
     };
@@ -85,17 +85,17 @@ describe("folded penalties of a recipe", () => {
   });
 
   test("zero gains with their shifts, so that no constant is left that a padded convolution needs", () => {
-    const regularise = [{ structure: "row", lambda: 0.03, layers: "conv", folded: true }];
-    const done = compress(recipe({ regularise }), data, device, { learn: 6, tune: 1 });
+    const regularize = [{ structure: "row", lambda: 0.03, layers: "conv", folded: true }];
+    const done = compress(recipe({ regularize }), data, device, { learn: 6, tune: 1 });
     const [conv1, conv2] = done.layers;
     expect(conv1.shape.after![0] + conv2.shape.after![0]).toBeLessThan(18);
     expect(done.removals.flatMap(({ reasons }) => reasons)).toEqual([]);
   });
 
   test("leave zeros at zero when they are frozen", () => {
-    const regularise = [{ structure: "row", lambda: 0.03, layers: "conv", folded: true }];
+    const regularize = [{ structure: "row", lambda: 0.03, layers: "conv", folded: true }];
     const phases = { frozenFrom: 0.8 };
-    const run = new Run(recipe({ regularise, phases, epochs: undefined, steps: 100 }), data, device);
+    const run = new Run(recipe({ regularize, phases, epochs: undefined, steps: 100 }), data, device);
     const zeros = (): string[] =>
       ["bn1.weight", "bn1.bias", "bn2.weight", "bn2.bias"].map((name) =>
         [...run.model.namedParameters().get(name)!.data].map((x) => Number(x === 0)).join(""),

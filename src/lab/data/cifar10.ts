@@ -46,7 +46,7 @@ const task: ImageTask = { kind: "images", shape: [32, 32, 3], classes: CLASSES }
  */
 export const cifar10: DataSource<ImageDataset> = {
   name: "cifar10",
-  description: "32x32 colour photographs, 10 classes (50,000 + 10,000 images, 170 MB download)",
+  description: "32x32 color photographs, 10 classes (50,000 + 10,000 images, 170 MB download)",
   task,
   load: async (options) => {
     const dir = options.dir ?? dirname(await fetchOnce(URL, SHA256, `cifar10/${ARCHIVE}`, options));

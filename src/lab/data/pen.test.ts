@@ -23,7 +23,7 @@ test("a pen of one pixel inks the row it runs along and leaves the others", () =
   expect([...canvas]).toEqual([0, 0, 0, 1, 1, 1, 0, 0, 0]);
 });
 
-test("an edge through a pixel's centre inks half of it, and crossings keep the darker ink", () => {
+test("an edge through a pixel's center inks half of it, and crossings keep the darker ink", () => {
   const canvas = new Float64Array(9);
   inkPath(canvas, 3, [0, 1.5, 3, 1.5], { radius: 1, ink: 0.5, taper: [1, 1] });
   expect([...canvas]).toEqual([0.25, 0.25, 0.25, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25]);

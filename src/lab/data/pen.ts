@@ -1,6 +1,6 @@
 /**
  * A round pen on a grey canvas: a smooth path through points, and its ink with soft edges.
- * Paths are flat lists x0, y0, x1, y1, ...; a canvas is square, row-major, ink in 0..1; a pixel's centre is at + 0.5.
+ * Paths are flat lists x0, y0, x1, y1, ...; a canvas is square, row-major, ink in 0..1; a pixel's center is at + 0.5.
  */
 
 // Points a stretch between two given points; 5 keeps the bends of a 20-pixel digit smooth.

@@ -44,7 +44,7 @@ const variety = {
 const SEEN = 0.25;
 /** Part of the smaller one of two boxes that the other may cover. */
 const OVERLAP = 0.15;
-/** Between two centres, along x or y: one lies in another cell than the other then (cells.ts). */
+/** Between two centers, along x or y: one lies in another cell than the other then (cells.ts). */
 const APART = 8;
 const TRIES = 12;
 

@@ -15,7 +15,7 @@ interface Noun {
 const noun = (one: string, many = `${one}s`): Noun => ({ one, many });
 
 const names = ["Anna", "Ben", "Clara", "David", "Emil", "Frida", "Greta", "Hugo", "Ida", "Jonas", "Klara", "Leo"];
-const places = ["village", "harbour", "forest", "market", "mill", "old bridge", "valley", "quiet square", "garden"];
+const places = ["village", "harbor", "forest", "market", "mill", "old bridge", "valley", "quiet square", "garden"];
 const people = [
   noun("farmer"),
   noun("baker"),
@@ -23,7 +23,7 @@ const people = [
   noun("teacher"),
   noun("child", "children"),
   noun("woman", "women"),
-  noun("neighbour"),
+  noun("neighbor"),
   noun("judge"),
 ];
 const things = [

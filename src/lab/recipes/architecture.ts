@@ -14,7 +14,7 @@ import { lenet } from "../../core/nn/models/lenet.ts";
 import { mlp } from "../../core/nn/models/mlp.ts";
 import { blocksOf, resnet } from "../../core/nn/models/resnet.ts";
 import { squeezenet } from "../../core/nn/models/squeezenet.ts";
-import type { Birth, Module } from "../../core/nn/module.ts";
+import type { InitOptions, Module } from "../../core/nn/module.ts";
 import { type Shape, sizeOf } from "../../core/tensor/tensor.ts";
 
 /** A model that recipes can name. */
@@ -22,9 +22,9 @@ interface ModelEntry<Kind extends Task["kind"], Keys extends z.ZodRawShape> {
   /** Of the tasks that it is for. */
   readonly kind: Kind;
   /** Whether batch norms follow its convolutions. */
-  readonly normalised?: boolean;
+  readonly normalized?: boolean;
   readonly keys: Keys;
-  build(own: z.infer<z.ZodObject<Keys>>, task: Extract<Task, { kind: Kind }>, birth: Birth): Module;
+  build(own: z.infer<z.ZodObject<Keys>>, task: Extract<Task, { kind: Kind }>, init: InitOptions): Module;
   /** The keys whose numbers are those of the arrays of a state: what is left of a model when channels are gone. */
   widthsOf(state: State, own: z.infer<z.ZodObject<Keys>>): Partial<z.infer<z.ZodObject<Keys>>>;
 }
@@ -53,14 +53,14 @@ const models = {
       dropout: dropout.describe("behind each hidden layer"),
       columns,
     },
-    build: ({ hidden, dropout }, { shape, classes }, birth) => mlp([sizeOf(shape), ...hidden, classes], birth, dropout),
+    build: ({ hidden, dropout }, { shape, classes }, init) => mlp([sizeOf(shape), ...hidden, classes], init, dropout),
     widthsOf: (state, { hidden }) => ({ hidden: hidden.map((_, i) => rowsOf(state, `fc${i + 1}`)) }),
   }),
   cnn: model({
     kind: "images",
-    normalised: true,
+    normalized: true,
     keys: { widths: widths.default([32, 64, 128]).describe("channels of the 3x3 convolutions"), columns },
-    build: ({ widths }, { shape, classes }, birth) => cnn(shape[2], widths, classes, birth),
+    build: ({ widths }, { shape, classes }, init) => cnn(shape[2], widths, classes, init),
     widthsOf: convolutionsOf,
   }),
   lenet: model({
@@ -69,14 +69,14 @@ const models = {
       widths: z.tuple([count, count, count]).default([20, 50, 500]).describe("filters, filters, hidden units"),
       columns,
     },
-    build: ({ widths }, { shape, classes }, birth) => lenet(...shape, classes, birth, widths),
+    build: ({ widths }, { shape, classes }, init) => lenet(...shape, classes, init, widths),
     widthsOf: (state): { widths: [number, number, number] } => ({
       widths: [rowsOf(state, "conv1"), rowsOf(state, "conv2"), rowsOf(state, "fc1")],
     }),
   }),
   resnet: model({
     kind: "images",
-    normalised: true,
+    normalized: true,
     keys: {
       depth: z.union([z.literal(8), z.literal(14), z.literal(20), z.literal(32)]).default(20),
       widths: z.tuple([count, count, count]).default([16, 32, 64]).describe("channels of the three stages, growing"),
@@ -86,7 +86,7 @@ const models = {
         .describe("channels within each block; constant: its shortcut and a bias; shortcut: that alone"),
       columns,
     },
-    build: (own, { shape, classes }, birth) => resnet(own.depth, shape[2], classes, birth, own),
+    build: (own, { shape, classes }, init) => resnet(own.depth, shape[2], classes, init, own),
     widthsOf: (state, own) => ({
       widths: stagesOf(state, own),
       blocks: blocksOf(own.depth, own).map((block, i) =>
@@ -96,7 +96,7 @@ const models = {
   }),
   squeezenet: model({
     kind: "images",
-    normalised: true,
+    normalized: true,
     keys: {
       width: count.default(32).describe("filters of the first convolution"),
       fires: z
@@ -116,7 +116,7 @@ const models = {
         .describe("of each Fire module the filters that squeeze, and the 1x1 and the 3x3 ones that expand, 0: none"),
       columns,
     },
-    build: ({ width, fires }, { shape, classes }, birth) => squeezenet(shape[2], width, fires, classes, birth),
+    build: ({ width, fires }, { shape, classes }, init) => squeezenet(shape[2], width, fires, classes, init),
     widthsOf: (state, { fires }) => ({
       width: rowsOf(state, "conv1"),
       fires: fires.map((_, i) => {
@@ -128,7 +128,7 @@ const models = {
   }),
   detector: model({
     kind: "boxes",
-    normalised: true,
+    normalized: true,
     keys: {
       widths: z
         .array(count)
@@ -138,7 +138,7 @@ const models = {
         .describe("channels of the 3x3 convolutions; each of the first three halves the image"),
       columns,
     },
-    build: ({ widths }, { shape, classes }, birth) => detector(shape[2], widths, classes, birth),
+    build: ({ widths }, { shape, classes }, init) => detector(shape[2], widths, classes, init),
     widthsOf: convolutionsOf,
   }),
   gpt: model({
@@ -152,7 +152,7 @@ const models = {
       activation: z.enum(["gelu", "squared-relu"]).default("gelu"),
       dropout: dropout.describe("of the embedded sequence and behind each branch"),
     },
-    build: (own, { classes }, birth) => gpt({ ...own, vocabulary: classes }, birth),
+    build: (own, { classes }, init) => gpt({ ...own, vocabulary: classes }, init),
     widthsOf: (state, { layers }) => ({
       hidden: Array.from({ length: layers }, (_, i) => rowsOf(state, `blocks.${i}.mlp.fc1`)),
     }),
@@ -173,8 +173,8 @@ const entries = Object.entries(models) as [ModelName, ModelEntry<Task["kind"], z
 export const modelNames: readonly string[] = entries.map(([name]) => name);
 
 /** Those with batch norms behind their convolutions. */
-export const normalisedModels: readonly string[] = entries
-  .filter(([, { normalised }]) => normalised)
+export const normalizedModels: readonly string[] = entries
+  .filter(([, { normalized }]) => normalized)
   .map(([name]) => name);
 
 export const architectureSchema = z.discriminatedUnion(
@@ -188,11 +188,11 @@ export const architectureSchema = z.discriminatedUnion(
 const DATA: Partial<Record<Task["kind"], string>> = { text: "text", boxes: "scenes" };
 
 /** The model of a recipe for a task. Throws where it is a model for another kind. */
-export function buildModel(architecture: Architecture, task: Task, birth: Birth): Module {
+export function buildModel(architecture: Architecture, task: Task, init: InitOptions): Module {
   const { kind, build } = entryOf(architecture);
   if (kind === task.kind) {
     const columns = "columns" in architecture ? architecture.columns : undefined;
-    return gatherInputs(build(architecture, task, birth), columns ?? {}, birth);
+    return gatherInputs(build(architecture, task, init), columns ?? {}, init);
   }
   const fitting = entries.filter(([, { kind }]) => kind === task.kind).map(([name]) => name);
   const data = DATA[kind];
@@ -236,7 +236,7 @@ function convolutionsOf(state: State, { widths }: { widths: readonly number[] })
   return { widths: widths.map((_, i) => rowsOf(state, `conv${i + 1}`)) };
 }
 
-/** Each stage's width from a block that is left of it, or else of what its neighbours have: see below. */
+/** Each stage's width from a block that is left of it, or else of what its neighbors have: see below. */
 function stagesOf(
   state: State,
   { depth, widths }: { depth: number; widths: readonly [number, number, number] },

@@ -4,11 +4,11 @@ import type { Recipe } from "./recipe.ts";
 export function nameOf({
   strategy,
   method,
-  regularise = [],
-}: Pick<Recipe, "strategy" | "method" | "regularise">): string {
+  regularize = [],
+}: Pick<Recipe, "strategy" | "method" | "regularize">): string {
   if (strategy !== undefined) return strategy.name;
-  if (method.name !== "dense" || regularise.length === 0) return method.name;
-  const structures = [...new Set(regularise.map(({ structure }) => structure.replace(" ", "-")))].join("+");
-  const lambdas = [...new Set(regularise.map(({ lambda, smallest }) => lambda ?? `smallest-${smallest}`))];
+  if (method.name !== "dense" || regularize.length === 0) return method.name;
+  const structures = [...new Set(regularize.map(({ structure }) => structure.replace(" ", "-")))].join("+");
+  const lambdas = [...new Set(regularize.map(({ lambda, smallest }) => lambda ?? `smallest-${smallest}`))];
   return `ssl-${structures}${lambdas.length === 1 ? `@${lambdas[0]}` : ""}`;
 }

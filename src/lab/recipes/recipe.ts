@@ -20,7 +20,7 @@ import { weightGradMethods } from "../../core/sparsity/methods/weight-grad/metho
 import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
 import { SKIP_FORM } from "../../core/sparsity/plan.ts";
 import { sources } from "../data/sources.ts";
-import { architectureSchema, normalisedModels } from "./architecture.ts";
+import { architectureSchema, normalizedModels } from "./architecture.ts";
 
 const names = (list: readonly string[]): [string, ...string[]] => list as [string, ...string[]];
 const count = z.int().min(1);
@@ -44,7 +44,7 @@ const schedule = z
   })
   .prefault({});
 
-const optimiser = z
+const optimizer = z
   .discriminatedUnion("name", [
     z.strictObject({
       name: z.literal("adamw"),
@@ -53,7 +53,7 @@ const optimiser = z
       decayed: z
         .enum(["all", "matrices"])
         .default("all")
-        .describe("matrices: no decay of biases and of the gains of normalisation, as is usual for transformers"),
+        .describe("matrices: no decay of biases and of the gains of normalization, as is usual for transformers"),
       clip: z.number().gt(0).nullable().default(null).describe("largest global norm of the gradients"),
       schedule,
     }),
@@ -164,7 +164,7 @@ const monitor = z
 
 const structures = ["weight", ...groupStructures.map(({ name }) => name)];
 
-const regulariser = z
+const regularizer = z
   .strictObject({
     structure: z
       .string()
@@ -195,7 +195,7 @@ const regulariser = z
       .max(1)
       .optional()
       .describe(
-        "penalises this share of a weight's groups alone, or of all layers or bodies, the smallest when the penalty begins; left out, all",
+        "penalizes this share of a weight's groups alone, or of all layers or bodies, the smallest when the penalty begins; left out, all",
       ),
     layers: z
       .string()
@@ -233,7 +233,7 @@ const recipe = z
         shuffled: z
           .boolean()
           .default(false)
-          .describe("one other order of the pixels of all images: neighbours are not alike"),
+          .describe("one other order of the pixels of all images: neighbors are not alike"),
         augment: z.boolean().default(false).describe("mirror and shift training images"),
       })
       .refine(({ name, file }) => file === undefined || name === "text", {
@@ -261,13 +261,13 @@ const recipe = z
       .record(z.string().min(1), layer)
       .default({})
       .describe("other choices for the weights whose names hold this part; the first that fits counts"),
-    regularise: z
-      .array(regulariser)
+    regularize: z
+      .array(regularizer)
       .optional()
       .describe("penalties that zero whole structures, from phases.sparseFrom to frozenFrom; then zeros stay"),
     phases,
     monitor,
-    optimiser,
+    optimizer,
     epochs: count.optional().describe("passes over the training data; 5 where neither epochs nor steps are given"),
     steps: count.optional().describe("in place of epochs"),
     batch: count.default(128),
@@ -276,10 +276,10 @@ const recipe = z
   .refine(({ epochs, steps }) => epochs === undefined || steps === undefined, {
     ...{ path: ["steps"], message: "expected none beside epochs" },
   })
-  .refine(({ spatialBranches, model }) => !spatialBranches || normalisedModels.includes(model.name), {
+  .refine(({ spatialBranches, model }) => !spatialBranches || normalizedModels.includes(model.name), {
     ...{
       path: ["spatialBranches"],
-      message: `only ${normalisedModels.slice(0, -1).join(", ")} and ${normalisedModels.at(-1)} have convolutions that a batch norm follows`,
+      message: `only ${normalizedModels.slice(0, -1).join(", ")} and ${normalizedModels.at(-1)} have convolutions that a batch norm follows`,
     },
   })
   .refine(

@@ -1,12 +1,12 @@
-/** The penalties of a recipe around its optimiser: which weights, in which steps. */
+/** The penalties of a recipe around its optimizer: which weights, in which steps. */
 import { BATCH_NORM_EPSILON } from "../../core/autograd/ops/batch-norm.ts";
 import { expected } from "../../core/errors.ts";
 import { BatchNorm } from "../../core/nn/batch-norm.ts";
 import type { Module } from "../../core/nn/module.ts";
-import { normalisedLayers } from "../../core/nn/normalized-layers.ts";
+import { normalizedLayers } from "../../core/nn/normalized-layers.ts";
 import { Residual } from "../../core/nn/residual.ts";
 import { Sequential } from "../../core/nn/sequential.ts";
-import { freezeZeros, regularise } from "../../core/optim/regularize.ts";
+import { freezeZeros, regularize } from "../../core/optim/regularize.ts";
 import type { Transform } from "../../core/optim/transform.ts";
 import { multiplyingWeights } from "../../core/sparsity/layers.ts";
 import { type Folding, foldedGroupLasso } from "../../core/sparsity/methods/structured/folded.ts";
@@ -25,28 +25,28 @@ import type { Parameter } from "../../core/tensor/tensor.ts";
 import type { Recipe } from "./recipe.ts";
 
 /**
- * The optimiser with the penalties of the recipe: they act from phases.sparseFrom to phases.frozenFrom, and what is zero
+ * The optimizer with the penalties of the recipe: they act from phases.sparseFrom to phases.frozenFrom, and what is zero
  * then stays zero until phases.denseFrom.
  */
-export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Module, steps: number): Transform {
-  if (recipe.regularise === undefined) return optimiser;
-  const norms = new Map(normalisedLayers(model).map(({ layer, norm }) => [layer.weight, norm]));
-  const momentum = recipe.optimiser.name === "sgd" ? recipe.optimiser.momentum : 0;
+export function withRegularizers(optimizer: Transform, recipe: Recipe, model: Module, steps: number): Transform {
+  if (recipe.regularize === undefined) return optimizer;
+  const norms = new Map(normalizedLayers(model).map(({ layer, norm }) => [layer.weight, norm]));
+  const momentum = recipe.optimizer.name === "sgd" ? recipe.optimizer.momentum : 0;
   let rates = 0;
   for (let step = 0; step < steps; step++)
-    if (phaseAt(recipe.phases, step, steps) === "sparse") rates += (optimiser.rate?.(step) ?? 0) / (1 - momentum);
-  const penalties = penaltiesOf(recipe, recipe.regularise, model, norms, { within: GONE * rates });
-  const bodies = recipe.regularise.some(({ structure }) => structure === "body");
-  let active = bodies ? held(optimiser, streamGains(model)) : optimiser;
-  for (const [form, ofForm] of penalties) active = regularise(active, ofForm, { form, momentum });
+    if (phaseAt(recipe.phases, step, steps) === "sparse") rates += (optimizer.rate?.(step) ?? 0) / (1 - momentum);
+  const penalties = penaltiesOf(recipe, recipe.regularize, model, norms, { within: GONE * rates });
+  const bodies = recipe.regularize.some(({ structure }) => structure === "body");
+  let active = bodies ? held(optimizer, streamGains(model)) : optimizer;
+  for (const [form, ofForm] of penalties) active = regularize(active, ofForm, { form, momentum });
   const weights = new Set([...penalties.values()].flatMap((one) => [...one.keys()]));
-  const folded = recipe.regularise.some(({ folded }) => folded) ? [...weights].map((weight) => norms.get(weight)) : [];
+  const folded = recipe.regularize.some(({ folded }) => folded) ? [...weights].map((weight) => norms.get(weight)) : [];
   // a folded penalty zeroes gains and shifts too
   const scales = folded.flatMap((norm) => (norm === undefined ? [] : [norm.weight, norm.bias]));
-  const frozen = freezeZeros(optimiser, [...weights, ...scales]);
-  const phases = { dense: optimiser, sparse: active, frozen };
+  const frozen = freezeZeros(optimizer, [...weights, ...scales]);
+  const phases = { dense: optimizer, sparse: active, frozen };
   return {
-    ...optimiser,
+    ...optimizer,
     name: active.name,
     init: active.init,
     update: (slots, step) => phases[phaseAt(recipe.phases, step, steps)].update(slots, step),
@@ -56,36 +56,36 @@ export function withRegularisers(optimiser: Transform, recipe: Recipe, model: Mo
 /** Of a penalty's steps, by the sum of their rates, after which what was chosen is gone. The others then learn without it. */
 const GONE = 2 / 3;
 
-type Regulariser = NonNullable<Recipe["regularise"]>[number];
-type Form = Regulariser["form"];
+type Regularizer = NonNullable<Recipe["regularize"]>[number];
+type Form = Regularizer["form"];
 
 /** By form, the penalty of each parameter. */
 function penaltiesOf(
   recipe: Recipe,
-  regularisers: readonly Regulariser[],
+  regularizers: readonly Regularizer[],
   model: Module,
   norms: ReadonlyMap<Parameter, BatchNorm>,
   untold: Lambda,
 ): Map<Form, Map<Parameter, Penalty>> {
   const found = new Map<Form, Map<Parameter, Penalty[]>>();
-  regularisers.forEach((regulariser, i) => {
-    const { structure, lambda = untold, form, bySize, smallest, folded = false, layers } = regulariser;
-    const chosen = targetsOf(recipe, regulariser, model);
+  regularizers.forEach((regularizer, i) => {
+    const { structure, lambda = untold, form, bySize, smallest, folded = false, layers } = regularizer;
+    const chosen = targetsOf(recipe, regularizer, model);
     if (chosen.length === 0) {
       const names = candidates(structure, model).map(({ name }) => name);
       const there = names.length > 0 ? `a part of ${names.join(", ")}` : "residual bodies that end in a batch norm";
       const none = layers ?? (structure === "body" ? "none" : "none that skip leaves");
-      throw expected(`regularise ${i + 1}`, there, none, "Correct its layers, or the structure");
+      throw expected(`regularize ${i + 1}`, there, none, "Correct its layers, or the structure");
     }
     const ofWeights = structure !== "weight" && structure !== "body";
     if (folded && (norms.size === 0 || !ofWeights)) {
       const [wanted, got] = ofWeights
         ? ["a batch norm behind a layer", "none in the model"]
         : ["groups of weights for folded", structure];
-      throw expected(`regularise ${i + 1}`, wanted, got, "Leave folded out");
+      throw expected(`regularize ${i + 1}`, wanted, got, "Leave folded out");
     }
     if (smallest !== undefined && structure === "weight")
-      throw expected(`regularise ${i + 1}`, "groups of weights for smallest", structure, "Leave smallest out");
+      throw expected(`regularize ${i + 1}`, "groups of weights for smallest", structure, "Leave smallest out");
     const ofForm = found.get(form) ?? new Map<Parameter, Penalty[]>();
     found.set(form, ofForm);
     // a share of a weight's only group is all of it: it is one of the weights'
@@ -110,8 +110,8 @@ function penaltiesOf(
 }
 
 /** Whether a model has anything that a penalty of the recipe acts on. */
-export function actsOn(recipe: Recipe, regulariser: Regulariser, model: Module): boolean {
-  return targetsOf(recipe, regulariser, model).length > 0;
+export function actsOn(recipe: Recipe, regularizer: Regularizer, model: Module): boolean {
+  return targetsOf(recipe, regularizer, model).length > 0;
 }
 
 /** What a penalty may act on. */
@@ -121,7 +121,7 @@ interface Target {
   readonly shape: WeightShape;
 }
 
-function targetsOf(recipe: Recipe, { structure, layers }: Regulariser, model: Module): Target[] {
+function targetsOf(recipe: Recipe, { structure, layers }: Regularizer, model: Module): Target[] {
   const all = candidates(structure, model);
   if (layers !== undefined) return all.filter(({ name }) => name.includes(layers));
   if (structure === "body") return all;
@@ -157,7 +157,7 @@ function bodyGains(model: Module): Target[] {
 
 /**
  * The gains of the last batch norm before the first residual body: they say how large the sum is that bodies add to. While
- * bodies are penalised they must stay. Else the whole sum shrinks and the classifier grows: the penalty falls, nothing
+ * bodies are penalized they must stay. Else the whole sum shrinks and the classifier grows: the penalty falls, nothing
  * that the network computes changes, and no body goes.
  */
 function streamGains(model: Module): Parameter[] {
@@ -169,12 +169,12 @@ function streamGains(model: Module): Parameter[] {
   return [];
 }
 
-/** An optimiser that leaves some parameters as they are. */
-function held(optimiser: Transform, parameters: readonly Parameter[]): Transform {
+/** An optimizer that leaves some parameters as they are. */
+function held(optimizer: Transform, parameters: readonly Parameter[]): Transform {
   return {
-    ...optimiser,
+    ...optimizer,
     update: (slots, step) =>
-      optimiser.update(
+      optimizer.update(
         slots.filter(({ parameter }) => !parameters.includes(parameter)),
         step,
       ),

@@ -62,10 +62,10 @@ function sadText(own: readonly StudyResult[]): string {
 /** "+0.0041 ± 0.0006"; of one value "+0.0041". */
 function withError(values: readonly number[], digits: number): string {
   if (values.length === 0) return "";
-  const centre = mean(values);
-  const text = `${centre < 0 ? "" : "+"}${centre.toFixed(digits)}`;
+  const center = mean(values);
+  const text = `${center < 0 ? "" : "+"}${center.toFixed(digits)}`;
   if (values.length < 2) return text;
-  const error = Math.sqrt(mean(values.map((x) => (x - centre) ** 2)) / (values.length - 1));
+  const error = Math.sqrt(mean(values.map((x) => (x - center) ** 2)) / (values.length - 1));
   return `${text} ± ${error.toFixed(digits)}`;
 }
 

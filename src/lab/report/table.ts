@@ -43,7 +43,7 @@ export function methodText({
 }
 
 /** The same of a recipe. */
-export function recipeText(recipe: Pick<Recipe, "strategy" | "method" | "regularise">): string {
+export function recipeText(recipe: Pick<Recipe, "strategy" | "method" | "regularize">): string {
   const { strategy, method } = recipe;
   const { pattern } = strategy ?? method;
   return methodText({ strategy: strategy?.name ?? null, method: nameOf(recipe), pattern: pattern ?? null });

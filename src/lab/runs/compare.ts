@@ -27,11 +27,11 @@ const FILE = "compare.json";
 
 /** The recipe with another method, or another strategy; dense weights go with dense products. */
 export function withMethod(recipe: Recipe, choice: MethodChoice | StrategyChoice | PenaltyChoice): Recipe {
-  const { strategy: _, regularise, ...rest } = recipe;
+  const { strategy: _, regularize, ...rest } = recipe;
   const none = { name: "dense" };
   const dense = { method: none, activations: none, inputGrad: none, weightGrad: none, layers: {} };
   if (isPenalty(choice)) return parseRecipe({ ...rest, ...dense, ...choice }, nameOf({ ...choice, method: none }));
-  const own = regularise === undefined ? {} : { regularise };
+  const own = regularize === undefined ? {} : { regularize };
   if (isStrategy(choice)) {
     const { method: __, inputGrad: ___, weightGrad: ____, ...others } = rest;
     return parseRecipe({ ...others, ...own, ...choice }, `strategy ${choice.strategy.name}`);
@@ -41,7 +41,7 @@ export function withMethod(recipe: Recipe, choice: MethodChoice | StrategyChoice
 }
 
 function isPenalty(choice: MethodChoice | StrategyChoice | PenaltyChoice): choice is PenaltyChoice {
-  return "regularise" in choice;
+  return "regularize" in choice;
 }
 
 function isStrategy(choice: MethodChoice | StrategyChoice): choice is StrategyChoice {
@@ -49,7 +49,7 @@ function isStrategy(choice: MethodChoice | StrategyChoice): choice is StrategyCh
 }
 
 /** Dense weights under penalties, and when. */
-export type PenaltyChoice = Pick<Recipe, "phases"> & Required<Pick<Recipe, "regularise">>;
+export type PenaltyChoice = Pick<Recipe, "phases"> & Required<Pick<Recipe, "regularize">>;
 
 /** A strategy with its pattern. */
 export interface StrategyChoice {

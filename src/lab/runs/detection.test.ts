@@ -16,7 +16,7 @@ import { makeDigits } from "../data/digits.ts";
 import { makeScenes } from "../data/scenes.ts";
 import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
 import { reportPage } from "../report/page/page.ts";
-import { summarise } from "../report/page/summary.ts";
+import { summarize } from "../report/page/summary.ts";
 import { comparisonText } from "../report/table.ts";
 import { createComparison, runComparison, withMethod } from "./compare.ts";
 import { readRuns } from "./read-run.ts";
@@ -81,7 +81,7 @@ describe("a run of a detector", () => {
       expect(run.verified.every(({ ok }) => ok)).toBe(true);
     }
     expect(comparisonText(runs, machine)).toMatch(/AP50 % +│ +AP % +│ +loss/);
-    const page = reportPage(summarise(readRuns([path])));
+    const page = reportPage(summarize(readRuns([path])));
     expect(page).toContain("Test AP50 over steps");
     expect(page).toContain("% AP50");
   });
@@ -100,9 +100,9 @@ describe("a run of a detector", () => {
 
   test.skipIf(nativeInstructionSets().length === 0)("learns to find digits", () => {
     const scenes = makeScenes({ limit: { train: 600, test: 100 } });
-    const optimiser = { name: "adamw", rate: 5e-3 };
+    const optimizer = { name: "adamw", rate: 5e-3 };
     const run = new Run(
-      recipe({ optimiser, model: { name: "detector", widths: [16, 16, 32, 32] }, steps: 160, batch: 24 }),
+      recipe({ optimizer, model: { name: "detector", widths: [16, 16, 32, 32] }, steps: 160, batch: 24 }),
       scenes,
       new Device(nativeKernels(2)),
     );
@@ -128,15 +128,15 @@ describe("a run of a detector", () => {
 });
 
 test("dead channels of a detector can be removed", () => {
-  const birth = { device: device(), random: new Random(1) };
+  const init = { device: device(), random: new Random(1) };
   const architecture = { name: "detector" as const, widths: [8, 8, 16, 16] };
-  const model = detector(1, architecture.widths, 10, birth).eval();
+  const model = detector(1, architecture.widths, 10, init).eval();
   const parameters = model.namedParameters();
   for (const name of ["bn3.weight", "bn3.bias"]) parameters.get(name)!.data.fill(0, 4, 8);
-  const smaller = compact(model, architecture, data, birth);
+  const smaller = compact(model, architecture, data, init);
   expect(smaller.architecture).toEqual({ name: "detector", widths: [8, 8, 12, 16] });
   const x = tensor(
-    birth.device,
+    init.device,
     [1, 48, 48, 1],
     Float32Array.from(data.train.images.subarray(0, 2304), (p) => p / 255),
   );

@@ -1,5 +1,5 @@
 /**
- * One run of a recipe: model, data, method and optimiser, advanced step by step; saved and brought back bit for bit.
+ * One run of a recipe: model, data, method and optimizer, advanced step by step; saved and brought back bit for bit.
  * A step is batch, forward, backward, update, pruning and packing: all of it is in its time. Watching masks is not.
  */
 
@@ -10,7 +10,7 @@ import type { Dataset, Task } from "../../core/data/dataset.ts";
 import { flipAndCrop } from "../../core/data/image-batches.ts";
 import { expected } from "../../core/errors.ts";
 import { loadState, type Module, type SavedState, stateOf } from "../../core/nn/module.ts";
-import { normalisedConvs } from "../../core/nn/spatial-branch.ts";
+import { normalizedConvs } from "../../core/nn/spatial-branch.ts";
 import { adamW } from "../../core/optim/adamw.ts";
 import { clipByGlobalNorm } from "../../core/optim/clip.ts";
 import { Optimizer } from "../../core/optim/optimizer.ts";
@@ -47,7 +47,7 @@ import { permutationWorkers } from "../../node/permutation/threads.ts";
 import { buildModel, inputOf, inputShapeOf } from "../recipes/architecture.ts";
 import { operandsByLayer, unstructuredMethodOf, weightMethodOf } from "../recipes/operands.ts";
 import type { Recipe } from "../recipes/recipe.ts";
-import { withRegularisers } from "../recipes/regularizers.ts";
+import { withRegularizers } from "../recipes/regularizers.ts";
 
 /** What one step did; milliseconds. */
 export interface StepRecord {
@@ -140,18 +140,18 @@ export class Run {
       every: recipe.monitor.masks,
     });
     const rate = phased(this.steps, (masking ?? method).restarts?.(this.steps) ?? [], (length) =>
-      scheduleOf(recipe.optimiser, length),
+      scheduleOf(recipe.optimizer, length),
     );
-    const plain = withRegularisers(optimiserOf(recipe.optimiser, rate), recipe, this.model, this.steps);
-    const optimiser = this.unstructured?.around(plain) ?? plain;
-    const applied = this.sparsity?.around(optimiser) ?? optimiser;
-    const { clip } = recipe.optimiser;
+    const plain = withRegularizers(optimizerOf(recipe.optimizer, rate), recipe, this.model, this.steps);
+    const optimizer = this.unstructured?.around(plain) ?? plain;
+    const applied = this.sparsity?.around(optimizer) ?? optimizer;
+    const { clip } = recipe.optimizer;
     this.#optimizer = new Optimizer(this.model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));
   }
 
   /** Whether nothing in it is ever sparse or to become so. */
   get isDense(): boolean {
-    return this.sparsity === null && this.unstructured === null && (this.recipe.regularise ?? []).length === 0;
+    return this.sparsity === null && this.unstructured === null && (this.recipe.regularize ?? []).length === 0;
   }
 
   get done(): boolean {
@@ -175,7 +175,7 @@ export class Run {
           `training with ${this.recipe.method.name}, step ${this.step}`,
           "a finite loss",
           String(value),
-          `Lower the learning rate (${this.recipe.optimiser.rate}) or set optimiser.clip to 1; the last checkpoint is intact`,
+          `Lower the learning rate (${this.recipe.optimizer.rate}) or set optimizer.clip to 1; the last checkpoint is intact`,
         );
       }
       this.#optimizer.step();
@@ -247,7 +247,7 @@ export class Run {
     const state: RunState = new Map();
     for (const [name, entry] of stateOf(this.model)) state.set(`model/${name}`, entry);
     for (const [name, data] of this.#optimizer.memories())
-      state.set(`optimiser/${name}`, { shape: [data.length], data });
+      state.set(`optimizer/${name}`, { shape: [data.length], data });
     for (const [name, entry] of this.sparsity?.state() ?? []) state.set(`sparsity/${name}`, entry);
     for (const [name, entry] of this.unstructured?.state() ?? []) state.set(`unstructured/${name}`, entry);
     for (const [name, entry] of this.masks.state()) state.set(`masks/${name}`, entry);
@@ -262,12 +262,12 @@ export class Run {
           .filter(([name]) => name.startsWith(prefix))
           .map(([name, entry]) => [name.slice(prefix.length), entry]),
       );
-    const saved = part("optimiser/");
+    const saved = part("optimizer/");
     for (const [name, { length }] of this.#optimizer.memories()) {
       const given = saved.get(name)?.data.length;
       if (given !== length) {
         throw expected(
-          `checkpoint: optimiser memory ${name}`,
+          `checkpoint: optimizer memory ${name}`,
           `${length} values`,
           String(given ?? "none"),
           "Resume with the recipe of this run",
@@ -325,7 +325,7 @@ function planPatterns(
 
 /** The plan with a word about each branch: it takes the time of its layer once more. */
 function withBranches(plan: readonly PlannedLayer[], operands: OperandsByLayer, model: Module): PlannedLayer[] {
-  const paths = new Set(normalisedConvs(model).map(({ path }) => `${path}.weight`));
+  const paths = new Set(normalizedConvs(model).map(({ path }) => `${path}.weight`));
   const { forward: all } = operands.all;
   if (all?.method.spatialBranches === true && paths.size === 0) {
     const todo = "Choose the model cnn or resnet, or the method alone";
@@ -352,7 +352,7 @@ function virtualPatterns(recipe: Recipe, model: Module): Map<string, Pattern> {
 }
 
 /** The schedule of one phase of the run: warm-up and milestones are shares of its steps. */
-function scheduleOf({ rate, schedule }: Recipe["optimiser"], steps: number): Schedule {
+function scheduleOf({ rate, schedule }: Recipe["optimizer"], steps: number): Schedule {
   const warmup = Math.min(steps - 1, Math.round(schedule.warmup * steps));
   const rising =
     (after: Schedule): Schedule =>
@@ -370,7 +370,7 @@ function scheduleOf({ rate, schedule }: Recipe["optimiser"], steps: number): Sch
   }
 }
 
-function optimiserOf(options: Recipe["optimiser"], rate: Schedule): Transform {
+function optimizerOf(options: Recipe["optimizer"], rate: Schedule): Transform {
   if (options.name === "sgd") return sgd({ ...options, rate });
   const decays = options.decayed === "matrices" ? ({ shape }: Parameter) => shape.length > 1 : undefined;
   return adamW({ ...options, rate, decays });

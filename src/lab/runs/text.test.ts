@@ -20,7 +20,7 @@ const recipe = (more: object = {}): Recipe =>
   parseRecipe({
     data: { name: "text" },
     model: { name: "gpt", layers: 2, width: 16, heads: 2, context: 16, dropout: 0.1 },
-    optimiser: { name: "adamw", rate: 3e-3, decayed: "matrices", weightDecay: 0.1, clip: 1 },
+    optimizer: { name: "adamw", rate: 3e-3, decayed: "matrices", weightDecay: 0.1, clip: 1 },
     ...{ steps: 10, batch: 4, method: { name: "dense" } },
     ...more,
   });
@@ -101,8 +101,8 @@ describe("a run of a language model", () => {
 
   test("decays matrices alone where its recipe says so", () => {
     const trained = (decayed: string, weightDecay: number) => {
-      const optimiser = { name: "adamw", rate: 0.1, decayed, weightDecay, schedule: { name: "constant", warmup: 0 } };
-      const run = new Run(recipe({ optimiser, steps: 1 }), data, device());
+      const optimizer = { name: "adamw", rate: 0.1, decayed, weightDecay, schedule: { name: "constant", warmup: 0 } };
+      const run = new Run(recipe({ optimizer, steps: 1 }), data, device());
       run.advance();
       return new Map([...run.model.namedParameters()].map(([name, { data: values }]) => [name, [...values]]));
     };

@@ -152,7 +152,7 @@ export async function trainTogether(
   }
   const dense = runs.findIndex((run) => run.isDense);
   const watched = folders.find(({ masks }) => masks.some(({ virtual }) => virtual));
-  const results = runs.map((run, i) => summarise(run, folders[i], dense < 0 ? undefined : folders[dense], watched));
+  const results = runs.map((run, i) => summarize(run, folders[i], dense < 0 ? undefined : folders[dense], watched));
   return results.map((result, i) => {
     const small = compacted(runs[i], data);
     if (small !== null) writeModel(join(folders[i].path, "compact"), small.recipe, small.model);
@@ -177,7 +177,7 @@ function curveOf({ steps, epochs }: RunFolder): LossAt[] {
   });
 }
 
-function summarise(
+function summarize(
   run: Run,
   folder: RunFolder,
   dense: RunFolder | undefined,

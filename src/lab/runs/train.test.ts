@@ -107,7 +107,7 @@ describe("a run that was interrupted", () => {
   test("with SGD and batch norm too", async () => {
     const one = recipe(
       { name: "sr-ste" },
-      { model: { name: "cnn", widths: [4, 8] }, optimiser: { name: "sgd", clip: 1 }, epochs: 2 },
+      { model: { name: "cnn", widths: [4, 8] }, optimizer: { name: "sgd", clip: 1 }, epochs: 2 },
     );
     const whole = await weightsAfter(at("whole"), one, []);
     expect(Buffer.from(await weightsAfter(at("killed"), one, [8])).equals(whole)).toBe(true);
@@ -228,7 +228,7 @@ describe("a comparison", () => {
     createComparison(
       at("c"),
       methods.map((method) =>
-        withMethod(recipe(undefined, { epochs: 8, optimiser: { name: "sgd", rate: 0.1 } }), method),
+        withMethod(recipe(undefined, { epochs: 8, optimizer: { name: "sgd", rate: 0.1 } }), method),
       ),
     );
     const { runs } = await runComparison(at("c"), data, device());
@@ -284,7 +284,7 @@ describe("a loss that is not finite", () => {
   test("ends the run with what to do; the checkpoint before it is intact", async () => {
     const run = RunFolder.create(
       at("run"),
-      recipe({ name: "dense" }, { optimiser: { name: "sgd", rate: 1e30, momentum: 0 } }),
+      recipe({ name: "dense" }, { optimizer: { name: "sgd", rate: 1e30, momentum: 0 } }),
     );
     await expect(trainTogether([run], data, device())).rejects.toThrow(
       /training with dense, step \d+: expected a finite loss, got NaN\. Lower the learning rate/,
@@ -361,7 +361,7 @@ describe("recipes", () => {
     [{ layers: { fc1: { method: { name: "rigl" } } } }, "layers.fc1.method.name: "],
     [{ model: { name: "mlp", hidden: [0] } }, "model.hidden.0: Too small"],
     [{ data: { name: "mnst" } }, '(perhaps you mean "mnist")'],
-    [{ optimiser: { name: "adamw", rate: -1 } }, "optimiser.rate: Too small"],
+    [{ optimizer: { name: "adamw", rate: -1 } }, "optimizer.rate: Too small"],
     [[], "expected object"],
     [null, "expected object"],
   ])("%j is refused by name", (value, message) => {

@@ -7,10 +7,10 @@ import { GELU, SquaredReLU } from "../activations.ts";
 import { CausalSelfAttention } from "../causal-self-attention.ts";
 import { Dropout } from "../dropout.ts";
 import { Embedding } from "../embedding.ts";
-import { type Initialiser, normal, smallNormal, zeros } from "../initializers.ts";
+import { type Initializer, normal, smallNormal, zeros } from "../initializers.ts";
 import { LayerNorm } from "../layer-norm.ts";
 import { Linear } from "../linear.ts";
-import { type Birth, Module } from "../module.ts";
+import { type InitOptions, Module } from "../module.ts";
 import { Sequential } from "../sequential.ts";
 
 export interface GptOptions {
@@ -32,7 +32,7 @@ export interface GptOptions {
 }
 
 /** A language model as GPT-2 (Radford et al. 2019): tokens [B, L] to logits of the token after each, [B * L, vocabulary]. */
-export function gpt(options: GptOptions, birth: Birth): Module {
+export function gpt(options: GptOptions, init: InitOptions): Module {
   const { width, heads } = options;
   if (width % heads !== 0) {
     throw expected("gpt", `heads that divide the width of ${width}`, `${heads}`, "Choose 4 heads of a width of 256");
@@ -41,7 +41,7 @@ export function gpt(options: GptOptions, birth: Birth): Module {
   if (hidden !== undefined && hidden.length !== layers) {
     throw expected("gpt", `hidden widths of ${layers} blocks`, `${hidden.length}`, "Give one for each, or none");
   }
-  return new Gpt(options, birth);
+  return new Gpt(options, init);
 }
 
 class Gpt extends Module {
@@ -54,16 +54,16 @@ class Gpt extends Module {
   /** Last, and its weight is that of `tokens`. */
   readonly head: Linear;
 
-  constructor(options: GptOptions, birth: Birth) {
+  constructor(options: GptOptions, init: InitOptions) {
     super();
     const { vocabulary, context, layers, width } = options;
-    this.tokens = new Embedding(vocabulary, width, birth);
-    this.positions = new Parameter(birth.device, [context, width]);
-    smallNormal(this.positions.data, context, width, birth.random);
-    this.dropout = dropoutOf(options, birth);
-    this.blocks = new Sequential(Array.from({ length: layers }, (_, i) => new Block(options, i, birth)));
-    this.norm = new LayerNorm(width, birth);
-    this.head = new Linear(width, vocabulary, birth, { bias: false, tied: this.tokens.weight });
+    this.tokens = new Embedding(vocabulary, width, init);
+    this.positions = new Parameter(init.device, [context, width]);
+    smallNormal(this.positions.data, context, width, init.random);
+    this.dropout = dropoutOf(options, init);
+    this.blocks = new Sequential(Array.from({ length: layers }, (_, i) => new Block(options, i, init)));
+    this.norm = new LayerNorm(width, init);
+    this.head = new Linear(width, vocabulary, init, { bias: false, tied: this.tokens.weight });
   }
 
   override forward(x: Tensor): Tensor {
@@ -83,24 +83,24 @@ class Block extends Module {
   readonly dropout1: Dropout | null;
   readonly dropout2: Dropout | null;
 
-  constructor(options: GptOptions, index: number, birth: Birth) {
+  constructor(options: GptOptions, index: number, init: InitOptions) {
     super();
     const { layers, width, heads, activation = "gelu" } = options;
     const hidden = options.hidden?.[index] ?? 4 * width;
     // a block adds two branches to the sequence: this keeps the variance of their sum
     const last = normal(0.02 / Math.sqrt(2 * layers));
-    const linear = (inputs: number, outputs: number, initialiser: Initialiser): Linear =>
-      new Linear(inputs, outputs, birth, { initialiser, biasInitialiser: zeros });
-    this.norm1 = new LayerNorm(width, birth);
-    this.attention = new CausalSelfAttention(width, heads, birth, last);
-    this.norm2 = new LayerNorm(width, birth);
+    const linear = (inputs: number, outputs: number, initializer: Initializer): Linear =>
+      new Linear(inputs, outputs, init, { initializer, biasInitializer: zeros });
+    this.norm1 = new LayerNorm(width, init);
+    this.attention = new CausalSelfAttention(width, heads, init, last);
+    this.norm2 = new LayerNorm(width, init);
     this.mlp = new Sequential({
       fc1: linear(width, hidden, smallNormal),
       activation: activation === "gelu" ? new GELU() : new SquaredReLU(),
       fc2: linear(hidden, width, last),
     });
-    this.dropout1 = dropoutOf(options, birth);
-    this.dropout2 = dropoutOf(options, birth);
+    this.dropout1 = dropoutOf(options, init);
+    this.dropout2 = dropoutOf(options, init);
   }
 
   override forward(x: Tensor): Tensor {
@@ -111,6 +111,6 @@ class Block extends Module {
   }
 }
 
-function dropoutOf({ dropout = 0 }: GptOptions, birth: Birth): Dropout | null {
-  return dropout > 0 ? new Dropout(dropout, birth) : null;
+function dropoutOf({ dropout = 0 }: GptOptions, init: InitOptions): Dropout | null {
+  return dropout > 0 ? new Dropout(dropout, init) : null;
 }

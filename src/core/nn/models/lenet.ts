@@ -2,7 +2,7 @@ import { ReLU } from "../activations.ts";
 import { Conv2d } from "../conv2d.ts";
 import { Flatten } from "../flatten.ts";
 import { Linear } from "../linear.ts";
-import type { Birth } from "../module.ts";
+import type { InitOptions } from "../module.ts";
 import { MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
@@ -17,18 +17,18 @@ export function lenet(
   width: number,
   channels: number,
   classes: number,
-  birth: Birth,
+  init: InitOptions,
   [filters1, filters2, hidden]: LenetWidths = [20, 50, 500],
 ): Sequential {
   const left = (length: number): number => Math.floor((Math.floor((length - 4) / 2) - 4) / 2);
   return new Sequential({
-    conv1: new Conv2d(channels, filters1, 5, birth),
+    conv1: new Conv2d(channels, filters1, 5, init),
     pool1: new MaxPool(2),
-    conv2: new Conv2d(filters1, filters2, 5, birth),
+    conv2: new Conv2d(filters1, filters2, 5, init),
     pool2: new MaxPool(2),
     flatten: new Flatten(),
-    fc1: new Linear(filters2 * left(height) * left(width), hidden, birth),
+    fc1: new Linear(filters2 * left(height) * left(width), hidden, init),
     relu1: new ReLU(),
-    fc2: new Linear(hidden, classes, birth),
+    fc2: new Linear(hidden, classes, init),
   });
 }

@@ -2,17 +2,17 @@ import { ReLU } from "../activations.ts";
 import { Dropout } from "../dropout.ts";
 import { Flatten } from "../flatten.ts";
 import { Linear } from "../linear.ts";
-import type { Birth, Module } from "../module.ts";
+import type { InitOptions, Module } from "../module.ts";
 import { Sequential } from "../sequential.ts";
 
 /** Linear layers with ReLU between; widths: inputs, hidden ones, classes. */
-export function mlp(widths: readonly number[], birth: Birth, dropout = 0): Sequential {
+export function mlp(widths: readonly number[], init: InitOptions, dropout = 0): Sequential {
   const layers: Record<string, Module> = { flatten: new Flatten() };
   for (let i = 1; i < widths.length; i++) {
-    layers[`fc${i}`] = new Linear(widths[i - 1], widths[i], birth);
+    layers[`fc${i}`] = new Linear(widths[i - 1], widths[i], init);
     if (i === widths.length - 1) break;
     layers[`relu${i}`] = new ReLU();
-    if (dropout > 0) layers[`dropout${i}`] = new Dropout(dropout, birth);
+    if (dropout > 0) layers[`dropout${i}`] = new Dropout(dropout, init);
   }
   return new Sequential(layers);
 }

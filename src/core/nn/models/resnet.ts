@@ -4,7 +4,7 @@ import { BatchNorm } from "../batch-norm.ts";
 import { Conv2d } from "../conv2d.ts";
 import { kaimingNormal } from "../initializers.ts";
 import { Linear } from "../linear.ts";
-import type { Birth, Module } from "../module.ts";
+import type { InitOptions, Module } from "../module.ts";
 import { GlobalAveragePool } from "../pooling.ts";
 import { Residual, ShiftedShortcut, SubsamplingShortcut } from "../residual.ts";
 import { Sequential } from "../sequential.ts";
@@ -31,7 +31,7 @@ export function resnet(
   depth: number,
   channels: number,
   classes: number,
-  birth: Birth,
+  init: InitOptions,
   { widths = STAGES, blocks }: ResnetWidths = {},
 ): Sequential {
   if (depth < 8 || (depth - 2) % 6 !== 0) {
@@ -42,8 +42,8 @@ export function resnet(
     throw expected("resnet", `${count} blocks for a depth of ${depth}`, String(blocks.length), "Name each, or none");
   }
   const layers: Record<string, Module> = {
-    conv1: conv(channels, widths[0], 1, birth),
-    bn1: new BatchNorm(widths[0], birth),
+    conv1: conv(channels, widths[0], 1, init),
+    bn1: new BatchNorm(widths[0], init),
     relu1: new ReLU(),
   };
   const inner = blocksOf(depth, { widths, blocks });
@@ -52,28 +52,34 @@ export function resnet(
     const stage = Math.floor((3 * i) / count);
     const outputs = widths[stage];
     const stride = stage > 0 && (3 * i) % count === 0 ? 2 : 1;
-    const block = blockOf(inner[i], inputs, outputs, stride, birth);
+    const block = blockOf(inner[i], inputs, outputs, stride, init);
     // numbers stay those of the whole network: a model without block 2 has a block 3
     if (block !== null) layers[`block${i + 1}`] = block;
     inputs = outputs;
   }
-  return new Sequential({ ...layers, average: new GlobalAveragePool(), fc: new Linear(inputs, classes, birth) });
+  return new Sequential({ ...layers, average: new GlobalAveragePool(), fc: new Linear(inputs, classes, init) });
 }
 
-function blockOf(block: ResnetBlock, inputs: number, outputs: number, stride: number, birth: Birth): Module | null {
+function blockOf(
+  block: ResnetBlock,
+  inputs: number,
+  outputs: number,
+  stride: number,
+  init: InitOptions,
+): Module | null {
   const shortcut = stride === 1 ? null : new SubsamplingShortcut(stride, outputs);
   if (block === "shortcut") return shortcut;
-  if (block === "constant") return new ShiftedShortcut(outputs, birth, shortcut);
+  if (block === "constant") return new ShiftedShortcut(outputs, init, shortcut);
   const body = new Sequential({
-    conv1: conv(inputs, block, stride, birth),
-    bn1: new BatchNorm(block, birth),
+    conv1: conv(inputs, block, stride, init),
+    bn1: new BatchNorm(block, init),
     relu1: new ReLU(),
-    conv2: conv(block, outputs, 1, birth),
-    bn2: new BatchNorm(outputs, birth),
+    conv2: conv(block, outputs, 1, init),
+    bn2: new BatchNorm(outputs, init),
   });
   return new Residual(body, shortcut);
 }
 
-function conv(inputs: number, outputs: number, stride: number, birth: Birth): Conv2d {
-  return new Conv2d(inputs, outputs, 3, birth, { stride, padding: 1, bias: false, initialiser: kaimingNormal });
+function conv(inputs: number, outputs: number, stride: number, init: InitOptions): Conv2d {
+  return new Conv2d(inputs, outputs, 3, init, { stride, padding: 1, bias: false, initializer: kaimingNormal });
 }

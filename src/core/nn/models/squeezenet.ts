@@ -4,7 +4,7 @@ import { Concatenated } from "../concatenated.ts";
 import { Conv2d } from "../conv2d.ts";
 import { kaimingNormal } from "../initializers.ts";
 import { Linear } from "../linear.ts";
-import type { Birth, Module } from "../module.ts";
+import type { InitOptions, Module } from "../module.ts";
 import { GlobalAveragePool, MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
@@ -21,25 +21,25 @@ export function squeezenet(
   width: number,
   fires: readonly Fire[],
   classes: number,
-  birth: Birth,
+  init: InitOptions,
 ): Sequential {
-  const layers: Record<string, Module> = { ...convolution("1", channels, width, 3, birth), pool1: new MaxPool(2) };
+  const layers: Record<string, Module> = { ...convolution("1", channels, width, 3, init), pool1: new MaxPool(2) };
   let inputs = width;
   fires.forEach(([squeeze, one, three], i) => {
     layers[`fire${i + 1}`] = new Sequential({
-      squeeze: new Sequential(convolution("", inputs, squeeze, 1, birth)),
-      expand: expansion(squeeze, one, three, birth),
+      squeeze: new Sequential(convolution("", inputs, squeeze, 1, init)),
+      expand: expansion(squeeze, one, three, init),
     });
     if (i % 2 === 1 && i < fires.length - 1) layers[`pool${(i + 3) / 2}`] = new MaxPool(2);
     inputs = one + three;
   });
-  return new Sequential({ ...layers, average: new GlobalAveragePool(), fc: new Linear(inputs, classes, birth) });
+  return new Sequential({ ...layers, average: new GlobalAveragePool(), fc: new Linear(inputs, classes, init) });
 }
 
-function expansion(squeeze: number, one: number, three: number, birth: Birth): Module {
+function expansion(squeeze: number, one: number, three: number, init: InitOptions): Module {
   const branches = {
-    ...(one === 0 ? {} : { "1x1": new Sequential(convolution("", squeeze, one, 1, birth)) }),
-    ...(three === 0 ? {} : { "3x3": new Sequential(convolution("", squeeze, three, 3, birth)) }),
+    ...(one === 0 ? {} : { "1x1": new Sequential(convolution("", squeeze, one, 1, init)) }),
+    ...(three === 0 ? {} : { "3x3": new Sequential(convolution("", squeeze, three, 3, init)) }),
   };
   // a single one has nothing to be copied beside, and the same path
   return one === 0 || three === 0 ? new Sequential(branches) : new Concatenated(branches);
@@ -50,13 +50,13 @@ function convolution(
   inputs: number,
   outputs: number,
   kernel: number,
-  birth: Birth,
+  init: InitOptions,
 ): Record<string, Module> {
   return {
-    [`conv${name}`]: new Conv2d(inputs, outputs, kernel, birth, {
-      ...{ padding: (kernel - 1) / 2, bias: false, initialiser: kaimingNormal },
+    [`conv${name}`]: new Conv2d(inputs, outputs, kernel, init, {
+      ...{ padding: (kernel - 1) / 2, bias: false, initializer: kaimingNormal },
     }),
-    [`bn${name}`]: new BatchNorm(outputs, birth),
+    [`bn${name}`]: new BatchNorm(outputs, init),
     [`relu${name}`]: new ReLU(),
   };
 }

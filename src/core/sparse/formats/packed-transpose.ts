@@ -31,7 +31,7 @@ export class PackedTranspose implements PackedOperand {
 
   /**
    * Keeps the largest by magnitude of w [k / taps, taps, rows] (ties keep the lower index). mask: of w as
-   * [k / taps, taps * rows]; what it does not keep counts as zero. Groups are of neighbours in `order`.
+   * [k / taps, taps * rows]; what it does not keep counts as zero. Groups are of neighbors in `order`.
    */
   prune(w: F32, mask: Uint32Array | null, taps: number): void {
     const { n, m, v } = this.pattern;

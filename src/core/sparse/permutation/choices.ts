@@ -31,7 +31,7 @@ export function combinations(count: number, size: number): number[][] {
  */
 export function partitions(sets: readonly (readonly number[])[], columns: number): Int32Array {
   const masks = sets.map((set) => set.reduce((bits, column) => bits | (1 << column), 0));
-  // sets are in lexical order: those that begin with a column are neighbours
+  // sets are in lexical order: those that begin with a column are neighbors
   const beginning = Array.from({ length: columns }, (_, first) =>
     sets.flatMap((set, i) => (set[0] === first ? [i] : [])),
   );

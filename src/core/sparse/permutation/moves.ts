@@ -1,5 +1,5 @@
 /**
- * Moves of channels between stripes, the groups of m neighbouring columns, and what each would gain. A move is judged by
+ * Moves of channels between stripes, the groups of m neighboring columns, and what each would gain. A move is judged by
  * the columns of its stripes alone, so any thread may judge any of them and the answer has the same bits.
  */
 import { type Choice, combinations, partitions } from "./choices.ts";

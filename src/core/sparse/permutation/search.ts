@@ -1,6 +1,6 @@
 /**
  * Orders of the columns of a matrix in which N:M pruning keeps more of its magnitude: large entries of a row then lie in
- * different groups. A search moves columns between stripes, the groups of m neighbours, best moves first.
+ * different groups. A search moves columns between stripes, the groups of m neighbors, best moves first.
  * Source: Pool and Yu 2021, "Channel permutations for N:M sparsity"; NVIDIA apex, permutation_search_kernels.
  */
 import { expected } from "../../errors.ts";

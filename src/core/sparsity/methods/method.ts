@@ -16,7 +16,7 @@ export interface WeightSite {
   /** Rows of the product's other operand in a step: samples, or their places; 0 before the first. */
   readonly positions: number;
   readonly kernels: Kernels;
-  /** The weight as it is trained, dense; written by the optimiser, and by a method beside its step. */
+  /** The weight as it is trained, dense; written by the optimizer, and by a method beside its step. */
   readonly weight: F32;
   /** Of the loss by what the products multiplied by; a method may write to it in onGradient. */
   readonly gradient: F32;
@@ -56,7 +56,7 @@ export interface WeightSite {
   maskGradient(): void;
   /** weight = 0 where the mask is 0. */
   maskWeight(): void;
-  /** The optimiser's moments are set to zero where the mask is 0, before its next step. */
+  /** The optimizer's moments are set to zero where the mask is 0, before its next step. */
   forgetPruned(): void;
 }
 
@@ -68,11 +68,11 @@ export interface Clock {
   readonly steps: number;
   /** False in an evaluation before this step: it may pack, but begins no phase. */
   readonly training: boolean;
-  /** The optimiser's learning rate at this step. */
+  /** The optimizer's learning rate at this step. */
   readonly rate: number;
 }
 
-/** The running variance of an optimiser that has one (Adam). */
+/** The running variance of an optimizer that has one (Adam). */
 export interface RunningVariance {
   /** What is added to its root. */
   readonly epsilon: number;
@@ -89,7 +89,7 @@ export interface RunningVariance {
 /** All weights of a run that are under one method. */
 export interface WeightSites {
   readonly sites: readonly WeightSite[];
-  /** Null with an optimiser that has none. */
+  /** Null with an optimizer that has none. */
   readonly variance: RunningVariance | null;
   /** As that of a site. */
   memory(name: string, length: number): F32;
@@ -102,15 +102,15 @@ export interface WeightMethod {
   readonly spatialBranches?: boolean;
   /** Why it has no masks of this pattern for a weight of so many rows, or undefined if it has; left out: it has all. */
   misfit?(pattern: Pattern, rows: number): string | undefined;
-  /** Whether it works only with an optimiser that has a running variance. */
+  /** Whether it works only with an optimizer that has a running variance. */
   readonly needsVariance?: boolean;
   /**
    * Before the first product with a weight that has changed; an evaluation before the step may have called it already.
    */
   beforeForward(site: WeightSite, clock: Clock): void;
-  /** On the finished gradient, after clipping, before the optimiser. */
+  /** On the finished gradient, after clipping, before the optimizer. */
   onGradient?(site: WeightSite, clock: Clock): void;
-  /** After the optimiser's step. */
+  /** After the optimizer's step. */
   afterStep?(site: WeightSite, clock: Clock): void;
   /** Once a step, behind afterStep of all of its weights. */
   afterStepOfAll?(all: WeightSites, clock: Clock): void;
@@ -201,11 +201,11 @@ interface OfGradientColumns extends OfProduct {
   pack(transpose: PackedTranspose, gradient: F32, draw: Draw): void;
 }
 
-/** Keeps one of each two neighbouring positions of the activations, whatever their values: nothing is packed. */
+/** Keeps one of each two neighboring positions of the activations, whatever their values: nothing is packed. */
 interface OfActivations extends OfProduct {
   readonly operand: "activations";
   readonly pattern: Pattern;
-  /** Whether neighbours must be alike: then layers whose positions are samples stay dense. */
+  /** Whether neighbors must be alike: then layers whose positions are samples stay dense. */
   readonly ofImages?: boolean;
   /** Which positions of x, the layer's input, and what takes the place of the others. */
   keep(x: F32, geometry: Geometry, draw: Draw): FixedMask;
@@ -215,7 +215,7 @@ interface OfActivations extends OfProduct {
 export interface FixedMask {
   /** From 0 to 4. */
   readonly mask: number;
-  /** What is taken of a kept position for its dropped neighbour. */
+  /** What is taken of a kept position for its dropped neighbor. */
   readonly restore: number;
   readonly scale: number;
 }

@@ -15,7 +15,7 @@ export function drawMask(first: Rows, now: Rows, label: string): Markup {
 </svg>`;
 }
 
-/** Runs of neighbours as horizontal strokes one high. */
+/** Runs of neighbors as horizontal strokes one high. */
 function pathOf(rows: Rows, is: (row: number, column: number) => boolean): string {
   let path = "";
   rows.forEach((cells, row) => {

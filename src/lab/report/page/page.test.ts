@@ -13,7 +13,7 @@ import { readRuns } from "../../runs/read-run.ts";
 import { html } from "./markup.ts";
 import { reportPage } from "./page.ts";
 import { SERIES, TONES } from "./styles.ts";
-import { summarise } from "./summary.ts";
+import { summarize } from "./summary.ts";
 
 const root = mkdtempSync(join(tmpdir(), "trisparse-report-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -37,7 +37,7 @@ beforeAll(async () => {
   two = await compare("two", 2);
 });
 
-const pageOf = (...paths: string[]): string => reportPage(summarise(readRuns(paths)));
+const pageOf = (...paths: string[]): string => reportPage(summarize(readRuns(paths)));
 
 /** A copy of the first comparison that may be damaged. */
 function copied(): string {
@@ -103,7 +103,7 @@ describe("the page", () => {
   });
 
   test("of a server runs one script, the one that its policy names, and asks that server alone", () => {
-    const page = reportPage(summarise(readRuns([one])), { state: "training" });
+    const page = reportPage(summarize(readRuns([one])), { state: "training" });
     const [, script] = /<script>(.+)<\/script>/s.exec(page) ?? [];
     const hash = createHash("sha256").update(script).digest("base64");
     expect(page.match(/<script/g)).toHaveLength(1);
@@ -113,7 +113,7 @@ describe("the page", () => {
   });
 
   test("shows two seeds as one kind, with bands; one without", () => {
-    const { kinds } = summarise(readRuns([one, two]));
+    const { kinds } = summarize(readRuns([one, two]));
     expect(kinds.map(({ name, seeds }) => [name, seeds])).toEqual([
       ["dense", [1, 2]],
       ["sr-ste 2:4", [1, 2]],
@@ -129,7 +129,7 @@ describe("the page", () => {
 
   test("gives the numbers of the run's own result", () => {
     const result = JSON.parse(readFileSync(join(one, "result.json"), "utf8"));
-    const { kinds, machines } = summarise(readRuns([one]));
+    const { kinds, machines } = summarize(readRuns([one]));
     expect(machines).toEqual([result.machine]);
     kinds.forEach((kind, i) => {
       const own = result.runs[i];
@@ -150,11 +150,11 @@ describe("the page", () => {
       const recipe = JSON.parse(readFileSync(file, "utf8"));
       writeFileSync(
         file,
-        JSON.stringify({ ...recipe, optimiser: { ...recipe.optimiser, weightDecay: Number(decay) } }),
+        JSON.stringify({ ...recipe, optimizer: { ...recipe.optimizer, weightDecay: Number(decay) } }),
       );
       return join(path, "sr-ste");
     });
-    const { kinds } = summarise(readRuns(paths));
+    const { kinds } = summarize(readRuns(paths));
     expect(kinds.map(({ name }) => name)).toEqual(["sr-ste 2:4, weightDecay 0.1", "sr-ste 2:4, weightDecay 0.3"]);
   });
 
@@ -183,10 +183,10 @@ describe("the page", () => {
     expect(pageOf(one)).not.toContain("Smaller models");
     const path = copied();
     const recipe = JSON.parse(readFileSync(join(path, "sr-ste/recipe.json"), "utf8"));
-    const regularise = [{ structure: "row", lambda: 0.1 }];
+    const regularize = [{ structure: "row", lambda: 0.1 }];
     writeFileSync(
       join(path, "sr-ste/recipe.json"),
-      JSON.stringify({ ...recipe, method: { name: "dense" }, regularise }),
+      JSON.stringify({ ...recipe, method: { name: "dense" }, regularize }),
     );
     const result = JSON.parse(readFileSync(join(path, "sr-ste/result.json"), "utf8"));
     const change = (before: number, after: number) => ({ before, after });
@@ -258,9 +258,9 @@ describe("a damaged folder is an error in our form", () => {
 });
 
 /** WCAG 2: relative luminance of #rrggbb, and the contrast of two. */
-function luminance(colour: string): number {
+function luminance(color: string): number {
   const [r, g, b] = [1, 3, 5].map((i) => {
-    const value = Number.parseInt(colour.slice(i, i + 2), 16) / 255;
+    const value = Number.parseInt(color.slice(i, i + 2), 16) / 255;
     return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
   });
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
@@ -271,7 +271,7 @@ function contrast(a: string, b: string): number {
   return (high + 0.05) / (low + 0.05);
 }
 
-describe("colours", () => {
+describe("colors", () => {
   test("of text have a contrast of at least 4.5 to what is behind them, light and dark", () => {
     for (const i of [0, 1]) {
       const paper = TONES.paper[i];
@@ -279,7 +279,7 @@ describe("colours", () => {
         ...SERIES.map(({ light, dark }) => [light, dark][i]),
         ...["ink", "soft", "bad"].map((name) => TONES[name][i]),
       ];
-      for (const colour of texts) expect(contrast(colour, paper), colour).toBeGreaterThanOrEqual(4.5);
+      for (const color of texts) expect(contrast(color, paper), color).toBeGreaterThanOrEqual(4.5);
       for (const part of ["Forward", "InputGrad", "WeightGrad", "Pack", "Rest"]) {
         const behind = TONES[part[0].toLowerCase() + part.slice(1)][i];
         expect(contrast(TONES[`on${part}`][i], behind), part).toBeGreaterThanOrEqual(4.5);

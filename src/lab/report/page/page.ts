@@ -42,7 +42,7 @@ function namesText(kinds: readonly Styled[]): string {
   return kinds[0].isDense ? `dense and ${kinds.length - 1} sparse methods` : `${kinds.length} sparse methods`;
 }
 
-function factsText({ epochs, steps, batch, optimiser, kinds }: Report): string {
+function factsText({ epochs, steps, batch, optimizer, kinds }: Report): string {
   const seeds = [...new Set(kinds.flatMap((kind) => kind.seeds))];
   const patterns = [...new Set(kinds.flatMap((kind) => kind.routes.flatMap(({ pattern }) => pattern ?? [])))];
   return [
@@ -50,7 +50,7 @@ function factsText({ epochs, steps, batch, optimiser, kinds }: Report): string {
     ...(epochs === null ? [] : [`${epochs} epoch${epochs === 1 ? "" : "s"}`]),
     `${steps} steps`,
     `batch ${batch}`,
-    optimiser === "adamw" ? "AdamW" : optimiser.toUpperCase(),
+    optimizer === "adamw" ? "AdamW" : optimizer.toUpperCase(),
     `seed${seeds.length === 1 ? "" : "s"} ${seeds.join(", ")}`,
   ].join(" · ");
 }

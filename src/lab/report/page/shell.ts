@@ -1,4 +1,4 @@
-/** What every page has around its main part: head, title, switch of colours, style sheet, foot; no script but a live page's. */
+/** What every page has around its main part: head, title, switch of colors, style sheet, foot; no script but a live page's. */
 import { createHash } from "node:crypto";
 import { version } from "../../../node/version.ts";
 import { html, Markup } from "./markup.ts";
@@ -53,7 +53,7 @@ export function pageOf(title: string, facts: string, main: Markup, live?: Live):
 <body>
 <header><div><h1>${title}</h1>
 <p class="soft">${facts}</p>${live === undefined ? null : html`<p class="live" data-live="${live.state}">${LIVE_TEXTS[live.state]}</p>`}</div>
-<fieldset class="theme"><legend>Colours</legend>
+<fieldset class="theme"><legend>Colors</legend>
 ${["auto", "light", "dark"].map((name) => html`<input type="radio" name="theme" id="theme-${name}"${name === "auto" ? new Markup(" checked") : null}><label for="theme-${name}">${name}</label>`)}
 </fieldset></header>
 <main>

@@ -1,13 +1,13 @@
 /** The page's only style sheet. Light and dark follow the system or the switch at the top, without a script. */
 import { SERIES, TONES } from "./styles.ts";
 
-const COLOURS: readonly (readonly [name: string, light: string, dark: string])[] = [
+const COLORS: readonly (readonly [name: string, light: string, dark: string])[] = [
   ...Object.entries(TONES).map(([name, [light, dark]]) => [name, light, dark] as const),
   ...SERIES.map(({ light, dark }, i) => [`s${i}`, light, dark] as const),
 ];
 
 const variables = (of: (light: string, dark: string) => string): string =>
-  COLOURS.map(([name, light, dark]) => `--${name}:${of(light, dark)}`).join(";");
+  COLORS.map(([name, light, dark]) => `--${name}:${of(light, dark)}`).join(";");
 
 const SEGMENTS = ["forward", "inputGrad", "weightGrad", "pack", "rest"];
 const on = (name: string): string => `on${name[0].toUpperCase()}${name.slice(1)}`;

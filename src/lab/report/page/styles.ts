@@ -1,4 +1,4 @@
-/** How series are told apart: by colour, by dash and by marker, any one of which is enough. */
+/** How series are told apart: by color, by dash and by marker, any one of which is enough. */
 import {
   type SymbolType,
   symbol,
@@ -19,7 +19,7 @@ interface SeriesStyle {
 }
 
 /**
- * The first is dense. After Okabe and Ito's colours, darkened or lightened until text in them has a contrast of at least
+ * The first is dense. After Okabe and Ito's colors, darkened or lightened until text in them has a contrast of at least
  * 4.5 to the page; `page.test.ts` computes it.
  */
 export const SERIES: readonly SeriesStyle[] = [
@@ -41,7 +41,7 @@ export const TONES: Readonly<Record<string, readonly [light: string, dark: strin
   soft: ["#5b626b", "#a4abb5"],
   rule: ["#e1e4e8", "#30363d"],
   bad: ["#b42318", "#ff8a7a"],
-  // parts of a step: from dark to light, so that their order shows without colours
+  // parts of a step: from dark to light, so that their order shows without colors
   forward: ["#0b4a7a", "#8cc8f7"],
   inputGrad: ["#2877ae", "#4f9bd6"],
   weightGrad: ["#7db8dc", "#2c6a9c"],

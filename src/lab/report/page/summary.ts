@@ -102,7 +102,7 @@ export interface Report {
   readonly epochs: number | null;
   readonly steps: number;
   readonly batch: number;
-  readonly optimiser: string;
+  readonly optimizer: string;
   readonly kinds: readonly Kind[];
   readonly machines: readonly Machine[];
   /** Runs that no machine was noted for. */
@@ -112,7 +112,7 @@ export interface Report {
 /** Points that a curve of steps is brought down to. */
 const POINTS = 100;
 
-export function summarise(runs: readonly RecordedRun[]): Report {
+export function summarize(runs: readonly RecordedRun[]): Report {
   const [first] = runs;
   checkComparable(runs);
   const groups = grouped(runs);
@@ -131,7 +131,7 @@ export function summarise(runs: readonly RecordedRun[]): Report {
     epochs: recipe.epochs ?? null,
     steps: Math.max(...runs.map(({ steps }) => steps.length)),
     batch: recipe.batch,
-    optimiser: recipe.optimiser.name,
+    optimizer: recipe.optimizer.name,
     kinds,
     machines: [...machines.values()],
     withoutMachine: runs.filter(({ machine }) => machine === null).length,
@@ -155,10 +155,10 @@ function checkComparable(runs: readonly RecordedRun[]): void {
   throw expected("report", "a run that has taken a step", `none in ${got}`, "Go on with: trisparse resume");
 }
 
-function isDense({ strategy, method, inputGrad, weightGrad, activations, regularise = [] }: Recipe): boolean {
+function isDense({ strategy, method, inputGrad, weightGrad, activations, regularize = [] }: Recipe): boolean {
   return (
     strategy === undefined &&
-    regularise.length === 0 &&
+    regularize.length === 0 &&
     [method, inputGrad, weightGrad, activations].every(({ name }) => name === "dense")
   );
 }
@@ -283,9 +283,9 @@ function mean(values: readonly number[]): number {
 
 function estimate(values: readonly number[]): Estimate | null {
   if (values.length === 0) return null;
-  const centre = mean(values);
-  const spread = mean(values.map((value) => (value - centre) ** 2));
-  return { mean: centre, error: values.length === 1 ? null : Math.sqrt(spread / (values.length - 1)) };
+  const center = mean(values);
+  const spread = mean(values.map((value) => (value - center) ** 2));
+  return { mean: center, error: values.length === 1 ? null : Math.sqrt(spread / (values.length - 1)) };
 }
 
 /** Where runs have all come to; a run that has not yet ends the curve. */

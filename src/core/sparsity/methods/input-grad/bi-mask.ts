@@ -3,7 +3,7 @@ import type { InputGradMethod, MethodEntry } from "../method.ts";
 import { refreshEvery } from "../weights/refresh.ts";
 
 /**
- * Double-pruned, with groups of outputs that need not be neighbours: every `refresh` steps the order of the outputs is the
+ * Double-pruned, with groups of outputs that need not be neighbors: every `refresh` steps the order of the outputs is the
  * one of `candidates` random ones that keeps most of the weight. Source: Zhang et al. 2023 (Bi-Mask), section unconfirmed.
  * Differences: (1) outputs change places within blocks of 128 alone, in each for itself, so that packs and products stay
  * what they are; (2) candidates are compared on 64 inputs; (3) the order of now is a candidate too; (4) the mask of

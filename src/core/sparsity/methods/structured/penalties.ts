@@ -53,8 +53,8 @@ export interface GroupLassoOptions {
   /** Multiplies each group's norm by the root of its size, as Yuan and Lin 2006; the SSL of Wen et al. 2016 does not. */
   readonly bySize?: boolean | undefined;
   /**
-   * The share of the groups that is penalised, at least one: those with the smallest root mean squares at the first use: what is to go is chosen,
-   * what stays is not made smaller. Default 1. After growing regularisation (Wang et al. 2021, unconfirmed), whose lambda rises.
+   * The share of the groups that is penalized, at least one: those with the smallest root mean squares at the first use: what is to go is chosen,
+   * what stays is not made smaller. Default 1. After growing regularization (Wang et al. 2021, unconfirmed), whose lambda rises.
    */
   readonly smallest?: number | undefined;
   /** With it, the share is of the groups of several weights together. */

@@ -5,7 +5,7 @@ import type { UnstructuredMethod } from "./unstructured-method.ts";
 /**
  * SET: drops the smallest weights and grows as many at random, at constant sparsity. Source: Mocanu et al. 2018.
  * Differences: (1) the smallest |w| are dropped, theirs are the smallest positive and the largest negative; (2) grown weights
- * start at zero; (3) an update takes the place of a step of the optimiser for these weights, as in RigL.
+ * start at zero; (3) an update takes the place of a step of the optimizer for these weights, as in RigL.
  */
 export const set: MethodEntry<UnstructuredMethod> = {
   name: "set",

@@ -48,6 +48,6 @@ export interface UnstructuredMethod {
   begin?(all: UnstructuredSites): void;
   /** Whether `update` looks at the gradients of pruned entries in this step; in others they need not be computed. */
   readsGradient(clock: Pick<Clock, "step" | "steps">): boolean;
-  /** On the finished gradients, before the optimiser. "rest": the weights under it are not stepped this time. */
+  /** On the finished gradients, before the optimizer. "rest": the weights under it are not stepped this time. */
   update(all: UnstructuredSites, clock: Clock): "step" | "rest";
 }

@@ -6,7 +6,7 @@ const STREAM = 0x616c74;
 
 /**
  * Every second position of the activations, even ones or odd ones by a coin a step: on average, with scale 2, the whole
- * gradient. For data whose neighbours are not alike. Source: the fixed masks of Xu et al. 2022, without restoration.
+ * gradient. For data whose neighbors are not alike. Source: the fixed masks of Xu et al. 2022, without restoration.
  * Difference: the coin and the scale make it unbiased; without them half of the gradient is never seen.
  */
 export const alternate: MethodEntry<WeightGradMethod> = {

@@ -1,10 +1,10 @@
-/** Fixed masks with restoration: the shifted gradient is its closed form, and helps where neighbours are alike. */
+/** Fixed masks with restoration: the shifted gradient is its closed form, and helps where neighbors are alike. */
 import { expect, test } from "vitest";
 import { jsKernels } from "../../../backend/js.ts";
 import type { Geometry } from "../../../backend/kernels.ts";
 import { Random } from "../../../random.ts";
 import type { FixedMask } from "../method.ts";
-import { neighbourSimilarity, restored } from "./restored.ts";
+import { neighborSimilarity, restored } from "./restored.ts";
 
 const draw = { seed: 1, layer: 2, step: 3 };
 const normals = (random: Random, length: number): Float64Array => Float64Array.from({ length }, () => random.normal());
@@ -62,7 +62,7 @@ test("the shifted gradient times what is kept is the gradient times what is rest
   }
 });
 
-/** Images whose neighbours are correlated by rho along both axes, [8, 16, 16, 4]. */
+/** Images whose neighbors are correlated by rho along both axes, [8, 16, 16, 4]. */
 function images(rho: number): Float32Array {
   const [side, channels] = [16, 4];
   const x = Float32Array.from(normals(new Random(7), 8 * side * side * channels));
@@ -130,13 +130,13 @@ test("both of two opposite masks, twice as large, are the whole gradient; the la
   }
 });
 
-test("measured: what neighbouring columns have in common, the same whenever the step is taken", () => {
+test("measured: what neighboring columns have in common, the same whenever the step is taken", () => {
   for (const rho of [0, 0.5, 0.9, 0.99]) {
     const x = images(rho);
-    expect(Math.abs(neighbourSimilarity(x, geometry, draw) - rho)).toBeLessThan(0.1);
+    expect(Math.abs(neighborSimilarity(x, geometry, draw) - rho)).toBeLessThan(0.1);
     expect(maskOf(x, "authors")).toEqual(maskOf(x, "authors"));
   }
-  expect(neighbourSimilarity(new Float32Array(8 * 256 * 4), geometry, draw)).toBe(0);
+  expect(neighborSimilarity(new Float32Array(8 * 256 * 4), geometry, draw)).toBe(0);
 });
 
 test("the words draw from their masks, anew each step", () => {

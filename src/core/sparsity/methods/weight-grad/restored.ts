@@ -5,7 +5,7 @@ import type { MethodEntry, WeightGradMethod } from "../method.ts";
 
 // "rest": a stream of its own
 const STREAM = 0x72657374;
-// Neighbours that are compared a layer and step: some ten thousand multiply-adds beside the millions of the product.
+// Neighbors that are compared a layer and step: some ten thousand multiply-adds beside the millions of the product.
 const PAIRS = 256;
 
 /** The masks of weightGradAlternate that a word draws from, one a step. */
@@ -16,7 +16,7 @@ const masks: Readonly<Record<string, readonly number[]>> = {
 };
 
 /**
- * Every second column of the activations of images, whose kept neighbours stand for what is dropped: x_i is taken to be
+ * Every second column of the activations of images, whose kept neighbors stand for what is dropped: x_i is taken to be
  * restore times x_j, a shifted gradient, as the product is linear. Source: Xu et al. 2022 and their code.
  * Differences: a dropped column has the kept one of its pair, never one of another row, image or place that is kept
  * itself (the authors' shift wraps around images and counts some columns twice); the mask is drawn once a layer and step;
@@ -25,13 +25,13 @@ const masks: Readonly<Record<string, readonly number[]>> = {
 export const restored: MethodEntry<WeightGradMethod> = {
   name: "restored",
   title: "restored",
-  about: "keeps every second column of the activations of images, whose neighbours stand for the others",
+  about: "keeps every second column of the activations of images, whose neighbors stand for the others",
   source: "Xu et al. 2022",
   hyperParameters: {
     restore: {
       ...{ default: 0.03, min: 0, max: 1, words: ["measured"] },
       about:
-        "what is taken of a kept column for its dropped neighbour; measured: what suits the layer's activations best",
+        "what is taken of a kept column for its dropped neighbor; measured: what suits the layer's activations best",
     },
     scale: { default: 1, min: 0, max: 4, about: "of the whole; without restoration half of the gradient is seen" },
   },
@@ -50,7 +50,7 @@ export const restored: MethodEntry<WeightGradMethod> = {
       const measured = rule === "measured";
       return {
         mask: drawn[words[0] % drawn.length],
-        restore: measured ? neighbourSimilarity(x, geometry, draw) : restore,
+        restore: measured ? neighborSimilarity(x, geometry, draw) : restore,
         scale,
       };
     },
@@ -58,11 +58,11 @@ export const restored: MethodEntry<WeightGradMethod> = {
 };
 
 /**
- * The s with the least |x_i - s x_j|^2 over neighbouring columns i and j of im2col(x), from 0 to 1: half in each of both
+ * The s with the least |x_i - s x_j|^2 over neighboring columns i and j of im2col(x), from 0 to 1: half in each of both
  * directions, on a sample of pairs and on the pixels in the midst of the kernel. A function of the step, so that a
  * resumed run needs no state.
  */
-export function neighbourSimilarity(x: F32, geometry: Geometry, { seed, layer, step }: Draw): number {
+export function neighborSimilarity(x: F32, geometry: Geometry, { seed, layer, step }: Draw): number {
   const [batch, height, width, channels, kernelHeight, kernelWidth, stride, padding, rows, columns] = geometry;
   const words = new Uint32Array(4);
   const inside = (at: number, size: number): number => Math.min(size - 1, Math.max(0, at));

@@ -2,7 +2,7 @@ import type { Clock, WeightMethodEntry, WeightSite } from "../method.ts";
 
 /**
  * ASP: train dense, prune once by magnitude, train again under the frozen mask.
- * Gradient and weight are masked around the optimiser's step, because momentum and weight decay would revive pruned
+ * Gradient and weight are masked around the optimizer's step, because momentum and weight decay would revive pruned
  * weights. With `recompute` the pruned weights come back as they were and the mask is chosen anew, as apex does where it
  * is allowed to; their moments start at zero. Source: NVIDIA apex, contrib/sparsity; Mishra et al. 2021.
  * Differences: (1) the budget of a plain run is shared between both phases, so that methods are compared at equal steps

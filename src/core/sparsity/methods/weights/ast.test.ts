@@ -6,15 +6,15 @@ import { isKept, maskOf, named, STEPS, setup } from "./conformance.ts";
 const decoupled = { words: { form: "decoupled" } };
 
 describe("SR-STE, decoupled", () => {
-  for (const [name, optimiser, options] of [
+  for (const [name, optimizer, options] of [
     ["sr-ste", () => sgd({ rate: 0.5 }), decoupled],
     ["sr-ste", () => adamW({ rate: 0.5, weightDecay: 0 }), decoupled],
     ["ast", () => adamW({ rate: 0.5, weightDecay: 0 }), {}],
   ] as const) {
-    test(`${name}: without data pruned weights shrink by 1 - rate lambda a step, kept ones stay; ${optimiser().name}`, () => {
+    test(`${name}: without data pruned weights shrink by 1 - rate lambda a step, kept ones stay; ${optimizer().name}`, () => {
       const lambda = 0.25;
       const numbers = name === "ast" ? { lambda, rise: 0 } : { lambda };
-      const { sparsity, weight, step } = setup(named(name), optimiser(), "2:4", numbers, { ...options, share: 0 });
+      const { sparsity, weight, step } = setup(named(name), optimizer(), "2:4", numbers, { ...options, share: 0 });
       const start = weight.data.slice();
       for (let taken = 1; taken <= STEPS; taken++) {
         step();
@@ -28,10 +28,10 @@ describe("SR-STE, decoupled", () => {
   }
 
   test("takes rate lambda w of before the step, with the mask of the forward, and no more", () => {
-    for (const optimiser of [() => sgd({ rate: 0.5 }), () => adamW({ rate: 0.5, weightDecay: 0 })]) {
+    for (const optimizer of [() => sgd({ rate: 0.5 }), () => adamW({ rate: 0.5, weightDecay: 0 })]) {
       const lambda = 0.25;
-      const plain = setup(named("ste"), optimiser());
-      const decayed = setup(named("sr-ste"), optimiser(), "2:4", { lambda }, decoupled);
+      const plain = setup(named("ste"), optimizer());
+      const decayed = setup(named("sr-ste"), optimizer(), "2:4", { lambda }, decoupled);
       const before = plain.weight.data.slice();
       plain.step();
       decayed.step();

@@ -12,7 +12,7 @@ import { decayDecoupled, pruneEvery, refreshEvery, stepAt } from "./refresh.ts";
 export const ast: WeightMethodEntry = {
   name: "ast",
   title: "AST",
-  about: "SR-STE with a decay that rises and stays out of the optimiser's moments",
+  about: "SR-STE with a decay that rises and stays out of the optimizer's moments",
   source: "Huang et al. 2025; thu-ml/Adaptive-Sparse-Trainer",
   sparse: true,
   hyperParameters: {

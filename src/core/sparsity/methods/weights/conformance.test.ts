@@ -8,7 +8,7 @@ import type { Parameter } from "../../../tensor/tensor.ts";
 import { tensor } from "../../../tensor/tensor.ts";
 import type { Sparsity } from "../../sparsity.ts";
 import type { WeightMethodEntry } from "../method.ts";
-import { isKept, maskOf, named, optimisers, type Setup, STEPS, saved, setup, unfit } from "./conformance.ts";
+import { isKept, maskOf, named, optimizers, type Setup, STEPS, saved, setup, unfit } from "./conformance.ts";
 import { weightMethods } from "./methods.ts";
 
 for (const entry of weightMethods) {
@@ -24,12 +24,12 @@ for (const entry of weightMethods) {
     });
 
     if (!entry.sparse) return;
-    for (const [name, optimiser] of Object.entries(optimisers)) {
+    for (const [name, optimizer] of Object.entries(optimizers)) {
       for (const pattern of ["2:4", "1:4", "2:8v2", "2:4v4"]) {
-        if (unfit(entry, pattern, optimiser()) !== undefined) continue;
+        if (unfit(entry, pattern, optimizer()) !== undefined) continue;
         test(`ends N:M with ${name}, ${pattern}, and learns`, () => {
           const steps = 2 * STEPS;
-          const { sparsity, step } = setup(entry, optimiser(), pattern, {}, { steps });
+          const { sparsity, step } = setup(entry, optimizer(), pattern, {}, { steps });
           const losses = Array.from({ length: steps }, step);
           expect(sparsity.verify()).toEqual([
             expect.objectContaining({ layer: "fc1.weight", pattern, axis: "inputs", ok: true }),
@@ -43,9 +43,9 @@ for (const entry of weightMethods) {
       }
 
       for (const words of wordsOf(entry)) {
-        if (unfit(entry, "2:4", optimiser()) !== undefined) continue;
+        if (unfit(entry, "2:4", optimizer()) !== undefined) continue;
         const made = `${name} ${Object.values(words).join(" ")}`;
-        const run = (): Setup => setup(entry, optimiser(), "2:4", often(entry), { words, steps: 24 });
+        const run = (): Setup => setup(entry, optimizer(), "2:4", often(entry), { words, steps: 24 });
 
         test(`has legal masks at every step that is sparse: ${made}`, () => {
           const { sparsity, step } = run();
@@ -102,9 +102,9 @@ function often({ hyperParameters }: WeightMethodEntry): Record<string, number> {
 const zerosOf = (weight: Parameter): number => weight.data.reduce((zeros, value) => zeros + (value === 0 ? 1 : 0), 0);
 
 describe("ASP", () => {
-  for (const [name, optimiser] of Object.entries(optimisers)) {
+  for (const [name, optimizer] of Object.entries(optimizers)) {
     test(`prunes once at its step; zeros survive ${name}`, () => {
-      const { sparsity, weight, step } = setup(named("asp"), optimiser());
+      const { sparsity, weight, step } = setup(named("asp"), optimizer());
       for (let i = 0; i < STEPS / 2; i++) step();
       expect(sparsity.pruned).toBe(false);
       expect(zerosOf(weight)).toBe(0);
@@ -138,8 +138,8 @@ describe("ASP", () => {
 });
 
 test("ASP leaves no moments where it pruned, and weight decay makes none", () => {
-  for (const [name, optimiser] of Object.entries(optimisers)) {
-    const one = setup(named("asp"), optimiser());
+  for (const [name, optimizer] of Object.entries(optimizers)) {
+    const one = setup(named("asp"), optimizer());
     for (let i = 0; i < STEPS; i++) one.step();
     const { mask } = maskOf(one);
     const moments = [...one.optimizer.memories()].filter(([key]) => key.startsWith("fc1.weight."));

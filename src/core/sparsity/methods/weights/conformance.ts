@@ -20,7 +20,7 @@ import { weightMethods } from "./methods.ts";
 
 export const STEPS = 12;
 
-export const optimisers: Record<string, () => Transform> = {
+export const optimizers: Record<string, () => Transform> = {
   adamW: () => adamW({ rate: 0.01, weightDecay: 0.1 }),
   "sgd with momentum and decay": () => sgd({ rate: 0.1, momentum: 0.9, weightDecay: 0.01 }),
 };
@@ -47,7 +47,7 @@ export interface SetupOptions {
 
 export function setup(
   entry: WeightMethodEntry,
-  optimiser: Transform,
+  transform: Transform,
   pattern = "2:4",
   numbers: Record<string, number> = {},
   { words = {}, steps = STEPS, inputs = 16, share = 1 }: SetupOptions = {},
@@ -56,7 +56,7 @@ export function setup(
   const random = new Random(3);
   const model = mlp([inputs, 32, 4], { device, random });
   const sparsity = sparsify(model, entry.make(numbers, words), { pattern, steps });
-  const optimizer = new Optimizer(model, chain(clipByGlobalNorm(5), sparsity.around(optimiser)));
+  const optimizer = new Optimizer(model, chain(clipByGlobalNorm(5), sparsity.around(transform)));
   const x = Array.from({ length: 8 * inputs }, () => random.normal());
   const labels = Int32Array.from({ length: 8 }, (_, i) => i % 4);
   const weight = model.namedParameters().get("fc1.weight")!;
@@ -111,9 +111,9 @@ export function saved({ model, sparsity, optimizer }: Setup): (other: Setup) => 
 
 export const named = (name: string): WeightMethodEntry => weightMethods.find((entry) => entry.name === name)!;
 
-/** Why a method is not tried with a pattern or an optimiser. */
-export function unfit(entry: WeightMethodEntry, pattern: string, optimiser: Transform): string | undefined {
+/** Why a method is not tried with a pattern or an optimizer. */
+export function unfit(entry: WeightMethodEntry, pattern: string, optimizer: Transform): string | undefined {
   const method = entry.make();
-  if (method.needsVariance === true && optimiser.variance === undefined) return "no variance";
+  if (method.needsVariance === true && optimizer.variance === undefined) return "no variance";
   return method.misfit?.(parsePattern(pattern), 32);
 }

@@ -61,8 +61,8 @@ describe("DominoSearch", () => {
 
   test("begins dense and lowers N one by one where weights fall below the first thresholds", () => {
     const numbers = { decay: 3, every: 1, until: 0.9 };
-    const optimiser = sgd({ rate: 0.1 });
-    const run = new Training(domino, { steps: STEPS, pattern: "2:8", numbers, widths, optimiser });
+    const optimizer = sgd({ rate: 0.1 });
+    const run = new Training(domino, { steps: STEPS, pattern: "2:8", numbers, widths, optimizer });
     const seen = Array.from({ length: STEPS }, () => {
       run.step();
       return run.sparsity.state().get("fc1.weight.pattern")!.data[0];

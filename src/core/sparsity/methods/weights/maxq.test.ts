@@ -49,7 +49,7 @@ const full = (used: Float32Array): number =>
 
 describe("MaxQ", () => {
   test("packs N:M weights times multipliers of 1 to 2", () => {
-    const run = new Training(maxq, { steps: STEPS, numbers: sparse, optimiser: sgd({ rate: 0 }) });
+    const run = new Training(maxq, { steps: STEPS, numbers: sparse, optimizer: sgd({ rate: 0 }) });
     const w = run.weight.data.slice();
     run.step();
     const factors = multipliers(w, 32, 1, 2, 4);
@@ -78,7 +78,7 @@ describe("MaxQ", () => {
   ] as const) {
     test(`leaves the smallest groups dense, fewer and fewer: ${shape}`, () => {
       const run = new Training(maxq, {
-        ...{ steps: STEPS, numbers: { denseUntil: 0.5, refresh: 1 }, words: { shape }, optimiser: sgd({ rate: 0 }) },
+        ...{ steps: STEPS, numbers: { denseUntil: 0.5, refresh: 1 }, words: { shape }, optimizer: sgd({ rate: 0 }) },
       });
       const groups = run.weight.size / 4;
       const shares = Array.from({ length: STEPS }, () => {
@@ -96,12 +96,12 @@ describe("MaxQ", () => {
   test("gives all weights the gradient by what was multiplied, and decays what was not", () => {
     for (const denseUntil of [0, 0.5]) {
       const lambda = 0.25;
-      const optimiser = (): ReturnType<typeof sgd> => sgd({ rate: 1 });
+      const optimizer = (): ReturnType<typeof sgd> => sgd({ rate: 1 });
       const numbers = { denseUntil, refresh: 1, lambda };
-      const run = new Training(maxq, { steps: STEPS, numbers, optimiser: optimiser() });
+      const run = new Training(maxq, { steps: STEPS, numbers, optimizer: optimizer() });
       for (let i = 0; i < 3; i++) run.step();
       const before = run.weight.data.slice();
-      const plain = new Training(dense, { steps: STEPS, optimiser: optimiser() });
+      const plain = new Training(dense, { steps: STEPS, optimizer: optimizer() });
       plain.takeWeights(run);
       run.step();
       const used = run.usedLast();

@@ -25,7 +25,7 @@ export function stepAt(share: number, steps: number): number {
 }
 
 /**
- * weight -= rate * lambda * weight where the mask of the forward is 0: before the optimiser's step and beside its moments.
+ * weight -= rate * lambda * weight where the mask of the forward is 0: before the optimizer's step and beside its moments.
  * In onGradient.
  */
 export function decayDecoupled(site: WeightSite, lambda: number, { rate }: Clock): void {

@@ -41,7 +41,7 @@ describe("STEP", () => {
     const begins = [3e-7, 4e-7, 4.5e-7, 5e-7, 5.5e-7].map((epsilon) => {
       const one = run(epsilon);
       const { begin, seen } = train(one);
-      // of one entry in 61 of each parameter, as the optimiser looks
+      // of one entry in 61 of each parameter, as the optimizer looks
       const drifts = seen.slice(1, begin).map((now, i) => {
         let [sum, count] = [0, 0];
         now.forEach((v, parameter) => {
@@ -71,9 +71,9 @@ describe("STEP", () => {
     }
   });
 
-  test("asks for an optimiser that has a variance", () => {
+  test("asks for an optimizer that has a variance", () => {
     expect(() => setup(named("step"), sgd({ rate: 0.1 }))).toThrow(
-      "method step: expected optimiser adamw, got sgd. It freezes the running variance of Adam",
+      "method step: expected optimizer adamw, got sgd. It freezes the running variance of Adam",
     );
   });
 });

@@ -69,6 +69,6 @@ ${
     : html`<details><summary>The numbers</summary><div class="scroll"><table><thead><tr><th>ms a step</th>${PARTS.map((part) => html`<th>${PART_NAMES[part]}</th>`)}<th>sum</th></tr></thead><tbody>${timed.map(
         ({ name, stepParts }) =>
           html`<tr><th scope="row">${name}</th>${PARTS.map((part) => html`<td>${stepParts[part].toFixed(3)}</td>`)}<td>${PARTS.reduce((sum, part) => sum + stepParts[part], 0).toFixed(3)}</td></tr>`,
-      )}</tbody></table></div><p class="soft">Medians over the steps in which a method is sparse. Rest: activations, loss, optimiser, batches.</p></details>`
+      )}</tbody></table></div><p class="soft">Medians over the steps in which a method is sparse. Rest: activations, loss, optimizer, batches.</p></details>`
 }</section>`;
 }

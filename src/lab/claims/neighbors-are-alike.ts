@@ -2,11 +2,11 @@ import type { Claim } from "./claim.ts";
 import { testLoss } from "./quantities.ts";
 import { task } from "./scales.ts";
 
-export const neighboursAreAlike: Claim = {
-  name: "neighbours-are-alike",
+export const neighborsAreAlike: Claim = {
+  name: "neighbors-are-alike",
   source: "Xu et al. 2022, section on spatial similarity",
   sentence:
-    "Dropping every second column of the activations works because neighbours in images are alike: without that it costs more.",
+    "Dropping every second column of the activations works because neighbors in images are alike: without that it costs more.",
   run: "a convolutional network whose weight gradients see every second column, on images and on images with shuffled pixels",
   variants: (scale) => {
     const plain = task(scale, "cnn", {}) as { data: object };
