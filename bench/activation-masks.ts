@@ -129,7 +129,6 @@ function probeModel(title: string, data: ImageDataset): void {
       for (const { name, weight } of weights) {
         weight.plan = {
           forward: () => null,
-          denseWeight: () => weight.data,
           inputGrad: () => null,
           weightGrad: (dy, x, geometry) => {
             compare(probed(probes, `${name.replace(".weight", "")} ${stage}`), dy, x, geometry, batch);

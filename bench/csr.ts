@@ -55,14 +55,14 @@ for (const batch of [1, 4, 16, 64, 256]) {
     const [dense, own, fresh, structured, denseGrad, ownGrad] = interleave(
       {
         dense: () => kernels.forward(y, x, w, null, geometry, 0),
-        csr: () => csr.multiply(y, x, geometry),
+        csr: () => csr.forward(y, x, geometry),
         "with new values": () => {
           csr.refresh(masked);
-          csr.multiply(y, x, geometry);
+          csr.forward(y, x, geometry);
         },
         [PATTERNS[sparsity]]: () => sliced.multiply(y, x, batch),
         "dense weightGrad": () => kernels.weightGrad(dw, y, x, geometry),
-        "csr weightGrad": () => csr.gradient(dw, y, x, geometry),
+        "csr weightGrad": () => csr.weightGrad(dw, y, x, geometry),
       },
       30,
       2,
@@ -115,15 +115,15 @@ for (const [batch, height, width, channels, out] of CONVOLUTIONS) {
         dense: () => kernels.forward(y, x, w, null, geometry, 0),
         csr: () => {
           csr.refresh(w);
-          csr.multiply(y, x, geometry);
+          csr.forward(y, x, geometry);
         },
         "dense inputGrad": () => kernels.inputGrad(dx, y, w, geometry),
         "csr inputGrad": () => {
           turned.refresh(w);
-          turned.multiply(dx, y, back);
+          turned.forward(dx, y, back);
         },
         "dense weightGrad": () => kernels.weightGrad(dw, y, x, geometry),
-        "csr weightGrad": () => csr.gradient(dw, y, x, geometry),
+        "csr weightGrad": () => csr.weightGrad(dw, y, x, geometry),
       },
       20,
       2,

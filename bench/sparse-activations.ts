@@ -11,6 +11,7 @@ import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { matrixGeometry } from "../src/core/backend/kernels.ts";
 import { Random } from "../src/core/random.ts";
+import { PackedActivations } from "../src/core/sparse/formats/packed-activations.ts";
 import { PackedMatrix } from "../src/core/sparse/formats/packed-matrix.ts";
 import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { multiplyingWeights } from "../src/core/sparsity/layers.ts";
@@ -92,11 +93,11 @@ function sparseRun(pattern: string | null, seed: number, data: Awaited<ReturnTyp
     const forward = plan.forward.bind(plan);
     plan.forward = (x, geometry) => {
       const operand = forward(x, geometry);
-      if (operand?.operand === "activations" && weight.device.recording && isSampled(run.step)) {
+      if (operand instanceof PackedActivations && weight.device.recording && isSampled(run.step)) {
         let [all, left, zeros] = [0, 0, 0];
         x.data.forEach((value, at) => {
           all += value ** 2;
-          left += operand.packed.masked[at] ** 2;
+          left += operand.x.masked[at] ** 2;
           zeros += Number(value === 0);
         });
         const one = { step: run.step, kept: left / all, zeros: zeros / x.size };

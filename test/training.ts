@@ -13,6 +13,7 @@ import { sparsify } from "../src/core/sparsity/sparsify.ts";
 import type { Sparsity } from "../src/core/sparsity/sparsity.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { type Parameter, type Tensor, tensor } from "../src/core/tensor/tensor.ts";
+import { denseWeightOf } from "./operands.ts";
 
 interface Setting {
   readonly steps: number;
@@ -60,7 +61,7 @@ export class Training {
       );
       this.#optimizer.zeroGrad();
       backward(mean);
-      this.#used = Float32Array.from(this.weight.plan?.denseWeight() ?? this.weight.data);
+      this.#used = Float32Array.from(this.weight.plan === null ? this.weight.data : denseWeightOf(this.weight));
       this.#first ??= this.#used;
       this.#optimizer.step();
       return mean.item();

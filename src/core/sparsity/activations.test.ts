@@ -13,6 +13,7 @@ import { Linear } from "../nn/linear.ts";
 import { gpt } from "../nn/models/gpt.ts";
 import { type InitOptions, Module } from "../nn/module.ts";
 import { Random } from "../random.ts";
+import { PackedActivations } from "../sparse/formats/packed-activations.ts";
 import type { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
@@ -83,7 +84,7 @@ function sparsified(kernels: Kernels, operands: Operands, phases?: Phases) {
   const forward = plan.forward.bind(plan);
   plan.forward = (x, geometry) => {
     const operand = forward(x, geometry);
-    if (operand?.operand === "activations") seen.push({ packed: operand.packed, x });
+    if (operand instanceof PackedActivations) seen.push({ packed: operand.x, x });
     return operand;
   };
   return { model, layers, sparsity, seen };

@@ -1,17 +1,16 @@
 /** The operands of one layer's products, made when they are asked for. */
 import { type F32, type Geometry, hasRows } from "../backend/kernels.ts";
+import { DenseMatrix } from "../sparse/formats/dense-matrix.ts";
+import { EmulatedGradient } from "../sparse/formats/emulated-gradient.ts";
+import { FixedMask } from "../sparse/formats/fixed-mask.ts";
+import { PackedActivations } from "../sparse/formats/packed-activations.ts";
+import { PackedGradient } from "../sparse/formats/packed-gradient.ts";
 import { type Draw, PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
+import type { ForwardOperand, InputGradOperand, WeightGradOperand } from "../sparse/operand.ts";
 import { misfit, type Pattern } from "../sparse/pattern.ts";
 import type { Device } from "../tensor/device.ts";
-import type {
-  ForwardOperand,
-  InputGradOperand,
-  OperandPlan,
-  Parameter,
-  Tensor,
-  WeightGradOperand,
-} from "../tensor/tensor.ts";
+import type { OperandPlan, Parameter, Tensor } from "../tensor/tensor.ts";
 import type { RunClock } from "./clock.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import type { Operands, PlannedLayer } from "./plan.ts";
@@ -74,16 +73,22 @@ export class LayerOperands implements OperandPlan {
   }
 
   forward(x: Tensor, geometry: Geometry): ForwardOperand | null {
-    if (this.#site === null) return this.#activations(x);
+    if (this.#site === null) return this.#activations(x) ?? this.#dense();
     if (this.#weight.device.recording) this.#site.positions = geometry[0] * geometry[8] * geometry[9];
     const packed = this.#site.current();
     // now, while the weight is in cache, and not when backward asks for it
     if (this.#weight.device.recording) this.#transposed();
-    return this.#routes.forward === "sparse" && packed !== null ? { operand: "weight", packed } : null;
+    return this.#routes.forward === "sparse" && packed !== null ? packed : this.#dense();
+  }
+
+  /** Null where it is the weight itself. */
+  #dense(): DenseMatrix | null {
+    const weight = this.denseWeight();
+    return weight === this.#weight.data ? null : new DenseMatrix(this.#weight.device.kernels, weight);
   }
 
   /** Where forward is sparse and the weight is not. */
-  #activations(x: Tensor): ForwardOperand | null {
+  #activations(x: Tensor): PackedActivations | null {
     const { activations } = this.#operands;
     const { device } = x;
     if (this.#routes.forward !== "sparse" || activations === null) return null;
@@ -91,9 +96,10 @@ export class LayerOperands implements OperandPlan {
     const { method, pattern } = activations;
     const packed = this.#inputs.take(device, x.size / this.#source.k, this.#source.k, pattern);
     device.timed("pack", () => method.pack(packed, x.data));
-    return { operand: "activations", packed };
+    return new PackedActivations(device.kernels, packed, this.denseWeight());
   }
 
+  /** What dense products multiply by: the weight, or a copy with zeros where it is pruned. */
   denseWeight(): F32 {
     // a copy: the one of the pack, once made, is written at every step
     if (this.#clock.probe?.dense && this.#site !== null) {
@@ -106,14 +112,11 @@ export class LayerOperands implements OperandPlan {
 
   inputGrad(dy: F32): InputGradOperand | null {
     const { inputGrad } = this.#operands;
-    if (inputGrad === null || this.#isDense()) return null;
+    if (inputGrad === null || this.#isDense()) return this.#dense();
     const { method, pattern } = inputGrad;
-    if (method.operand === "weight") {
-      const packed = this.#transposed();
-      return packed === null ? null : { operand: "weight", packed };
-    }
+    if (method.operand === "weight") return this.#transposed() ?? this.#dense();
     const route = this.#routes.inputGrad;
-    if (route === "dense") return null;
+    if (route === "dense") return this.#dense();
     const { rows: outputs } = this.#source;
     const { device } = this.#weight;
     const positions = dy.length / outputs;
@@ -125,11 +128,20 @@ export class LayerOperands implements OperandPlan {
     const rows = this.#rows;
     device.timed("pack", () => method.pack(rows, dy, this.#draw()));
     return route === "sparse"
-      ? { operand: "gradient", packed: rows }
-      : { operand: "masked gradient", gradient: rows.masked };
+      ? new PackedGradient(device.kernels, rows, this.denseWeight())
+      : new EmulatedGradient(device.kernels, rows.masked, this.denseWeight());
   }
 
   weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null {
+    const operand = this.#sampled(dy, x, geometry);
+    const site = this.#site;
+    if (site?.confine === undefined) return operand;
+    const dense = (): DenseMatrix => new DenseMatrix(this.#weight.device.kernels, this.#weight.data);
+    return new ConfinedGradient(operand ?? dense(), (dw) => site.confine?.(dw));
+  }
+
+  /** What stands for the gradient or the input in the weight gradient; null: nothing does. */
+  #sampled(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null {
     const { weightGrad } = this.#operands;
     this.#clock.probe?.noteInput(this.#source.name, x, geometry, this.#draw());
     if (this.#routes.weightGrad !== "sparse" || weightGrad === null || this.#isDense()) return null;
@@ -141,7 +153,7 @@ export class LayerOperands implements OperandPlan {
     const { device } = this.#weight;
     if (method.operand === "activations") {
       if (method.ofImages === true && !hasRows(geometry)) return null;
-      return { operand: "activations", ...method.keep(x, geometry, this.#draw()) };
+      return new FixedMask(device.kernels, method.keep(x, geometry, this.#draw()));
     }
     if (this.#columns?.k !== positions) {
       this.#columns = new PackedTranspose(device.kernels, rows, positions, pattern);
@@ -149,11 +161,7 @@ export class LayerOperands implements OperandPlan {
     const columns = this.#columns;
     device.timed("pack", () => method.pack(columns, dy, this.#draw()));
     this.#clock.probe?.noteSample(this.#source.name, columns, dy);
-    return { operand: "gradient", packed: columns };
-  }
-
-  afterWeightGrad(dw: F32): void {
-    this.#site?.confine?.(dw);
+    return columns;
   }
 
   /** The packed transpose of the weight as it is now, where inputGrad multiplies by one. */
@@ -211,6 +219,22 @@ export class LayerOperands implements OperandPlan {
     const { seed, layer } = this.#chance;
     const { probe, step } = this.#clock;
     return { seed: probe === null ? seed : probe.reseeded(seed), layer, step };
+  }
+}
+
+/** A weight gradient of which a part does not count. */
+export class ConfinedGradient implements WeightGradOperand {
+  readonly operand: WeightGradOperand;
+  readonly #confine: (dw: F32) => void;
+
+  constructor(operand: WeightGradOperand, confine: (dw: F32) => void) {
+    this.operand = operand;
+    this.#confine = confine;
+  }
+
+  weightGrad(dw: F32, dy: F32, x: F32, geometry: Geometry): void {
+    this.operand.weightGrad(dw, dy, x, geometry);
+    this.#confine(dw);
   }
 }
 

@@ -64,7 +64,6 @@ export function traceProducts(model: Module, shape: Shape, batch: number): Map<P
         found.set(weight, { geometry, inputGrad: x.needsGrad, input: x.creator?.op ?? null });
         return null;
       },
-      denseWeight: () => weight.data,
       inputGrad: () => null,
       weightGrad: () => null,
     };

@@ -1,5 +1,6 @@
 /** A step with all three products sparse: each runs on its sparse kernel, with a legal operand and the right result. */
 import { expect, test } from "vitest";
+import { packOf } from "../../../test/operands.ts";
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { backward } from "../autograd/tape.ts";
 import { jsKernels } from "../backend/js.ts";
@@ -43,15 +44,16 @@ function step(name: string, options: Partial<SparsifyOptions>, weights = true) {
     if (plan === null) continue;
     parameter.plan = {
       forward: (x, geometry) => plan.forward(x, geometry),
-      denseWeight: () => plan.denseWeight(),
       inputGrad: (dy) => {
         const operand = plan.inputGrad(dy);
-        if (operand !== null && "packed" in operand) seen.inputGrads.push(operand.packed);
+        const pack = packOf(operand);
+        if (pack !== null) seen.inputGrads.push(pack);
         return operand;
       },
       weightGrad: (dy, x, geometry) => {
         const operand = plan.weightGrad(dy, x, geometry);
-        if (operand !== null && "packed" in operand) seen.samples.push(operand.packed);
+        const pack = packOf(operand);
+        if (pack !== null) seen.samples.push(pack);
         return operand;
       },
     };

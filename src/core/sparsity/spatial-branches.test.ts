@@ -1,5 +1,6 @@
 /** SpRe: what its branches compute, that they merge exactly, and that runs with them can be interrupted. */
 import { describe, expect, test } from "vitest";
+import { denseWeightOf, kindOf, packOf } from "../../../test/operands.ts";
 import { buildModel } from "../../lab/recipes/architecture.ts";
 import { parseRecipe, type Recipe } from "../../lab/recipes/recipe.ts";
 import { Run } from "../../lab/runs/run.ts";
@@ -145,9 +146,9 @@ test("a branch multiplies by its weight under the site's mask at the taps that m
   // packs the weights as they are after the step
   run.evaluate();
   for (const branched of branches) {
-    const { data, plan } = branched.branch.conv.weight;
+    const { weight } = branched.branch.conv;
     const counts = active(branched);
-    expect([...plan!.denseWeight()]).toEqual([...data].map((value, i) => (counts[i] ? value : 0)));
+    expect([...denseWeightOf(weight)]).toEqual([...weight.data].map((value, i) => (counts[i] ? value : 0)));
   }
 });
 
@@ -178,7 +179,7 @@ test("the gradients are those of central differences", () => {
     [branch.norm.weight, () => true],
     [branch.norm.bias, () => true],
     // beyond its mask the straight-through estimator is no derivative
-    [conv.weight, (i) => conv.weight.plan!.denseWeight()[i] !== 0],
+    [conv.weight, (i) => denseWeightOf(conv.weight)[i] !== 0],
   ];
   let nonZero = 0;
   for (const [parameter, isChecked] of checked) {
@@ -210,29 +211,27 @@ test("masks are legal at every step, and all products of both convolutions are s
     const { weight } = branch.conv;
     const plan = weight.plan!;
     const sampled = (one: OperandPlan, ...of: Parameters<OperandPlan["weightGrad"]>): number[] => {
-      const operand = one.weightGrad(...of);
-      return operand?.operand === "gradient" ? [...operand.packed.index] : [];
+      const pack = packOf(one.weightGrad(...of));
+      return pack === null ? [] : [...pack.index];
     };
     weight.plan = {
       forward: (x, geometry) => {
         const operand = plan.forward(x, geometry);
-        operands.add(`${name} forward ${operand?.operand}`);
+        operands.add(`${name} forward ${kindOf(operand)}`);
         return operand;
       },
-      denseWeight: () => plan.denseWeight(),
       inputGrad: (dy) => {
         const operand = plan.inputGrad(dy);
-        operands.add(`${name} inputGrad ${operand?.operand}`);
+        operands.add(`${name} inputGrad ${kindOf(operand)}`);
         return operand;
       },
       weightGrad: (dy, x, geometry) => {
         const operand = plan.weightGrad(dy, x, geometry);
-        operands.add(`${name} weightGrad ${operand?.operand}`);
+        operands.add(`${name} weightGrad ${kindOf(operand)}`);
         // of one gradient both would draw others
         expect(sampled(conv.weight.plan!, dy, x, geometry)).not.toEqual(sampled(plan, dy, x, geometry));
         return operand;
       },
-      afterWeightGrad: (dw) => plan.afterWeightGrad?.(dw),
     };
   }
   while (!run.done) {
@@ -248,8 +247,8 @@ test("masks are legal at every step, and all products of both convolutions are s
     new Set(
       ["conv2", "conv3"].flatMap((name) => [
         `${name} forward weight`,
-        `${name} inputGrad weight`,
-        `${name} weightGrad gradient`,
+        `${name} inputGrad transpose`,
+        `${name} weightGrad transpose`,
       ]),
     ),
   );
@@ -336,7 +335,7 @@ test("follows a method that changes the pattern, or multiplies by values of its 
     });
     for (const { conv, branch } of branchesOf(model)) {
       const rows = conv.weight.shape[0];
-      const [main, used] = [conv, branch.conv].map(({ weight }) => Float32Array.from(weight.plan!.denseWeight()));
+      const [main, used] = [conv, branch.conv].map(({ weight }) => Float32Array.from(denseWeightOf(weight)));
       const k = main.length / rows;
       expect(used.some((value) => value !== 0)).toBe(true);
       if (patterns[turn] === "dense") continue;

@@ -1,6 +1,7 @@
 /** What every strategy of the table promises: legal operands in all products, less work, learning, the same on every backend. */
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { kindOf, packOf } from "../../../test/operands.ts";
 import { makeDigits } from "../../lab/data/digits.ts";
 import { parseRecipe } from "../../lab/recipes/recipe.ts";
 import { Run } from "../../lab/runs/run.ts";
@@ -37,28 +38,28 @@ function trained(recipe: object, kernels: Kernels = jsKernels()) {
     parameter.plan = {
       forward: (x, geometry) => {
         const operand = plan.forward(x, geometry);
-        if (operand !== null && "packed" in operand) seen.push({ product: "forward", ...operand });
+        const packed = packOf(operand);
+        if (packed !== null) seen.push({ product: "forward", operand: kindOf(operand), packed });
         return operand;
       },
-      denseWeight: () => plan.denseWeight(),
       inputGrad: (dy) => {
         const operand = plan.inputGrad(dy);
-        if (operand !== null) {
+        if (kindOf(operand) !== "dense") {
           seen.push({
             product: "inputGrad",
-            operand: operand.operand,
-            packed: "packed" in operand ? operand.packed : null,
+            operand: kindOf(operand),
+            packed: packOf(operand),
           });
         }
         return operand;
       },
       weightGrad: (dy, x, geometry) => {
         const operand = plan.weightGrad(dy, x, geometry);
-        if (operand !== null) {
+        if (kindOf(operand) !== "dense") {
           seen.push({
             product: "weightGrad",
-            operand: operand.operand,
-            packed: "packed" in operand ? operand.packed : null,
+            operand: kindOf(operand),
+            packed: packOf(operand),
           });
         }
         return operand;

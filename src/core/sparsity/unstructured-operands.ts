@@ -1,7 +1,9 @@
 /** The operands of weights whose zeros have no pattern: compressed rows where they pay, else the weight with its zeros. */
-import { type F32, type Geometry, inputGradGeometry } from "../backend/kernels.ts";
+import type { F32, Geometry } from "../backend/kernels.ts";
 import { CsrMatrix } from "../sparse/formats/csr-matrix.ts";
-import type { ForwardOperand, InputGradOperand, OperandPlan, Tensor, WeightGradOperand } from "../tensor/tensor.ts";
+import { DenseMatrix } from "../sparse/formats/dense-matrix.ts";
+import type { ForwardOperand, InputGradOperand, WeightGradOperand } from "../sparse/operand.ts";
+import type { OperandPlan, Tensor } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import type { MaskedWeight } from "./masked-weight.ts";
 
@@ -51,29 +53,28 @@ export class UnstructuredOperands implements OperandPlan {
   forward(_x: Tensor, geometry: Geometry): ForwardOperand | null {
     this.#geometry = geometry;
     if (this.#forward === null || !this.#pays(LEAST_SPARSITY, LEAST_POSITIONS)) return null;
-    return { operand: "compressed weight", compressed: this.#forward.current() };
-  }
-
-  denseWeight(): F32 {
-    return this.#site.weight;
+    return this.#forward.current();
   }
 
   inputGrad(): InputGradOperand | null {
     if (this.#backward === null || !this.#pays(LEAST_SPARSITY, LEAST_POSITIONS)) return null;
-    const geometry = inputGradGeometry(this.#geometry!);
-    return { operand: "compressed weight", compressed: this.#backward.current(), geometry };
+    return this.#backward.current();
   }
 
   weightGrad(): WeightGradOperand | null {
-    if (this.#forward === null || this.#readsGradient()) return null;
-    if (!this.#pays(LEAST_SPARSITY_OF_GRADIENT, LEAST_POSITIONS_OF_GRADIENT)) return null;
-    return { operand: "compressed weight", compressed: this.#forward.current() };
-  }
-
-  afterWeightGrad(dw: F32): void {
-    const { kernels, mask, rows, k, pruned } = this.#site;
-    // else what clips gradients would see others on this route
-    if (pruned && this.weightGrad() === null && !this.#readsGradient()) kernels.applyMask(dw, mask, rows, k);
+    const { kernels, mask, rows, k, pruned, weight } = this.#site;
+    if (this.#readsGradient()) return null;
+    if (this.#forward !== null && this.#pays(LEAST_SPARSITY_OF_GRADIENT, LEAST_POSITIONS_OF_GRADIENT))
+      return this.#forward.current();
+    if (!pruned) return null;
+    const dense = new DenseMatrix(kernels, weight);
+    return {
+      weightGrad: (dw, ...rest) => {
+        dense.weightGrad(dw, ...rest);
+        // else what clips gradients would see others on this route
+        kernels.applyMask(dw, mask, rows, k);
+      },
+    };
   }
 
   #pays(sparsity: number, leastPositions: number): boolean {

@@ -2,8 +2,7 @@
 
 import type { F32, Geometry } from "../backend/kernels.ts";
 import { expected } from "../errors.ts";
-import type { CsrMatrix } from "../sparse/formats/csr-matrix.ts";
-import type { PackedMatrix, PackedOperand } from "../sparse/formats/packed-matrix.ts";
+import type { ForwardOperand, InputGradOperand, WeightGradOperand } from "../sparse/operand.ts";
 import type { Device } from "./device.ts";
 
 export type Shape = readonly number[];
@@ -83,44 +82,18 @@ export interface InputGrads {
   pass(i: number): void;
 }
 
-/** The operands of a weight's three products while it is trained sparse; attached by train/. Null: that product is dense. */
+/**
+ * The operands of a weight's three products while it is trained sparse; attached by a sparsifier. Null: that product is
+ * dense, by the weight as it is.
+ */
 export interface OperandPlan {
   /** Of y = im2col(x) w^T. Called first, once a product; the others belong to the values of that time. */
   forward(x: Tensor, geometry: Geometry): ForwardOperand | null;
-  /** What dense products multiply by: the weight, or a copy with zeros where it is pruned. */
-  denseWeight(): F32;
   /** Of dx = dy w, with dy [T, O]. */
   inputGrad(dy: F32): InputGradOperand | null;
-  /** Of dw = dy^T x. */
+  /** Of dw = dy^T x, with x as the operand of forward has it. */
   weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null;
-  /** On dw as it was computed, before it joins the gradient. */
-  afterWeightGrad?(dw: F32): void;
 }
-
-export type ForwardOperand =
-  | { readonly operand: "weight"; readonly packed: PackedOperand }
-  /** The weight without any of its zeros, in whatever places. */
-  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix }
-  /** The rows of x. They hold until the product's backward: what it multiplies by, and where x has a gradient. */
-  | { readonly operand: "activations"; readonly packed: PackedMatrix };
-
-export type InputGradOperand =
-  /** The transpose of the weight. */
-  | { readonly operand: "weight"; readonly packed: PackedOperand }
-  /** The same, without any of its zeros; geometry: of dx as its forward product. */
-  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix; readonly geometry: Geometry }
-  /** The gradient; the weight is denseWeight. Of a matrix only, not of images. */
-  | { readonly operand: "gradient"; readonly packed: PackedOperand }
-  /** Dense arithmetic on this gradient with zeros. */
-  | { readonly operand: "masked gradient"; readonly gradient: F32 };
-
-export type WeightGradOperand =
-  /** Only the entries of the weight that this has; the others are 0. */
-  | { readonly operand: "compressed weight"; readonly compressed: CsrMatrix }
-  /** The transpose of the gradient. */
-  | { readonly operand: "gradient"; readonly packed: PackedOperand }
-  /** One of each two neighboring positions of x: see weightGradAlternate. */
-  | { readonly operand: "activations"; readonly mask: number; readonly restore: number; readonly scale: number };
 
 /** A trained tensor. Its gradient accumulates over calls of `backward` until `zeroGrad`. */
 export class Parameter extends Tensor {

@@ -65,8 +65,7 @@ function trial(recipe: Recipe, data: Dataset, device: Device): SpeedUps {
       csr: () => {
         for (const [weight, compressed] of rows) {
           weight.plan = {
-            forward: () => ({ operand: "compressed weight", compressed }),
-            denseWeight: () => weight.data,
+            forward: () => compressed,
             inputGrad: () => null,
             weightGrad: () => null,
           };

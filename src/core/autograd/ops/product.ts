@@ -1,16 +1,11 @@
 /**
- * The three products of training for a weight, what linear layers and convolutions share. Each is sparse where the
- * weight's plan has a packed operand for it: the weight, its transpose, the input, or the output's gradient.
+ * The three products of training for a weight, what linear layers and convolutions share. Each multiplies by the operand
+ * that the weight's plan has for it, or by the weight.
  */
-import { type F32, type Geometry, type Kernels, matrixGeometry } from "../../backend/kernels.ts";
-import {
-  type ForwardOperand,
-  type InputGradOperand,
-  Parameter,
-  type Shape,
-  type Tensor,
-  type WeightGradOperand,
-} from "../../tensor/tensor.ts";
+import type { Geometry } from "../../backend/kernels.ts";
+import { DenseMatrix } from "../../sparse/formats/dense-matrix.ts";
+import type { ForwardOperand } from "../../sparse/operand.ts";
+import { Parameter, type Shape, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
 /** y = im2col(x) w^T + bias, then ReLU if asked; shape [T..., O] is the output's. */
@@ -28,120 +23,27 @@ export function product(
   const out = geometry[10];
   const positions = geometry[0] * geometry[8] * geometry[9];
   const plan = w instanceof Parameter ? w.plan : null;
-  const operand = plan?.forward(x, geometry) ?? null;
+  const dense = new DenseMatrix(kernels, w.data);
+  const operand: ForwardOperand = plan?.forward(x, geometry) ?? dense;
   const y = device.buffer(positions * out);
-  const weight = operand?.operand === "weight" ? null : (plan?.denseWeight() ?? w.data);
-  device.timed("forward", () =>
-    forward(kernels, y, x.data, weight, bias?.data ?? null, operand, geometry, Number(relu)),
-  );
-  const kept = operand?.operand === "activations" ? operand.packed : null;
+  device.timed("forward", () => operand.forward(y, x.data, geometry, { bias: bias?.data ?? null, relu }));
   return record(op, bias === null ? [x, w] : [x, w, bias], shape, y, (dy, grads) => {
     if (relu) kernels.reluBackward(dy, dy, y, y.length);
     const dw = grads.into(1);
     if (dw !== null) {
-      const input = kept?.masked ?? x.data;
-      const operand = plan?.weightGrad(dy, input, geometry) ?? null;
-      device.timed("weightGrad", () => weightGrad(kernels, dw, dy, input, operand, geometry));
-      plan?.afterWeightGrad?.(dw);
+      const input = operand.input ?? x.data;
+      const gradient = plan?.weightGrad(dy, input, geometry) ?? dense;
+      device.timed("weightGrad", () => gradient.weightGrad(dw, dy, input, geometry));
     }
     // the bias has the gradient of all entries, not of the sample
     const dbias = bias === null ? null : grads.into(2);
     if (dbias !== null) kernels.columnSums(dbias, dy, positions, out);
     const dx = grads.into(0);
     if (dx === null) return;
-    const operand = plan?.inputGrad(dy) ?? null;
-    const weight = operand?.operand === "weight" ? null : (plan?.denseWeight() ?? w.data);
+    const weight = plan?.inputGrad(dy) ?? dense;
     device.timed("inputGrad", () => {
-      inputGrad(kernels, dx, dy, weight, operand, geometry);
-      // y does not depend on what was pruned
-      if (kept !== null) kernels.applyMask(dx, kept.mask, kept.rows, kept.k);
+      weight.inputGrad(dx, dy, geometry);
+      operand.keepInputGrad?.(dx);
     });
   });
-}
-
-/** weight: null where the operand is the weight. */
-function forward(
-  kernels: Kernels,
-  y: F32,
-  x: F32,
-  weight: F32 | null,
-  bias: F32 | null,
-  operand: ForwardOperand | null,
-  geometry: Geometry,
-  relu: number,
-): void {
-  if (operand === null) {
-    kernels.forward(y, x, weight!, bias, geometry, relu);
-    return;
-  }
-  if (operand.operand === "compressed weight") {
-    operand.compressed.multiply(y, x, geometry, bias, relu === 1);
-    return;
-  }
-  const { values, index, pattern, rows, k } = operand.packed;
-  const { n, m, v } = pattern;
-  if (operand.operand === "weight") kernels.forwardSparse(y, x, values, index, bias, geometry, relu, n, m, v);
-  else kernels.forwardSparseActivations(y, values, index, weight!, bias, rows, k, geometry[10], relu, n, m, v);
-}
-
-function weightGrad(
-  kernels: Kernels,
-  dw: F32,
-  dy: F32,
-  x: F32,
-  operand: WeightGradOperand | null,
-  geometry: Geometry,
-): void {
-  switch (operand?.operand) {
-    case undefined:
-      kernels.weightGrad(dw, dy, x, geometry);
-      break;
-    case "compressed weight":
-      operand.compressed.gradient(dw, dy, x, geometry);
-      break;
-    case "activations":
-      kernels.weightGradAlternate(dw, dy, x, geometry, operand.mask, operand.restore, operand.scale);
-      break;
-    case "gradient": {
-      const { values, index, pattern } = operand.packed;
-      const { n, m, v } = pattern;
-      kernels.weightGradSparse(dw, values, index, x, geometry, n, m, v);
-      break;
-    }
-  }
-}
-
-/** weight: null where the operand is the weight. */
-function inputGrad(
-  kernels: Kernels,
-  dx: F32,
-  dy: F32,
-  weight: F32 | null,
-  operand: InputGradOperand | null,
-  geometry: Geometry,
-): void {
-  switch (operand?.operand) {
-    case undefined:
-      kernels.inputGrad(dx, dy, weight!, geometry);
-      break;
-    case "masked gradient":
-      kernels.inputGrad(dx, operand.gradient, weight!, geometry);
-      break;
-    case "weight": {
-      const { values, index, pattern } = operand.packed;
-      const { n, m, v } = pattern;
-      kernels.inputGradSparse(dx, dy, values, index, geometry, n, m, v);
-      break;
-    }
-    case "compressed weight":
-      operand.compressed.multiply(dx, dy, operand.geometry);
-      break;
-    case "gradient": {
-      // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions
-      const { values, index, pattern, rows, k } = operand.packed;
-      const { n, m, v } = pattern;
-      kernels.weightGradSparse(dx, values, index, weight!, matrixGeometry(k, geometry[3], rows), n, m, v);
-      break;
-    }
-  }
 }

@@ -1,11 +1,15 @@
 /** A matrix in compressed rows: zeros without a pattern, as the kernel reads them. */
-import { CSR_BLOCK, type F32, type Geometry, type Kernels } from "../../backend/kernels.ts";
+import { CSR_BLOCK, type F32, type Geometry, inputGradGeometry, type Kernels } from "../../backend/kernels.ts";
+import type { Epilogue, ForwardOperand, InputGradOperand, WeightGradOperand } from "../operand.ts";
+
+const NO_EPILOGUE: Epilogue = { bias: null, relu: false };
 
 /**
  * Places of a matrix [rows, k], chosen once; `refresh` takes their values of now. An entry takes 5 bytes,
- * and a start 4 bytes for each row of each block of K.
+ * and a start 4 bytes for each row of each block of K. That of a weight is an operand of forward and weightGrad, that of a
+ * transpose, with the taps the other way round, one of inputGrad.
  */
-export class CsrMatrix {
+export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOperand {
   readonly rows: number;
   readonly k: number;
   /** [block of K][row][entry] */
@@ -76,14 +80,19 @@ export class CsrMatrix {
     this.#kernels.gatherEntries(this.values, w, this.#places, this.values.length);
   }
 
-  /** y [T, rows] = im2col(x) w^T + bias, then max(0, .) if relu. */
-  multiply(y: F32, x: F32, geometry: Geometry, bias: F32 | null = null, relu = false): void {
+  /** y [T, rows] = im2col(x) w^T, then the epilogue. */
+  forward(y: F32, x: F32, geometry: Geometry, { bias, relu }: Epilogue = NO_EPILOGUE): void {
     const { values, index, starts } = this;
-    this.#kernels.forwardCsr(y, x, values, index, starts, bias, geometry, relu ? 1 : 0);
+    this.#kernels.forwardCsr(y, x, values, index, starts, bias, geometry, Number(relu));
+  }
+
+  /** As the forward product of dy; see inputGradGeometry for the convolutions that this is right for. */
+  inputGrad(dx: F32, dy: F32, geometry: Geometry): void {
+    this.forward(dx, dy, inputGradGeometry(geometry));
   }
 
   /** dw = dy^T im2col(x) at its entries, 0 elsewhere; w as [rows, k]. */
-  gradient(dw: F32, dy: F32, x: F32, geometry: Geometry): void {
+  weightGrad(dw: F32, dy: F32, x: F32, geometry: Geometry): void {
     this.#kernels.weightGradCsr(dw, dy, x, this.index, this.starts, geometry);
   }
 }

@@ -1,8 +1,9 @@
 /** An N:M matrix in the form the sparse kernels read, with its mask and, where asked for, a dense copy. */
 
-import { type F32, type Kernels, maskWords, packBlock } from "../../backend/kernels.ts";
+import { type F32, type Geometry, type Kernels, maskWords, packBlock } from "../../backend/kernels.ts";
 import { TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../backend/transposable-masks.ts";
 import { expected } from "../../errors.ts";
+import type { Epilogue, ForwardOperand } from "../operand.ts";
 import { misfit, type Pattern, patternName } from "../pattern.ts";
 
 /** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */
@@ -54,8 +55,8 @@ export function unpack({ pattern, rows, k, values, index }: PackedOperand, w: Fl
   }
 }
 
-/** [rows, k], groups along k. The arrays are written in place by `prune` and `repack`. */
-export class PackedMatrix implements PackedOperand {
+/** [rows, k], groups along k. The arrays are written in place by `prune` and `repack`. As the weight it is an operand of forward. */
+export class PackedMatrix implements PackedOperand, ForwardOperand {
   readonly pattern: Pattern;
   readonly rows: number;
   readonly k: number;
@@ -88,6 +89,11 @@ export class PackedMatrix implements PackedOperand {
       this.unpackInto(this.#masked);
     }
     return this.#masked;
+  }
+
+  forward(y: F32, x: F32, geometry: Geometry, { bias, relu }: Epilogue): void {
+    const { n, m, v } = this.pattern;
+    this.#kernels.forwardSparse(y, x, this.values, this.index, bias, geometry, Number(relu), n, m, v);
   }
 
   /** Writes the dense matrix [rows, k] that the sparse kernels see into w. */

@@ -1,12 +1,16 @@
 /** The pack of a transpose, made from the matrix as it lies: what inputGradSparse and weightGradSparse take. */
 
-import { type F32, type Kernels, maskWords, packBlock } from "../../backend/kernels.ts";
+import { type F32, type Geometry, type Kernels, maskWords, packBlock } from "../../backend/kernels.ts";
 import { expected } from "../../errors.ts";
+import type { InputGradOperand, WeightGradOperand } from "../operand.ts";
 import { type Pattern, patternName } from "../pattern.ts";
 import { type Draw, type PackedOperand, slotsOf } from "./packed-matrix.ts";
 
-/** The transpose, [rows, k], of a matrix with k rows; groups along k. The arrays are written in place. */
-export class PackedTranspose implements PackedOperand {
+/**
+ * The transpose, [rows, k], of a matrix with k rows; groups along k. The arrays are written in place. That of a weight is an
+ * operand of inputGrad, that of a gradient one of weightGrad.
+ */
+export class PackedTranspose implements PackedOperand, InputGradOperand, WeightGradOperand {
   readonly pattern: Pattern;
   readonly rows: number;
   readonly k: number;
@@ -27,6 +31,18 @@ export class PackedTranspose implements PackedOperand {
     this.values = kernels.float32(slots * pattern.v);
     this.index = kernels.uint8(slots);
     this.kernels = kernels;
+  }
+
+  /** Of a weight. */
+  inputGrad(dx: F32, dy: F32, geometry: Geometry): void {
+    const { n, m, v } = this.pattern;
+    this.kernels.inputGradSparse(dx, dy, this.values, this.index, geometry, n, m, v);
+  }
+
+  /** Of the gradient dy itself. */
+  weightGrad(dw: F32, _dy: F32, x: F32, geometry: Geometry): void {
+    const { n, m, v } = this.pattern;
+    this.kernels.weightGradSparse(dw, this.values, this.index, x, geometry, n, m, v);
   }
 
   /**

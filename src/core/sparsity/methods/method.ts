@@ -1,6 +1,7 @@
 /** The contracts of methods: what a paper's procedure does to the sparse operand of a product. */
 import type { F32, Geometry, Kernels } from "../../backend/kernels.ts";
 import type { TransposableSolver } from "../../backend/transposable-masks.ts";
+import type { FixedMaskChoice } from "../../sparse/formats/fixed-mask.ts";
 import type { Draw, PackedMatrix } from "../../sparse/formats/packed-matrix.ts";
 import type { PackedTranspose } from "../../sparse/formats/packed-transpose.ts";
 import type { Pattern } from "../../sparse/pattern.ts";
@@ -208,14 +209,5 @@ interface OfActivations extends OfProduct {
   /** Whether neighbors must be alike: then layers whose positions are samples stay dense. */
   readonly ofImages?: boolean;
   /** Which positions of x, the layer's input, and what takes the place of the others. */
-  keep(x: F32, geometry: Geometry, draw: Draw): FixedMask;
-}
-
-/** A mask that does not look at values: see weightGradAlternate. */
-export interface FixedMask {
-  /** From 0 to 4. */
-  readonly mask: number;
-  /** What is taken of a kept position for its dropped neighbor. */
-  readonly restore: number;
-  readonly scale: number;
+  keep(x: F32, geometry: Geometry, draw: Draw): FixedMaskChoice;
 }

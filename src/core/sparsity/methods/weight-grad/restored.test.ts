@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { jsKernels } from "../../../backend/js.ts";
 import type { Geometry } from "../../../backend/kernels.ts";
 import { Random } from "../../../random.ts";
-import type { FixedMask } from "../method.ts";
+import type { FixedMaskChoice } from "../../../sparse/formats/fixed-mask.ts";
 import { neighborSimilarity, restored } from "./restored.ts";
 
 const draw = { seed: 1, layer: 2, step: 3 };
@@ -81,7 +81,7 @@ function images(rho: number): Float32Array {
 const geometry: Geometry = Int32Array.of(8, 16, 16, 4, 3, 3, 1, 1, 16, 16, 8);
 const gradient = Float32Array.from(normals(new Random(8), 8 * 256 * 8));
 
-function cosine(x: Float32Array, { mask, restore, scale }: FixedMask): number {
+function cosine(x: Float32Array, { mask, restore, scale }: FixedMaskChoice): number {
   const kernels = jsKernels();
   const [dense, own] = [new Float32Array(8 * 36), new Float32Array(8 * 36)];
   kernels.weightGrad(dense, gradient, x, geometry);
@@ -104,7 +104,7 @@ test("restoration brings the gradient of smooth images nearer to the dense one, 
   }
 });
 
-const maskOf = (x: Float32Array, mask: string): FixedMask => {
+const maskOf = (x: Float32Array, mask: string): FixedMaskChoice => {
   const method = restored.make({}, { mask, restore: "measured" });
   if (method.operand !== "activations") throw new Error("of activations");
   return method.keep(x, geometry, draw);

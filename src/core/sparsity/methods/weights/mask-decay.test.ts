@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { denseWeightOf } from "../../../../../test/operands.ts";
 import { sgd } from "../../../optim/sgd.ts";
 import { isKept, maskOf, named, type Setup, setup } from "./conformance.ts";
 
@@ -12,7 +13,7 @@ function decays(words: Record<string, string>): number[] {
   const { weight, sparsity, step } = run(words);
   return Array.from({ length: STEPS }, () => {
     step();
-    const used = weight.plan!.denseWeight();
+    const used = denseWeightOf(weight);
     if (sparsity.state().get("fc1.weight.mask") === undefined) {
       expect([...used]).toEqual([...weight.data]);
       return Number.NaN;

@@ -1,0 +1,26 @@
+/** A dense weight as an operand: what every product falls back to. With zeros in it, it emulates sparsity. */
+import type { F32, Geometry, Kernels } from "../../backend/kernels.ts";
+import type { Epilogue, ForwardOperand, InputGradOperand, WeightGradOperand } from "../operand.ts";
+
+export class DenseMatrix implements ForwardOperand, InputGradOperand, WeightGradOperand {
+  readonly #kernels: Kernels;
+  readonly #w: F32;
+
+  /** w [O, I], not copied. */
+  constructor(kernels: Kernels, w: F32) {
+    this.#kernels = kernels;
+    this.#w = w;
+  }
+
+  forward(y: F32, x: F32, geometry: Geometry, { bias, relu }: Epilogue): void {
+    this.#kernels.forward(y, x, this.#w, bias, geometry, Number(relu));
+  }
+
+  inputGrad(dx: F32, dy: F32, geometry: Geometry): void {
+    this.#kernels.inputGrad(dx, dy, this.#w, geometry);
+  }
+
+  weightGrad(dw: F32, dy: F32, x: F32, geometry: Geometry): void {
+    this.#kernels.weightGrad(dw, dy, x, geometry);
+  }
+}

@@ -1,0 +1,24 @@
+/** The gradient as the N:M operand of inputGrad: packed along the outputs, which it sums over; the weight is dense. */
+import { type F32, type Geometry, type Kernels, matrixGeometry } from "../../backend/kernels.ts";
+import type { InputGradOperand } from "../operand.ts";
+import type { PackedOperand } from "./packed-matrix.ts";
+
+export class PackedGradient implements InputGradOperand {
+  readonly #kernels: Kernels;
+  readonly dy: PackedOperand;
+  readonly #w: F32;
+
+  /** dy [T, O]; w [O, I]. Of matrices only, not of images. */
+  constructor(kernels: Kernels, dy: PackedOperand, w: F32) {
+    this.#kernels = kernels;
+    this.dy = dy;
+    this.#w = w;
+  }
+
+  inputGrad(dx: F32, _dy: F32, geometry: Geometry): void {
+    // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions
+    const { values, index, pattern, rows, k } = this.dy;
+    const { n, m, v } = pattern;
+    this.#kernels.weightGradSparse(dx, values, index, this.#w, matrixGeometry(k, geometry[3], rows), n, m, v);
+  }
+}
