@@ -51,10 +51,10 @@ class Watched {
         return result;
       };
     };
-    const { masks, sparsity } = run;
+    const { masks, session } = run;
     masks.before = timed(masks.before.bind(masks));
     masks.after = timed(masks.after.bind(masks));
-    if (sparsity !== null) sparsity.observe = timed(sparsity.observe.bind(sparsity));
+    session.observe = timed(session.observe.bind(session));
   }
 
   round(): void {
@@ -82,7 +82,7 @@ for (const model of options.models.split(",")) {
   ] as const) {
     const watched = new Watched(newRun(method, { masks: EVERY, virtual }));
     const without = new Watched(newRun(method, { masks: 0 }));
-    if (without.run.sparsity !== null) without.run.sparsity.observe = () => 0;
+    without.run.session.observe = () => 0;
     const times: [number[], number[]] = [[], []];
     for (let round = 0; round < rounds + 3; round++) {
       if (round === 3) watched.spent = 0;

@@ -17,11 +17,12 @@ import type { InitOptions, Module } from "../src/core/nn/module.ts";
 import { Optimizer } from "../src/core/optim/optimizer.ts";
 import { sgd } from "../src/core/optim/sgd.ts";
 import { Random } from "../src/core/random.ts";
+import { multiplyingWeights } from "../src/core/sparsity/layers.ts";
 import { objectives } from "../src/core/task/objective.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { sizeOf, Tensor } from "../src/core/tensor/tensor.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
-import { withRegularizers } from "../src/lab/recipes/regularizers.ts";
+import { penaltiesOf } from "../src/lab/recipes/regularizers.ts";
 import { quartiles } from "../src/lab/statistics/quartiles.ts";
 import { pick } from "../src/node/pick.ts";
 
@@ -100,7 +101,9 @@ function stepOf(name: string, regularize: readonly object[]): () => [number, num
   const { shape, build } = models[name];
   const model = build({ device, random });
   const recipe = parseRecipe({ optimizer: { name: "sgd" }, ...(regularize.length > 0 && { regularize, skip: [] }) });
-  const optimizer = new Optimizer(model, withRegularizers(sgd({ rate: 1e-6, momentum: 0.9 }), recipe, model, 1e9));
+  const plain = sgd({ rate: 1e-6, momentum: 0.9 });
+  const penalties = penaltiesOf(recipe, model, multiplyingWeights(model), 1e9);
+  const optimizer = new Optimizer(model, penalties?.around(plain) ?? plain);
   const inputs = Float32Array.from({ length: BATCH * sizeOf(shape) }, () => random.normal());
   const labels = kernels.int32(BATCH).map((_, i) => i % 10);
   return () => {

@@ -75,7 +75,7 @@ async function train(): Promise<void> {
       trainLoss: last.reduce((a, b) => a + b, 0) / last.length,
       score: scoreOf(test),
       stepMs: quartiles(times).median,
-      ...(study.masks && run.sparsity !== null && { sadShare: run.sparsity.report().sadShare }),
+      ...(study.masks && run.session.masks.length > 0 && { sadShare: run.session.report().sadShare }),
     };
     appendFileSync(out, `${JSON.stringify(result)}\n`);
     console.log(JSON.stringify(result));

@@ -7,9 +7,9 @@ const model = ts.mlp([784, 256, 10], at); // or a Sequential of layers
 const data = await ts.loadData("digits");
 const batches = ts.batchesOf(data, { batch: 128, seed: 1 });
 const steps = 5 * batches.stepsPerEpoch;
-const sparsity = ts.sparsify(model, ts.srSte.make(), { pattern: "2:4", steps });
+const sparsity = ts.sparsify(model, { weights: ts.srSte.make(), pattern: "2:4", steps });
 const rate = ts.warmupCosine({ rate: 2e-3, steps, warmup: 20 });
-const optimizer = new ts.Optimizer(model, sparsity.around(ts.adamW({ rate })));
+const optimizer = sparsity.optimizer(ts.adamW({ rate }));
 
 for (let step = 0; step < steps; step++) {
   device.step(() => {

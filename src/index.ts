@@ -179,9 +179,10 @@ export { srSte } from "./core/sparsity/methods/weights/sr-ste.ts";
 export { ste } from "./core/sparsity/methods/weights/ste.ts";
 export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./core/sparsity/permute.ts";
 export type { PlannedLayer, PlannedProduct, Route, Routing } from "./core/sparsity/plan.ts";
-export { type SparsifyOptions, sparsify } from "./core/sparsity/sparsify.ts";
-export { Sparsity, type VerifiedLayer } from "./core/sparsity/sparsity.ts";
-export type { SparsityReport } from "./core/sparsity/sparsity-report.ts";
+export type { SparsityReport } from "./core/sparsity/report.ts";
+export { Session, type SessionOptimizerOptions } from "./core/sparsity/session.ts";
+export type { Sparsifier, VerifiedLayer } from "./core/sparsity/sparsifier.ts";
+export { type SparseProducts, type SparsifyOptions, sparsify } from "./core/sparsity/sparsify.ts";
 export { evaluate } from "./core/task/evaluate.ts";
 export {
   type DetectionEvaluation,

@@ -9,8 +9,8 @@ import { Optimizer } from "../src/core/optim/optimizer.ts";
 import type { Transform } from "../src/core/optim/transform.ts";
 import { Random } from "../src/core/random.ts";
 import type { WeightMethod } from "../src/core/sparsity/methods/method.ts";
+import type { Session } from "../src/core/sparsity/session.ts";
 import { sparsify } from "../src/core/sparsity/sparsify.ts";
-import type { Sparsity } from "../src/core/sparsity/sparsity.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { type Parameter, type Tensor, tensor } from "../src/core/tensor/tensor.ts";
 import { denseWeightOf } from "./operands.ts";
@@ -26,7 +26,7 @@ interface Setting {
 
 export class Training {
   readonly model: Module;
-  readonly sparsity: Sparsity;
+  readonly sparsity: Session;
   readonly weight: Parameter;
   readonly #optimizer: Optimizer;
   readonly #x: number[];
@@ -41,7 +41,7 @@ export class Training {
     const random = new Random(3);
     const device = new Device(jsKernels());
     this.model = mlp([...widths], { device, random });
-    this.sparsity = sparsify(this.model, entry.make(numbers, words), { pattern, steps });
+    this.sparsity = sparsify(this.model, { weights: entry.make(numbers, words), pattern, steps });
     this.weight = this.model.namedParameters().get("fc1.weight")!;
     this.#optimizer = new Optimizer(this.model, this.sparsity.around(optimizer));
     this.#inputs = widths[0];
@@ -94,7 +94,7 @@ export class Training {
     loadState(this.model, stateOf(other.model), "test");
     const saved = other.#optimizer.memories();
     for (const [name, array] of this.#optimizer.memories()) array.set(saved.get(name)!);
-    this.sparsity.restore(other.sparsity.state(), step);
+    this.sparsity.restore(other.sparsity.checkpoint(), step);
     this.#optimizer.steps = step;
   }
 }

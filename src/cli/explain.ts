@@ -5,11 +5,10 @@ import type { Command } from "commander";
 import { Random } from "../core/random.ts";
 import { Dispatcher } from "../core/sparsity/dispatcher.ts";
 import { sources } from "../lab/data/sources.ts";
-import { buildModel } from "../lab/recipes/architecture.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
 import { planText } from "../lab/report/plan-table.ts";
-import { planRun } from "../lab/runs/run.ts";
 import { readJson } from "../lab/runs/run-folder.ts";
+import { planOf, setUp } from "../lab/runs/setup.ts";
 import { machineOf } from "../lab/runs/together.ts";
 import { timesFile } from "../node/times-file.ts";
 import {
@@ -47,10 +46,10 @@ function explain(file: string, options: MachineOptions & RouteOptions): void {
   const load = loadavg()[0];
   const device = openDevice(options);
   const { task } = sources[recipe.data.name];
-  const model = asUsage(() => buildModel(recipe.model, task, { device, random: new Random(recipe.seed) }));
+  const setup = asUsage(() => setUp(recipe, task, { device, random: new Random(recipe.seed) }));
   const routing = routingOf(options) ?? "auto";
   const layers = asUsage(() =>
-    planRun(recipe, model, task, { routing, dispatcher: new Dispatcher(device.kernels, timesFile(device.kernels)) }),
+    planOf(setup, { routing, dispatcher: new Dispatcher(device.kernels, timesFile(device.kernels)) }),
   );
   const machine = machineOf(device, load);
   writeOutput(options.json, { machine, recipe, layers }, planText(layers, machine));

@@ -82,9 +82,12 @@ export abstract class FusingModule extends Module {
   abstract override forward(x: Tensor, relu?: boolean): Tensor;
 }
 
+/** Parameters and buffers of a model by path. */
+export type ModelState = Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array }>;
+
 /** Parameters and buffers by path, as saved in a model file. */
-export function stateOf(model: Module): Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array }> {
-  const state = new Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array }>();
+export function stateOf(model: Module): ModelState {
+  const state: ModelState = new Map();
   for (const [name, { shape, data }] of model.namedParameters()) state.set(name, { shape, data });
   for (const [name, { data }] of model.namedBuffers()) state.set(name, { shape: [data.length], data });
   return state;

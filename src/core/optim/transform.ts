@@ -76,7 +76,10 @@ export function chain(...transforms: readonly Transform[]): Transform {
     }
   });
   if (transforms.length === 0) throw expected("chain", "at least one transform", "none", "End it with sgd or adamW");
+  const last = transforms[transforms.length - 1];
   return {
+    // what methods ask of an optimizer: its rate, its variance, whether it decays pruned weights itself
+    ...last,
     name: `chain(${names})`,
     applies: true,
     init: (parameter) => {

@@ -7,9 +7,6 @@
  */
 import type { F32, Geometry } from "../backend/kernels.ts";
 
-/** How a product is computed: `sparse` skips zeros, `emulated` multiplies by them; only `sparse` may be called faster. */
-export type Computed = "sparse" | "emulated" | "dense";
-
 /** What follows a product in the same pass over memory: + bias [O], then max(0, .). */
 export interface Epilogue {
   readonly bias: F32 | null;

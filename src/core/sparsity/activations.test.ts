@@ -24,9 +24,9 @@ import { magnitude } from "./methods/activations/magnitude.ts";
 import { doublePruned } from "./methods/input-grad/double-pruned.ts";
 import { mvue } from "./methods/weight-grad/mvue.ts";
 import { ste } from "./methods/weights/ste.ts";
+import { PatternSparsifier } from "./pattern-sparsifier.ts";
 import { type Phases, phaseAt } from "./phases.ts";
 import { inAllLayers, type Operands, type ProductTimes, planLayers, type Routes } from "./plan.ts";
-import { Sparsity } from "./sparsity.ts";
 
 const init = (kernels: Kernels = jsKernels()): InitOptions => ({ device: new Device(kernels), random: new Random(1) });
 const activations = (pattern = "2:4"): Operands => ({
@@ -75,7 +75,7 @@ const planOf = (model: Module, operands: Operands, routes: Partial<Routes> = {})
 function sparsified(kernels: Kernels, operands: Operands, phases?: Phases) {
   const model = new Twice(init(kernels));
   const layers = planOf(model, operands);
-  const sparsity = new Sparsity(model, inAllLayers(operands), layers, {
+  const sparsity = new PatternSparsifier(model, multiplyingWeights(model), inAllLayers(operands), layers, {
     ...{ steps: 4, seed: 1, phases },
   });
   const seen: { packed: PackedMatrix; x: Tensor }[] = [];
@@ -241,7 +241,10 @@ test("no place of a text knows of those behind it: rows share no mask", () => {
   expect(plan("2:4v2")[3].reason).toBe("rows of activations share no mask, as in 2:4v2");
   const layers = plan("1:4");
   expect(layers[3].routes.forward).toBe("sparse");
-  new Sparsity(model, inAllLayers(activations("1:4")), layers, { steps: 1, seed: 1 });
+  new PatternSparsifier(model, multiplyingWeights(model), inAllLayers(activations("1:4")), layers, {
+    steps: 1,
+    seed: 1,
+  });
   const logits = (tokens: number[]): Float32Array => model.forward(tensor(one.device, [1, 8], tokens)).data;
   const [before, after] = [logits([0, 1, 2, 3, 4, 3, 2, 1]), logits([0, 1, 2, 3, 4, 3, 2, 4])];
   const ahead = 7 * options.vocabulary;

@@ -104,6 +104,11 @@ export class BranchSite implements SparseWeight {
     return Float32Array.from(this.#used);
   }
 
+  /** Leaves the convolution alone, as it was before. */
+  remove(): void {
+    this.#pair.conv.branch = null;
+  }
+
   /** What one convolution with its batch norm holds to do what both do. */
   merged(): Merged {
     return merge(this.#main.effective(), this.#pair.norm, this.effective(), this.#norm);

@@ -48,9 +48,14 @@ export interface Products {
  * What a step with `batch` inputs of this shape (without the batch) multiplies, by weight. Runs one blank input forward;
  * the model is left as it was.
  */
-export function traceProducts(model: Module, shape: Shape, batch: number): Map<Parameter, Products> {
+export function traceProducts(
+  model: Module,
+  shape: Shape,
+  batch: number,
+  multiplying: readonly MultiplyingWeight[] = multiplyingWeights(model),
+): Map<Parameter, Products> {
   const found = new Map<Parameter, Products>();
-  const weights = multiplyingWeights(model).map(({ weight }) => weight);
+  const weights = multiplying.map(({ weight }) => weight);
   const [first] = weights;
   if (first === undefined) return found;
   const { device } = first;

@@ -12,15 +12,7 @@ import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { countKept } from "../sparse/mask.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
 import type { MultiplyingWeight } from "./layers.ts";
-
-/** A mask that is watched: a Site, or one of a dense run. */
-interface WatchedMask {
-  readonly name: string;
-  /** Whether there is a mask at this moment. */
-  readonly pruned: boolean;
-  readonly packed: PackedMatrix;
-  readonly history: MaskHistory;
-}
+import type { WatchedMask } from "./sparsifier.ts";
 
 /** What masks of a run came to. */
 export interface StructureReport extends FlipRatios {

@@ -1,27 +1,63 @@
-/** Sparse products for a model that is trained without a recipe. */
-
+/** Sparse training for a model that is trained without a recipe. */
 import { PRODUCTS } from "../backend/kernels.ts";
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
-import { multiplyingWeights } from "./layers.ts";
-import type { InputGradMethod, WeightGradMethod, WeightMethod } from "./methods/method.ts";
-import { inAllLayers, type PlannedLayer, planLayers } from "./plan.ts";
-import { Sparsity } from "./sparsity.ts";
+import type { Shape } from "../tensor/tensor.ts";
+import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "./layers.ts";
+import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "./methods/method.ts";
+import type { UnstructuredMethod } from "./methods/unstructured/unstructured-method.ts";
+import { PatternSparsifier } from "./pattern-sparsifier.ts";
+import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
+import {
+  inAllLayers,
+  type Operands,
+  type OperandsByLayer,
+  type PlannedLayer,
+  planLayers,
+  type Routing,
+  type Timer,
+} from "./plan.ts";
+import { Session } from "./session.ts";
+import type { Sparsifier } from "./sparsifier.ts";
+import { UnstructuredSparsifier, withUnstructured } from "./unstructured-sparsifier.ts";
 
-export interface SparsifyOptions {
-  /** "2:4", "1:4v2", ... */
-  readonly pattern: string;
-  /** Steps of the whole run: methods with phases count in shares of it. */
-  readonly steps: number;
+/** What shall be sparse in the products of a layer. */
+export interface SparseProducts {
+  /** What prunes the weights: srSte({ lambda }), asp(), ...; null or left out: they stay dense. */
+  readonly weights?: WeightMethod | null | undefined;
+  /** "2:4", "1:4v2", ... Default "2:4". */
+  readonly pattern?: string | undefined;
+  /** In place of the weight in forward, where a layer's input is that of a squared ReLU; needs `input`. */
+  readonly activations?: ActivationMethod | undefined;
+  /** Default: the pattern of the weights, without vectors. */
+  readonly activationPattern?: string | undefined;
   /** Makes inputGrad sparse too; its pattern is the weight's unless another is given. */
   readonly inputGrad?: InputGradMethod | undefined;
   readonly inputGradPattern?: string | undefined;
   /** The same for weightGrad. */
   readonly weightGrad?: WeightGradMethod | undefined;
   readonly weightGradPattern?: string | undefined;
-  /** Of samples of gradients. Default 1. */
+}
+
+export interface SparsifyOptions extends Omit<SparseProducts, "weights"> {
+  /** A method for N:M weights, or one whose zeros have no pattern: prune(), rigl(), set(). */
+  readonly weights?: WeightMethod | UnstructuredMethod | null | undefined;
+  /** Steps of the whole run: methods with phases count in shares of it. */
+  readonly steps: number;
+  /** Which weights stay dense: parts of names, "first", "last", "inputs<N", "outputs<N". Default: the last. */
+  readonly skip?: readonly string[] | undefined;
+  /** Other choices for the weights whose names hold this part; the first that fits counts. */
+  readonly layers?: Readonly<Record<string, SparseProducts>> | undefined;
+  /** When products are sparse, in shares of the run. Default: always. */
+  readonly phases?: Phases | undefined;
+  /** Of samples of gradients, and of what methods draw. Default 1. */
   readonly seed?: number | undefined;
+  /** The shape of a batch, [batch, ...input]: with it products can be timed, and the plan knows their sizes. */
+  readonly input?: Shape | undefined;
+  /** How products are computed; "auto", by measured times, needs `input` and `dispatcher`. Default "sparse". */
+  readonly routing?: Routing | undefined;
+  readonly dispatcher?: Timer | undefined;
 }
 
 /** Throws unless the plan makes some product sparse, naming each layer's reason. */
@@ -38,21 +74,84 @@ export function requireSparse(layers: readonly PlannedLayer[], what: string): vo
 }
 
 /**
- * Puts a model's products under methods, by the sparse routes. Call once a model, before training.
- * method: of the weights, null where they stay dense.
+ * Puts a model's products under methods and gives the session that holds them. Call it once a model, before training, and
+ * make the optimizer from the session. Throws where a model has a session already, or nothing fits.
  */
-export function sparsify(model: Module, method: WeightMethod | null, options: SparsifyOptions): Sparsity {
-  const { steps, seed = 1, inputGrad, weightGrad } = options;
-  const pattern = parsePattern(options.pattern);
+export function sparsify(model: Module, options: SparsifyOptions): Session {
+  const { weights: method = null, steps, seed = 1, phases = ALWAYS_SPARSE, skip = ["last"] } = options;
+  const weights = multiplyingWeights(model);
+  const taken = weights.find(({ weight }) => weight.plan !== null);
+  if (taken !== undefined) {
+    const todo = "Call detach() on its session first";
+    throw expected("sparsify", "a model that no session holds", `one whose ${taken.name} is under a method`, todo);
+  }
+  const masking = method !== null && isUnstructured(method) ? method : null;
+  const operands = operandsOf(options, masking === null ? (method as WeightMethod | null) : null);
+  const layers = planOf(model, weights, operands, masking, { ...options, skip });
+  const sparsifiers: Sparsifier[] = [];
+  if (masking !== null) sparsifiers.push(UnstructuredSparsifier.of(model, weights, layers, masking, { steps, seed }));
+  if (asksForSparse(operands, weights))
+    sparsifiers.push(new PatternSparsifier(model, weights, operands, layers, { steps, seed, phases }));
+  return new Session(model, weights, layers, sparsifiers);
+}
+
+function isUnstructured(method: WeightMethod | UnstructuredMethod): method is UnstructuredMethod {
+  return "readsGradient" in method;
+}
+
+/** Whether any weight shall be N:M in any product. */
+export function asksForSparse(operands: OperandsByLayer, weights: readonly MultiplyingWeight[]): boolean {
+  return weights.some(({ name }) => Object.values(operands.of(name)).some((operand) => operand !== null));
+}
+
+function operandsOf({ layers = {}, ...all }: SparsifyOptions, weights: WeightMethod | null): OperandsByLayer {
+  const base: SparseProducts = { ...all, weights };
+  const own = Object.entries(layers).map(([part, choices]) => [part, productsOf({ ...base, ...choices })] as const);
+  const others = productsOf(base);
+  if (own.length === 0) return inAllLayers(others);
+  return {
+    all: others,
+    parts: own.map(([part]) => part),
+    of: (name) => own.find(([part]) => name.includes(part))?.[1] ?? others,
+  };
+}
+
+function productsOf(choices: SparseProducts): Operands {
+  const { weights = null, activations, inputGrad, weightGrad } = choices;
+  const pattern = parsePattern(choices.pattern ?? "2:4");
   const patternOr = (text: string | undefined): Pattern => (text === undefined ? pattern : parsePattern(text));
-  const operands = inAllLayers({
-    forward: method === null ? null : { method, pattern },
-    // without an input nothing is known of what makes that of a layer
-    activations: null,
-    inputGrad: inputGrad === undefined ? null : { method: inputGrad, pattern: patternOr(options.inputGradPattern) },
-    weightGrad: weightGrad === undefined ? null : { method: weightGrad, pattern: patternOr(options.weightGradPattern) },
+  const fixed = weightGrad?.operand === "activations" ? weightGrad.pattern : undefined;
+  return {
+    forward: weights === null ? null : { method: weights, pattern },
+    activations:
+      activations === undefined
+        ? null
+        : { method: activations, pattern: { ...patternOr(choices.activationPattern), v: 1 } },
+    inputGrad: inputGrad === undefined ? null : { method: inputGrad, pattern: patternOr(choices.inputGradPattern) },
+    weightGrad:
+      weightGrad === undefined ? null : { method: weightGrad, pattern: fixed ?? patternOr(choices.weightGradPattern) },
+  };
+}
+
+function planOf(
+  model: Module,
+  weights: readonly MultiplyingWeight[],
+  operands: OperandsByLayer,
+  masking: UnstructuredMethod | null,
+  { input, routing = "sparse", dispatcher, skip }: SparsifyOptions & { skip: readonly string[] },
+): PlannedLayer[] {
+  if (routing === "auto" && (input === undefined || dispatcher === undefined)) {
+    const todo = "Give both, or choose another routing";
+    throw expected("sparsify", 'input and dispatcher beside routing "auto"', "none", todo);
+  }
+  const products = input === undefined ? undefined : traceProducts(model, input.slice(1), input[0], weights);
+  const layers = planLayers(weights, operands, {
+    ...{ routing, skip },
+    ...(products === undefined ? {} : { products }),
+    ...(dispatcher === undefined ? {} : { dispatcher }),
   });
-  const layers = planLayers(multiplyingWeights(model), operands);
-  requireSparse(layers, `pattern ${patternName(pattern)}`);
-  return new Sparsity(model, operands, layers, { steps, seed });
+  if (masking !== null) return withUnstructured(layers, weights, skip, masking.name, !asksForSparse(operands, weights));
+  const { forward, inputGrad, weightGrad } = operands.all;
+  requireSparse(layers, `pattern ${patternName((forward ?? inputGrad ?? weightGrad)?.pattern ?? parsePattern("2:4"))}`);
+  return layers;
 }

@@ -37,7 +37,7 @@ function step(name: string, options: Partial<SparsifyOptions>, weights = true) {
   const device = new Device(jsKernels());
   const [build, shape] = models[name];
   const model = build(device);
-  const sparsity = sparsify(model, weights ? ste.make() : null, { pattern: "2:4", steps: 1, ...options });
+  const sparsity = sparsify(model, { weights: weights ? ste.make() : null, pattern: "2:4", steps: 1, ...options });
   const seen: Seen = { inputGrads: [], samples: [] };
   for (const parameter of model.parameters()) {
     const { plan } = parameter;

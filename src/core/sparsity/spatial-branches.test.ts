@@ -20,6 +20,7 @@ import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import { type OperandPlan, type Parameter, type Tensor, tensor } from "../tensor/tensor.ts";
 import { doublePruned } from "./methods/input-grad/double-pruned.ts";
+import type { WeightMethod } from "./methods/method.ts";
 import { weightMethods } from "./methods/weights/methods.ts";
 import { spre } from "./methods/weights/spre.ts";
 import { sparsify } from "./sparsify.ts";
@@ -105,7 +106,7 @@ describe("the merged model", () => {
     expected.forEach((value, i) => {
       expect(Math.abs(found[i] - value)).toBeLessThan(1e-5 * Math.max(1, scale));
     });
-    const pruned = run.sparsity!.pruned;
+    const pruned = run.session.pruned;
     expect(pruned).toBe(!(one.method.name === "asp" && one.method.pruneAt === 0.9));
     const pattern = parsePattern(one.method.pattern!);
     for (const { name, conv } of branchesOf(model)) {
@@ -113,14 +114,14 @@ describe("the merged model", () => {
       const rows = conv.weight.shape[0];
       expect(verifyValues(merged, rows, merged.length / rows, pattern).ok).toBe(pruned);
     }
-    expect(run.sparsity!.verify().every(({ ok }) => ok)).toBe(pruned);
+    expect(run.session.verify().every(({ ok }) => ok)).toBe(pruned);
   });
 });
 
 test("a branch multiplies by its weight under the site's mask at the taps that matter, and nothing else has a gradient", () => {
   const run = trained(recipe(), 5);
   const active = ({ name, branch }: Branched): boolean[] => {
-    const state = run.sparsity!.state();
+    const state = run.session.checkpoint();
     const mask = state.get(`${name}.weight.mask`)!.data as Uint32Array;
     const [taps] = state.get(`${name}.weight.taps`)!.data;
     // some do and some do not
@@ -157,14 +158,11 @@ test("the gradients are those of central differences", () => {
   const device = new Device(doubles);
   const model = cnn(4, [8], 3, { device, random: new Random(1) });
   // the last layer, and no other, stays dense; the mask is not chosen anew
-  sparsify(
-    model,
-    { ...spre.make(), beforeForward: (site) => (site.pruned ? site.repack() : site.prune()) },
-    {
-      pattern: "2:4",
-      steps: 1,
-    },
-  );
+  const weights: WeightMethod = {
+    ...spre.make(),
+    beforeForward: (site) => (site.pruned ? site.repack() : site.prune()),
+  };
+  sparsify(model, { weights, pattern: "2:4", steps: 1 });
   const random = new Random(2);
   const x = tensor(
     device,
@@ -236,8 +234,8 @@ test("masks are legal at every step, and all products of both convolutions are s
   }
   while (!run.done) {
     run.advance();
-    for (const [name, { data }] of run.sparsity!.state()) {
-      const weight = run.model.namedParameters().get(name.replace(/\.mask$/, ""));
+    for (const [name, { data }] of run.session.checkpoint()) {
+      const weight = run.model.namedParameters().get(name.replace(/^sparsity\/(.*)\.mask$/, "$1"));
       if (!name.endsWith(".mask") || weight === undefined) continue;
       const [rows] = weight.shape;
       expect(verifyMask(data as Uint32Array, rows, weight.size / rows, parsePattern("2:4")).ok).toBe(true);
@@ -283,7 +281,7 @@ describe("a run with branches", () => {
   test("keeps its taps while masks are frozen", () => {
     const run = newRun(recipe(undefined, { phases: { frozenFrom: 0.5 } }));
     const taps = (): number[] =>
-      [...run.sparsity!.state()].flatMap(([name, { data }]) => (name.endsWith(".taps") ? [data[0]] : []));
+      [...run.session.checkpoint()].flatMap(([name, { data }]) => (name.endsWith(".taps") ? [data[0]] : []));
     while (run.step < run.steps / 2) run.advance();
     const before = taps();
     expect(before).toHaveLength(2);
@@ -309,20 +307,18 @@ test("follows a method that changes the pattern, or multiplies by values of its 
   const model = cnn(8, [8, 16], 3, { device, random: new Random(1) });
   const patterns = ["2:4", "1:4", "dense", "1:8"];
   let turn = 0;
-  const sparsity = sparsify(
-    model,
-    {
-      name: "changing",
-      spatialBranches: true,
-      beforeForward: (site) => {
-        const pattern = patterns[turn];
-        if (pattern === "dense") return site.multiplyBy(site.weight.map((value) => value / 2));
-        site.changePattern(parsePattern(pattern));
-        site.prune();
-      },
+  const weights: WeightMethod = {
+    name: "changing",
+    spatialBranches: true,
+    beforeForward: (site) => {
+      const pattern = patterns[turn];
+      if (pattern === "dense") return site.multiplyBy(site.weight.map((value) => value / 2));
+      site.changePattern(parsePattern(pattern));
+      site.prune();
     },
-    { pattern: "1:8", steps: 4, inputGrad: doublePruned.make(), inputGradPattern: "2:4" },
-  );
+  };
+  const inputGrad = doublePruned.make();
+  const sparsity = sparsify(model, { weights, pattern: "1:8", steps: 4, inputGrad, inputGradPattern: "2:4" });
   const random = new Random(3);
   for (turn = 0; turn < patterns.length; turn++) {
     device.step(() => {
@@ -365,6 +361,6 @@ test("every method may have branches; the method spre has them, a dense one none
   expect(branchesOf(newRun(one).model).map(({ name }) => name)).toEqual(["conv3"]);
   const birth = { device: new Device(jsKernels()), random: new Random(1) };
   const model = resnet(8, 4, 3, birth);
-  sparsify(model, spre.make(), { pattern: "2:4", steps: 1 });
+  sparsify(model, { weights: spre.make(), pattern: "2:4", steps: 1 });
   expect(branchesOf(model)).toHaveLength(7);
 });

@@ -103,7 +103,7 @@ for (const { name, source, about, parts } of strategies) {
           expect(products).toContain("inputGrad");
           expect(sparse.multiplies).toBeLessThan(0.95 * dense.multiplies);
           if (model === "mlp") expect(mean(sparse.losses.slice(-8))).toBeLessThan(mean(sparse.losses.slice(0, 8)));
-          expect(sparse.run.sparsity!.verify().every(({ ok }) => ok)).toBe(true);
+          expect(sparse.run.session.verify().every(({ ok }) => ok)).toBe(true);
         });
       }
     }
@@ -121,7 +121,8 @@ for (const [backend, make] of Object.entries(backends)) {
     own.losses.forEach((loss, i) => {
       expect(loss).toBeCloseTo(oracle.losses[i], 2);
     });
-    const firstMask = ({ run }: typeof own): unknown => run.sparsity!.state().get("fc1.weight.firstMask")!.data;
+    const firstMask = ({ run }: typeof own): unknown =>
+      run.session.checkpoint().get("sparsity/fc1.weight.firstMask")!.data;
     expect(firstMask(own)).toEqual(firstMask(oracle));
   });
 }

@@ -17,8 +17,8 @@ import { Dispatcher } from "../../core/sparsity/dispatcher.ts";
 import { multiplyingWeights, traceProducts } from "../../core/sparsity/layers.ts";
 import { strategies } from "../../core/sparsity/methods/strategies.ts";
 import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
+import { PatternSparsifier } from "../../core/sparsity/pattern-sparsifier.ts";
 import { planLayers, type Routing } from "../../core/sparsity/plan.ts";
-import { Sparsity } from "../../core/sparsity/sparsity.ts";
 import { objectives } from "../../core/task/objective.ts";
 import { Device } from "../../core/tensor/device.ts";
 import { type Shape, sizeOf, Tensor } from "../../core/tensor/tensor.ts";
@@ -164,7 +164,7 @@ function sparsityOf(
   shape: Shape,
   batch: number,
   { plan, pattern, routing = "sparse", dispatcher }: SparseStep,
-): Sparsity {
+): PatternSparsifier {
   const text = patternName(pattern);
   const recipe = parseRecipe(
     strategies.some(({ name }) => name === plan)
@@ -172,10 +172,11 @@ function sparsityOf(
       : { method: { name: plan, pattern: text } },
   );
   const operands = operandsByLayer(recipe);
-  const products = traceProducts(model, shape, batch);
-  const layers = planLayers(multiplyingWeights(model), operands, {
+  const weights = multiplyingWeights(model);
+  const products = traceProducts(model, shape, batch, weights);
+  const layers = planLayers(weights, operands, {
     ...{ routing, products },
     ...(dispatcher === undefined ? {} : { dispatcher }),
   });
-  return new Sparsity(model, operands, layers, { steps: 1e9, seed: 1 });
+  return new PatternSparsifier(model, weights, operands, layers, { steps: 1e9, seed: 1 });
 }

@@ -35,7 +35,7 @@ export interface CompactedRun {
 /** Of a run that is done; null without penalties, or where products are sparse besides. Does not change the run. */
 export function compacted(run: Run, data: Dataset): CompactedRun | null {
   const { regularize, phases: _, ...plain } = run.recipe;
-  if (regularize === undefined || run.sparsity !== null || run.unstructured !== null) return null;
+  if (regularize === undefined || run.session.kinds.join() !== "penalties") return null;
   const { device } = run;
   const init = { device, random: new Random(plain.seed) };
   const small = compact(run.model, plain.model, data, init);

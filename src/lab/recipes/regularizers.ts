@@ -8,7 +8,7 @@ import { Residual } from "../../core/nn/residual.ts";
 import { Sequential } from "../../core/nn/sequential.ts";
 import { freezeZeros, regularize } from "../../core/optim/regularize.ts";
 import type { Transform } from "../../core/optim/transform.ts";
-import { multiplyingWeights } from "../../core/sparsity/layers.ts";
+import { type MultiplyingWeight, multiplyingWeights } from "../../core/sparsity/layers.ts";
 import { type Folding, foldedGroupLasso } from "../../core/sparsity/methods/structured/folded.ts";
 import { groupStructure, type WeightShape } from "../../core/sparsity/methods/structured/groups.ts";
 import {
@@ -21,26 +21,57 @@ import {
 } from "../../core/sparsity/methods/structured/penalties.ts";
 import { phaseAt } from "../../core/sparsity/phases.ts";
 import { skipReasons } from "../../core/sparsity/plan.ts";
+import type { Sparsifier } from "../../core/sparsity/sparsifier.ts";
 import type { Parameter } from "../../core/tensor/tensor.ts";
 import type { Recipe } from "./recipe.ts";
 
 /**
- * The optimizer with the penalties of the recipe: they act from phases.sparseFrom to phases.frozenFrom, and what is zero
- * then stays zero until phases.denseFrom.
+ * The penalties of a recipe as a sparsifier: they act from phases.sparseFrom to phases.frozenFrom, and what is zero then
+ * stays zero until phases.denseFrom. null: the recipe has none. Nothing is attached to the model, and what they choose is
+ * kept with the optimizer.
  */
-export function withRegularizers(optimizer: Transform, recipe: Recipe, model: Module, steps: number): Transform {
-  if (recipe.regularize === undefined) return optimizer;
+export function penaltiesOf(
+  recipe: Recipe,
+  model: Module,
+  weights: readonly MultiplyingWeight[],
+  steps: number,
+): Sparsifier | null {
+  const { regularize: regularizers = [] } = recipe;
+  if (regularizers.length === 0) return null;
+  return {
+    name: "penalties",
+    pruned: false,
+    around: (optimizer) => withPenalties(optimizer, recipe, regularizers, model, weights, steps),
+    observe: () => 0,
+    report: () => [],
+    storedBytes: () => new Map(),
+    applyTo: () => {},
+    verify: () => [],
+    state: () => new Map(),
+    restore: () => {},
+    detach: () => {},
+  };
+}
+
+function withPenalties(
+  optimizer: Transform,
+  recipe: Recipe,
+  regularizers: readonly Regularizer[],
+  model: Module,
+  multiplying: readonly MultiplyingWeight[],
+  steps: number,
+): Transform {
   const norms = new Map(normalizedLayers(model).map(({ layer, norm }) => [layer.weight, norm]));
   const momentum = recipe.optimizer.name === "sgd" ? recipe.optimizer.momentum : 0;
   let rates = 0;
   for (let step = 0; step < steps; step++)
     if (phaseAt(recipe.phases, step, steps) === "sparse") rates += (optimizer.rate?.(step) ?? 0) / (1 - momentum);
-  const penalties = penaltiesOf(recipe, recipe.regularize, model, norms, { within: GONE * rates });
-  const bodies = recipe.regularize.some(({ structure }) => structure === "body");
+  const penalties = penaltiesByForm(recipe, regularizers, model, multiplying, norms, { within: GONE * rates });
+  const bodies = regularizers.some(({ structure }) => structure === "body");
   let active = bodies ? held(optimizer, streamGains(model)) : optimizer;
   for (const [form, ofForm] of penalties) active = regularize(active, ofForm, { form, momentum });
   const weights = new Set([...penalties.values()].flatMap((one) => [...one.keys()]));
-  const folded = recipe.regularize.some(({ folded }) => folded) ? [...weights].map((weight) => norms.get(weight)) : [];
+  const folded = regularizers.some(({ folded }) => folded) ? [...weights].map((weight) => norms.get(weight)) : [];
   // a folded penalty zeroes gains and shifts too
   const scales = folded.flatMap((norm) => (norm === undefined ? [] : [norm.weight, norm.bias]));
   const frozen = freezeZeros(optimizer, [...weights, ...scales]);
@@ -60,19 +91,20 @@ type Regularizer = NonNullable<Recipe["regularize"]>[number];
 type Form = Regularizer["form"];
 
 /** By form, the penalty of each parameter. */
-function penaltiesOf(
+function penaltiesByForm(
   recipe: Recipe,
   regularizers: readonly Regularizer[],
   model: Module,
+  weights: readonly MultiplyingWeight[],
   norms: ReadonlyMap<Parameter, BatchNorm>,
   untold: Lambda,
 ): Map<Form, Map<Parameter, Penalty>> {
   const found = new Map<Form, Map<Parameter, Penalty[]>>();
   regularizers.forEach((regularizer, i) => {
     const { structure, lambda = untold, form, bySize, smallest, folded = false, layers } = regularizer;
-    const chosen = targetsOf(recipe, regularizer, model);
+    const chosen = targetsOf(recipe, regularizer, model, weights);
     if (chosen.length === 0) {
-      const names = candidates(structure, model).map(({ name }) => name);
+      const names = candidates(structure, model, weights).map(({ name }) => name);
       const there = names.length > 0 ? `a part of ${names.join(", ")}` : "residual bodies that end in a batch norm";
       const none = layers ?? (structure === "body" ? "none" : "none that skip leaves");
       throw expected(`regularize ${i + 1}`, there, none, "Correct its layers, or the structure");
@@ -111,7 +143,7 @@ function penaltiesOf(
 
 /** Whether a model has anything that a penalty of the recipe acts on. */
 export function actsOn(recipe: Recipe, regularizer: Regularizer, model: Module): boolean {
-  return targetsOf(recipe, regularizer, model).length > 0;
+  return targetsOf(recipe, regularizer, model, multiplyingWeights(model)).length > 0;
 }
 
 /** What a penalty may act on. */
@@ -121,17 +153,22 @@ interface Target {
   readonly shape: WeightShape;
 }
 
-function targetsOf(recipe: Recipe, { structure, layers }: Regularizer, model: Module): Target[] {
-  const all = candidates(structure, model);
+function targetsOf(
+  recipe: Recipe,
+  { structure, layers }: Regularizer,
+  model: Module,
+  weights: readonly MultiplyingWeight[],
+): Target[] {
+  const all = candidates(structure, model, weights);
   if (layers !== undefined) return all.filter(({ name }) => name.includes(layers));
   if (structure === "body") return all;
-  const skipped = skipReasons(multiplyingWeights(model), recipe.skip);
+  const skipped = skipReasons(weights, recipe.skip);
   return all.filter((_, i) => skipped[i] === undefined);
 }
 
-function candidates(structure: string, model: Module): Target[] {
+function candidates(structure: string, model: Module, weights: readonly MultiplyingWeight[]): Target[] {
   if (structure === "body") return bodyGains(model);
-  return multiplyingWeights(model).map(({ name, weight, rows, k, axisLength }) => {
+  return weights.map(({ name, weight, rows, k, axisLength }) => {
     return { name, parameter: weight, shape: { rows, taps: k / axisLength, channels: axisLength } };
   });
 }

@@ -6,48 +6,28 @@
 import { backward } from "../../core/autograd/tape.ts";
 import type { Batches, SplitName } from "../../core/data/batches.ts";
 import { batchesOf } from "../../core/data/batches-of.ts";
-import type { Dataset, Task } from "../../core/data/dataset.ts";
+import type { Dataset } from "../../core/data/dataset.ts";
 import { flipAndCrop } from "../../core/data/image-batches.ts";
 import { expected } from "../../core/errors.ts";
-import { loadState, type Module, type SavedState, stateOf } from "../../core/nn/module.ts";
-import { normalizedConvs } from "../../core/nn/spatial-branch.ts";
-import { adamW } from "../../core/optim/adamw.ts";
+import { loadState, type ModelState, type Module, type SavedState, stateOf } from "../../core/nn/module.ts";
 import { clipByGlobalNorm } from "../../core/optim/clip.ts";
 import { Optimizer } from "../../core/optim/optimizer.ts";
-import { phased, type Schedule, stepwise, warmupCosine } from "../../core/optim/schedule.ts";
-import { sgd } from "../../core/optim/sgd.ts";
-import { chain, type Transform } from "../../core/optim/transform.ts";
+import { chain } from "../../core/optim/transform.ts";
 import { Random } from "../../core/random.ts";
-import { type Pattern, parsePattern } from "../../core/sparse/pattern.ts";
+import type { Pattern } from "../../core/sparse/pattern.ts";
 import type { GradientReport } from "../../core/sparsity/gradient-probe.ts";
-import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "../../core/sparsity/layers.ts";
 import { MaskMonitor } from "../../core/sparsity/mask-monitor.ts";
 import { type PermutedChannels, permuteChannels } from "../../core/sparsity/permute.ts";
-import {
-  type OperandsByLayer,
-  type PlannedLayer,
-  planLayers,
-  type Routing,
-  skipReasons,
-  type Timer,
-} from "../../core/sparsity/plan.ts";
-import { requireSparse } from "../../core/sparsity/sparsify.ts";
-import { Sparsity } from "../../core/sparsity/sparsity.ts";
-import {
-  compressedIn,
-  UnstructuredWeights,
-  unstructuredIn,
-  withUnstructured,
-} from "../../core/sparsity/unstructured.ts";
+import type { PlannedLayer } from "../../core/sparsity/plan.ts";
+import type { Session } from "../../core/sparsity/session.ts";
 import { evaluate } from "../../core/task/evaluate.ts";
 import { type Evaluation, type Objective, objectives } from "../../core/task/objective.ts";
 import type { Clocks, Device } from "../../core/tensor/device.ts";
-import type { Parameter, Shape, Tensor } from "../../core/tensor/tensor.ts";
+import type { Shape, Tensor } from "../../core/tensor/tensor.ts";
 import { permutationWorkers } from "../../node/permutation/threads.ts";
-import { buildModel, inputOf, inputShapeOf } from "../recipes/architecture.ts";
-import { operandsByLayer, unstructuredMethodOf, weightMethodOf } from "../recipes/operands.ts";
+import { optimizerOf } from "../recipes/optimizer.ts";
 import type { Recipe } from "../recipes/recipe.ts";
-import { withRegularizers } from "../recipes/regularizers.ts";
+import { type PlanOptions, planOf, sessionOf, setUp, virtualPatterns } from "./setup.ts";
 
 /** What one step did; milliseconds. */
 export interface StepRecord {
@@ -62,11 +42,7 @@ export interface StepRecord {
 }
 
 /** How a run's products are computed. */
-export interface RunOptions {
-  /** Default "sparse". "auto" needs a dispatcher. */
-  readonly routing?: Routing | undefined;
-  /** Where times come from. */
-  readonly dispatcher?: Timer | undefined;
+export interface RunOptions extends PlanOptions {
   /** A plan made before, in place of a new one: routes decide the last bits of results. */
   readonly plan?: readonly PlannedLayer[] | undefined;
   /** What training begins with in place of drawn weights: a state of this model. */
@@ -83,10 +59,8 @@ export class Run {
   readonly recipe: Recipe;
   readonly device: Device;
   readonly model: Module;
-  /** Null where all products are dense. */
-  readonly sparsity: Sparsity | null;
-  /** Null where no weight has zeros without a pattern. */
-  readonly unstructured: UnstructuredWeights | null;
+  /** What makes it sparse: the plan, the masks, what is saved of them. */
+  readonly session: Session;
   readonly plan: readonly PlannedLayer[];
   readonly masks: MaskMonitor;
   readonly batches: Batches;
@@ -104,54 +78,30 @@ export class Run {
     this.recipe = recipe;
     this.device = device;
     const { batch, seed } = recipe;
-    this.#shape = inputShapeOf(data);
+    const setup = setUp(recipe, data, { device, random: new Random(seed, INIT_STREAM) });
+    const { model, weights, input } = setup;
+    this.model = model;
+    this.#shape = input.shape;
     this.#objective = objectives[data.kind];
-    this.model = buildModel(recipe.model, data, { device, random: new Random(seed, INIT_STREAM) });
-    if (options.start !== undefined) loadState(this.model, options.start, "start");
+    if (options.start !== undefined) loadState(model, options.start, "start");
     this.batches = batchesOf(data, {
       ...{ batch, seed, augment: recipe.data.augment ? flipAndCrop : undefined },
       context: recipe.model.name === "gpt" ? recipe.model.context : undefined,
     });
     this.steps = recipe.steps ?? recipe.epochs! * this.batches.stepsPerEpoch;
-
-    const method = weightMethodOf(recipe);
-    const operands = operandsByLayer(recipe);
-    this.plan = options.plan ?? planRun(recipe, this.model, data, options);
-    this.sparsity = asksForSparse(operands, multiplyingWeights(this.model))
-      ? new Sparsity(this.model, operands, this.plan, {
-          steps: this.steps,
-          seed,
-          phases: recipe.phases,
-        })
-      : null;
-    const masking = unstructuredMethodOf(recipe);
-    this.unstructured =
-      masking === null
-        ? null
-        : new UnstructuredWeights(this.model, unstructuredIn(this.plan, masking.name), masking, {
-            steps: this.steps,
-            seed,
-            compressed: compressedIn(this.plan, masking.name),
-          });
-    const sites = this.sparsity?.sites ?? [];
-    const virtual = sites.length > 0 ? new Map<string, Pattern>() : virtualPatterns(recipe, this.model);
-    this.masks = new MaskMonitor(multiplyingWeights(this.model), sites, virtual, {
-      steps: this.steps,
-      every: recipe.monitor.masks,
-    });
-    const rate = phased(this.steps, (masking ?? method).restarts?.(this.steps) ?? [], (length) =>
-      scheduleOf(recipe.optimizer, length),
-    );
-    const plain = withRegularizers(optimizerOf(recipe.optimizer, rate), recipe, this.model, this.steps);
-    const optimizer = this.unstructured?.around(plain) ?? plain;
-    const applied = this.sparsity?.around(optimizer) ?? optimizer;
+    this.plan = options.plan ?? planOf(setup, options);
+    this.session = sessionOf(setup, this.plan, this.steps);
+    const { masks } = this.session;
+    const virtual = masks.length > 0 ? new Map<string, Pattern>() : virtualPatterns(setup);
+    this.masks = new MaskMonitor(weights, masks, virtual, { steps: this.steps, every: recipe.monitor.masks });
+    const applied = this.session.around(optimizerOf(recipe, this.steps));
     const { clip } = recipe.optimizer;
-    this.#optimizer = new Optimizer(this.model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));
+    this.#optimizer = new Optimizer(model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));
   }
 
   /** Whether nothing in it is ever sparse or to become so. */
   get isDense(): boolean {
-    return this.sparsity === null && this.unstructured === null && (this.recipe.regularize ?? []).length === 0;
+    return this.session.isDense;
   }
 
   get done(): boolean {
@@ -182,9 +132,8 @@ export class Run {
       return value;
     });
     const ms = performance.now() - begin + permuting;
-    const flips = (this.sparsity?.observe() ?? 0) + (this.unstructured?.observe() ?? 0);
-    const pruned = (this.sparsity?.pruned ?? false) || (this.unstructured?.pruned ?? false);
-    return { step: this.step++, loss, ms, gemmMs: device.readClocks(), pruned, flips };
+    const flips = this.session.observe();
+    return { step: this.step++, loss, ms, gemmMs: device.readClocks(), pruned: this.session.pruned, flips };
   }
 
   /** Of the batch of this step. */
@@ -195,12 +144,9 @@ export class Run {
 
   /** Orders channels before the step at which a method asks for it. Returns its milliseconds. */
   #permute(): number {
-    const sites = this.sparsity?.sites ?? [];
-    const asking = sites.filter(({ method }) => method.permutesAt?.(this.steps) === this.step);
-    // a mask that another layer has chosen already would not move with its weight
-    if (asking.length === 0 || sites.some(({ pruned }) => pruned)) return 0;
+    const patterns = this.session.permutes(this.step);
+    if (patterns.size === 0) return 0;
     const begin = performance.now();
-    const patterns = new Map(asking.map(({ name, pattern }) => [name, pattern]));
     this.permuted = permuteChannels(this.model, this.#shape, (name) => patterns.get(name) ?? null, {
       memories: this.#optimizer.memories(),
       seed: this.recipe.seed,
@@ -215,9 +161,8 @@ export class Run {
    */
   probeGradients(repeats: number): GradientReport[] {
     const { device } = this;
-    if (this.sparsity === null) return [];
     const buffers = [...this.model.namedBuffers().values()].map(({ data }) => ({ data, before: data.slice() }));
-    const reports = this.sparsity.probe(repeats, () =>
+    const reports = this.session.probe(repeats, () =>
       device.step(() => {
         const loss = this.#loss();
         this.#optimizer.zeroGrad();
@@ -235,11 +180,8 @@ export class Run {
   }
 
   /** The trained weights as they are used: pruned entries are zero. */
-  trainedWeights(): ReturnType<typeof stateOf> {
-    const state = stateOf(this.model);
-    for (const [name, data] of this.sparsity?.effectiveWeights() ?? []) state.set(name, { ...state.get(name)!, data });
-    this.sparsity?.mergeBranches(state);
-    return state;
+  trainedWeights(): ModelState {
+    return this.session.state();
   }
 
   /** Everything the rest of the run depends on. */
@@ -248,8 +190,7 @@ export class Run {
     for (const [name, entry] of stateOf(this.model)) state.set(`model/${name}`, entry);
     for (const [name, data] of this.#optimizer.memories())
       state.set(`optimizer/${name}`, { shape: [data.length], data });
-    for (const [name, entry] of this.sparsity?.state() ?? []) state.set(`sparsity/${name}`, entry);
-    for (const [name, entry] of this.unstructured?.state() ?? []) state.set(`unstructured/${name}`, entry);
+    for (const [name, entry] of this.session.checkpoint()) state.set(name, entry);
     for (const [name, entry] of this.masks.state()) state.set(`masks/${name}`, entry);
     return state;
   }
@@ -276,102 +217,9 @@ export class Run {
     }
     loadState(this.model, part("model/"), "checkpoint");
     for (const [name, array] of this.#optimizer.memories()) array.set(saved.get(name)!.data);
-    this.sparsity?.restore(part("sparsity/"), step);
-    this.unstructured?.restore(part("unstructured/"), step);
+    this.session.restore(state, step);
     this.masks.restore(part("masks/"));
     this.#optimizer.steps = step;
     this.step = step;
   }
-}
-
-function asksForSparse(operands: OperandsByLayer, weights: readonly MultiplyingWeight[]): boolean {
-  return weights.some(({ name }) => Object.values(operands.of(name)).some((operand) => operand !== null));
-}
-
-/** The plan of a recipe for its model. Throws where what it asks for fits no layer. */
-export function planRun(recipe: Recipe, model: Module, task: Task, options: RunOptions): PlannedLayer[] {
-  const plan = planPatterns(recipe, model, task, options);
-  const masking = unstructuredMethodOf(recipe);
-  if (masking === null) return plan;
-  const weights = multiplyingWeights(model);
-  const skipped = skipReasons(weights, recipe.skip);
-  const names = plan.filter(({ pattern }, i) => pattern === null && skipped[i] === undefined).map(({ name }) => name);
-  // other sparse operands have plans of their own
-  const compresses = options.routing !== "dense" && !asksForSparse(operandsByLayer(recipe), weights);
-  return withUnstructured(plan, weights, new Set(names), masking.name, compresses);
-}
-
-function planPatterns(
-  recipe: Recipe,
-  model: Module,
-  task: Task,
-  { routing = "sparse", dispatcher }: RunOptions,
-): PlannedLayer[] {
-  const operands = operandsByLayer(recipe);
-  const weights = multiplyingWeights(model);
-  if (!asksForSparse(operands, weights)) return planLayers(weights, operands);
-  const { shape, count } = inputOf(recipe, task);
-  const products = traceProducts(model, shape, count);
-  const plan = planLayers(weights, operands, {
-    routing,
-    products,
-    skip: recipe.skip,
-    ...(dispatcher === undefined ? {} : { dispatcher }),
-  });
-  const { name, pattern } = recipe.method;
-  requireSparse(plan, pattern === undefined ? `method ${name}` : `pattern ${pattern}`);
-  return withBranches(plan, operands, model);
-}
-
-/** The plan with a word about each branch: it takes the time of its layer once more. */
-function withBranches(plan: readonly PlannedLayer[], operands: OperandsByLayer, model: Module): PlannedLayer[] {
-  const paths = new Set(normalizedConvs(model).map(({ path }) => `${path}.weight`));
-  const { forward: all } = operands.all;
-  if (all?.method.spatialBranches === true && paths.size === 0) {
-    const todo = "Choose the model cnn or resnet, or the method alone";
-    throw expected(`branches of ${all.method.name}`, "a 3x3 convolution with a batch norm behind it", "none", todo);
-  }
-  return plan.map((layer) => {
-    const asked = operands.of(layer.name).forward?.method.spatialBranches === true;
-    if (!asked || layer.pattern === null || !paths.has(layer.name)) return layer;
-    const { forward } = layer.products;
-    const products = { ...layer.products, forward: { ...forward, reason: `${forward.reason}; twice, with a branch` } };
-    return { ...layer, products };
-  });
-}
-
-/** The layers that would be sparse with the pattern that a dense run is watched under, by name; none without one. */
-function virtualPatterns(recipe: Recipe, model: Module): Map<string, Pattern> {
-  const { virtual } = recipe.monitor;
-  if (virtual === undefined) return new Map();
-  const operands = operandsByLayer({ ...recipe, method: { name: "ste", pattern: virtual } });
-  const plan = planLayers(multiplyingWeights(model), operands, { routing: "sparse", skip: recipe.skip });
-  return new Map(
-    plan.flatMap(({ name, pattern }) => (pattern === null ? [] : [[name, parsePattern(pattern)] as const])),
-  );
-}
-
-/** The schedule of one phase of the run: warm-up and milestones are shares of its steps. */
-function scheduleOf({ rate, schedule }: Recipe["optimizer"], steps: number): Schedule {
-  const warmup = Math.min(steps - 1, Math.round(schedule.warmup * steps));
-  const rising =
-    (after: Schedule): Schedule =>
-    (step) =>
-      step < warmup ? (rate * (step + 1)) / warmup : after(step);
-  switch (schedule.name) {
-    case "constant":
-      return rising(() => rate);
-    case "cosine":
-      return warmupCosine({ rate, steps, warmup });
-    case "step": {
-      const milestones = schedule.milestones.map((share) => Math.round(share * steps));
-      return rising(stepwise(rate, milestones, schedule.factor));
-    }
-  }
-}
-
-function optimizerOf(options: Recipe["optimizer"], rate: Schedule): Transform {
-  if (options.name === "sgd") return sgd({ ...options, rate });
-  const decays = options.decayed === "matrices" ? ({ shape }: Parameter) => shape.length > 1 : undefined;
-  return adamW({ ...options, rate, decays });
 }

@@ -10,7 +10,7 @@ import { flipRatiosOf } from "../../core/metrics/mask-record.ts";
 import { type GradientReport, meanReport } from "../../core/sparsity/gradient-probe.ts";
 import type { StructureReport } from "../../core/sparsity/mask-monitor.ts";
 import type { PlannedLayer, Route } from "../../core/sparsity/plan.ts";
-import type { VerifiedLayer } from "../../core/sparsity/sparsity.ts";
+import type { VerifiedLayer } from "../../core/sparsity/sparsifier.ts";
 import type { Evaluation } from "../../core/task/objective.ts";
 import type { Clocks, Device } from "../../core/tensor/device.ts";
 import { type CompactReport, compacted } from "../compression/compacted.ts";
@@ -121,9 +121,8 @@ export async function trainTogether(
     runs.forEach((run, i) => {
       if (run.step !== step || run.done) return;
       const { every, repeats } = run.recipe.monitor;
-      if (every > 0 && step % every === 0 && run.sparsity !== null) {
-        folders[i].recordGradients({ step, gradients: run.probeGradients(repeats) });
-      }
+      const gradients = every > 0 && step % every === 0 ? run.probeGradients(repeats) : [];
+      if (gradients.length > 0) folders[i].recordGradients({ step, gradients });
       const record = run.advance();
       folders[i].recordStep(record);
       const masks = run.masks.after(record.step);
@@ -183,14 +182,13 @@ function summarize(
   dense: RunFolder | undefined,
   watched: RunFolder | undefined,
 ): RunResult {
-  const { recipe, sparsity, unstructured } = run;
+  const { recipe, session } = run;
   const sparseSteps = folder.steps.filter(({ pruned }) => pruned);
   // none where no weight is sparse: dense, or a plan that left all of them dense
   const counted = sparseSteps.length === 0 ? folder.steps : sparseSteps;
   const median = (of: (record: StepRecord) => number): number => quartiles(counted.map(of)).median;
   const { test } = folder.epochs[folder.epochs.length - 1];
-  const report = (unstructured ?? sparsity)?.report();
-  const weights = run.plan.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
+  const report = session.report();
   return {
     strategy: recipe.strategy?.name ?? null,
     method: recipe.strategy === undefined ? nameOf(recipe) : recipe.method.name,
@@ -208,17 +206,14 @@ function summarize(
     },
     speedUp: dense === undefined ? null : quartiles(counted.map(({ step, ms }) => dense.steps[step].ms / ms)),
     equalLoss: dense === undefined ? null : timeToEqualLoss(curveOf(dense), curveOf(folder)),
-    sad: report?.sad ?? 0,
-    sadShare: report?.sadShare ?? 0,
-    flipRate: report?.flipRate ?? 0,
-    sparsity: report?.sparsity ?? 0,
-    masks: report?.layers ?? [],
+    ...{ sad: report.sad, sadShare: report.sadShare, flipRate: report.flipRate },
+    ...{ sparsity: report.sparsity, masks: report.layers },
     structure: run.masks.report(
       folder.masks,
       flipRatiosOf(folder.masks, watched === folder ? [] : (watched?.masks ?? [])),
     ),
-    verified: sparsity?.verify() ?? [],
+    verified: session.verify(),
     gradients: meanReport(folder.gradients.map(({ gradients }) => gradients)),
-    weightBytes: (unstructured ?? sparsity)?.weightBytes() ?? { dense: weights, packed: weights },
+    weightBytes: session.weightBytes(),
   };
 }

@@ -6,7 +6,7 @@ import { verifyMask } from "../../../sparse/mask.ts";
 import { parsePattern } from "../../../sparse/pattern.ts";
 import type { Parameter } from "../../../tensor/tensor.ts";
 import { tensor } from "../../../tensor/tensor.ts";
-import type { Sparsity } from "../../sparsity.ts";
+import type { Session } from "../../session.ts";
 import type { WeightMethodEntry } from "../method.ts";
 import { isKept, maskOf, named, optimizers, type Setup, STEPS, saved, setup, unfit } from "./conformance.ts";
 import { weightMethods } from "./methods.ts";
@@ -35,7 +35,7 @@ for (const entry of weightMethods) {
             expect.objectContaining({ layer: "fc1.weight", pattern, axis: "inputs", ok: true }),
           ]);
           expect(losses[steps - 1]).toBeLessThan(losses[0]);
-          expect(sparsity.layers.map(({ pattern: own, reason }) => [own, reason])[1]).toEqual([
+          expect(sparsity.explain().map(({ pattern: own, reason }) => [own, reason])[1]).toEqual([
             null,
             "the last layer stays dense",
           ]);
@@ -109,10 +109,10 @@ describe("ASP", () => {
       expect(sparsity.pruned).toBe(false);
       expect(zerosOf(weight)).toBe(0);
       step();
-      const mask = sparsity.state().get("fc1.weight.mask")!.data;
+      const mask = sparsity.checkpoint().get("sparsity/fc1.weight.mask")!.data;
       for (let i = STEPS / 2 + 1; i < STEPS; i++) step();
       expect(zerosOf(weight)).toBe(weight.size / 2);
-      expect(sparsity.state().get("fc1.weight.mask")!.data).toEqual(mask);
+      expect(sparsity.checkpoint().get("sparsity/fc1.weight.mask")!.data).toEqual(mask);
       expect(sparsity.report()).toMatchObject({ sad: 0, flipRate: 0 });
     });
   }
@@ -132,7 +132,7 @@ describe("ASP", () => {
     const before = weight.data.slice(0, 4).map(Math.abs);
     step();
     const order = [0, 1, 2, 3].sort((a, b) => before[b] - before[a]);
-    const bits = sparsity.state().get("fc1.weight.mask")!.data[0] & 15;
+    const bits = sparsity.checkpoint().get("sparsity/fc1.weight.mask")!.data[0] & 15;
     expect(bits).toBe((1 << order[0]) | (1 << order[1]));
   });
 });
@@ -155,7 +155,8 @@ describe("ASP that recomputes its mask", () => {
     const numbers = { pruneAt: 0, recompute: 4 };
     const { sparsity, weight, step } = setup(named("asp"), sgd({ rate: 0.5, momentum: 0.9 }), "2:4", numbers);
     const start = weight.data.slice();
-    const maskNow = (): Uint32Array => sparsity.state().get("fc1.weight.mask")!.data.slice() as Uint32Array;
+    const maskNow = (): Uint32Array =>
+      sparsity.checkpoint().get("sparsity/fc1.weight.mask")!.data.slice() as Uint32Array;
     for (let i = 0; i < 4; i++) step();
     const first = maskNow();
     const before = weight.data.slice();
@@ -174,7 +175,7 @@ describe("ASP that recomputes its mask", () => {
     expect(moved).toBeGreaterThan(0);
     expect(zerosOf(weight)).toBe(weight.size / 2);
     // each came back with the magnitude that it had when it was pruned: that of the start
-    const kept = sparsity.state().get("memory of fc1.weight/pruned")!.data;
+    const kept = sparsity.checkpoint().get("sparsity/memory of fc1.weight/pruned")!.data;
     kept.forEach((value, i) => {
       const wasPruned = ((first[Math.floor(i / 16)] >>> (i % 16)) & 1) === 0;
       if (value !== 0 && wasPruned) expect(value).toBe(start[i]);
@@ -190,7 +191,7 @@ describe("STE and SR-STE", () => {
     const before = plain.weight.data.slice();
     plain.step();
     decayed.step();
-    const mask = decayed.sparsity.state().get("fc1.weight.firstMask")!.data;
+    const mask = decayed.sparsity.checkpoint().get("sparsity/fc1.weight.firstMask")!.data;
     let pruned = 0;
     before.forEach((w, i) => {
       const kept = (mask[Math.floor(i / 16)] >>> (i % 16)) & 1;
@@ -214,7 +215,7 @@ describe("STE and SR-STE", () => {
     const before = weight.data.slice();
     step();
     expect(weight.data.every((value, i) => value !== before[i])).toBe(true);
-    const used = sparsity.effectiveWeights().get("fc1.weight")!;
+    const used = sparsity.state().get("fc1.weight")!.data as Float32Array;
     expect(used.reduce((zeros, value) => zeros + (value === 0 ? 1 : 0), 0)).toBe(weight.size / 2);
   });
 });
@@ -224,7 +225,7 @@ describe("S-STE", () => {
     const { sparsity, weight, step } = setup(named("s-ste"), sgd({ rate: 0.1 }));
     let factor = 0;
     for (let i = 0; i < 3; i++) {
-      const used = (): Float32Array => sparsity.effectiveWeights().get("fc1.weight")!;
+      const used = (): Float32Array => sparsity.state().get("fc1.weight")!.data as Float32Array;
       const w = weight.data.slice();
       step();
       // as the step multiplied by them: an evaluation prunes the weights as they are now
@@ -250,8 +251,8 @@ describe("S-STE", () => {
 });
 
 describe("transposable", () => {
-  const lastMask = (sparsity: Sparsity): Uint32Array =>
-    sparsity.state().get("fc1.weight.lastMask")!.data as Uint32Array;
+  const lastMask = (sparsity: Session): Uint32Array =>
+    sparsity.checkpoint().get("sparsity/fc1.weight.lastMask")!.data as Uint32Array;
 
   test.each([
     ["2:4", "exact"],

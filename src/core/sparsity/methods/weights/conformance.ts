@@ -13,8 +13,8 @@ import { Random } from "../../../random.ts";
 import { type Pattern, parsePattern } from "../../../sparse/pattern.ts";
 import { Device } from "../../../tensor/device.ts";
 import { type Parameter, tensor } from "../../../tensor/tensor.ts";
+import type { Session } from "../../session.ts";
 import { sparsify } from "../../sparsify.ts";
-import type { Sparsity } from "../../sparsity.ts";
 import type { WeightMethodEntry } from "../method.ts";
 import { weightMethods } from "./methods.ts";
 
@@ -29,7 +29,7 @@ export interface Setup {
   readonly model: Sequential;
   /** Of fc1, [32, inputs]: the layer that is sparse. */
   readonly weight: Parameter;
-  readonly sparsity: Sparsity;
+  readonly sparsity: Session;
   readonly optimizer: Optimizer;
   /** Trains one step; the loss. */
   step(): number;
@@ -55,7 +55,7 @@ export function setup(
   const device = new Device(jsKernels());
   const random = new Random(3);
   const model = mlp([inputs, 32, 4], { device, random });
-  const sparsity = sparsify(model, entry.make(numbers, words), { pattern, steps });
+  const sparsity = sparsify(model, { weights: entry.make(numbers, words), pattern, steps });
   const optimizer = new Optimizer(model, chain(clipByGlobalNorm(5), sparsity.around(transform)));
   const x = Array.from({ length: 8 * inputs }, () => random.normal());
   const labels = Int32Array.from({ length: 8 }, (_, i) => i % 4);
@@ -82,9 +82,9 @@ export function setup(
 
 /** The mask of the last step, and the pattern that it has. */
 export function maskOf({ sparsity }: Pick<Setup, "sparsity">): { mask: Uint32Array; pattern: Pattern } {
-  const state = sparsity.state();
-  const [n, m, v] = state.get("fc1.weight.pattern")!.data;
-  return { mask: state.get("fc1.weight.mask")!.data.slice() as Uint32Array, pattern: { n, m, v } };
+  const state = sparsity.checkpoint();
+  const [n, m, v] = state.get("sparsity/fc1.weight.pattern")!.data;
+  return { mask: state.get("sparsity/fc1.weight.mask")!.data.slice() as Uint32Array, pattern: { n, m, v } };
 }
 
 /** Whether the entry i of fc1, of so many inputs (at most 32), is kept. */
@@ -96,7 +96,7 @@ export function isKept(mask: Uint32Array, i: number, inputs = 16): boolean {
 export function saved({ model, sparsity, optimizer }: Setup): (other: Setup) => void {
   const parameters = new Map([...model.namedParameters()].map(([name, { data }]) => [name, data.slice()]));
   const memories = new Map([...optimizer.memories()].map(([name, array]) => [name, array.slice()]));
-  const state = new Map([...sparsity.state()].map(([name, { data }]) => [name, { data: data.slice() }]));
+  const state = new Map([...sparsity.checkpoint()].map(([name, { data }]) => [name, { data: data.slice() }]));
   const { steps } = optimizer;
   return (other) => {
     for (const [name, parameter] of other.model.namedParameters()) {

@@ -11,8 +11,8 @@ import { Random } from "../../../random.ts";
 import { parsePattern } from "../../../sparse/pattern.ts";
 import { Device } from "../../../tensor/device.ts";
 import { tensor } from "../../../tensor/tensor.ts";
+import type { Session } from "../../session.ts";
 import { sparsify } from "../../sparsify.ts";
-import type { Sparsity } from "../../sparsity.ts";
 import { domino } from "./domino.ts";
 
 const STEPS = 24;
@@ -20,7 +20,7 @@ const widths = [32, 64, 32, 64, 4];
 const sizes: Readonly<Record<string, number>> = { "fc1.weight": 2048, "fc2.weight": 2048, "fc3.weight": 2048 };
 
 /** Checks the layers' patterns and gives what they keep, each entry times `cost`, beside what was asked for. */
-function expectWithin(sparsity: Sparsity, asked: string, cost: (layer: string) => number): string[] {
+function expectWithin(sparsity: Session, asked: string, cost: (layer: string) => number): string[] {
   const { n, m, v } = parsePattern(asked);
   let [kept, budget, step] = [0, 0, 0];
   const patterns = sparsity.verify().map(({ layer, pattern, ok, first }) => {
@@ -65,7 +65,7 @@ describe("DominoSearch", () => {
     const run = new Training(domino, { steps: STEPS, pattern: "2:8", numbers, widths, optimizer });
     const seen = Array.from({ length: STEPS }, () => {
       run.step();
-      return run.sparsity.state().get("fc1.weight.pattern")!.data[0];
+      return run.sparsity.checkpoint().get("sparsity/fc1.weight.pattern")!.data[0];
     });
     expect(run.usedFirst().every((value) => value !== 0)).toBe(true);
     const searched = seen.slice(0, seen.lastIndexOf(Math.min(...seen.slice(0, 12))));
@@ -79,7 +79,7 @@ describe("DominoSearch", () => {
       const device = new Device(jsKernels());
       const model = cnn(4, [8, 16, 32], 4, { device, random: new Random(1) });
       const numbers = { decay: 0, until: 0.1 };
-      const sparsity = sparsify(model, domino.make(numbers, { budget }), { pattern: "2:4", steps: STEPS });
+      const sparsity = sparsify(model, { weights: domino.make(numbers, { budget }), pattern: "2:4", steps: STEPS });
       const optimizer = new Optimizer(model, sparsity.around(sgd({ rate: 0.01 })));
       const random = new Random(2);
       for (let i = 0; i < 4; i++) {

@@ -14,7 +14,7 @@ function decays(words: Record<string, string>): number[] {
   return Array.from({ length: STEPS }, () => {
     step();
     const used = denseWeightOf(weight);
-    if (sparsity.state().get("fc1.weight.mask") === undefined) {
+    if (sparsity.checkpoint().get("sparsity/fc1.weight.mask") === undefined) {
       expect([...used]).toEqual([...weight.data]);
       return Number.NaN;
     }
@@ -52,7 +52,7 @@ describe("mask decay", () => {
     const dense = setup(named("asp"), sgd({ rate: 0.1 }), "2:4", { pruneAt: 1 });
     expect(decaying.step()).toBe(dense.step());
     expect(decaying.weight.data).toEqual(dense.weight.data);
-    expect(decaying.sparsity.state().has("fc1.weight.mask")).toBe(true);
+    expect(decaying.sparsity.checkpoint().has("sparsity/fc1.weight.mask")).toBe(true);
     expect(decaying.step()).not.toBe(dense.step());
   });
 

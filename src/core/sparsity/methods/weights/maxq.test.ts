@@ -53,7 +53,7 @@ describe("MaxQ", () => {
     const w = run.weight.data.slice();
     run.step();
     const factors = multipliers(w, 32, 1, 2, 4);
-    expectMultiplied(run.sparsity.effectiveWeights().get("fc1.weight")!, w, factors);
+    expectMultiplied(run.sparsity.state().get("fc1.weight")!.data as Float32Array, w, factors);
     expect(Math.max(...factors)).toBeGreaterThan(1.9);
     expect(run.sparsity.verify()).toMatchObject([{ pattern: "2:4", ok: true }]);
   });
@@ -61,9 +61,10 @@ describe("MaxQ", () => {
   test("and of 1 to 3 with kernel positions", () => {
     const device = new Device(jsKernels());
     const model = cnn(4, [8], 4, { device, random: new Random(1) });
-    const sparsity = sparsify(model, maxq.make(sparse), { pattern: "1:4", steps: STEPS });
+    const sparsity = sparsify(model, { weights: maxq.make(sparse), pattern: "1:4", steps: STEPS });
     device.step(() => model.forward(tensor(device, [1, 8, 8, 4], new Float32Array(256).fill(1))));
-    const [name, used] = [...sparsity.effectiveWeights()][0];
+    const [name, { data }] = [...sparsity.state()][0];
+    const used = data as Float32Array;
     const w = model.namedParameters().get(name)!;
     const factors = multipliers(w.data, 8, 9, 1, 4);
     expectMultiplied(used, w.data, factors);

@@ -55,7 +55,7 @@ describe("STEP", () => {
       // drifts[i] is of step i + 1
       const settled = drifts.findIndex((_, i) => i >= 3 && mean(drifts.slice(i - 3, i + 1)) < epsilon);
       expect(begin).toBe(settled < 0 ? 20 : settled + 2);
-      const kept = one.sparsity.state().get("memory of all/step.drifts")!.data;
+      const kept = one.sparsity.checkpoint().get("sparsity/memory of all/step.drifts")!.data;
       for (let i = begin - 4; i < begin; i++) expect(kept[i % 4] / drifts[i - 1]).toBeCloseTo(1, 3);
       return begin;
     });

@@ -40,11 +40,11 @@ function differentiate(model: Sequential): void {
 describe("the gradient of a weight under a method", () => {
   test.each(weightMethods.filter(({ sparse }) => sparse))("is that of what was multiplied by: $name", (entry) => {
     const [model, dense] = [build(), build()];
-    const sparsity = sparsify(model, entry.make(), { pattern: "2:4", steps: STEPS });
+    const sparsity = sparsify(model, { weights: entry.make(), pattern: "2:4", steps: STEPS });
     const optimizer = new Optimizer(model, sparsity.around(adamW({ rate: 0.01 })));
     for (let step = 0; step < STEPS; step++) {
       differentiate(model);
-      const used = sparsity.effectiveWeights().get("fc1.weight")!;
+      const used = sparsity.state().get("fc1.weight")!.data as Float32Array;
       for (const [name, parameter] of dense.namedParameters()) {
         parameter.data.set(model.namedParameters().get(name)!.data);
         parameter.touch();

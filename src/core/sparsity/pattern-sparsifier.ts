@@ -1,41 +1,32 @@
 /**
- * Where layers and methods meet: the state of a model's sparse products while it is trained. Layers know "a weight that
- * multiplies" and its operand plan, methods know sites; neither knows the other.
+ * Weights and gradients under N:M methods while a model is trained: where layers and methods meet. Layers know "a weight
+ * that multiplies" and its operand plan, methods know sites; neither knows the other.
  */
 import { expected } from "../errors.ts";
-import type { Module, stateOf } from "../nn/module.ts";
+import type { ModelState, Module } from "../nn/module.ts";
 import { normalizedConvs, SpatialBranch } from "../nn/spatial-branch.ts";
 import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { compactBytes, encodeCompact } from "../sparse/formats/compact.ts";
 import { type Verification, verifyValues } from "../sparse/mask.ts";
-import { patternName } from "../sparse/pattern.ts";
+import { type Pattern, patternName } from "../sparse/pattern.ts";
 import { BranchSite } from "./branch-site.ts";
 import { RunClock } from "./clock.ts";
 import { GradientProbe, type GradientReport } from "./gradient-probe.ts";
 import { LayerOperands } from "./layer-operands.ts";
-import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
+import type { MultiplyingWeight } from "./layers.ts";
 import type { WeightMethod, WeightSites } from "./methods/method.ts";
 import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
 import type { OperandsByLayer, PlannedLayer } from "./plan.ts";
+import type { SparseLayer } from "./report.ts";
 import { Memories, Site } from "./site.ts";
-import { type SparsityReport, sparsityReport } from "./sparsity-report.ts";
+import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer, WatchedMask } from "./sparsifier.ts";
 import { WatchedVariance } from "./watched-variance.ts";
-
-/** What was found in the weights that a layer multiplies by. */
-export interface VerifiedLayer {
-  readonly layer: string;
-  readonly pattern: string;
-  readonly axis: string;
-  readonly ok: boolean;
-  readonly groups: number;
-  readonly first: string | null;
-}
 
 // "brch": the stream of first weights of branches
 const BRANCH_STREAM = 0x62726368;
 
-interface SparsityOptions {
+interface PatternSparsifierOptions {
   /** Of the whole run. */
   readonly steps: number;
   /** Of samples of gradients. */
@@ -43,8 +34,8 @@ interface SparsityOptions {
   readonly phases?: Phases | undefined;
 }
 
-/** The sparse products of a model in training. Made by `sparsify`, or by a run. */
-export class Sparsity {
+export class PatternSparsifier implements Sparsifier {
+  readonly name = "sparsity";
   readonly layers: readonly PlannedLayer[];
   readonly #sites: readonly Site[];
   readonly #branches = new Map<Site, BranchSite>();
@@ -54,17 +45,18 @@ export class Sparsity {
   readonly #memories = new Memories();
   #variance: Transform["variance"];
 
-  /** layers: the plan for this model and these operands. */
+  /** weights: those of the model that multiply; layers: the plan for them and these operands. */
   constructor(
     model: Module,
+    weights: readonly MultiplyingWeight[],
     operands: OperandsByLayer,
     layers: readonly PlannedLayer[],
-    { steps, seed, phases = ALWAYS_SPARSE }: SparsityOptions,
+    { steps, seed, phases = ALWAYS_SPARSE }: PatternSparsifierOptions,
   ) {
     this.layers = layers;
     const clock = new RunClock(steps, phases);
     this.#clock = clock;
-    this.#weights = multiplyingWeights(model);
+    this.#weights = weights;
     const sites: Site[] = [];
     this.#weights.forEach((source, layer) => {
       const { pattern, routes } = layers[layer];
@@ -108,7 +100,7 @@ export class Sparsity {
     }
   }
 
-  /** Wraps the transform that applies the step, so that methods act right before and after it. */
+  /** Methods act right before and after the step. */
   around(optimizer: Transform): Transform {
     const sites = new Map(this.#sites.map((site) => [site.parameter, site]));
     const methods = new Set(this.#sites.map(({ method }) => method));
@@ -158,6 +150,17 @@ export class Sparsity {
     };
   }
 
+  get masks(): readonly WatchedMask[] {
+    return this.#sites;
+  }
+
+  permutes(step: number): ReadonlyMap<string, Pattern> {
+    const asking = this.#sites.filter(({ method }) => method.permutesAt?.(this.#clock.steps) === step);
+    // a mask that another layer has chosen already would not move with its weight
+    if (this.pruned) return new Map();
+    return new Map(asking.map(({ name, pattern }) => [name, pattern]));
+  }
+
   /**
    * Looks at the gradients that `pass`, a forward and backward pass, leaves, with dense and with sparse products. Masks are
    * those of the step to come, which chooses them anew.
@@ -182,24 +185,29 @@ export class Sparsity {
     return this.#sites;
   }
 
-  /** Whether any layer is sparse at this moment. */
   get pruned(): boolean {
     return this.#sites.some(({ pruned }) => pruned);
   }
 
-  /** Notes how the masks of the last forward moved; call once a step. Returns the flips of all layers. */
   observe(): number {
     return this.#sites.reduce((flips, site) => flips + (site.pruned ? site.history.observe(site.packed.mask) : 0), 0);
   }
 
-  /** What the layers that methods act on multiply by, zeros included, by name; in a dense phase that is the weight. */
-  effectiveWeights(): Map<string, Float32Array> {
-    return new Map(this.#sites.map((site) => [site.name, site.effective()]));
+  /**
+   * With zeros; in a dense phase it is the weight. One convolution takes the place of each that has a branch: in evaluation
+   * mode it does the same.
+   */
+  applyTo(state: ModelState): void {
+    this.#reading(() => {
+      for (const site of this.#sites) state.set(site.name, { shape: site.parameter.shape, data: site.effective() });
+      for (const branch of this.#branches.values()) branch.mergeInto(state);
+    });
   }
 
-  /** Of a model's state: puts one convolution in the place of each that has a branch. In evaluation mode it does the same. */
-  mergeBranches(state: ReturnType<typeof stateOf>): void {
-    for (const branch of this.#branches.values()) branch.mergeInto(state);
+  /** Runs body as an evaluation does: packs may follow the weights, but no phase begins and no method acts. */
+  #reading<T>(body: () => T): T {
+    const [site] = this.#sites;
+    return site === undefined ? body() : site.parameter.device.withoutGradients(body);
   }
 
   /**
@@ -208,6 +216,10 @@ export class Sparsity {
    */
   verify(): VerifiedLayer[] {
     if (this.#clock.phase(false) === "dense") return [];
+    return this.#reading(() => this.#verified());
+  }
+
+  #verified(): VerifiedLayer[] {
     return this.#sites.map((site) => {
       const { rows, k, pattern } = site.packed;
       const values = this.#branches.get(site)?.merged().weight ?? site.effective();
@@ -218,35 +230,29 @@ export class Sparsity {
     });
   }
 
-  report(): SparsityReport {
-    const layers = this.#sites.map(({ name, weight, pattern, pruned, history }) => {
+  report(): readonly SparseLayer[] {
+    return this.#sites.map(({ name, weight, pattern, pruned, history }) => {
       return { name, weights: weight.length, sparsity: pruned ? 1 - pattern.n / pattern.m : 0, history };
     });
-    return sparsityReport(
-      layers,
-      this.#weights.reduce((sum, { weight }) => sum + weight.size, 0),
+  }
+
+  /** In the compact encoding. */
+  storedBytes(): ReadonlyMap<string, number> {
+    return this.#reading(
+      () =>
+        new Map(
+          this.#sites.flatMap((site) => {
+            const form = site.current();
+            if (form === null) return [];
+            return [[site.name, compactBytes(encodeCompact(site.weight, form.mask, form.rows, form.k, form.pattern))]];
+          }),
+        ),
     );
   }
 
-  /** Bytes of the weights that multiply: dense in f32, and with the sparse ones in the compact encoding. */
-  weightBytes(): { dense: number; packed: number } {
-    let dense = 0;
-    let packed = 0;
-    const sites = new Map(this.#sites.map((site) => [site.name, site]));
-    for (const { name, weight } of this.#weights) {
-      dense += weight.size * 4;
-      const form = sites.get(name)?.current() ?? null;
-      packed +=
-        form === null
-          ? weight.size * 4
-          : compactBytes(encodeCompact(weight.data, form.mask, form.rows, form.k, form.pattern));
-    }
-    return { dense, packed };
-  }
-
-  /** Masks and histories, to be saved; `restore` brings them back. */
-  state(): Map<string, { shape: readonly number[]; data: Uint32Array | Float64Array }> {
-    const state = new Map<string, { shape: readonly number[]; data: Uint32Array | Float64Array }>();
+  /** Masks, histories, what methods keep. */
+  state(): SavedArrays {
+    const state: SavedArrays = new Map();
     const put = (name: string, data: Uint32Array | Float64Array): void => {
       state.set(name, { shape: [data.length], data });
     };
@@ -275,8 +281,7 @@ export class Sparsity {
     return state;
   }
 
-  /** Brings back what `state` gave, at the step the run goes on with. */
-  restore(state: ReadonlyMap<string, { data: ArrayLike<number> }>, step: number): void {
+  restore(state: RestoredArrays, step: number): void {
     this.#clock.step = step;
     const under = (prefix: string): ReadonlyMap<string, ArrayLike<number>> =>
       new Map(
@@ -316,5 +321,10 @@ export class Sparsity {
       const branch = this.#branches.get(site);
       if (branch !== undefined) branch.taps = state.get(`${site.name}.taps`)?.data[0] ?? 0;
     }
+  }
+
+  detach(): void {
+    for (const { weight } of this.#weights) weight.plan = null;
+    for (const branch of this.#branches.values()) branch.remove();
   }
 }

@@ -8,17 +8,16 @@ import type { Slot, Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { countMatrix, storageFormats } from "../sparse/formats/storage.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import { type MultiplyingWeight, multiplyingWeights } from "./layers.ts";
+import type { MultiplyingWeight } from "./layers.ts";
 import { MaskedWeight } from "./masked-weight.ts";
 import type { UnstructuredMethod, UnstructuredSites } from "./methods/unstructured/unstructured-method.ts";
-import type { PlannedLayer, PlannedProduct } from "./plan.ts";
-import { type SparsityReport, sparsityReport } from "./sparsity-report.ts";
+import { type PlannedLayer, type PlannedProduct, skipReasons } from "./plan.ts";
+import type { SparseLayer } from "./report.ts";
+import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer } from "./sparsifier.ts";
 import { LEAST_SPARSITY, LEAST_SPARSITY_OF_GRADIENT, UnstructuredOperands } from "./unstructured-operands.ts";
 
 // "grow": the stream of what methods draw, a stream a step
 const STREAM = 0x67726f77;
-
-type SavedArrays = Map<string, { shape: readonly number[]; data: Uint32Array | Float64Array }>;
 
 interface UnstructuredOptions {
   /** Of the whole run. */
@@ -28,32 +27,49 @@ interface UnstructuredOptions {
   readonly compressed?: ReadonlySet<string> | undefined;
 }
 
-export class UnstructuredWeights {
+export class UnstructuredSparsifier implements Sparsifier {
+  readonly name = "unstructured";
   readonly #method: UnstructuredMethod;
   readonly #sites: readonly MaskedWeight[];
   readonly #all: UnstructuredSites;
   readonly #steps: number;
-  readonly #weights: readonly MultiplyingWeight[];
   readonly #parameters: ReadonlyMap<string, Parameter>;
   /** All parameters as they were noted, by name; empty before. */
   #remembered = new Map<string, Float32Array>();
   #rewound = false;
   #step = 0;
 
-  /** names: of the weights that are under the method. */
+  /** Of the weights that the plan puts under the method. */
+  static of(
+    model: Module,
+    weights: readonly MultiplyingWeight[],
+    plan: readonly PlannedLayer[],
+    method: UnstructuredMethod,
+    options: Omit<UnstructuredOptions, "compressed">,
+  ): UnstructuredSparsifier {
+    const own = plan.filter(({ products }) => products.forward.method === method.name);
+    const compressed = own.filter(({ routes }) => routes.forward === "sparse");
+    const names = (layers: readonly PlannedLayer[]): Set<string> => new Set(layers.map(({ name }) => name));
+    return new UnstructuredSparsifier(model, weights, names(own), method, {
+      ...options,
+      compressed: names(compressed),
+    });
+  }
+
+  /** weights: those of the model that multiply; names: of those that are under the method. */
   constructor(
     model: Module,
+    weights: readonly MultiplyingWeight[],
     names: ReadonlySet<string>,
     method: UnstructuredMethod,
     { steps, seed, compressed = new Set() }: UnstructuredOptions,
   ) {
     this.#method = method;
     this.#steps = steps;
-    this.#weights = multiplyingWeights(model);
     this.#parameters = model.namedParameters();
-    const chosen = this.#weights.filter(({ name }) => names.has(name));
+    const chosen = weights.filter(({ name }) => names.has(name));
     if (chosen.length === 0) {
-      const all = this.#weights.map(({ name }) => name).join(", ");
+      const all = weights.map(({ name }) => name).join(", ");
       throw expected(`method ${method.name}`, "at least one weight", "none", `Let skip leave some of ${all}`);
     }
     const sites = chosen.map((source) => ({ source, site: new MaskedWeight(source) }));
@@ -78,7 +94,6 @@ export class UnstructuredWeights {
     }
   }
 
-  /** Wraps the transform that applies the step. */
   around(optimizer: Transform): Transform {
     const sites = new Map(this.#sites.map((site) => [site.parameter, site]));
     return {
@@ -105,39 +120,43 @@ export class UnstructuredWeights {
     };
   }
 
-  /** Whether anything is pruned at this moment. */
   get pruned(): boolean {
     return this.#sites.some(({ pruned }) => pruned);
   }
 
-  /** Notes how the masks moved; call once a step. Returns the flips of all layers. */
   observe(): number {
     return this.#sites.reduce((flips, site) => flips + (site.pruned ? site.history.observe(site.mask) : 0), 0);
   }
 
-  report(): SparsityReport {
-    const layers = this.#sites.map(({ name, weight, sparsity, history }) => {
+  report(): readonly SparseLayer[] {
+    return this.#sites.map(({ name, weight, sparsity, history }) => {
       return { name, weights: weight.length, sparsity, history };
     });
-    return sparsityReport(
-      layers,
-      this.#weights.reduce((sum, { weight }) => sum + weight.size, 0),
+  }
+
+  /** In the smallest storage format. */
+  storedBytes(): ReadonlyMap<string, number> {
+    return new Map(
+      this.#sites.map(({ name, weight, rows, k }) => {
+        const counts = countMatrix(weight, rows, k);
+        return [name, Math.min(...storageFormats.map((format) => format.bytes(counts)))];
+      }),
     );
   }
 
-  /** Bytes of the weights that multiply: dense in f32, and with those under the method in the smallest storage format. */
-  weightBytes(): { dense: number; packed: number } {
-    const own = new Set(this.#sites.map(({ name }) => name));
-    let [dense, packed] = [0, 0];
-    for (const { name, weight, rows, k } of this.#weights) {
-      dense += 4 * weight.size;
-      const counts = own.has(name) ? countMatrix(weight.data, rows, k) : null;
-      packed += counts === null ? 4 * weight.size : Math.min(...storageFormats.map((format) => format.bytes(counts)));
-    }
-    return { dense, packed };
+  /** The weights themselves hold the zeros. */
+  applyTo(): void {}
+
+  /** There is no pattern to hold. */
+  verify(): VerifiedLayer[] {
+    return [];
   }
 
-  /** Masks, histories and what was noted, to be saved; `restore` brings them back. */
+  detach(): void {
+    for (const { parameter } of this.#sites) parameter.plan = null;
+  }
+
+  /** Masks, histories and what was noted. */
   state(): SavedArrays {
     const state: SavedArrays = new Map();
     const put = (name: string, data: Uint32Array | Float64Array): void => {
@@ -153,7 +172,7 @@ export class UnstructuredWeights {
     return state;
   }
 
-  restore(state: ReadonlyMap<string, { data: ArrayLike<number> }>, step: number): void {
+  restore(state: RestoredArrays, step: number): void {
     this.#step = step;
     for (const site of this.#sites) {
       const saved = (key: string): ArrayLike<number> => state.get(`${site.name}.${key}`)?.data ?? [];
@@ -172,28 +191,28 @@ export class UnstructuredWeights {
 const GRADIENT_REASON = `kept entries alone from ${100 * LEAST_SPARSITY_OF_GRADIENT} % zeros on, where the method reads no others`;
 
 /**
- * The plan with the routes of weights under an unstructured method. compresses: they multiply as compressed rows; else, and
- * in the input gradient of strided convolutions, their zeros are multiplied by.
+ * The plan with the routes of the dense weights that `skip` leaves: they are under an unstructured method. compresses: they
+ * multiply as compressed rows; else, and in the input gradient of strided convolutions, their zeros are multiplied by.
  */
 export function withUnstructured(
   plan: readonly PlannedLayer[],
   weights: readonly MultiplyingWeight[],
-  names: ReadonlySet<string>,
+  skip: readonly string[],
   method: string,
   compresses: boolean,
 ): PlannedLayer[] {
-  const turning = new Set(weights.filter(({ turns }) => turns).map(({ name }) => name));
+  const skipped = skipReasons(weights, skip);
   const by = (compressed: boolean): Pick<PlannedProduct, "route" | "operand" | "method" | "reason"> => ({
     ...{ route: compressed ? "sparse" : "masked", operand: "weight", method },
     reason: compressed
       ? `compressed rows from ${100 * LEAST_SPARSITY} % zeros on`
       : "zeros without a pattern are multiplied like the rest",
   });
-  return plan.map((layer) => {
-    if (!names.has(layer.name)) return layer;
+  return plan.map((layer, i) => {
+    if (layer.pattern !== null || skipped[i] !== undefined) return layer;
     const { forward, inputGrad, weightGrad } = layer.products;
     const { reason } = by(compresses);
-    const turned = by(compresses && turning.has(layer.name));
+    const turned = by(compresses && weights[i].turns);
     const products = {
       ...layer.products,
       ...(forward.operand === null ? { forward: { ...forward, ...by(compresses) } } : {}),
@@ -206,17 +225,4 @@ export function withUnstructured(
     };
     return { ...layer, routes, reason, products };
   });
-}
-
-/** The weights that a plan puts under such a method. */
-export function unstructuredIn(plan: readonly PlannedLayer[], method: string): ReadonlySet<string> {
-  return new Set(plan.filter(({ products }) => products.forward.method === method).map(({ name }) => name));
-}
-
-/** Those of them that multiply as compressed rows. */
-export function compressedIn(plan: readonly PlannedLayer[], method: string): ReadonlySet<string> {
-  const own = unstructuredIn(plan, method);
-  return new Set(
-    plan.filter(({ name, routes }) => own.has(name) && routes.forward === "sparse").map(({ name }) => name),
-  );
 }

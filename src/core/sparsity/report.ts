@@ -1,4 +1,4 @@
-/** What movement and size a run reports of its sparse weights, with a pattern or without. */
+/** What movement and size a session reports of its sparse weights, with a pattern or without. */
 import type { MaskHistory } from "../metrics/mask-history.ts";
 
 export interface SparsityReport {
@@ -17,7 +17,7 @@ export interface SparsityReport {
 }
 
 /** A sparse layer at its end. */
-interface Layer {
+export interface SparseLayer {
   readonly name: string;
   readonly weights: number;
   /** Share of zeros. */
@@ -26,10 +26,13 @@ interface Layer {
 }
 
 /** all: weights that multiply, sparse or not. */
-export function sparsityReport(sparse: readonly Layer[], all: number): SparsityReport {
+export function sparsityReport(sparse: readonly SparseLayer[], all: number): SparsityReport {
   const layers = sparse.map(({ history, ...layer }) => ({ ...layer, ...history.movement() }));
   const sum = (of: (layer: (typeof layers)[number]) => number): number => layers.reduce((s, layer) => s + of(layer), 0);
-  const weights = sum((layer) => layer.weights);
+  const weights = Math.max(
+    1,
+    sum((layer) => layer.weights),
+  );
   return {
     sad: sum(({ sad }) => sad),
     sadShare: sum(({ sad }) => sad) / weights,

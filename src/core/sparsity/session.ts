@@ -1,0 +1,182 @@
+/** What a user holds of a model that is trained sparse: everything that is asked of its sparse weights hangs on it. */
+import { expected } from "../errors.ts";
+import { loadState, type ModelState, type Module, stateOf } from "../nn/module.ts";
+import { clipByGlobalNorm } from "../optim/clip.ts";
+import { Optimizer } from "../optim/optimizer.ts";
+import { chain, type Transform } from "../optim/transform.ts";
+import type { Pattern } from "../sparse/pattern.ts";
+import type { GradientReport } from "./gradient-probe.ts";
+import type { MultiplyingWeight } from "./layers.ts";
+import type { PlannedLayer } from "./plan.ts";
+import { type SparsityReport, sparsityReport } from "./report.ts";
+import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer, WatchedMask } from "./sparsifier.ts";
+
+export interface SessionOptimizerOptions {
+  /** Largest global norm of the gradients; left out: they are not clipped. */
+  readonly clip?: number | undefined;
+}
+
+export class Session {
+  readonly model: Module;
+  readonly #weights: readonly MultiplyingWeight[];
+  readonly #layers: readonly PlannedLayer[];
+  readonly #sparsifiers: readonly Sparsifier[];
+  #detached = false;
+
+  /**
+   * weights: those of the model that multiply; layers: the plan for them; sparsifiers: that of the outermost step last, so
+   * that its methods see the finished gradient first.
+   */
+  constructor(
+    model: Module,
+    weights: readonly MultiplyingWeight[],
+    layers: readonly PlannedLayer[],
+    sparsifiers: readonly Sparsifier[],
+  ) {
+    this.model = model;
+    this.#weights = weights;
+    this.#layers = layers;
+    this.#sparsifiers = sparsifiers;
+  }
+
+  /**
+   * What trains the model: gradients are clipped, then methods act around the step of `transform`, adamW({ ... }) or another
+   * that applies the step. Masks are watched at each step.
+   */
+  optimizer(transform: Transform, { clip }: SessionOptimizerOptions = {}): Optimizer {
+    const around = this.around(transform);
+    const watched: Transform = {
+      ...around,
+      update: (slots, step) => {
+        // the masks are still those of this step's forward
+        this.observe();
+        around.update(slots, step);
+      },
+    };
+    return new Optimizer(this.model, clip === undefined ? watched : chain(clipByGlobalNorm(clip), watched));
+  }
+
+  /** The transform with all sparsifiers around it: for who watches masks and clips gradients otherwise. Call it once. */
+  around(transform: Transform): Transform {
+    const applied = this.#sparsifiers.reduce((inner, sparsifier) => sparsifier.around(inner), transform);
+    return {
+      ...applied,
+      update: (slots, step) => {
+        if (this.#detached) {
+          throw expected(
+            "optimizer of a sparse model",
+            "a model under its methods",
+            "one that was detached from them",
+            "Make a new optimizer for the model, or call sparsify again",
+          );
+        }
+        applied.update(slots, step);
+      },
+    };
+  }
+
+  /** What makes it sparse: the names of its sparsifiers. */
+  get kinds(): readonly string[] {
+    return this.#sparsifiers.map(({ name }) => name);
+  }
+
+  /** Whether nothing is ever sparse, or to become so. */
+  get isDense(): boolean {
+    return this.#sparsifiers.length === 0;
+  }
+
+  /** Whether any weight is sparse at this moment. */
+  get pruned(): boolean {
+    return this.#sparsifiers.some(({ pruned }) => pruned);
+  }
+
+  /** The N:M masks of its weights. */
+  get masks(): readonly WatchedMask[] {
+    return this.#sparsifiers.flatMap(({ masks = [] }) => masks);
+  }
+
+  /** Notes how the masks of the last forward moved; the optimizer of a session does it itself. Returns the flips. */
+  observe(): number {
+    return this.#sparsifiers.reduce((flips, sparsifier) => flips + sparsifier.observe(), 0);
+  }
+
+  /** The plan: for each layer what is sparse in each product, how it is computed, and why. */
+  explain(): readonly PlannedLayer[] {
+    return this.#layers;
+  }
+
+  /**
+   * What the products multiply by, zeros included, with all other parameters and buffers: what is saved and shipped. Reads
+   * only. Layers whose method prunes later are still dense in it, and so is everything in a dense phase.
+   */
+  state(): ModelState {
+    const state = stateOf(this.model);
+    for (const sparsifier of this.#sparsifiers) sparsifier.applyTo(state);
+    return state;
+  }
+
+  /** Checks, layer by layer, that the values which products multiply by have their pattern. Reads only. */
+  verify(): VerifiedLayer[] {
+    return this.#sparsifiers.flatMap((sparsifier) => sparsifier.verify());
+  }
+
+  /** How the masks have moved, and the share of zeros over all weights that multiply. */
+  report(): SparsityReport {
+    const layers = this.#sparsifiers.flatMap((sparsifier) => sparsifier.report());
+    return sparsityReport(
+      layers,
+      this.#weights.reduce((sum, { weight }) => sum + weight.size, 0),
+    );
+  }
+
+  /** Bytes of the weights that multiply: dense in f32, and with the sparse ones in the form in which they are stored. */
+  weightBytes(): { readonly dense: number; readonly packed: number } {
+    const stored = new Map(this.#sparsifiers.flatMap((sparsifier) => [...sparsifier.storedBytes()]));
+    let [dense, packed] = [0, 0];
+    for (const { name, weight } of this.#weights) {
+      dense += 4 * weight.size;
+      packed += stored.get(name) ?? 4 * weight.size;
+    }
+    return { dense, packed };
+  }
+
+  /** Weights that want their channels in another order before this step, with their patterns. */
+  permutes(step: number): ReadonlyMap<string, Pattern> {
+    return new Map(this.#sparsifiers.flatMap((sparsifier) => [...(sparsifier.permutes?.(step) ?? [])]));
+  }
+
+  /**
+   * What sparse operands do to the gradients that `pass`, a forward and backward pass, leaves, layer by layer; none where no
+   * product is N:M.
+   */
+  probe(repeats: number, pass: () => void): GradientReport[] {
+    return this.#sparsifiers.flatMap((sparsifier) => sparsifier.probe?.(repeats, pass) ?? []);
+  }
+
+  /** Masks, their histories and what methods keep, for a checkpoint beside the model's and the optimizer's own state. */
+  checkpoint(): SavedArrays {
+    return new Map(
+      this.#sparsifiers.flatMap((sparsifier) =>
+        [...sparsifier.state()].map(([key, entry]) => [`${sparsifier.name}/${key}`, entry] as const),
+      ),
+    );
+  }
+
+  /** Brings back a checkpoint, at the step that training goes on with. The model's own state is loaded before it. */
+  restore(saved: RestoredArrays, step: number): void {
+    for (const sparsifier of this.#sparsifiers) {
+      const prefix = `${sparsifier.name}/`;
+      const own = [...saved].filter(([name]) => name.startsWith(prefix));
+      sparsifier.restore(new Map(own.map(([name, entry]) => [name.slice(prefix.length), entry])), step);
+    }
+  }
+
+  /** Ends the session: the model is an ordinary one again, with the values that its products multiplied by as its weights. */
+  detach(): Module {
+    const state = this.state();
+    for (const sparsifier of this.#sparsifiers) sparsifier.detach();
+    loadState(this.model, state, "detach");
+    this.#detached = true;
+    return this.model;
+  }
+}

@@ -1,0 +1,37 @@
+/** The optimizer and the learning rate that a recipe asks for. */
+import { adamW } from "../../core/optim/adamw.ts";
+import { phased, type Schedule, stepwise, warmupCosine } from "../../core/optim/schedule.ts";
+import { sgd } from "../../core/optim/sgd.ts";
+import type { Transform } from "../../core/optim/transform.ts";
+import type { Parameter } from "../../core/tensor/tensor.ts";
+import { unstructuredMethodOf, weightMethodOf } from "./operands.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** The transform of a recipe for a run of so many steps; its schedule starts anew where the method asks for it. */
+export function optimizerOf(recipe: Recipe, steps: number): Transform {
+  const { optimizer } = recipe;
+  const method = unstructuredMethodOf(recipe) ?? weightMethodOf(recipe);
+  const rate = phased(steps, method.restarts?.(steps) ?? [], (length) => scheduleOf(optimizer, length));
+  if (optimizer.name === "sgd") return sgd({ ...optimizer, rate });
+  const decays = optimizer.decayed === "matrices" ? ({ shape }: Parameter) => shape.length > 1 : undefined;
+  return adamW({ ...optimizer, rate, decays });
+}
+
+/** The schedule of one phase of the run: warm-up and milestones are shares of its steps. */
+function scheduleOf({ rate, schedule }: Recipe["optimizer"], steps: number): Schedule {
+  const warmup = Math.min(steps - 1, Math.round(schedule.warmup * steps));
+  const rising =
+    (after: Schedule): Schedule =>
+    (step) =>
+      step < warmup ? (rate * (step + 1)) / warmup : after(step);
+  switch (schedule.name) {
+    case "constant":
+      return rising(() => rate);
+    case "cosine":
+      return warmupCosine({ rate, steps, warmup });
+    case "step": {
+      const milestones = schedule.milestones.map((share) => Math.round(share * steps));
+      return rising(stepwise(rate, milestones, schedule.factor));
+    }
+  }
+}
