@@ -1,5 +1,7 @@
 /** The operands of one layer's products, made when they are asked for. */
-import { type F32, type Geometry, hasRows } from "../backend/kernels.ts";
+
+import { type Geometry, hasRows } from "../backend/geometry.ts";
+import type { F32 } from "../backend/memory.ts";
 import { type Draw, PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
 import { misfit, type Pattern } from "../sparse/pattern.ts";

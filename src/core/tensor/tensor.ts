@@ -1,6 +1,7 @@
 /** Tensors: a shape and float32 values on a device. Parameters: tensors that are trained. */
 
-import type { F32, Geometry } from "../backend/kernels.ts";
+import type { Geometry } from "../backend/geometry.ts";
+import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import type { CsrMatrix } from "../sparse/formats/csr-matrix.ts";
 import type { PackedMatrix, PackedOperand } from "../sparse/formats/packed-matrix.ts";

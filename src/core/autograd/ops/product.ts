@@ -2,7 +2,10 @@
  * The three products of training for a weight, what linear layers and convolutions share. Each is sparse where the
  * weight's plan has a packed operand for it: the weight, its transpose, the input, or the output's gradient.
  */
-import { type F32, type Geometry, type Kernels, matrixGeometry } from "../../backend/kernels.ts";
+
+import { type Geometry, matrixGeometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import {
   type ForwardOperand,
   type InputGradOperand,

@@ -1,5 +1,8 @@
 /** A matrix in compressed rows: zeros without a pattern, as the kernel reads them. */
-import { CSR_BLOCK, type F32, type Geometry, type Kernels } from "../../backend/kernels.ts";
+import { CSR_BLOCK } from "../../backend/families/products.ts";
+import type { Geometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 
 /**
  * Places of a matrix [rows, k], chosen once; `refresh` takes their values of now. An entry takes 5 bytes,
