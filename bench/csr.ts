@@ -7,7 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { inputGradGeometry, matrixGeometry } from "../src/core/backend/kernels.ts";
+import { inputGradGeometry, matrixGeometry } from "../src/core/backend/geometry.ts";
 import { Random } from "../src/core/random.ts";
 import { CsrMatrix } from "../src/core/sparse/formats/csr-matrix.ts";
 import { PackedMatrix } from "../src/core/sparse/formats/packed-matrix.ts";

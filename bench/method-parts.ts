@@ -7,7 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { maskWords } from "../src/core/backend/kernels.ts";
+import { maskWords } from "../src/core/backend/families/masks.ts";
 import { Random } from "../src/core/random.ts";
 import { PackedMatrix } from "../src/core/sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../src/core/sparse/formats/packed-transpose.ts";

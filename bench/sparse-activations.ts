@@ -9,7 +9,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { matrixGeometry } from "../src/core/backend/kernels.ts";
+import { matrixGeometry } from "../src/core/backend/geometry.ts";
 import { Random } from "../src/core/random.ts";
 import { PackedActivations } from "../src/core/sparse/formats/packed-activations.ts";
 import { PackedMatrix } from "../src/core/sparse/formats/packed-matrix.ts";

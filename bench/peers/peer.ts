@@ -1,6 +1,6 @@
 /** What a library has to offer to be measured beside trisparse, and what all of them share. */
 
-import type { Product } from "../../src/core/backend/kernels.ts";
+import type { Product } from "../../src/core/backend/families/products.ts";
 import type { Size } from "../../src/lab/bench/gemm.ts";
 
 /** multiplies: of all products of a step; the first layer's inputGrad is not computed by anybody. */

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Product } from "../../src/core/backend/kernels.ts";
+import type { Product } from "../../src/core/backend/families/products.ts";
 import { MODELS, type ModelName, type Open, type Peer, type Variant } from "./peer.ts";
 
 // glibc would hand large blocks back to the system at every step, and the page faults cost a good part of one

@@ -8,7 +8,7 @@
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import type { Product } from "../../src/core/backend/kernels.ts";
+import type { Product } from "../../src/core/backend/families/products.ts";
 import type { Size } from "../../src/lab/bench/gemm.ts";
 import { quartiles } from "../../src/lab/statistics/quartiles.ts";
 import { writeFileAtomically } from "../../src/node/files.ts";

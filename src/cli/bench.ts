@@ -1,7 +1,7 @@
 /** `trisparse bench`: products and whole training steps on this machine, dense and sparse. */
 import { loadavg } from "node:os";
 import { type Command, Option } from "commander";
-import { PRODUCTS } from "../core/backend/kernels.ts";
+import { PRODUCTS } from "../core/backend/families/products.ts";
 import { type Pattern, parsePattern } from "../core/sparse/pattern.ts";
 import { ROUTINGS } from "../core/sparsity/plan.ts";
 import { benchGemm, benchGemv, convSize, GEMMS, type GemmCase, type Size } from "../lab/bench/gemm.ts";

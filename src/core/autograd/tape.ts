@@ -3,7 +3,7 @@
  * the loss to the parameters in reverse order of creation. Nothing is recorded when no input leads to a parameter.
  */
 
-import type { F32 } from "../backend/kernels.ts";
+import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import { type Creator, type InputGrads, Parameter, type Shape, Tensor } from "../tensor/tensor.ts";
 

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
 import { kernelConformance, sameBitsConformance } from "./conformance.ts";
+import type { Geometry } from "./geometry.ts";
 import { jsKernels } from "./js.ts";
-import type { F32, Geometry } from "./kernels.ts";
+import type { F32 } from "./memory.ts";
 
 const sets = nativeInstructionSets();
 for (const set of sets) kernelConformance(`native ${set}`, () => nativeKernels(1, set));

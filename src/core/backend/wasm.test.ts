@@ -6,7 +6,8 @@ import { expect, test } from "vitest";
 import { buildWasm } from "../../../scripts/build-wasm.ts";
 import { openWasm, wasmInstructionSets } from "../../node/wasm.ts";
 import { kernelConformance } from "./conformance.ts";
-import { KERNEL_NAMES, matrixGeometry, nativeName } from "./kernels.ts";
+import { matrixGeometry } from "./geometry.ts";
+import { KERNEL_NAMES, nativeName } from "./kernels.ts";
 import { WASM_FILES, WASM_INSTRUCTION_SETS, type WasmInstructionSet } from "./wasm.ts";
 
 const available = wasmInstructionSets();

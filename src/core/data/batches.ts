@@ -1,6 +1,6 @@
 /** What a run asks of its data, whatever they are of. */
 
-import type { F32 } from "../backend/kernels.ts";
+import type { F32 } from "../backend/memory.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BoxedObject, Task } from "./dataset.ts";

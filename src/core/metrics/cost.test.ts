@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { PRODUCTS } from "../backend/families/products.ts";
+import { type Geometry, matrixGeometry } from "../backend/geometry.ts";
 import { jsKernels } from "../backend/js.ts";
-import { type Geometry, matrixGeometry, PRODUCTS } from "../backend/kernels.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { packedBytes, parsePattern } from "../sparse/pattern.ts";
 import { productCost } from "./cost.ts";

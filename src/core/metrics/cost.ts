@@ -2,7 +2,9 @@
  * What a product costs by its shape: multiply-adds and bytes moved. Bytes are the least that any program moves, each
  * operand read once and the result written once, in f32; a cache that is too small moves more.
  */
-import type { Geometry, Product } from "../backend/kernels.ts";
+
+import type { Product } from "../backend/families/products.ts";
+import type { Geometry } from "../backend/geometry.ts";
 
 /** The three matrices of a layer. */
 export type CostOperand = "input" | "weight" | "output";

@@ -1,5 +1,7 @@
 /** What a mask keeps of a weight, and what of that is worth nothing. */
-import type { F32, Kernels } from "../backend/kernels.ts";
+
+import type { Kernels } from "../backend/kernels.ts";
+import type { F32 } from "../backend/memory.ts";
 import { kept } from "../sparse/mask.ts";
 import type { Pattern } from "../sparse/pattern.ts";
 

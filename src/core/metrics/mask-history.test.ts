@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { maskWords } from "../backend/families/masks.ts";
 import { jsKernels } from "../backend/js.ts";
-import { maskWords } from "../backend/kernels.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { divergence, kept } from "../sparse/mask.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";

@@ -3,7 +3,7 @@
  * "Topological Insights into Sparse Neural Networks", arXiv 2006.14085). A neuron is the set of its inputs; two neurons
  * are as far apart as the share of their inputs that only one of them has; pairs are matched greedily, the nearest first.
  */
-import { maskWords } from "../backend/kernels.ts";
+import { maskWords } from "../backend/families/masks.ts";
 import { ones } from "../sparse/mask.ts";
 
 /** Words compared for one layer at most: about a second. A layer of 2048 x 2048 is just at it. */

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
+import { maskWords } from "../backend/families/masks.ts";
 import { jsKernels } from "../backend/js.ts";
-import { maskWords } from "../backend/kernels.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { kept } from "../sparse/mask.ts";

@@ -1,4 +1,5 @@
-import { type F32, maskWords } from "../backend/kernels.ts";
+import { maskWords } from "../backend/families/masks.ts";
+import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { Memory, Transform } from "./transform.ts";

@@ -4,7 +4,7 @@
  * writes to the weights.
  */
 
-import type { F32 } from "../backend/kernels.ts";
+import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 

@@ -1,5 +1,5 @@
 /** Which places of a kernel matter most, by magnitude (Zhang et al. 2023, SpRe). */
-import type { F32 } from "../backend/kernels.ts";
+import type { F32 } from "../backend/memory.ts";
 import type { Pattern } from "./pattern.ts";
 
 /**

@@ -3,7 +3,7 @@
  * of its word i / 32; the bits behind k are 0.
  */
 
-import { maskWords } from "../backend/kernels.ts";
+import { maskWords } from "../backend/families/masks.ts";
 import { expected } from "../errors.ts";
 import { misfit, type Pattern, patternName } from "./pattern.ts";
 

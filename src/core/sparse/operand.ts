@@ -5,7 +5,9 @@
  *
  * Legend: Y [T, O] = im2col(X) W^T, dX = dY W, dW = dY^T im2col(X); all of one geometry, that of the forward product.
  */
-import type { F32, Geometry } from "../backend/kernels.ts";
+
+import type { Geometry } from "../backend/geometry.ts";
+import type { F32 } from "../backend/memory.ts";
 
 /** What follows a product in the same pass over memory: + bias [O], then max(0, .). */
 export interface Epilogue {

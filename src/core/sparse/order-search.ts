@@ -1,5 +1,7 @@
 /** Search for an order of a pack's columns in which pruning keeps more, for Bi-Mask. */
-import { type F32, packBlock } from "../backend/kernels.ts";
+
+import { packBlock } from "../backend/families/packs.ts";
+import type { F32 } from "../backend/memory.ts";
 import { Random } from "../random.ts";
 import type { Draw } from "./formats/packed-matrix.ts";
 import type { PackedTranspose } from "./formats/packed-transpose.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { matrixGeometry } from "../backend/geometry.ts";
 import { jsKernels } from "../backend/js.ts";
-import { matrixGeometry } from "../backend/kernels.ts";
 import { compactBytes, decodeCompact, encodeCompact } from "./formats/compact.ts";
 import { PackedMatrix } from "./formats/packed-matrix.ts";
 import { SlicedMatrix } from "./formats/sliced-matrix.ts";

@@ -1,5 +1,5 @@
 /** What a model costs, layer by layer: non-zeros, bytes in each storage format, multiply-adds and bytes moved. */
-import { PRODUCTS, type Product } from "../backend/kernels.ts";
+import { PRODUCTS, type Product } from "../backend/families/products.ts";
 import { type ProductCost, productCost } from "../metrics/cost.ts";
 import type { Module } from "../nn/module.ts";
 import { countMatrix, storageFormats, storedBytes, structuredFormat } from "../sparse/formats/storage.ts";

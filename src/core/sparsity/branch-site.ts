@@ -1,5 +1,7 @@
 /** The weight of a branch while it is trained: what of it counts follows from the masks of the site that it stands beside. */
-import { type F32, maskWords } from "../backend/kernels.ts";
+
+import { maskWords } from "../backend/families/masks.ts";
+import type { F32 } from "../backend/memory.ts";
 import type { BatchNorm } from "../nn/batch-norm.ts";
 import { type Merged, merge, type NormalizedConv, type SpatialBranch } from "../nn/spatial-branch.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";

@@ -2,15 +2,12 @@
  * Times the products of a layer on this machine, dense and sparse, at the layer's real shapes, and remembers the times:
  * what the choice of routes rests on.
  */
-import {
-  type F32,
-  type Geometry,
-  type Kernels,
-  maskWords,
-  matrixGeometry,
-  nativeName,
-  type Product,
-} from "../backend/kernels.ts";
+
+import { maskWords } from "../backend/families/masks.ts";
+import type { Product } from "../backend/families/products.ts";
+import { type Geometry, matrixGeometry } from "../backend/geometry.ts";
+import { type Kernels, nativeName } from "../backend/kernels.ts";
+import type { F32 } from "../backend/memory.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";

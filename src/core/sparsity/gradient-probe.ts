@@ -2,7 +2,9 @@
  * What sparse operands do to the gradients of a network: a look aside from training, at one batch. The weight gradients of
  * a backward pass with dense products are compared with those of passes with sparse ones, each with other draws.
  */
-import { type F32, type Geometry, hasRows } from "../backend/kernels.ts";
+
+import { type Geometry, hasRows } from "../backend/geometry.ts";
+import type { F32 } from "../backend/memory.ts";
 import { type Draw, type PackedOperand, unpack } from "../sparse/formats/packed-matrix.ts";
 import { mvue } from "../sparse/mvue.ts";
 import { neighborSimilarity } from "./methods/weight-grad/restored.ts";

@@ -1,5 +1,7 @@
 /** The operands of one layer's products, made when they are asked for. */
-import { type F32, type Geometry, hasRows } from "../backend/kernels.ts";
+
+import { type Geometry, hasRows } from "../backend/geometry.ts";
+import type { F32 } from "../backend/memory.ts";
 import { DenseMatrix } from "../sparse/formats/dense-matrix.ts";
 import { EmulatedGradient } from "../sparse/formats/emulated-gradient.ts";
 import { FixedMask } from "../sparse/formats/fixed-mask.ts";

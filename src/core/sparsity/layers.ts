@@ -1,5 +1,5 @@
 /** The weights of a model that multiply, and the products they take part in: what plans are made of. */
-import type { Geometry } from "../backend/kernels.ts";
+import type { Geometry } from "../backend/geometry.ts";
 import { Conv2d } from "../nn/conv2d.ts";
 import { Linear } from "../nn/linear.ts";
 import type { Module } from "../nn/module.ts";

@@ -1,5 +1,8 @@
 /** A weight whose zeros have no pattern, while it is trained. */
-import { type F32, type Kernels, maskWords } from "../backend/kernels.ts";
+
+import { maskWords } from "../backend/families/masks.ts";
+import type { Kernels } from "../backend/kernels.ts";
+import type { F32 } from "../backend/memory.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import { forgetPruned, type Slot } from "../optim/transform.ts";
 import { countKept, kept as isKept } from "../sparse/mask.ts";

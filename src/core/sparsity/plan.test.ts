@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { Product } from "../backend/families/products.ts";
 import { jsKernels } from "../backend/js.ts";
-import type { Product } from "../backend/kernels.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { stateOf } from "../nn/module.ts";

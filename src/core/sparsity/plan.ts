@@ -1,6 +1,7 @@
 /** Plans: for each product of each layer which operand is sparse, and by which route it is computed. */
 
-import { type Geometry, hasRows, PRODUCTS, type Product } from "../backend/kernels.ts";
+import { PRODUCTS, type Product } from "../backend/families/products.ts";
+import { type Geometry, hasRows } from "../backend/geometry.ts";
 import { expected } from "../errors.ts";
 import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";

@@ -4,7 +4,7 @@ import { makeSentences } from "../../lab/data/sentences.ts";
 import { parseRecipe } from "../../lab/recipes/recipe.ts";
 import { Run } from "../../lab/runs/run.ts";
 import { jsKernels } from "../backend/js.ts";
-import type { F32 } from "../backend/kernels.ts";
+import type { F32 } from "../backend/memory.ts";
 import { textDataset } from "../data/text-dataset.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix, unpack } from "../sparse/formats/packed-matrix.ts";

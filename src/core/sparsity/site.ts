@@ -1,7 +1,8 @@
 /** A sparse weight while it is trained: its pack, its mask over time, and what a method may do to it. */
 
-import type { F32, Kernels } from "../backend/kernels.ts";
-import type { TransposableSolver } from "../backend/transposable-masks.ts";
+import type { TransposableSolver } from "../backend/families/masks.ts";
+import type { Kernels } from "../backend/kernels.ts";
+import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { PrunedDecay } from "../optim/transform.ts";

@@ -1,5 +1,5 @@
 /** Sparse training for a model that is trained without a recipe. */
-import { PRODUCTS } from "../backend/kernels.ts";
+import { PRODUCTS } from "../backend/families/products.ts";
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";

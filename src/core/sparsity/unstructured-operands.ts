@@ -1,5 +1,7 @@
 /** The operands of weights whose zeros have no pattern: compressed rows where they pay, else the weight with its zeros. */
-import type { F32, Geometry } from "../backend/kernels.ts";
+
+import type { Geometry } from "../backend/geometry.ts";
+import type { F32 } from "../backend/memory.ts";
 import { CsrMatrix } from "../sparse/formats/csr-matrix.ts";
 import { DenseMatrix } from "../sparse/formats/dense-matrix.ts";
 import type { ForwardOperand, InputGradOperand, WeightGradOperand } from "../sparse/operand.ts";

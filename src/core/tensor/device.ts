@@ -6,7 +6,8 @@
  * numbers. Tensors made outside of a step are ordinary garbage-collected arrays.
  */
 
-import type { F32, Kernels } from "../backend/kernels.ts";
+import type { Kernels } from "../backend/kernels.ts";
+import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 
 /** Milliseconds spent since the clocks were last read, by the kernels of each kind; pack: pruning and packing. */

@@ -1,6 +1,7 @@
 /** Tensors: a shape and float32 values on a device. Parameters: tensors that are trained. */
 
-import type { F32, Geometry } from "../backend/kernels.ts";
+import type { Geometry } from "../backend/geometry.ts";
+import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import type { ForwardOperand, InputGradOperand, WeightGradOperand } from "../sparse/operand.ts";
 import type { Device } from "./device.ts";

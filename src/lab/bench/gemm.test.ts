@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { PRODUCTS } from "../../core/backend/families/products.ts";
 import { jsKernels } from "../../core/backend/js.ts";
-import { PRODUCTS } from "../../core/backend/kernels.ts";
 import { parsePattern } from "../../core/sparse/pattern.ts";
 import { interleave } from "../statistics/interleave.ts";
 import { benchGemm, benchGemv, convSize } from "./gemm.ts";

@@ -5,7 +5,10 @@
  * transposable mask of W, weightGrad under an alternate one of G. gemv is forward for inference: few rows, and slices
  * that are always ready.
  */
-import { type Geometry, type Kernels, matrixGeometry, PRODUCTS, type Product } from "../../core/backend/kernels.ts";
+
+import { PRODUCTS, type Product } from "../../core/backend/families/products.ts";
+import { type Geometry, matrixGeometry } from "../../core/backend/geometry.ts";
+import type { Kernels } from "../../core/backend/kernels.ts";
 import { Random } from "../../core/random.ts";
 import { PackedMatrix } from "../../core/sparse/formats/packed-matrix.ts";
 import { SlicedMatrix } from "../../core/sparse/formats/sliced-matrix.ts";

@@ -1,5 +1,5 @@
 /** What a model costs on paper, as text of at most 100 columns where names of layers are short. */
-import { PRODUCTS } from "../../core/backend/kernels.ts";
+import { PRODUCTS } from "../../core/backend/families/products.ts";
 import { type LayerAccount, type ModelAccount, totalMacs } from "../../core/sparsity/accounting.ts";
 import { box, bytesText } from "./table.ts";
 

@@ -1,5 +1,5 @@
 /** The table of `explain`, as text of at most 100 columns. */
-import { PRODUCTS } from "../../core/backend/kernels.ts";
+import { PRODUCTS } from "../../core/backend/families/products.ts";
 import type { PlannedLayer, PlannedProduct } from "../../core/sparsity/plan.ts";
 import type { Machine } from "../runs/together.ts";
 import { box, machineText } from "./table.ts";

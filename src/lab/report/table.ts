@@ -1,6 +1,6 @@
 /** The tables of a comparison, as text of at most 100 columns. */
 import Table from "cli-table3";
-import { PRODUCTS } from "../../core/backend/kernels.ts";
+import { PRODUCTS } from "../../core/backend/families/products.ts";
 import { scored } from "../../core/task/objective.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { nameOf } from "../recipes/recipe-name.ts";

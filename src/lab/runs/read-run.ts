@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { maskWords } from "../../core/backend/kernels.ts";
+import { maskWords } from "../../core/backend/families/masks.ts";
 import { expected } from "../../core/errors.ts";
 import { kept } from "../../core/sparse/mask.ts";
 import type { PlannedLayer } from "../../core/sparsity/plan.ts";

@@ -4,7 +4,7 @@
  */
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
-import type { Product } from "../../core/backend/kernels.ts";
+import type { Product } from "../../core/backend/families/products.ts";
 import type { Dataset } from "../../core/data/dataset.ts";
 import { flipRatiosOf } from "../../core/metrics/mask-record.ts";
 import { type GradientReport, meanReport } from "../../core/sparsity/gradient-probe.ts";

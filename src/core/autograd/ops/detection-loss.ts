@@ -1,4 +1,4 @@
-import type { F32 } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";

@@ -1,4 +1,4 @@
-import { matrixGeometry } from "../../backend/kernels.ts";
+import { matrixGeometry } from "../../backend/geometry.ts";
 import { sizeOf, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { slide, type Window } from "./shapes.ts";

@@ -1,4 +1,4 @@
-import { matrixGeometry } from "../../backend/kernels.ts";
+import { matrixGeometry } from "../../backend/geometry.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { product } from "./product.ts";
 import { requireShape } from "./shapes.ts";

@@ -2,7 +2,7 @@
  * The three products of training for a weight, what linear layers and convolutions share. Each multiplies by the operand
  * that the weight's plan has for it, or by the weight.
  */
-import type { Geometry } from "../../backend/kernels.ts";
+import type { Geometry } from "../../backend/geometry.ts";
 import { DenseMatrix } from "../../sparse/formats/dense-matrix.ts";
 import type { ForwardOperand } from "../../sparse/operand.ts";
 import { Parameter, type Shape, type Tensor } from "../../tensor/tensor.ts";

@@ -1,6 +1,6 @@
 /** Checks of shapes that several operations share. */
 
-import type { Geometry } from "../../backend/kernels.ts";
+import type { Geometry } from "../../backend/geometry.ts";
 import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 

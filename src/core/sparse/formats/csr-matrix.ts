@@ -1,5 +1,8 @@
 /** A matrix in compressed rows: zeros without a pattern, as the kernel reads them. */
-import { CSR_BLOCK, type F32, type Geometry, inputGradGeometry, type Kernels } from "../../backend/kernels.ts";
+import { CSR_BLOCK } from "../../backend/families/products.ts";
+import { type Geometry, inputGradGeometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import type { Epilogue, ForwardOperand, InputGradOperand, WeightGradOperand } from "../operand.ts";
 
 const NO_EPILOGUE: Epilogue = { bias: null, relu: false };

@@ -1,5 +1,8 @@
 /** A dense weight as an operand: what every product falls back to. With zeros in it, it emulates sparsity. */
-import type { F32, Geometry, Kernels } from "../../backend/kernels.ts";
+
+import type { Geometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import type { Epilogue, ForwardOperand, InputGradOperand, WeightGradOperand } from "../operand.ts";
 
 export class DenseMatrix implements ForwardOperand, InputGradOperand, WeightGradOperand {

@@ -1,5 +1,8 @@
 /** A gradient with zeros in it, multiplied densely: where no kernel skips them, to compare with. */
-import type { F32, Geometry, Kernels } from "../../backend/kernels.ts";
+
+import type { Geometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import type { InputGradOperand } from "../operand.ts";
 
 export class EmulatedGradient implements InputGradOperand {

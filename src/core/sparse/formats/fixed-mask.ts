@@ -1,5 +1,8 @@
 /** Activations under a mask that does not look at values: one of each two neighboring positions, for weightGrad. */
-import type { F32, Geometry, Kernels } from "../../backend/kernels.ts";
+
+import type { Geometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import type { WeightGradOperand } from "../operand.ts";
 
 /** Which positions are kept and what stands for the others: the kernel weightGradAlternate has the numbers. */

@@ -1,5 +1,8 @@
 /** The activations as the N:M operand of forward: packed along the inputs, which it sums over; the weight is dense. */
-import type { F32, Geometry, Kernels } from "../../backend/kernels.ts";
+
+import type { Geometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import type { Epilogue, ForwardOperand } from "../operand.ts";
 import type { PackedMatrix } from "./packed-matrix.ts";
 

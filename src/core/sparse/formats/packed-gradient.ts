@@ -1,5 +1,8 @@
 /** The gradient as the N:M operand of inputGrad: packed along the outputs, which it sums over; the weight is dense. */
-import { type F32, type Geometry, type Kernels, matrixGeometry } from "../../backend/kernels.ts";
+
+import { type Geometry, matrixGeometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import type { InputGradOperand } from "../operand.ts";
 import type { PackedOperand } from "./packed-matrix.ts";
 

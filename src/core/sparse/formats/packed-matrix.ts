@@ -1,7 +1,10 @@
 /** An N:M matrix in the form the sparse kernels read, with its mask and, where asked for, a dense copy. */
 
-import { type F32, type Geometry, type Kernels, maskWords, packBlock } from "../../backend/kernels.ts";
-import { TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../backend/transposable-masks.ts";
+import { maskWords, TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../backend/families/masks.ts";
+import { packBlock } from "../../backend/families/packs.ts";
+import type { Geometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
 import type { Epilogue, ForwardOperand } from "../operand.ts";
 import { misfit, type Pattern, patternName } from "../pattern.ts";

@@ -1,6 +1,10 @@
 /** The pack of a transpose, made from the matrix as it lies: what inputGradSparse and weightGradSparse take. */
 
-import { type F32, type Geometry, type Kernels, maskWords, packBlock } from "../../backend/kernels.ts";
+import { maskWords } from "../../backend/families/masks.ts";
+import { packBlock } from "../../backend/families/packs.ts";
+import type { Geometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
 import type { InputGradOperand, WeightGradOperand } from "../operand.ts";
 import { type Pattern, patternName } from "../pattern.ts";

@@ -1,5 +1,9 @@
 /** A packed matrix in the form for products with few rows of activations: inference. */
-import { type F32, type Kernels, matrixGeometry, placeWords, SLICE } from "../../backend/kernels.ts";
+
+import { placeWords, SLICE } from "../../backend/families/packs.ts";
+import { matrixGeometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import type { PackedMatrix } from "./packed-matrix.ts";
 
 /** Where the kernels have a permute by an index for each lane, slices are the faster form up to so many rows; measured. */

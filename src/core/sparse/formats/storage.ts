@@ -6,7 +6,7 @@
  * may start behind the last value; (2) formats whose formula asks for a largest or a mean gap take those of the matrix.
  */
 
-import { maskWords } from "../../backend/kernels.ts";
+import { maskWords } from "../../backend/families/masks.ts";
 import { expected } from "../../errors.ts";
 import { packedBytes, parsePattern, patternName } from "../pattern.ts";
 import { decodeCompact, encodeCompact } from "./compact.ts";

@@ -1,6 +1,9 @@
 /** The contracts of methods: what a paper's procedure does to the sparse operand of a product. */
-import type { F32, Geometry, Kernels } from "../../backend/kernels.ts";
-import type { TransposableSolver } from "../../backend/transposable-masks.ts";
+
+import type { TransposableSolver } from "../../backend/families/masks.ts";
+import type { Geometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
+import type { F32 } from "../../backend/memory.ts";
 import type { FixedMaskChoice } from "../../sparse/formats/fixed-mask.ts";
 import type { Draw, PackedMatrix } from "../../sparse/formats/packed-matrix.ts";
 import type { PackedTranspose } from "../../sparse/formats/packed-transpose.ts";

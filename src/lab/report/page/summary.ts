@@ -1,6 +1,6 @@
 /** The numbers behind a report: runs of one kind, which differ in their seeds alone, as one. */
 
-import { PRODUCTS, type Product } from "../../../core/backend/kernels.ts";
+import { PRODUCTS, type Product } from "../../../core/backend/families/products.ts";
 import { expected } from "../../../core/errors.ts";
 import { scoreOf } from "../../../core/task/evaluate.ts";
 import type { Recipe } from "../../recipes/recipe.ts";

@@ -2,7 +2,9 @@
  * Group lasso of what a weight is together with the batch norm behind it: v = s w, s = gain / sqrt(variance + epsilon) of
  * each output. The weight alone can be made smaller without a change of what the network computes, and so can a penalty of it.
  */
-import type { F32, Kernels } from "../../../backend/kernels.ts";
+
+import type { Kernels } from "../../../backend/kernels.ts";
+import type { F32 } from "../../../backend/memory.ts";
 import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
 import { choiceOf, type GroupLassoOptions, type Lambda, type Penalty } from "./penalties.ts";
 

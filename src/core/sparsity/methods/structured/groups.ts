@@ -3,7 +3,8 @@
  * become zero together.
  */
 
-import type { F32, Kernels } from "../../../backend/kernels.ts";
+import type { Kernels } from "../../../backend/kernels.ts";
+import type { F32 } from "../../../backend/memory.ts";
 import { expected } from "../../../errors.ts";
 
 /** A weight [rows, taps, channels]; of a linear layer [outputs, 1, inputs]. */

@@ -2,7 +2,9 @@
  * Penalties of weights, each with its (sub-)gradient and its proximal step: L1, L2, group lasso, and sums of them. L1 with
  * a group lasso is the sparse group lasso.
  */
-import type { F32, Kernels } from "../../../backend/kernels.ts";
+
+import type { Kernels } from "../../../backend/kernels.ts";
+import type { F32 } from "../../../backend/memory.ts";
 import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
 
 export interface Penalty {

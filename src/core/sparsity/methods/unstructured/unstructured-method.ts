@@ -2,7 +2,9 @@
  * The contract of methods whose zeros have no pattern: any entry of a weight may be pruned. The weight itself holds the
  * zeros. Products skip them as compressed rows where that pays, else they multiply by them, and plans say "masked".
  */
-import type { F32, Kernels } from "../../../backend/kernels.ts";
+
+import type { Kernels } from "../../../backend/kernels.ts";
+import type { F32 } from "../../../backend/memory.ts";
 import type { Random } from "../../../random.ts";
 import type { Clock } from "../method.ts";
 

@@ -1,7 +1,7 @@
 /** Fixed masks with restoration: the shifted gradient is its closed form, and helps where neighbors are alike. */
 import { expect, test } from "vitest";
+import type { Geometry } from "../../../backend/geometry.ts";
 import { jsKernels } from "../../../backend/js.ts";
-import type { Geometry } from "../../../backend/kernels.ts";
 import { Random } from "../../../random.ts";
 import type { FixedMaskChoice } from "../../../sparse/formats/fixed-mask.ts";
 import { neighborSimilarity, restored } from "./restored.ts";

@@ -1,4 +1,5 @@
-import type { F32, Geometry } from "../../../backend/kernels.ts";
+import type { Geometry } from "../../../backend/geometry.ts";
+import type { F32 } from "../../../backend/memory.ts";
 import { philox } from "../../../random.ts";
 import type { Draw } from "../../../sparse/formats/packed-matrix.ts";
 import type { MethodEntry, WeightGradMethod } from "../method.ts";

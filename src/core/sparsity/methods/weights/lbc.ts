@@ -1,4 +1,4 @@
-import { maskWords } from "../../../backend/kernels.ts";
+import { maskWords } from "../../../backend/families/masks.ts";
 import { combinationCount, combinations } from "../../../sparse/combinations.ts";
 import { type Pattern, patternName } from "../../../sparse/pattern.ts";
 import type { WeightMethodEntry, WeightSite } from "../method.ts";

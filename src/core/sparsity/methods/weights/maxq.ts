@@ -1,4 +1,4 @@
-import { maskWords } from "../../../backend/kernels.ts";
+import { maskWords } from "../../../backend/families/masks.ts";
 import type { WeightMethodEntry, WeightSite } from "../method.ts";
 import { refreshEvery } from "./refresh.ts";
 

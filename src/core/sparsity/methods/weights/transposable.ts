@@ -1,4 +1,4 @@
-import { TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../../backend/transposable-masks.ts";
+import { TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../../backend/families/masks.ts";
 import { misfit } from "../../../sparse/pattern.ts";
 import type { WeightMethodEntry } from "../method.ts";
 import { pruneEvery, refreshEvery } from "./refresh.ts";

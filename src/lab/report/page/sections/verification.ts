@@ -1,5 +1,5 @@
 /** Whether what the kernels multiplied by was sparse, and by which route each layer went. */
-import { PRODUCTS } from "../../../../core/backend/kernels.ts";
+import { PRODUCTS } from "../../../../core/backend/families/products.ts";
 import type { Styled } from "../figures.ts";
 import { html, type Markup } from "../markup.ts";
 import { isDenseLayer } from "../summary.ts";

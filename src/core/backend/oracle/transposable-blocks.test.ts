@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { Random } from "../random.ts";
-import { transposableBlock } from "./transposable-masks.ts";
+import { Random } from "../../random.ts";
+import { transposableBlock } from "./transposable-blocks.ts";
 
 const random = new Random(5);
 const draws: Record<string, () => number> = {

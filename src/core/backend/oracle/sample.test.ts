@@ -1,8 +1,8 @@
 /** sampleColumns and sampleRows keep what they promise: exactly n of m, right on average, with the least variance there can be. */
 import { expect, test } from "vitest";
-import { Random } from "../random.ts";
-import { mvue } from "../sparse/mvue.ts";
-import { jsKernels } from "./js.ts";
+import { Random } from "../../random.ts";
+import { mvue } from "../../sparse/mvue.ts";
+import { jsKernels } from "../js.ts";
 
 /** The size of what is drawn: the largest that exceed their share of the rest are certain. */
 function tauOf(sizes: readonly number[], n: number): number {

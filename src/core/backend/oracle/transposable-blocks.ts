@@ -3,10 +3,6 @@
  * the best 2:4. `size` is [m * m], not below zero; a result is [m * m], n kept in each row and each column.
  */
 
-/** How pruneTransposable chooses. */
-export const TRANSPOSABLE_SOLVERS = ["exact", "greedy"] as const;
-export type TransposableSolver = (typeof TRANSPOSABLE_SOLVERS)[number];
-
 /** A choice of entries while it is made. */
 interface Block {
   readonly m: number;

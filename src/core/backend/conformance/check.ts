@@ -1,0 +1,109 @@
+/** Calls a kernel between guard words and holds what it wrote against the oracle. */
+import { jsKernels } from "../js.ts";
+import type { KernelName, Kernels } from "../kernels.ts";
+import { type Argument, type ArrayArgument, isArray, type Numbers, SEED, type Trial } from "./trials.ts";
+
+/** Odd: a Float32Array need not be aligned to more than its elements. */
+const GUARD = 17;
+
+const GUARD_VALUE = 123;
+
+/** Nothing behind an array, for a sanitizer that watches the end of its memory. */
+const GUARD_BEHIND = process.env.TRISPARSE_TEST_TIGHT === "1" ? 0 : GUARD;
+
+/** Calls a kernel of one backend; returns copies of what it wrote. Throws if it wrote anywhere else. */
+export function call(kernels: Kernels, name: KernelName, args: readonly Argument[]): Numbers[] {
+  const arrays: { whole: Numbers; view: Numbers; argument: ArrayArgument }[] = [];
+  const passed = args.map((argument) => {
+    if (!isArray(argument)) return argument;
+    const { kind, values } = argument;
+    const whole = kernels[kind](GUARD + values.length + GUARD_BEHIND).fill(GUARD_VALUE);
+    const view = whole.subarray(GUARD, GUARD + values.length);
+    view.set(values);
+    arrays.push({ whole, view, argument });
+    return view;
+  });
+  (kernels[name] as (...args: unknown[]) => void)(...passed);
+  for (const { whole, view, argument } of arrays) {
+    const outside = [...whole.subarray(0, GUARD), ...whole.subarray(GUARD + view.length)];
+    if (outside.some((value) => value !== GUARD_VALUE)) throw new Error(`${name}: wrote outside of an array`);
+    if (!argument.written && !sameBits(view, argument.values)) throw new Error(`${name}: wrote to an input`);
+  }
+  return arrays.filter(({ argument }) => argument.written).map(({ view }) => view.slice());
+}
+
+export function sameBits(a: Numbers, b: Numbers): boolean {
+  return Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
+}
+
+/** The largest magnitude that is a number. */
+const largestOf = (array: Numbers): number =>
+  (array as Float32Array).reduce(
+    (most, value) => (Math.abs(value) < Infinity ? Math.max(most, Math.abs(value)) : most),
+    0,
+  );
+
+/** The sums of magnitudes behind the outputs of a kernel that is a sum of products. */
+export function magnitudesOf(name: KernelName, args: readonly Argument[]): Numbers[] {
+  const absolute = (argument: Argument): Argument =>
+    isArray(argument) && argument.kind === "float32"
+      ? { ...argument, values: (argument.values as Float32Array).map(Math.abs) }
+      : argument;
+  return call(jsKernels(), name, args.map(absolute));
+}
+
+interface Answer {
+  readonly wanted: readonly Numbers[];
+  readonly magnitudes: readonly Numbers[] | undefined;
+  readonly multiplies: number;
+}
+
+const answers = new WeakMap<Trial, Answer>();
+
+/** What the oracle says, asked once for all backends of a process: it takes most of the time. */
+function answerTo(name: KernelName, one: Trial): Answer {
+  const known = answers.get(one);
+  if (known !== undefined) return known;
+  const oracle = jsKernels();
+  const wanted = call(oracle, name, one.args);
+  const multiplies = oracle.multiplies();
+  const answer = { wanted, multiplies, magnitudes: one.linear ? magnitudesOf(name, one.args) : undefined };
+  answers.set(one, answer);
+  return answer;
+}
+
+/** Runs a trial on a backend and the oracle; throws where they differ. */
+export function check(kernels: Kernels, name: KernelName, one: Trial): void {
+  const { about, args, tolerance } = one;
+  const { wanted, magnitudes, multiplies } = answerTo(name, one);
+  const before = kernels.multiplies();
+  const got = call(kernels, name, args);
+  const executed = kernels.multiplies() - before;
+  const where = `${name} ${about} (TRISPARSE_TEST_SEED=${SEED})`;
+  if (executed !== multiplies) throw new Error(`${where}: ${executed} multiply-adds, the oracle has ${multiplies}`);
+  const arrays = args.filter(isArray);
+  // the words of a mask and the indices of a pack are not magnitudes
+  const numbers = arrays.filter(({ kind }) => kind === "float32" || kind === "float64");
+  const largestInput = Math.max(0, ...numbers.map(({ values }) => largestOf(values)));
+  arrays
+    .filter((argument) => argument.written)
+    .forEach(({ exact, scale }, output) => {
+      const largest = scale ?? Math.max(largestInput, largestOf(wanted[output]));
+      wanted[output].forEach((value: number, i: number) => {
+        const allowed = exact ? 0 : tolerance * (magnitudes?.[output][i] ?? largest) + 1e-30;
+        const same =
+          exact || !Number.isFinite(value)
+            ? Object.is(got[output][i], value)
+            : Math.abs(got[output][i] - value) <= allowed;
+        if (same) return;
+        const found = `${got[output][i]}, the oracle has ${value} +- ${allowed}`;
+        throw new Error(`${where}: output ${output} at ${i}: ${found}`);
+      });
+    });
+}
+
+export function counted(kernels: Kernels, name: KernelName, args: readonly Argument[]): [Numbers, number] {
+  const before = kernels.multiplies();
+  const [output] = call(kernels, name, args);
+  return [output, kernels.multiplies() - before];
+}

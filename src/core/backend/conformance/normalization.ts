@@ -1,0 +1,127 @@
+/** Batch normalization and pooling. */
+
+import type { NormalizationKernels } from "../families/normalization.ts";
+import type { Geometry } from "../geometry.ts";
+import { normalization } from "../oracle/normalization.ts";
+import { type Shapes, sizes, tableTrials } from "./shapes.ts";
+import {
+  type Argument,
+  type Draw,
+  empty,
+  normal,
+  positive,
+  read,
+  spoiled,
+  type Trial,
+  type Trials,
+  tied,
+  trial,
+  written,
+} from "./trials.ts";
+
+/** The same for windows of images. */
+function poolTrials(
+  shapes: Shapes,
+  build: (g: Geometry, draw: Draw) => readonly Argument[],
+  tolerance?: number,
+): Trial[] {
+  return shapes.pools.flatMap((g) =>
+    (shapes.odd ? [normal, tied, spoiled] : [normal]).map((draw) =>
+      trial(`${[...g]} ${draw.name}`, build(g, draw), tolerance),
+    ),
+  );
+}
+
+export const normalizationTrials: Trials<NormalizationKernels> = {
+  // one value a channel has no variance: left out, as in PyTorch
+  batchNorm: (shapes) =>
+    [0, 1].flatMap((relu) =>
+      tableTrials(
+        { ...shapes, tables: shapes.tables.filter(([rows]) => rows > 1) },
+        (rows, channels, draw) => {
+          const x = draw(rows * channels).map((value, i) => 3 * value + 10 * ((i % channels) % 4));
+          return [
+            ...[written(empty(rows * channels)), written(empty(channels)), written(empty(channels))],
+            ...[written(normal(channels)), written(positive(channels)), read(x), read(normal(channels))],
+            ...[read(normal(channels)), rows, channels, 1e-5, 0.1, relu],
+          ];
+        },
+        // squares about a chunk's first row, which may lie far out, cancel: the variance is good to about 1e-5
+        5e-6,
+      ),
+    ),
+  batchNormInfer: (shapes) =>
+    [0, 1].flatMap((relu) =>
+      tableTrials(
+        shapes,
+        (rows, channels, draw) => [
+          ...[written(empty(rows * channels)), read(draw(rows * channels)), read(normal(channels))],
+          ...[read(normal(channels)), read(normal(channels)), read(positive(channels)), rows, channels, 1e-5, relu],
+        ],
+        2e-6,
+      ),
+    ),
+  batchNormBackward: (shapes) =>
+    [0, 1].flatMap((relu) =>
+      tableTrials(
+        shapes,
+        (rows, channels, draw) => {
+          // NaN in y closes its gate and hides the gradient there: NaN in dy and x are tried without one
+          const [dy, x] = relu ? [normal, normal] : [draw, draw];
+          return [
+            ...[written(empty(rows * channels)), written(empty(channels)), written(empty(channels))],
+            ...[read(dy(rows * channels)), relu ? read(draw(rows * channels)) : null, read(x(rows * channels))],
+            ...[read(normal(channels)), read(normal(channels)), read(positive(channels)), rows, channels],
+          ];
+        },
+        5e-6,
+      ),
+    ),
+  batchNormPool: (shapes) =>
+    poolTrials(
+      shapes,
+      (g, draw) => {
+        const { t, o, x } = sizes(g);
+        // drawn apart: what oracle and kernel round to different sides of each other would be another winner
+        const image = draw === tied ? normal(x) : draw(x);
+        return [
+          ...[written(empty(t * o)), written(empty(t * o)), written(new Uint8Array(t * o).fill(9), true)],
+          ...[written(empty(o)), written(empty(o)), written(normal(o)), written(positive(o)), read(image)],
+          ...[read(normal(o)), read(normal(o)), g, 1e-5, 0.1],
+        ];
+      },
+      5e-6,
+    ),
+  batchNormPoolBackward: (shapes) =>
+    poolTrials(
+      shapes,
+      (g, draw) => {
+        const { t, o, x } = sizes(g);
+        const [y, peak, winner, image] = [empty(t * o), empty(t * o), new Uint8Array(t * o), normal(x)];
+        const [mean, invStd, gamma, beta] = [empty(o), empty(o), normal(o), normal(o)];
+        const statistics = [mean, invStd, normal(o), positive(o)] as const;
+        normalization.batchNormPool(y, peak, winner, ...statistics, image, gamma, beta, g, 1e-5, 0.1);
+        return [
+          ...[written(empty(x)), written(empty(o)), written(empty(o)), read(draw(t * o)), read(peak), read(winner)],
+          ...[read(image), read(gamma), read(mean), read(invStd), g],
+        ];
+      },
+      5e-6,
+    ),
+  maxPool: (shapes) =>
+    poolTrials(shapes, (g, draw) => {
+      const { t, o, x } = sizes(g);
+      return [written(empty(t * o), true), written(new Uint8Array(t * o).fill(9), true), read(draw(x)), g];
+    }),
+  maxPoolBackward: (shapes) =>
+    poolTrials(shapes, (g, draw) => {
+      const { t, o, x } = sizes(g);
+      const winner = new Uint8Array(t * o);
+      normalization.maxPool(empty(t * o), winner, draw(x), g);
+      return [written(empty(x)), read(draw(t * o)), read(winner), g];
+    }),
+  averagePool: (shapes) =>
+    poolTrials(shapes, (g, draw) => [written(empty(sizes(g).t * g[10])), read(draw(sizes(g).x)), g]),
+  averagePoolBackward: (shapes) =>
+    poolTrials(shapes, (g, draw) => [written(empty(sizes(g).x)), read(draw(sizes(g).t * g[10])), g]),
+};

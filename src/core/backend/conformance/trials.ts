@@ -1,0 +1,101 @@
+/** What a row of the suite is made of: the arguments of a call, and how near its outputs must come to the oracle's. */
+import { Random } from "../../random.ts";
+import type { Geometry } from "../geometry.ts";
+import type { Shapes } from "./shapes.ts";
+
+export type Numbers = Float32Array | Float64Array | Uint8Array | Uint32Array | Int32Array;
+
+export type Kind = "float32" | "float64" | "uint8" | "uint32" | "int32";
+
+/** An array argument; written: compared after the call. exact: bit for bit. scale: of its tolerance, if not the largest number. */
+export interface ArrayArgument {
+  readonly kind: Kind;
+  readonly values: Numbers;
+  readonly written: boolean;
+  readonly exact: boolean;
+  readonly scale?: number;
+}
+
+export type Argument = ArrayArgument | Geometry | number | null;
+
+export interface Trial {
+  readonly about: string;
+  readonly args: readonly Argument[];
+  /** Share of the magnitudes that a sum may be off by. */
+  readonly tolerance: number;
+  /** Whether the magnitudes are those of the same kernel on absolute values; else the largest number counts. */
+  readonly linear: boolean;
+}
+
+export type Draw = (length: number) => Float32Array;
+
+/** The trials of each kernel of a family: one that has none does not compile. */
+export type Trials<Family> = Readonly<Record<keyof Family, (shapes: Shapes) => Trial[]>>;
+
+export const SEED = Number(process.env.TRISPARSE_TEST_SEED ?? 20_261_121);
+
+export let random = new Random(SEED);
+
+/** Begins anew, for each kernel or test, so that one alone draws what it draws among the others. */
+export function reseed(stream: number): void {
+  random = new Random(SEED, stream);
+}
+
+export const isArray = (argument: Argument): argument is ArrayArgument =>
+  argument !== null && typeof argument === "object" && "values" in argument && "kind" in argument;
+
+const kindOf = (values: Numbers): Kind =>
+  values instanceof Float32Array
+    ? "float32"
+    : values instanceof Float64Array
+      ? "float64"
+      : values instanceof Uint8Array
+        ? "uint8"
+        : values instanceof Uint32Array
+          ? "uint32"
+          : "int32";
+
+export const read = (values: Numbers): ArrayArgument => ({
+  kind: kindOf(values),
+  values,
+  written: false,
+  exact: false,
+});
+
+export const written = (values: Numbers, exact = false): ArrayArgument => ({
+  kind: kindOf(values),
+  values,
+  written: true,
+  exact,
+});
+
+export const normal = (length: number): Float32Array => Float32Array.from({ length }, () => random.normal());
+
+export const positive = (length: number): Float32Array => Float32Array.from({ length }, () => 0.1 + random.uniform());
+
+/** An output's old content: NaN shows where it is read or left, and does not widen a tolerance. */
+export const empty = (length: number): Float32Array => new Float32Array(length).fill(Number.NaN);
+
+/** Few distinct values, zeros of both signs: ties everywhere. */
+export const tied = (length: number): Float32Array =>
+  Float32Array.from({ length }, () => [0, -0, 1, -1, 2, -2, 0.5][random.integer(7)]);
+
+/** Now and then a NaN, at least one. */
+export const spoiled = (length: number): Float32Array => {
+  const values = normal(length).map((value) => (random.integer(40) === 0 ? Number.NaN : value));
+  values[random.integer(length)] = Number.NaN;
+  return values;
+};
+
+/** For weights: NaN, infinities and ties. */
+export const wild = (length: number): Float32Array =>
+  Float32Array.from(
+    { length },
+    () => [0, 1, -1, 2, Number.NaN, Number.POSITIVE_INFINITY, -Infinity][random.integer(7)],
+  );
+
+export const oneOf = <T>(list: readonly T[]): T => list[random.integer(list.length)];
+
+export const trial = (about: string, args: readonly Argument[], tolerance = 1e-6, linear = false): Trial => ({
+  ...{ about, args, tolerance, linear },
+});

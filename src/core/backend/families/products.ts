@@ -1,0 +1,94 @@
+/** The products of training, dense and with one sparse operand: forward, inputGrad and weightGrad. */
+import type { Geometry } from "../geometry.ts";
+import type { F32 } from "../memory.ts";
+
+/** The three products of training: y = x w^T, dx = dy w, dw = dy^T x. */
+export const PRODUCTS = ["forward", "inputGrad", "weightGrad"] as const;
+
+export type Product = (typeof PRODUCTS)[number];
+
+/** Columns of one block of compressed rows. Must equal native/body/csr.inl. */
+export const CSR_BLOCK = 128;
+
+export interface ProductKernels {
+  /** y [T, O] = im2col(x) w^T + bias, then max(0, .) if relu. */
+  forward(y: F32, x: F32, w: F32, bias: F32 | null, g: Geometry, relu: number): void;
+  /** dx [batch, height, width, channels] = col2im(dy w). */
+  inputGrad(dx: F32, dy: F32, w: F32, g: Geometry): void;
+  /** dw [O, I] = dy^T im2col(x). The order of additions depends on the shape alone. */
+  weightGrad(dw: F32, dy: F32, x: F32, g: Geometry): void;
+  /** forward with w [O, I] packed n:m along I. */
+  forwardSparse(
+    y: F32,
+    x: F32,
+    values: F32,
+    index: Uint8Array,
+    bias: F32 | null,
+    g: Geometry,
+    relu: number,
+    n: number,
+    m: number,
+    v: number,
+  ): void;
+  /** inputGrad with w packed as its transpose [channels, kernel * O], n:m along kernel * O; m divides O. */
+  inputGradSparse(dx: F32, dy: F32, values: F32, index: Uint8Array, g: Geometry, n: number, m: number, v: number): void;
+  /** weightGrad with dy packed as its transpose [O, T], n:m along T. */
+  weightGradSparse(dw: F32, values: F32, index: Uint8Array, x: F32, g: Geometry, n: number, m: number, v: number): void;
+  /**
+   * The weight gradient under a fixed mask that keeps one of each two neighboring positions, dw = scale * sum over the
+   * kept j of (dy[j] + restore * dy[i])^T im2col(x)[j], where i is j's neighbor that is not: x[j] stands for restore of
+   * x[i]. Neighbors are the pairs of output columns (0, 1), (2, 3), ... of an image row; of a linear layer (one output
+   * position an image) of the batch. The last of an odd row has none: it is kept, with neither scale nor restoration.
+   * mask: 0 keeps the even of each pair, 1 the odd; 2 even in even rows and odd in odd ones, 3 the reverse; 4 odd in the
+   * pairs 0 and 1 of a row, even in 2 and 3, and so on. With restore 0 the dropped are not read.
+   */
+  weightGradAlternate(dw: F32, dy: F32, x: F32, g: Geometry, mask: number, restore: number, scale: number): void;
+  /** y [t, out] = x w^T + bias, then max(0, .) if relu, with x [t, k] packed n:m along k and w [out, k] dense. */
+  forwardSparseActivations(
+    y: F32,
+    values: F32,
+    index: Uint8Array,
+    w: F32,
+    bias: F32 | null,
+    t: number,
+    k: number,
+    out: number,
+    relu: number,
+    n: number,
+    m: number,
+    v: number,
+  ): void;
+  /**
+   * y [t, out] = x [t, k] w^T + bias, then max(0, .) if relu, with w in slices. For few rows of x, where reading the
+   * weights is the limit; right for any number.
+   */
+  forwardSlices(
+    y: F32,
+    x: F32,
+    values: F32,
+    places: Uint32Array,
+    bias: F32 | null,
+    t: number,
+    k: number,
+    out: number,
+    relu: number,
+    n: number,
+    m: number,
+  ): void;
+  /**
+   * forward with the non-zeros of w [O, I] in compressed rows of blocks of I: values, and index within the block,
+   * [block][row][entry]; starts [block][row] and one more, into both.
+   */
+  forwardCsr(
+    y: F32,
+    x: F32,
+    values: F32,
+    index: Uint8Array,
+    starts: Uint32Array,
+    bias: F32 | null,
+    g: Geometry,
+    relu: number,
+  ): void;
+  /** weightGrad at the entries of compressed rows, places as forwardCsr has them; 0 elsewhere. */
+  weightGradCsr(dw: F32, dy: F32, x: F32, index: Uint8Array, starts: Uint32Array, g: Geometry): void;
+}

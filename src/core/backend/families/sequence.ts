@@ -1,0 +1,49 @@
+/** What models of sequences add: embeddings, layer normalization, attention. Tokens are whole numbers in float32. */
+import type { F32 } from "../memory.ts";
+
+export interface SequenceKernels {
+  /** y [count, dim] = the rows of the table [vocabulary, dim] that the tokens name: whole numbers below vocabulary. */
+  embedding(y: F32, tokens: F32, table: F32, count: number, dim: number): void;
+  /** dtable [vocabulary, dim] = for each token the sum of its rows of dy, in their order. */
+  embeddingBackward(dtable: F32, dy: F32, tokens: F32, count: number, vocabulary: number, dim: number): void;
+  /** (x - mean) * invStd * gamma + beta, the statistics those of each row of x [rows, columns]; writes them, [rows]. */
+  layerNorm(
+    y: F32,
+    mean: F32,
+    invStd: F32,
+    x: F32,
+    gamma: F32,
+    beta: F32,
+    rows: number,
+    columns: number,
+    epsilon: number,
+  ): void;
+  layerNormBackward(
+    dx: F32,
+    dgamma: F32,
+    dbeta: F32,
+    dy: F32,
+    x: F32,
+    gamma: F32,
+    mean: F32,
+    invStd: F32,
+    rows: number,
+    columns: number,
+  ): void;
+  /**
+   * Causal attention: y [batch, length, dim] = softmax(q k^T / sqrt(dim / heads)) v, where a row sees itself and those
+   * before it. q, k, v are the thirds of the last dimension of qkv [batch, length, 3 dim], a head dim / heads entries of
+   * each. logSum [batch, heads, length]: of the exponentials, for backward. NaN may show in up to 5 rows before its own.
+   */
+  attention(y: F32, logSum: F32, qkv: F32, batch: number, length: number, dim: number, heads: number): void;
+  attentionBackward(
+    dqkv: F32,
+    dy: F32,
+    qkv: F32,
+    logSum: F32,
+    batch: number,
+    length: number,
+    dim: number,
+    heads: number,
+  ): void;
+}

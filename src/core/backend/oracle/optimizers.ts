@@ -1,0 +1,27 @@
+/** Updates as PyTorch has them, in double precision. */
+
+import type { OptimizerKernels } from "../families/optimizers.ts";
+import { decayed } from "./mask-bits.ts";
+
+export const optimizers: OptimizerKernels = {
+  sgd: (w, velocity, grad, count, rate, momentum, decay, nesterov, mask, k, lambda) => {
+    const gradient = decayed(grad, w, mask, k, lambda);
+    for (let i = 0; i < count; i++) {
+      let step = gradient[i] + decay * w[i];
+      if (velocity !== null) {
+        velocity[i] = momentum * velocity[i] + step;
+        step = nesterov ? step + momentum * velocity[i] : velocity[i];
+      }
+      w[i] -= rate * step;
+    }
+  },
+  adam: (w, m, v, grad, count, ...[rate, beta1, beta2, epsilon, decay, correction1, correction2, mask, k, lambda]) => {
+    const gradient = decayed(grad, w, mask, k, lambda);
+    for (let i = 0; i < count; i++) {
+      m[i] = beta1 * m[i] + (1 - beta1) * gradient[i];
+      v[i] = beta2 * v[i] + (1 - beta2) * gradient[i] * gradient[i];
+      const step = m[i] / correction1 / (Math.sqrt(v[i] / correction2) + epsilon);
+      w[i] = w[i] * (1 - rate * decay) - rate * step;
+    }
+  },
+};

@@ -1,0 +1,188 @@
+/** Packs, decided entry by entry. */
+import { philox } from "../../random.ts";
+import { maskWords } from "../families/masks.ts";
+import type { PackKernels } from "../families/packs.ts";
+import { packBlock, placeWords, SLICE } from "../families/packs.ts";
+import type { F32 } from "../memory.ts";
+import { isKept } from "./mask-bits.ts";
+import { packColumns, padded, sliceSlots, slots, unpack } from "./pack-layout.ts";
+import { sample, sampleApproximately, sum, uniform } from "./sample.ts";
+
+const { fround } = Math;
+
+/** Indices by falling score, the lower index first among equals. NaN counts as one number above infinity: exactly n are kept. */
+function ranked(scores: F32): number[] {
+  const spoiled = (i: number): number => (Number.isNaN(scores[i]) ? 1 : 0);
+  // infinity - infinity and NaN - NaN are NaN, so equals here
+  return Array.from(scores, (_, i) => i).sort((a, b) => spoiled(b) - spoiled(a) || scores[b] - scores[a] || a - b);
+}
+
+const isNegative = (x: number): boolean => x < 0 || Object.is(x, -0);
+
+/** Packs the sample of a matrix [rows, k] along k; draw: seed, layer, step and stream. */
+function packSample(
+  values: F32,
+  index: Uint8Array,
+  rows: number,
+  k: number,
+  n: number,
+  m: number,
+  v: number,
+  entry: (row: number, column: number) => number,
+  [seed, layer, step, stream]: readonly [number, number, number, number],
+): void {
+  const words = new Uint32Array(4);
+  packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
+    const group = begin / m;
+    philox(words, seed, layer, Math.floor(group / 4), step, Math.floor(first / v), stream);
+    const u = uniform(words[group % 4]);
+    const sizes = Array.from({ length: m }, (_, j) => {
+      if (v === 1) return Math.abs(entry(first, begin + j));
+      const squares = Array.from({ length: last - first }, (_, r) => fround(entry(first + r, begin + j) ** 2));
+      return fround(Math.sqrt(sum(squares)));
+    });
+    const { places, tau } = sample(sizes, n, u);
+    return places.map((j) => ({
+      j,
+      keptAs: (row: number) => {
+        const x = entry(row, begin + j);
+        if (v === 1) return isNegative(x) ? -Math.max(sizes[j], tau) : Math.max(sizes[j], tau);
+        const ratio = fround(tau / sizes[j]);
+        return sizes[j] >= tau || ratio === Number.POSITIVE_INFINITY ? x : fround(x * ratio);
+      },
+    }));
+  });
+}
+
+/** The transpose of w [k / taps, taps, rows] under its mask, as pruneColumns takes it. */
+function columnWeight(
+  w: F32,
+  mask: Uint32Array | null,
+  rows: number,
+  k: number,
+  taps: number,
+): (row: number, entry: number) => number {
+  const out = k / taps;
+  return (row, entry) => {
+    const [o, column] = [entry % out, Math.floor(entry / out) * rows + row];
+    return mask === null || isKept(mask, taps * rows, o, column) ? w[o * taps * rows + column] : 0;
+  };
+}
+
+function packUnder(
+  values: F32,
+  index: Uint8Array,
+  masked: F32 | null,
+  w: F32,
+  mask: Uint32Array,
+  rows: number,
+  k: number,
+  n: number,
+  m: number,
+  v: number,
+  soft: number,
+): void {
+  const softened = (row: number, column: number): number => {
+    const first = row - (row % v);
+    const score = (at: number): number => {
+      let sum = 0;
+      for (let r = first; r < Math.min(rows, first + v); r++) sum = fround(sum + Math.abs(w[r * k + at]));
+      return sum;
+    };
+    let largest = 0;
+    for (let at = column - (column % m), end = at + m; at < end; at++) {
+      // a NaN stays
+      if (!isKept(mask, k, first, at) && !(score(at) <= largest || Number.isNaN(largest))) largest = score(at);
+    }
+    const value = w[row * k + column];
+    const left = fround(score(column) - largest);
+    if (left <= 0) return v > 1 ? value * 0 : Math.sign(value) * 0;
+    const scale = fround(soft);
+    return v > 1
+      ? fround(value * fround(fround(left / score(column)) * scale))
+      : Math.sign(value) * fround(left * scale);
+  };
+  masked?.fill(0, 0, rows * k);
+  slots(
+    rows,
+    k,
+    n,
+    m,
+    v,
+    (group, column) => isKept(mask, k, group * v, column),
+    (row, column, slot, r) => {
+      index[slot] = column % packBlock(m);
+      const value = row >= rows ? 0 : soft === 0 ? w[row * k + column] : softened(row, column);
+      values[slot * v + r] = value;
+      if (masked !== null && row < rows) masked[row * k + column] = value;
+    },
+  );
+}
+
+export const packs: PackKernels = {
+  pruneRows: (values, index, mask, masked, w, rows, k, n, m, v, soft) => {
+    mask.fill(0, 0, rows * maskWords(k));
+    for (let first = 0; first < rows; first += v) {
+      const last = Math.min(rows, first + v);
+      for (let column = 0; column < k; column += m) {
+        const scores = new Float32Array(m);
+        for (let row = first; row < last; row++) {
+          for (let j = 0; j < m; j++) scores[j] += Math.abs(w[row * k + column + j]);
+        }
+        for (const j of ranked(scores).slice(0, n)) {
+          const at = column + j;
+          for (let row = first; row < last; row++) mask[row * maskWords(k) + (at >>> 5)] |= 1 << (at & 31);
+        }
+      }
+    }
+    packUnder(values, index, masked, w, mask, rows, k, n, m, v, soft);
+  },
+  packRows: packUnder,
+  pruneColumns: (values, index, w, mask, order, rows, k, taps, n, m, v) => {
+    const weight = columnWeight(w, mask, rows, k, taps);
+    const at = (entry: number): number => (order === null ? entry : order[entry]);
+    packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
+      const scores = new Float32Array(m);
+      for (let row = first; row < last; row++) {
+        for (let j = 0; j < m; j++) scores[j] += Math.abs(weight(row, at(begin + j)));
+      }
+      const places = [...ranked(scores)].slice(0, n).sort((a, b) => a - b);
+      return places.map((j) => ({
+        ...{ j: at(begin + j) - begin, keptAs: (row: number) => weight(row, at(begin + j)) },
+      }));
+    });
+  },
+  sampleColumns: (values, index, g, rows, k, n, m, v, ...draw) => {
+    packSample(values, index, rows, k, n, m, v, (row, column) => g[column * rows + row], [...draw, 0]);
+  },
+  sampleRows: (values, index, masked, g, rows, k, n, m, v, ...draw) => {
+    packSample(values, index, rows, k, n, m, v, (row, column) => g[row * k + column], [...draw, 1]);
+    masked?.set(unpack(values, index, rows, k, n, m, v).values);
+  },
+  sampleColumnsApproximately: (values, index, g, rows, k, seed, layer, step) => {
+    const words = new Uint32Array(4);
+    packColumns(values, index, rows, k, 2, 4, 1, (row, _, begin) => {
+      const [u, w] = [0, 2].map((stream) => {
+        philox(words, seed, layer, Math.floor(begin / 16), step, row, stream);
+        return uniform(words[(begin / 4) % 4]);
+      });
+      const group = [0, 1, 2, 3].map((j) => g[(begin + j) * rows + row]);
+      const { places, as } = sampleApproximately(group.map(Math.abs), u, w);
+      return places.map((j) => ({ j, keptAs: () => (isNegative(group[j]) ? -as[j] : as[j]) }));
+    });
+  },
+  packSlices: (values, places, packed, index, rows, k, n, m, v) => {
+    const w = unpack(packed, index, rows, k, n, m, v);
+    const kept = (row: number): number[] => [...Array(k).keys()].filter((column) => w.kept?.[row * k + column] === 1);
+    const columns = Array.from({ length: rows }, (_, row) => kept(row));
+    const taken = new Uint32Array(padded(rows, SLICE));
+    places.fill(0, 0, padded(rows, SLICE) * placeWords(k, n, m));
+    sliceSlots(rows, k, n, m, (row, _, at, word, shift) => {
+      values[at] = 0;
+      if (row >= rows) return;
+      const column = columns[row][taken[row]++];
+      values[at] = w.values[row * k + column];
+      places[word] |= (column % m) << shift;
+    });
+  },
+};

@@ -1,0 +1,178 @@
+/** Products, summed in double precision. Pruned entries are left out, not multiplied as zeros: 0 * NaN would be NaN. */
+
+import { SLICE } from "../families/packs.ts";
+import { CSR_BLOCK, type ProductKernels } from "../families/products.ts";
+import { type Geometry, matrixGeometry } from "../geometry.ts";
+import type { F32 } from "../memory.ts";
+import { dense, type Operand, padded, sliceSlots, unpack } from "./pack-layout.ts";
+import { rectified } from "./rectified.ts";
+import { shapeOf, windows } from "./windows.ts";
+
+const { fround } = Math;
+
+function forward(y: F32, x: F32, w: Operand, bias: F32 | null, g: Geometry, relu: number): void {
+  const { positions, inputs, channels, out } = shapeOf(g);
+  const sums = new Float64Array(positions * out);
+  windows(g, (position, pixel, tap) => {
+    for (let o = 0; o < out; o++) {
+      const row = o * inputs + tap * channels;
+      let sum = 0;
+      for (let c = 0; c < channels; c++) {
+        if (w.kept === null || w.kept[row + c] === 1) sum += x[pixel + c] * w.values[row + c];
+      }
+      sums[position * out + o] += sum;
+    }
+  });
+  for (let i = 0; i < sums.length; i++) {
+    const sum = sums[i] + (bias === null ? 0 : bias[i % out]);
+    y[i] = relu ? rectified(sum) : sum;
+  }
+}
+
+function inputGrad(dx: F32, dy: F32, w: Operand, g: Geometry): void {
+  const { batch, height, width, inputs, channels, out } = shapeOf(g);
+  const sums = new Float64Array(batch * height * width * channels);
+  windows(g, (position, pixel, tap) => {
+    for (let o = 0; o < out; o++) {
+      const grad = dy[position * out + o];
+      const row = o * inputs + tap * channels;
+      for (let c = 0; c < channels; c++) {
+        if (w.kept === null || w.kept[row + c] === 1) sums[pixel + c] += grad * w.values[row + c];
+      }
+    }
+  });
+  dx.set(sums);
+}
+
+function weightGrad(dw: F32, dy: Operand, x: F32, g: Geometry): void {
+  const { inputs, channels, out } = shapeOf(g);
+  const sums = new Float64Array(out * inputs);
+  windows(g, (position, pixel, tap) => {
+    for (let o = 0; o < out; o++) {
+      const at = position * out + o;
+      if (dy.kept !== null && dy.kept[at] === 0) continue;
+      const row = o * inputs + tap * channels;
+      for (let c = 0; c < channels; c++) sums[row + c] += dy.values[at] * x[pixel + c];
+    }
+  });
+  dw.set(sums);
+}
+
+/** Where the entries of compressed rows lie in w [out, k]. */
+function csrPlaces(index: Uint8Array, starts: Uint32Array, k: number, out: number): number[] {
+  const places: number[] = [];
+  for (let line = 0; line < starts.length - 1; line++)
+    for (let at = starts[line]; at < starts[line + 1]; at++)
+      places[at] = (line % out) * k + Math.floor(line / out) * CSR_BLOCK + index[at];
+  return places;
+}
+
+/** Pairs of an input pixel and a tap that some window could put on it: with stride s only about one tap in s^2 can. */
+function hits(g: Geometry): number {
+  const { batch, height, width, kh, kw, stride, padding } = shapeOf(g);
+  const along = (length: number, kernel: number): number => {
+    let count = 0;
+    for (let i = 0; i < length; i++) {
+      for (let tap = 0; tap < kernel; tap++) if ((i + padding - tap) % stride === 0) count++;
+    }
+    return count;
+  };
+  return batch * along(height, kh) * along(width, kw);
+}
+
+/** count: told of the multiply-adds; those with the zeros of padding are among them, because the fast backends execute them. */
+export function products(count: (multiplies: number) => void): ProductKernels {
+  return {
+    forward: (y, x, w, bias, g, relu) => {
+      const { positions, inputs, out } = shapeOf(g);
+      forward(y, x, dense(w), bias, g, relu);
+      count(positions * inputs * out);
+    },
+    inputGrad: (dx, dy, w, g) => {
+      const { channels, out } = shapeOf(g);
+      inputGrad(dx, dy, dense(w), g);
+      count(hits(g) * channels * out);
+    },
+    weightGrad: (dw, dy, x, g) => {
+      const { positions, inputs, out } = shapeOf(g);
+      weightGrad(dw, dense(dy), x, g);
+      count(positions * inputs * out);
+    },
+    forwardSparse: (y, x, values, index, bias, g, relu, n, m, v) => {
+      const { positions, inputs, out } = shapeOf(g);
+      forward(y, x, unpack(values, index, out, inputs, n, m, v), bias, g, relu);
+      count(positions * padded(out, v) * (inputs / m) * n);
+    },
+    inputGradSparse: (dx, dy, values, index, g, n, m, v) => {
+      const { channels, out, kh, kw, inputs } = shapeOf(g);
+      const k = kh * kw * out;
+      const w = unpack(values, index, channels, k, n, m, v, (c, column) => {
+        return (column % out) * inputs + Math.floor(column / out) * channels + c;
+      });
+      inputGrad(dx, dy, w, g);
+      count(hits(g) * padded(channels, v) * (out / m) * n);
+    },
+    weightGradSparse: (dw, values, index, x, g, n, m, v) => {
+      const { out, positions, inputs } = shapeOf(g);
+      const dy = unpack(values, index, out, positions, n, m, v, (o, position) => position * out + o);
+      weightGrad(dw, dy, x, g);
+      count(inputs * padded(out, v) * (positions / m) * n);
+    },
+    weightGradAlternate: (dw, dy, x, g, mask, restore, scale) => {
+      const { positions, inputs, out } = shapeOf(g);
+      const [rows, width] = g[8] * g[9] > 1 ? [g[8], g[9]] : [1, positions];
+      const kept = new Uint8Array(positions * out);
+      const values = Float32Array.from(dy.subarray(0, positions * out), (own, at) => {
+        const t = Math.floor(at / out);
+        const [row, column] = [Math.floor(t / width) % rows, t % width];
+        const odd = [0, 1, row % 2, 1 - (row % 2), 1 - ((column >> 2) % 2)][mask];
+        const alone = (column ^ 1) >= width;
+        kept[at] = +(alone || column % 2 === odd);
+        if (alone || kept[at] === 0) return own;
+        const neighbor = dy[at + ((column ^ 1) - column) * out];
+        return fround(scale) * (restore === 0 ? own : own + fround(restore) * neighbor);
+      });
+      weightGrad(dw, { values, kept }, x, g);
+      count((positions / Math.max(1, width)) * Math.ceil(width / 2) * inputs * out);
+    },
+    forwardSparseActivations: (y, values, index, w, bias, t, k, out, relu, n, m, v) => {
+      const x = unpack(values, index, t, k, n, m, v);
+      for (let row = 0; row < t; row++) {
+        for (let o = 0; o < out; o++) {
+          let sum = bias === null ? 0 : bias[o];
+          for (let i = 0; i < k; i++) if (x.kept![row * k + i] === 1) sum += x.values[row * k + i] * w[o * k + i];
+          y[row * out + o] = relu ? rectified(sum) : sum;
+        }
+      }
+      count(out * padded(t, v) * (k / m) * n);
+    },
+    forwardSlices: (y, x, values, places, bias, t, k, out, relu, n, m) => {
+      const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
+      sliceSlots(out, k, n, m, (row, group, at, word, shift) => {
+        if (row >= out) return;
+        const entry = row * k + group * m + ((places[word] >>> shift) & (m <= 4 ? 3 : 15));
+        w.values[entry] = values[at];
+        w.kept[entry] = 1;
+      });
+      forward(y, x, w, bias, matrixGeometry(t, k, out), relu);
+      count(t * padded(out, SLICE) * (k / m) * n);
+    },
+    forwardCsr: (y, x, values, index, starts, bias, g, relu) => {
+      const { inputs: k, out, positions: t } = shapeOf(g);
+      const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
+      csrPlaces(index, starts, k, out).forEach((place, at) => {
+        w.values[place] = values[at];
+        w.kept[place] = 1;
+      });
+      forward(y, x, w, bias, g, relu);
+      count(t * index.length);
+    },
+    weightGradCsr: (dw, dy, x, index, starts, g) => {
+      const { positions, inputs, out } = shapeOf(g);
+      weightGrad(dw, dense(dy), x, g);
+      const kept = new Set(csrPlaces(index, starts, inputs, out));
+      for (let i = 0; i < dw.length; i++) if (!kept.has(i)) dw[i] = 0;
+      count(positions * index.length);
+    },
+  };
+}
