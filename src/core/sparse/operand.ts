@@ -7,7 +7,9 @@
  */
 
 import type { Geometry } from "../backend/geometry.ts";
+import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
+import type { Pattern } from "./pattern.ts";
 
 /** What follows a product in the same pass over memory: + bias [O], then max(0, .). */
 export interface Epilogue {
@@ -32,4 +34,35 @@ export interface InputGradOperand {
 export interface WeightGradOperand {
   /** dw = dy^T im2col(x); dw is overwritten. */
   weightGrad(dw: F32, dy: F32, x: F32, geometry: Geometry): void;
+}
+
+/** The matrices of a product in a trial of a format: x [T, I] or images, w [O, I], dy [T, O]; dimensions fit the pattern. */
+export interface TrialMatrices {
+  readonly kernels: Kernels;
+  readonly geometry: Geometry;
+  readonly pattern: Pattern;
+  readonly x: F32;
+  readonly w: F32;
+  readonly dy: F32;
+}
+
+/** What a format makes of them, and the dense operand that must give the same. x, dy: in the place of the given ones. */
+export interface Trial<Operand> {
+  readonly operand: Operand;
+  readonly dense: Operand;
+  readonly x?: F32;
+  readonly dy?: F32;
+}
+
+/** A line of the table of formats: the conformance suite runs each product that it has beside the dense one. */
+export interface OperandFormat {
+  readonly name: string;
+  readonly about: string;
+  /** Whether it multiplies less than a dense operand: only then is it a speed-up. */
+  readonly skips: boolean;
+  /** Whether it serves convolutions, or matrices alone. */
+  readonly images: boolean;
+  readonly forward?: (given: TrialMatrices) => Trial<ForwardOperand>;
+  readonly inputGrad?: (given: TrialMatrices) => Trial<InputGradOperand>;
+  readonly weightGrad?: (given: TrialMatrices) => Trial<WeightGradOperand>;
 }

@@ -1,9 +1,18 @@
 /** A matrix in compressed rows: zeros without a pattern, as the kernel reads them. */
+
 import { CSR_BLOCK } from "../../backend/families/products.ts";
 import { type Geometry, inputGradGeometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
-import type { Epilogue, ForwardOperand, InputGradOperand, WeightGradOperand } from "../operand.ts";
+import type {
+  Epilogue,
+  ForwardOperand,
+  InputGradOperand,
+  OperandFormat,
+  TrialMatrices,
+  WeightGradOperand,
+} from "../operand.ts";
+import { DenseMatrix } from "./dense-matrix.ts";
 
 const NO_EPILOGUE: Epilogue = { bias: null, relu: false };
 
@@ -98,4 +107,50 @@ export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOp
   weightGrad(dw: F32, dy: F32, x: F32, geometry: Geometry): void {
     this.#kernels.weightGradCsr(dw, dy, x, this.index, this.starts, geometry);
   }
+}
+
+export const csrFormat: OperandFormat = {
+  name: "compressed rows",
+  about: "the weight without any of its zeros, in whatever places; its gradient at the kept entries alone",
+  skips: true,
+  images: true,
+  forward: (given) => {
+    const { masked, matrix } = compressed(given);
+    return { operand: matrix, dense: new DenseMatrix(given.kernels, masked) };
+  },
+  inputGrad: (given) => {
+    const { kernels, geometry } = given;
+    const { kept, masked, rows, k } = compressed(given);
+    const channels = geometry[3];
+    const placeOf = (channel: number, column: number): number =>
+      (column % rows) * k + (k / channels - 1 - Math.floor(column / rows)) * channels + channel;
+    const turned = new CsrMatrix(kernels, kept, channels, (k / channels) * rows, placeOf);
+    turned.refresh(masked);
+    return { operand: turned, dense: new DenseMatrix(kernels, masked) };
+  },
+  weightGrad: (given) => {
+    const { kept, masked, matrix } = compressed(given);
+    const whole = new DenseMatrix(given.kernels, masked);
+    return {
+      operand: matrix,
+      dense: {
+        weightGrad: (dw, ...rest) => {
+          whole.weightGrad(dw, ...rest);
+          for (let i = 0; i < dw.length; i++) dw[i] *= kept[i];
+        },
+      },
+    };
+  },
+};
+
+/** A third of the weight. */
+function compressed({ kernels, geometry, w }: TrialMatrices) {
+  const rows = geometry[10];
+  const k = w.length / rows;
+  const kept = Uint8Array.from(w, (_, i) => Number(i % 3 === 0));
+  const masked = kernels.float32(w.length);
+  masked.set(w.map((value, i) => value * kept[i]));
+  const matrix = new CsrMatrix(kernels, kept, rows, k);
+  matrix.refresh(masked);
+  return { rows, k, kept, masked, matrix };
 }

@@ -3,7 +3,7 @@
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
-import type { Epilogue, ForwardOperand, InputGradOperand, WeightGradOperand } from "../operand.ts";
+import type { Epilogue, ForwardOperand, InputGradOperand, OperandFormat, WeightGradOperand } from "../operand.ts";
 
 export class DenseMatrix implements ForwardOperand, InputGradOperand, WeightGradOperand {
   readonly #kernels: Kernels;
@@ -27,3 +27,13 @@ export class DenseMatrix implements ForwardOperand, InputGradOperand, WeightGrad
     this.#kernels.weightGrad(dw, dy, x, geometry);
   }
 }
+
+export const denseFormat: OperandFormat = {
+  name: "dense",
+  about: "the weight as it is, or with zeros that are multiplied by",
+  skips: false,
+  images: true,
+  forward: ({ kernels, w }) => ({ operand: new DenseMatrix(kernels, w), dense: new DenseMatrix(kernels, w) }),
+  inputGrad: ({ kernels, w }) => ({ operand: new DenseMatrix(kernels, w), dense: new DenseMatrix(kernels, w) }),
+  weightGrad: ({ kernels, w }) => ({ operand: new DenseMatrix(kernels, w), dense: new DenseMatrix(kernels, w) }),
+};

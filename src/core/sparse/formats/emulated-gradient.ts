@@ -3,7 +3,8 @@
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
-import type { InputGradOperand } from "../operand.ts";
+import type { InputGradOperand, OperandFormat } from "../operand.ts";
+import { DenseMatrix } from "./dense-matrix.ts";
 
 export class EmulatedGradient implements InputGradOperand {
   readonly #kernels: Kernels;
@@ -21,3 +22,15 @@ export class EmulatedGradient implements InputGradOperand {
     this.#kernels.inputGrad(dx, this.#dy, this.#w, geometry);
   }
 }
+
+export const emulatedGradientFormat: OperandFormat = {
+  name: "emulated gradient",
+  about: "a gradient with zeros that are multiplied by, where no kernel skips them",
+  skips: false,
+  images: true,
+  inputGrad: ({ kernels, w, dy }) => {
+    const zeroed = kernels.float32(dy.length);
+    zeroed.set(dy.map((value, i) => (i % 2 === 0 ? value : 0)));
+    return { operand: new EmulatedGradient(kernels, zeroed, w), dense: new DenseMatrix(kernels, w), dy: zeroed };
+  },
+};

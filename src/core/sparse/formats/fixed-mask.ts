@@ -3,7 +3,8 @@
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
-import type { WeightGradOperand } from "../operand.ts";
+import type { OperandFormat, WeightGradOperand } from "../operand.ts";
+import { DenseMatrix } from "./dense-matrix.ts";
 
 /** Which positions are kept and what stands for the others: the kernel weightGradAlternate has the numbers. */
 export interface FixedMaskChoice {
@@ -28,3 +29,21 @@ export class FixedMask implements WeightGradOperand {
     this.#kernels.weightGradAlternate(dw, dy, x, geometry, mask, restore, scale);
   }
 }
+
+export const fixedMaskFormat: OperandFormat = {
+  name: "fixed mask",
+  about: "every second position of the activations, whatever its value, in weightGrad",
+  skips: true,
+  images: false,
+  weightGrad: ({ kernels, geometry, w, dy }) => {
+    const outputs = geometry[10];
+    const choice = { mask: 0, restore: 0.5, scale: 2 };
+    // even positions are kept, with a share of the odd ones behind them
+    const restored = kernels.float32(dy.length);
+    for (let i = 0; i < dy.length; i++) {
+      const isKept = Math.floor(i / outputs) % 2 === 0;
+      if (isKept) restored[i] = choice.scale * (dy[i] + choice.restore * dy[i + outputs]);
+    }
+    return { operand: new FixedMask(kernels, choice), dense: new DenseMatrix(kernels, w), dy: restored };
+  },
+};

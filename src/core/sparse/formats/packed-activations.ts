@@ -3,8 +3,9 @@
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
-import type { Epilogue, ForwardOperand } from "../operand.ts";
-import type { PackedMatrix } from "./packed-matrix.ts";
+import type { Epilogue, ForwardOperand, OperandFormat } from "../operand.ts";
+import { DenseMatrix } from "./dense-matrix.ts";
+import { PackedMatrix } from "./packed-matrix.ts";
 
 export class PackedActivations implements ForwardOperand {
   readonly #kernels: Kernels;
@@ -36,3 +37,19 @@ export class PackedActivations implements ForwardOperand {
     this.#kernels.applyMask(dx, mask, rows, k);
   }
 }
+
+export const activationsFormat: OperandFormat = {
+  name: "packed activations",
+  about: "the input along the inputs that forward sums over, in place of the weight",
+  skips: true,
+  images: false,
+  forward: ({ kernels, geometry, pattern, x, w }) => {
+    const packed = new PackedMatrix(kernels, geometry[0], geometry[3], { ...pattern, v: 1 });
+    packed.prune(x);
+    return {
+      operand: new PackedActivations(kernels, packed, w),
+      dense: new DenseMatrix(kernels, w),
+      x: packed.masked,
+    };
+  },
+};

@@ -3,8 +3,9 @@
 import { type Geometry, matrixGeometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
-import type { InputGradOperand } from "../operand.ts";
-import type { PackedOperand } from "./packed-matrix.ts";
+import type { InputGradOperand, OperandFormat } from "../operand.ts";
+import { DenseMatrix } from "./dense-matrix.ts";
+import { PackedMatrix, type PackedOperand } from "./packed-matrix.ts";
 
 export class PackedGradient implements InputGradOperand {
   readonly #kernels: Kernels;
@@ -25,3 +26,19 @@ export class PackedGradient implements InputGradOperand {
     this.#kernels.weightGradSparse(dx, values, index, this.#w, matrixGeometry(k, geometry[3], rows), n, m, v);
   }
 }
+
+export const gradientFormat: OperandFormat = {
+  name: "packed gradient",
+  about: "the gradient along the outputs that inputGrad sums over, in place of the weight",
+  skips: true,
+  images: false,
+  inputGrad: ({ kernels, geometry, pattern, w, dy }) => {
+    const packed = new PackedMatrix(kernels, geometry[0], geometry[10], pattern);
+    packed.prune(dy);
+    return {
+      operand: new PackedGradient(kernels, packed, w),
+      dense: new DenseMatrix(kernels, w),
+      dy: packed.masked,
+    };
+  },
+};

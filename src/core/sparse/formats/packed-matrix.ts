@@ -6,8 +6,9 @@ import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
-import type { Epilogue, ForwardOperand } from "../operand.ts";
+import type { Epilogue, ForwardOperand, OperandFormat } from "../operand.ts";
 import { misfit, type Pattern, patternName } from "../pattern.ts";
+import { DenseMatrix } from "./dense-matrix.ts";
 
 /** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */
 export interface PackedOperand {
@@ -147,3 +148,15 @@ export class PackedMatrix implements PackedOperand, ForwardOperand {
     this.#kernels.packRows(this.values, this.index, this.#masked, w, this.mask, this.rows, this.k, n, m, v, soft);
   }
 }
+
+export const packedFormat: OperandFormat = {
+  name: "packed N:M",
+  about: "the weight along the inputs that forward sums over: kept values and their places",
+  skips: true,
+  images: true,
+  forward: ({ kernels, geometry, pattern, w }) => {
+    const packed = new PackedMatrix(kernels, geometry[10], w.length / geometry[10], pattern);
+    packed.prune(w);
+    return { operand: packed, dense: new DenseMatrix(kernels, packed.masked) };
+  },
+};

@@ -6,9 +6,10 @@ import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
-import type { InputGradOperand, WeightGradOperand } from "../operand.ts";
+import type { InputGradOperand, OperandFormat, WeightGradOperand } from "../operand.ts";
 import { type Pattern, patternName } from "../pattern.ts";
-import { type Draw, type PackedOperand, slotsOf } from "./packed-matrix.ts";
+import { DenseMatrix } from "./dense-matrix.ts";
+import { type Draw, type PackedOperand, slotsOf, unpack } from "./packed-matrix.ts";
 
 /**
  * The transpose, [rows, k], of a matrix with k rows; groups along k. The arrays are written in place. That of a weight is an
@@ -137,3 +138,37 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
     this.kernels.sampleColumnsApproximately(this.values, this.index, g, this.rows, this.k, seed, layer, step);
   }
 }
+
+export const transposeFormat: OperandFormat = {
+  name: "packed transpose",
+  about:
+    "the transpose of the weight along the outputs, or that of the gradient along the positions, which the product sums over",
+  skips: true,
+  images: true,
+  inputGrad: ({ kernels, geometry, pattern, w }) => {
+    const [, , , channels, height, width] = geometry;
+    const [taps, outputs] = [height * width, geometry[10]];
+    const transpose = new PackedTranspose(kernels, channels, taps * outputs, pattern);
+    transpose.prune(w, null, taps);
+    const unpacked = new Float32Array(w.length);
+    unpack(transpose, unpacked);
+    // [channels, taps, outputs] back to [outputs, taps, channels]
+    const masked = kernels.float32(w.length);
+    for (let i = 0; i < w.length; i++) {
+      const [channel, tap, output] = [Math.floor(i / (taps * outputs)), Math.floor(i / outputs) % taps, i % outputs];
+      masked[(output * taps + tap) * channels + channel] = unpacked[i];
+    }
+    return { operand: transpose, dense: new DenseMatrix(kernels, masked) };
+  },
+  weightGrad: ({ kernels, geometry, pattern, w, dy }) => {
+    const outputs = geometry[10];
+    const positions = dy.length / outputs;
+    const transpose = new PackedTranspose(kernels, outputs, positions, pattern);
+    transpose.sample(dy, { seed: 1, layer: 0, step: 0 });
+    const unpacked = new Float32Array(dy.length);
+    unpack(transpose, unpacked);
+    const sampled = kernels.float32(dy.length);
+    for (let i = 0; i < dy.length; i++) sampled[(i % positions) * outputs + Math.floor(i / positions)] = unpacked[i];
+    return { operand: transpose, dense: new DenseMatrix(kernels, w), dy: sampled };
+  },
+};
