@@ -122,8 +122,8 @@ test("a branch multiplies by its weight under the site's mask at the taps that m
   const run = trained(recipe(), 5);
   const active = ({ name, branch }: Branched): boolean[] => {
     const state = run.session.checkpoint();
-    const mask = state.get(`${name}.weight.mask`)!.data as Uint32Array;
-    const [taps] = state.get(`${name}.weight.taps`)!.data;
+    const mask = state.get(`sparsity/${name}.weight.mask`)!.data as Uint32Array;
+    const [taps] = state.get(`sparsity/${name}.weight.taps`)!.data;
     // some do and some do not
     expect(taps).toBeGreaterThan(0);
     expect(taps).toBeLessThan(511);
