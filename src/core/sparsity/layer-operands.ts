@@ -2,7 +2,8 @@
 
 import { type Geometry, hasRows } from "../backend/geometry.ts";
 import type { F32 } from "../backend/memory.ts";
-import { type Draw, PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import type { Draw } from "../random.ts";
+import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
 import { misfit, type Pattern } from "../sparse/pattern.ts";
 import type { Device } from "../tensor/device.ts";

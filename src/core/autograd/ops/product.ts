@@ -81,10 +81,8 @@ function forward(
     operand.compressed.multiply(y, x, geometry, bias, relu === 1);
     return;
   }
-  const { values, index, pattern, rows, k } = operand.packed;
-  const { n, m, v } = pattern;
-  if (operand.operand === "weight") kernels.forwardSparse(y, x, values, index, bias, geometry, relu, n, m, v);
-  else kernels.forwardSparseActivations(y, values, index, weight!, bias, rows, k, geometry[10], relu, n, m, v);
+  if (operand.operand === "weight") kernels.forwardSparse(y, x, operand.packed, bias, geometry, relu);
+  else kernels.forwardSparseActivations(y, operand.packed, weight!, bias, geometry, relu);
 }
 
 function weightGrad(
@@ -105,12 +103,9 @@ function weightGrad(
     case "activations":
       kernels.weightGradAlternate(dw, dy, x, geometry, operand.mask, operand.restore, operand.scale);
       break;
-    case "gradient": {
-      const { values, index, pattern } = operand.packed;
-      const { n, m, v } = pattern;
-      kernels.weightGradSparse(dw, values, index, x, geometry, n, m, v);
+    case "gradient":
+      kernels.weightGradSparse(dw, operand.packed, x, geometry);
       break;
-    }
   }
 }
 
@@ -130,20 +125,16 @@ function inputGrad(
     case "masked gradient":
       kernels.inputGrad(dx, operand.gradient, weight!, geometry);
       break;
-    case "weight": {
-      const { values, index, pattern } = operand.packed;
-      const { n, m, v } = pattern;
-      kernels.inputGradSparse(dx, dy, values, index, geometry, n, m, v);
+    case "weight":
+      kernels.inputGradSparse(dx, dy, operand.packed, geometry);
       break;
-    }
     case "compressed weight":
       operand.compressed.multiply(dx, dy, operand.geometry);
       break;
     case "gradient": {
       // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions
-      const { values, index, pattern, rows, k } = operand.packed;
-      const { n, m, v } = pattern;
-      kernels.weightGradSparse(dx, values, index, weight!, matrixGeometry(k, geometry[3], rows), n, m, v);
+      const { packed } = operand;
+      kernels.weightGradSparse(dx, packed, weight!, matrixGeometry(packed.k, geometry[3], packed.rows));
       break;
     }
   }

@@ -81,12 +81,11 @@ export class CsrMatrix {
 
   /** y [T, rows] = im2col(x) w^T + bias, then max(0, .) if relu. */
   multiply(y: F32, x: F32, geometry: Geometry, bias: F32 | null = null, relu = false): void {
-    const { values, index, starts } = this;
-    this.#kernels.forwardCsr(y, x, values, index, starts, bias, geometry, relu ? 1 : 0);
+    this.#kernels.forwardCsr(y, x, this, bias, geometry, relu ? 1 : 0);
   }
 
   /** dw = dy^T im2col(x) at its entries, 0 elsewhere; w as [rows, k]. */
   gradient(dw: F32, dy: F32, x: F32, geometry: Geometry): void {
-    this.#kernels.weightGradCsr(dw, dy, x, this.index, this.starts, geometry);
+    this.#kernels.weightGradCsr(dw, dy, x, this, geometry);
   }
 }
