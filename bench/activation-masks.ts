@@ -89,7 +89,7 @@ function compare(probe: Probe, dy: F32, x: F32, g: Geometry, step: number): void
   note("best", best);
   const sample = new PackedTranspose(kernels, out, positions, parsePattern("2:4"));
   sample.sample(dy, draw);
-  kernels.weightGradSparse(own, sample.values, sample.index, x, g, 2, 4, 1);
+  kernels.weightGradSparse(own, sample, x, g);
   note("mvue", against(own));
 }
 

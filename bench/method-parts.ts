@@ -37,12 +37,12 @@ const w = normal(N * N);
 const all = magnitude(w);
 
 const transposable = ["2:4", "1:4", "2:8", "4:8", "1:16", "8:16"].map((pattern) => {
-  const { n, m } = parsePattern(pattern);
+  const parsed = parsePattern(pattern);
   const masks = { exact: kernels.uint32(N * maskWords(N)), greedy: kernels.uint32(N * maskWords(N)) };
   const times = interleave(
     {
-      exact: () => kernels.pruneTransposable(masks.exact, w, N, N, n, m, 0),
-      greedy: () => kernels.pruneTransposable(masks.greedy, w, N, N, n, m, 1),
+      exact: () => kernels.pruneTransposable(masks.exact, w, N, N, parsed, 0),
+      greedy: () => kernels.pruneTransposable(masks.greedy, w, N, N, parsed, 1),
     },
     9,
     10,

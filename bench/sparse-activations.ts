@@ -57,10 +57,9 @@ for (const [t, i, o] of [
   };
   for (const name of patterns) {
     const packed = new PackedMatrix(kernels, t, i, parsePattern(name));
-    const { values, index, mask } = packed;
-    const { n, m, v } = packed.pattern;
+    const { mask } = packed;
     packed.masked;
-    const multiply = (): void => kernels.forwardSparseActivations(y, values, index, w, bias, t, i, o, 0, n, m, v);
+    const multiply = (): void => kernels.forwardSparseActivations(y, packed, w, bias, matrixGeometry(t, i, o), 0);
     calls[`${name} pruning`] = () => packed.prune(x);
     calls[`${name} product`] = multiply;
     calls[`${name} all`] = () => {

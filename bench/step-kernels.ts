@@ -8,7 +8,8 @@
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { KERNEL_NAMES, type Kernels } from "../src/core/backend/kernels.ts";
+import { KERNEL_NAMES } from "../src/core/backend/js.ts";
+import type { Kernels } from "../src/core/backend/kernels.ts";
 import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { STEP_MODELS, STEP_PLANS, stepOf } from "../src/lab/bench/step.ts";
 import { pick } from "../src/node/pick.ts";

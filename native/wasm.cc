@@ -1,5 +1,5 @@
-// The WASM modules, one with RELAXED_SIMD: the kernels for 128-bit vectors, on one thread. src/kernels/wasm.ts owns the memory, scratch included,
-// and finds the kernels by their places in the module's function table. There is no C library.
+// The WASM modules, one with RELAXED_SIMD: the kernels for 128-bit vectors, on one thread. src/core/backend/wasm.ts owns the memory, scratch
+// included, and finds the kernels by the names that the module gives. There is no C library.
 #include "kernels.h"
 
 #define EXPORT(name) extern "C" __attribute__((export_name(#name)))
@@ -73,7 +73,16 @@ namespace wasm {
 #include "body/all.inl"
 }
 
-// The place in the function table of the kernel that is the index-th in kernels.def.
+// The names of kernels.def, a space after each.
+EXPORT(names) const char* names() {
+  return
+#define KERNEL(name, parameters) #name " "
+#include "kernels.def"
+#undef KERNEL
+  ;
+}
+
+// The place in the function table of the kernel that is the index-th of them.
 EXPORT(kernel) int kernel(int index) {
   static void* const functions[] = {
 #define KERNEL(name, parameters) (void*)wasm::name,

@@ -116,9 +116,9 @@ export {
 } from "./core/optim/schedule.ts";
 export { type SgdOptions, sgd } from "./core/optim/sgd.ts";
 export { chain, type Memory, type PrunedDecay, type Slot, type Transform } from "./core/optim/transform.ts";
-export { Random } from "./core/random.ts";
+export { type Draw, Random } from "./core/random.ts";
 export { type CompactMatrix, compactBytes, decodeCompact, encodeCompact } from "./core/sparse/formats/compact.ts";
-export { type Draw, PackedMatrix, type PackedOperand } from "./core/sparse/formats/packed-matrix.ts";
+export { PackedMatrix, type PackedOperand } from "./core/sparse/formats/packed-matrix.ts";
 export { PackedTranspose } from "./core/sparse/formats/packed-transpose.ts";
 export { SlicedMatrix } from "./core/sparse/formats/sliced-matrix.ts";
 export {

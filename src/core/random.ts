@@ -10,6 +10,13 @@ const MULTIPLIER_1 = 0xcd9e8d57;
 const WEYL_0 = 0x9e3779b9;
 const WEYL_1 = 0xbb67ae85;
 
+/** Names a draw: the same numbers give the same sample on every backend, so that a step can be replayed. */
+export interface Draw {
+  readonly seed: number;
+  readonly layer: number;
+  readonly step: number;
+}
+
 /** Four 32-bit words for one counter; `out` is written in place. key = (key0, key1), counter = (c0, c1, c2, c3). */
 export function philox(
   out: Uint32Array,

@@ -3,13 +3,15 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { KERNEL_NAMES, type Kernels, nativeName } from "../core/backend/kernels.ts";
+import { compiledKernels } from "../core/backend/compiled.ts";
+import type { Kernels } from "../core/backend/kernels.ts";
+import type { Position } from "../core/backend/positions.ts";
 import { expected } from "../core/errors.ts";
 
 type Addon = {
   setThreads(count: number): void;
   multiplies(): number;
-  instructionSets: Record<string, Record<string, (...args: never[]) => void>>;
+  instructionSets: Record<string, Record<string, (...positions: readonly Position[]) => void>>;
 };
 
 /** Where the addon for this platform lies, built or shipped; TRISPARSE_ADDON names another. */
@@ -51,19 +53,18 @@ export function nativeKernels(threads: number, instructionSet?: string): Kernels
     );
   }
   addon.setThreads(threads);
-  const kernels = {
+  return {
     backend: "native",
     instructionSet: chosen,
     threads,
     multiplies: addon.multiplies,
-    float32: (length: number) => new Float32Array(length),
-    uint8: (length: number) => new Uint8Array(length),
-    uint32: (length: number) => new Uint32Array(length),
-    int32: (length: number) => new Int32Array(length),
-    float64: (length: number) => new Float64Array(length),
-    ...Object.fromEntries(KERNEL_NAMES.map((name) => [name, functions[nativeName(name)]])),
+    float32: (length) => new Float32Array(length),
+    uint8: (length) => new Uint8Array(length),
+    uint32: (length) => new Uint32Array(length),
+    int32: (length) => new Int32Array(length),
+    float64: (length) => new Float64Array(length),
+    ...compiledKernels(Object.entries(functions)),
   };
-  return kernels as unknown as Kernels;
 }
 
 /** The instruction sets the addon can use here, widest first; empty without an addon. */

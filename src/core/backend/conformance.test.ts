@@ -59,22 +59,27 @@ const operations: Record<string, (golden: Golden) => Record<string, ArrayLike<nu
     const k = jsKernels();
     const [x, gamma, beta, dy] = [inputs.x, inputs.gamma, inputs.beta, inputs.dy].map(floats);
     const [mean, variance] = [floats(inputs.running_mean), floats(inputs.running_variance)];
-    const [y, infer, dx, average, inverse, dgamma, dbeta] = [x, x, x, mean, mean, mean, mean].map(like);
+    const [y, infer, dx, dgamma, dbeta] = [x, x, x, mean, mean].map(like);
+    const [statistics, running] = [
+      { mean: like(mean), invStd: like(mean) },
+      { mean, variance },
+    ];
+    const affine = { gamma, beta };
     const channels = gamma.length;
     const rows = x.length / channels;
-    k.batchNormInfer(infer, x, gamma, beta, mean, variance, rows, channels, epsilon, 0);
-    k.batchNorm(y, average, inverse, mean, variance, x, gamma, beta, rows, channels, epsilon, momentum, 0);
-    k.batchNormBackward(dx, dgamma, dbeta, dy, null, x, gamma, average, inverse, rows, channels);
+    k.batchNormInfer(infer, x, affine, running, rows, channels, { epsilon, relu: 0 });
+    k.batchNorm(y, statistics, running, x, affine, rows, channels, { epsilon, momentum, relu: 0 });
+    k.batchNormBackward({ dx, dgamma, dbeta }, dy, null, x, gamma, statistics, rows, channels);
     return { y, dx, dgamma, dbeta, running_mean: mean, running_variance: variance, y_infer: infer };
   },
   layer_norm: ({ inputs, options }) => {
     const k = jsKernels();
     const [x, gamma, beta, dy] = [inputs.x, inputs.gamma, inputs.beta, inputs.dy].map(floats);
     const [rows, columns] = [x.length / gamma.length, gamma.length];
-    const [mean, inverse] = [new Float32Array(rows), new Float32Array(rows)];
+    const statistics = { mean: new Float32Array(rows), invStd: new Float32Array(rows) };
     const [y, dx, dgamma, dbeta] = [x, x, gamma, beta].map(like);
-    k.layerNorm(y, mean, inverse, x, gamma, beta, rows, columns, options.epsilon as number);
-    k.layerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, inverse, rows, columns);
+    k.layerNorm(y, statistics, x, { gamma, beta }, rows, columns, options.epsilon as number);
+    k.layerNormBackward({ dx, dgamma, dbeta }, dy, x, gamma, statistics, rows, columns);
     return { y, dx, dgamma, dbeta };
   },
   causal_attention: ({ inputs, options }) => {
@@ -125,38 +130,13 @@ const operations: Record<string, (golden: Golden) => Record<string, ArrayLike<nu
     for (let t = 1; t <= inputs.gradients.shape[0]; t++) {
       const grad = gradients.slice((t - 1) * w.length, t * w.length);
       if (options.type === "sgd") {
-        k.sgd(
-          w,
-          momentum === 0 ? null : first,
-          grad,
-          w.length,
-          lr,
-          momentum,
-          decay,
-          options.nesterov ? 1 : 0,
-          null,
-          0,
-          0,
-        );
+        const numbers = { rate: lr, momentum, decay, nesterov: options.nesterov ? 1 : 0 };
+        k.sgd(w, momentum === 0 ? null : first, grad, w.length, numbers, null);
       } else {
         const [beta1, beta2] = options.betas as readonly number[];
-        k.adam(
-          w,
-          first,
-          second,
-          grad,
-          w.length,
-          lr,
-          beta1,
-          beta2,
-          eps,
-          decay,
-          1 - beta1 ** t,
-          1 - beta2 ** t,
-          null,
-          0,
-          0,
-        );
+        const [correction1, correction2] = [1 - beta1 ** t, 1 - beta2 ** t];
+        const numbers = { rate: lr, beta1, beta2, epsilon: eps, decay, correction1, correction2 };
+        k.adam(w, { moment1: first, moment2: second }, grad, w.length, numbers, null);
       }
       weights.push(...w);
     }

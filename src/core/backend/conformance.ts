@@ -18,9 +18,10 @@ import { sequenceTrials } from "./conformance/sequence.ts";
 import { awkward, large, type Shapes } from "./conformance/shapes.ts";
 import { structureTrials } from "./conformance/structure.ts";
 import { reseed, type Trial, type Trials } from "./conformance/trials.ts";
-import { KERNEL_NAMES, type KernelName, type Kernels } from "./kernels.ts";
+import { KERNEL_NAMES } from "./js.ts";
+import type { KernelFamilies, KernelName, Kernels } from "./kernels.ts";
 
-const trials: Trials<Pick<Kernels, KernelName>> = {
+const trials: Trials<KernelFamilies> = {
   ...productTrials,
   ...packsTrials,
   ...masksTrials,

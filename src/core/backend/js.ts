@@ -2,7 +2,7 @@
  * The oracle: every kernel as the plainest loop that is right. Products are summed in double precision; everything that
  * decides (masks, packs, winners, draws) is bit-identical to the other backends. Slow, by design.
  */
-import type { Kernels } from "./kernels.ts";
+import type { KernelFamilies, KernelName, Kernels } from "./kernels.ts";
 import { elementwise } from "./oracle/elementwise.ts";
 import { losses } from "./oracle/losses.ts";
 import { masks } from "./oracle/masks.ts";
@@ -26,9 +26,15 @@ export function jsKernels(): Kernels {
     uint32: (length) => new Uint32Array(length),
     int32: (length) => new Int32Array(length),
     float64: (length) => new Float64Array(length),
-    ...products((count) => {
+    ...families((count) => {
       multiplies += count;
     }),
+  };
+}
+
+function families(count: (multiplies: number) => void): KernelFamilies {
+  return {
+    ...products(count),
     ...packs,
     ...masks,
     ...elementwise,
@@ -39,3 +45,6 @@ export function jsKernels(): Kernels {
     ...optimizers,
   };
 }
+
+/** Every kernel once. */
+export const KERNEL_NAMES: readonly KernelName[] = Object.keys(families(() => {})) as KernelName[];

@@ -5,9 +5,11 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { buildWasm } from "../../../scripts/build-wasm.ts";
 import { openWasm, wasmInstructionSets } from "../../node/wasm.ts";
+import { kernelName, positions } from "./compiled.ts";
 import { kernelConformance } from "./conformance.ts";
 import { matrixGeometry } from "./geometry.ts";
-import { KERNEL_NAMES, nativeName } from "./kernels.ts";
+import { jsKernels, KERNEL_NAMES } from "./js.ts";
+import type { KernelName } from "./kernels.ts";
 import { WASM_FILES, WASM_INSTRUCTION_SETS, type WasmInstructionSet } from "./wasm.ts";
 
 const available = wasmInstructionSets();
@@ -54,13 +56,26 @@ test("a product of matrices rounds its products with simd128; with relaxed SIMD 
   expect(WebAssembly.validate(kept("relaxed-simd"))).toBe(before);
 });
 
-test("the kernels stand in the order of kernels.def, by which the module is asked for them", () => {
+/** In the place of any object: its parts are undefined, and those of its pattern. */
+const DUMMY = { pattern: {} };
+
+/** How many arguments a kernel has in C++, says the contract. */
+function arity(name: KernelName): number {
+  const orders = positions as unknown as Partial<Record<KernelName, (...args: object[]) => readonly unknown[]>>;
+  const order = orders[name];
+  return order === undefined ? jsKernels()[name].length : order(...Array(order.length).fill(DUMMY)).length;
+}
+
+test("kernels.def and the oracle have the same kernels, with the same numbers of arguments", () => {
   const text = readFileSync(new URL("../../../native/kernels.def", import.meta.url), "utf8");
-  const names = [...text.matchAll(/^KERNEL\((\w+),/gm)].map(([, name]) => name);
-  expect(KERNEL_NAMES.map(nativeName)).toEqual(names);
+  const lines = [...text.matchAll(/^KERNEL\((\w+), \((.*)\)\)$/gm)].map(([, name, parameters]) => {
+    return [kernelName(name), parameters.replace(/\/\*.*?\*\//g, "").split(",").length] as const;
+  });
+  expect(lines.length).toBe(KERNEL_NAMES.length);
+  expect(Object.fromEntries(lines)).toEqual(Object.fromEntries(KERNEL_NAMES.map((name) => [name, arity(name)])));
 });
 
-test("every kernel is there", () => {
+test("the module names every kernel", () => {
   const kernels = openWasm();
   for (const name of KERNEL_NAMES) expect(kernels[name]).toBeTypeOf("function");
 });

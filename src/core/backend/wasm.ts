@@ -4,10 +4,9 @@
  * Arrays live in the module's memory; it is a shared memory only because views of one stay valid when it grows.
  */
 import { expected } from "../errors.ts";
-import { KERNEL_NAMES, type Kernels } from "./kernels.ts";
-
-type Numbers = Float32Array | Float64Array | Uint8Array | Uint32Array | Int32Array;
-type Argument = Numbers | number | null;
+import { compiledKernels, kernelName } from "./compiled.ts";
+import type { Kernels } from "./kernels.ts";
+import type { Numbers, Position } from "./positions.ts";
 
 const PAGE = 65536;
 const MAX_PAGES = 65536;
@@ -198,6 +197,7 @@ export function wasmKernels(module: WebAssembly.Module, instructionSet: WasmInst
     __stack_pointer: WebAssembly.Global;
     __indirect_function_table: WebAssembly.Table;
     kernel(index: number): number;
+    names(): number;
     multiplies(): number;
   };
   heap.begin(instance.__heap_base.value as number);
@@ -205,8 +205,8 @@ export function wasmKernels(module: WebAssembly.Module, instructionSet: WasmInst
   const geometry = heap.array(Int32Array, GEOMETRY_BYTES / 4);
 
   const wrap = (name: string, run: (...args: number[]) => void) => {
-    return (...args: Argument[]): void => {
-      const passed = args.map((argument, i) => {
+    return (...positions: readonly Position[]): void => {
+      const passed = positions.map((argument, i) => {
         if (typeof argument === "number") return argument;
         if (argument === null) return 0;
         if (heap.holds(argument)) return argument.byteOffset;
@@ -215,7 +215,7 @@ export function wasmKernels(module: WebAssembly.Module, instructionSet: WasmInst
           return geometry.byteOffset;
         }
         throw expected(
-          `wasm kernel ${name}`,
+          `wasm kernel ${kernelName(name)}`,
           `argument ${i} to be memory of this backend`,
           `an array of ${argument.constructor.name} from elsewhere`,
           "Make arrays with kernels.float32 and the like",
@@ -230,22 +230,24 @@ export function wasmKernels(module: WebAssembly.Module, instructionSet: WasmInst
       }
     };
   };
-  const kernels = {
+  const table = instance.__indirect_function_table;
+  const names = textAt(heap.memory, instance.names()).trim().split(" ");
+  return {
     backend: "wasm",
     instructionSet,
     threads: 1,
     multiplies: instance.multiplies,
-    float32: (length: number) => heap.array(Float32Array, length),
-    uint8: (length: number) => heap.array(Uint8Array, length),
-    uint32: (length: number) => heap.array(Uint32Array, length),
-    int32: (length: number) => heap.array(Int32Array, length),
-    float64: (length: number) => heap.array(Float64Array, length),
-    ...Object.fromEntries(
-      KERNEL_NAMES.map((name, i) => {
-        const run = instance.__indirect_function_table.get(instance.kernel(i)) as (...args: number[]) => void;
-        return [name, wrap(name, run)];
-      }),
-    ),
+    float32: (length) => heap.array(Float32Array, length),
+    uint8: (length) => heap.array(Uint8Array, length),
+    uint32: (length) => heap.array(Uint32Array, length),
+    int32: (length) => heap.array(Int32Array, length),
+    float64: (length) => heap.array(Float64Array, length),
+    ...compiledKernels(names.map((name, i) => [name, wrap(name, table.get(instance.kernel(i)))])),
   };
-  return kernels as unknown as Kernels;
+}
+
+/** The text at an address, up to its zero. */
+function textAt({ buffer }: WebAssembly.Memory, at: number): string {
+  const bytes = new Uint8Array(buffer, at);
+  return String.fromCharCode(...bytes.subarray(0, bytes.indexOf(0)));
 }

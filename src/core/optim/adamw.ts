@@ -38,11 +38,8 @@ export function adamW(options: AdamWOptions): Transform {
         const { data, grad, size, device } = parameter;
         const { moment1, moment2 } = memory;
         const decay = decays === undefined || decays(parameter) ? weightDecay : 0;
-        device.kernels.adam(
-          ...([data, moment1, moment2, grad, size, now, beta1, keep] as const),
-          ...([floor, decay, correction1, correction2] as const),
-          ...([prunedDecay?.mask ?? null, prunedDecay?.k ?? 0, prunedDecay?.lambda ?? 0] as const),
-        );
+        const numbers = { rate: now, beta1, beta2: keep, epsilon: floor, decay, correction1, correction2 };
+        device.kernels.adam(data, { moment1, moment2 }, grad, size, numbers, prunedDecay ?? null);
       }
     },
   };

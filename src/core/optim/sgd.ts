@@ -20,13 +20,10 @@ export function sgd({ rate, momentum = 0, nesterov = false, weightDecay = 0 }: S
     rate: (step) => rateAt(rate, step),
     init: ({ device, size }) => (momentum === 0 ? {} : { velocity: device.kernels.float32(size) }),
     update: (slots, step) => {
-      const now = rateAt(rate, step);
+      const numbers = { rate: rateAt(rate, step), momentum, decay: weightDecay, nesterov: Number(nesterov) };
       for (const { parameter, memory, prunedDecay } of slots) {
         const { data, grad, size, device } = parameter;
-        device.kernels.sgd(
-          ...([data, memory.velocity ?? null, grad, size, now, momentum, weightDecay, Number(nesterov)] as const),
-          ...([prunedDecay?.mask ?? null, prunedDecay?.k ?? 0, prunedDecay?.lambda ?? 0] as const),
-        );
+        device.kernels.sgd(data, memory.velocity ?? null, grad, size, numbers, prunedDecay ?? null);
       }
     },
   };

@@ -4,6 +4,7 @@
  * writes to the weights.
  */
 
+import type { PrunedDecay } from "../backend/families/optimizers.ts";
 import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import type { Parameter } from "../tensor/tensor.ts";
@@ -11,12 +12,7 @@ import type { Parameter } from "../tensor/tensor.ts";
 /** Arrays a transform keeps for one parameter, by name: saved with a checkpoint. */
 export type Memory = Readonly<Record<string, F32>>;
 
-/** A decay of pruned weights, [rows, k]: lambda * weight joins the gradient where the mask is 0 (SR-STE). */
-export interface PrunedDecay {
-  readonly mask: Uint32Array;
-  readonly k: number;
-  readonly lambda: number;
-}
+export type { PrunedDecay };
 
 /** A parameter that has a gradient at this step, with the memory of the chain. */
 export interface Slot {

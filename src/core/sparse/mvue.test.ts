@@ -177,7 +177,8 @@ test("the kernel's draws are the oracle's for the same u, its values within roun
       const points = breaks(oracle.probabilities);
       const [values, index] = [new Float32Array(DRAWS * n * v), new Uint8Array(DRAWS * n)];
       const g = Float32Array.from({ length: m * DRAWS * v }, (_, i) => group[Math.floor(i / (DRAWS * v))][i % v]);
-      jsKernels().sampleColumns(values, index, g, DRAWS * v, m, n, m, v, SEED, LAYER, STEP);
+      const pack = { values, index, pattern: { n, m, v } };
+      jsKernels().sampleColumns(pack, g, DRAWS * v, m, { seed: SEED, layer: LAYER, step: STEP });
       expect(values.every(Number.isFinite)).toBe(true);
       const words = new Uint32Array(4);
       for (let d = 0; d < DRAWS; d++) {

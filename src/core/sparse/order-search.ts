@@ -2,8 +2,7 @@
 
 import { packBlock } from "../backend/families/packs.ts";
 import type { F32 } from "../backend/memory.ts";
-import { Random } from "../random.ts";
-import type { Draw } from "./formats/packed-matrix.ts";
+import { type Draw, Random } from "../random.ts";
 import type { PackedTranspose } from "./formats/packed-transpose.ts";
 import { kept } from "./mask.ts";
 
@@ -41,7 +40,7 @@ export function searchOrder(
   const rows = sample.length / k;
   const slots = Math.ceil(rows / v) * (k / m) * n;
   const values = kernels.float32(slots * v);
-  const index = kernels.uint8(slots);
+  const pack = { pattern: transpose.pattern, values, index: kernels.uint8(slots) };
   const order = kernels.int32(k);
   const best = Int32Array.from(transpose.order ?? order.keys());
   const block = packBlock(m);
@@ -51,7 +50,7 @@ export function searchOrder(
   for (let candidate = 0; candidate <= candidates; candidate++) {
     // the first is the order of now
     if (candidate > 0) shuffle(order, segment, random);
-    kernels.pruneColumns(values, index, sample, null, order, rows, k, 1, n, m, v);
+    kernels.pruneColumns(pack, sample, null, order, rows, k, 1);
     for (let at = 0, begin = 0; begin < k; begin += block) {
       let sum = 0;
       for (const end = at + (values.length / k) * Math.min(block, k - begin); at < end; at++)

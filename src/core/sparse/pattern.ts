@@ -2,16 +2,10 @@
  * N:M patterns: exactly N entries kept in each group of M neighbors along the contraction dimension.
  * With vV, V neighboring rows of W share one choice. N is the number kept, as in the literature on 2:4.
  */
+import type { Pattern } from "../backend/families/packs.ts";
 import { expected } from "../errors.ts";
 
-export interface Pattern {
-  /** Entries kept in a group. */
-  readonly n: number;
-  /** Entries of a group, 2..16. */
-  readonly m: number;
-  /** Rows that share a choice: 1, 2 or 4. */
-  readonly v: number;
-}
+export type { Pattern };
 
 /** What `parsePattern` reads, in words. */
 export const PATTERN_FORM = "N:M or N:MvV with 1 <= N < M <= 16 and V of 1, 2, 4";

@@ -6,7 +6,7 @@
 import { maskWords } from "../backend/families/masks.ts";
 import type { Product } from "../backend/families/products.ts";
 import { type Geometry, matrixGeometry } from "../backend/geometry.ts";
-import { type Kernels, nativeName } from "../backend/kernels.ts";
+import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
@@ -41,7 +41,7 @@ export class Dispatcher {
 
   /** The times of a product at this geometry with this pattern: remembered, or measured now and kept. */
   times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern): ProductTimes {
-    const key = `${nativeName(product)} ${operand} ${patternName(pattern)} ${geometry.join(" ")}`;
+    const key = `${product} ${operand} ${patternName(pattern)} ${geometry.join(" ")}`;
     this.#known ??= new Map(this.#store?.load());
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -82,7 +82,6 @@ function measure(
   const [batch, height, width, channels, kernelHeight, kernelWidth, , , outHeight, outWidth, out] = geometry;
   const taps = kernelHeight * kernelWidth;
   const [t, i] = [batch * outHeight * outWidth, taps * channels];
-  const { n, m, v } = pattern;
   const x = array("x", batch * height * width * channels);
   const y = array("y", t * out);
   const w = array("w", out * i);
@@ -95,7 +94,7 @@ function measure(
         const { masked } = packed;
         variants.push(() => {
           packed.prune(x);
-          kernels.forwardSparseActivations(y, packed.values, packed.index, w, null, t, i, out, 0, n, m, v);
+          kernels.forwardSparseActivations(y, packed, w, null, geometry, 0);
           // the mask of the gradient
           kernels.applyMask(masked, packed.mask, t, i);
         });
@@ -107,7 +106,7 @@ function measure(
       variants.push(
         () => {
           packed.prune(w);
-          kernels.forwardSparse(y, x, packed.values, packed.index, null, geometry, 0, n, m, v);
+          kernels.forwardSparse(y, x, packed, null, geometry, 0);
         },
         () => {
           withCopy.prune(w);
@@ -115,7 +114,7 @@ function measure(
         },
         () => {
           withCopy.prune(w);
-          kernels.forwardSparse(y, x, withCopy.values, withCopy.index, null, geometry, 0, n, m, v);
+          kernels.forwardSparse(y, x, withCopy, null, geometry, 0);
         },
       );
       break;
@@ -126,7 +125,7 @@ function measure(
         const packed = new PackedMatrix(kernels, t, out, pattern);
         variants.push(() => {
           packed.sample(y, { seed: 1, layer: 0, step: 0 });
-          kernels.weightGradSparse(x, packed.values, packed.index, w, matrixGeometry(out, i, t), n, m, v);
+          kernels.weightGradSparse(x, packed, w, matrixGeometry(out, i, t));
         });
         break;
       }
@@ -134,7 +133,7 @@ function measure(
       const mask = kernels.uint32(out * maskWords(i)).fill(0x55555555);
       variants.push(() => {
         packed.prune(w, mask, taps);
-        kernels.inputGradSparse(x, y, packed.values, packed.index, geometry, n, m, v);
+        kernels.inputGradSparse(x, y, packed, geometry);
       });
       break;
     }
@@ -147,7 +146,7 @@ function measure(
       const packed = new PackedTranspose(kernels, out, t, pattern);
       variants.push(() => {
         packed.sample(y, { seed: 1, layer: 0, step: 0 });
-        kernels.weightGradSparse(w, packed.values, packed.index, x, geometry, n, m, v);
+        kernels.weightGradSparse(w, packed, x, geometry);
       });
       break;
     }

@@ -5,7 +5,8 @@
 
 import { type Geometry, hasRows } from "../backend/geometry.ts";
 import type { F32 } from "../backend/memory.ts";
-import { type Draw, type PackedOperand, unpack } from "../sparse/formats/packed-matrix.ts";
+import type { Draw } from "../random.ts";
+import { type PackedOperand, unpack } from "../sparse/formats/packed-matrix.ts";
 import { mvue } from "../sparse/mvue.ts";
 import { neighborSimilarity } from "./methods/weight-grad/restored.ts";
 

@@ -2,12 +2,13 @@
 
 import { type Geometry, hasRows } from "../backend/geometry.ts";
 import type { F32 } from "../backend/memory.ts";
+import type { Draw } from "../random.ts";
 import { DenseMatrix } from "../sparse/formats/dense-matrix.ts";
 import { EmulatedGradient } from "../sparse/formats/emulated-gradient.ts";
 import { FixedMask } from "../sparse/formats/fixed-mask.ts";
 import { PackedActivations } from "../sparse/formats/packed-activations.ts";
 import { PackedGradient } from "../sparse/formats/packed-gradient.ts";
-import { type Draw, PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
 import type { ForwardOperand, InputGradOperand, WeightGradOperand } from "../sparse/operand.ts";
 import { misfit, type Pattern } from "../sparse/pattern.ts";

@@ -131,7 +131,7 @@ describe("Bi-Mask", () => {
     const dy = normal(2 * 5 * 5 * outputs);
     const [sparse, plain] = [new Float32Array(2 * 81 * channels), new Float32Array(2 * 81 * channels)];
     kernels.inputGrad(plain, dy, wBack, geometry);
-    kernels.inputGradSparse(sparse, dy, transpose.values, transpose.index, geometry, 2, 4, 1);
+    kernels.inputGradSparse(sparse, dy, transpose, geometry);
     sparse.forEach((x, at) => {
       expect(x).toBeCloseTo(plain[at], 3);
     });

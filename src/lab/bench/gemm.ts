@@ -124,17 +124,16 @@ export function gemmCalls(
   const fitting = patterns.filter((pattern) => misfit(pattern, run) === undefined);
   const calls: Record<string, () => void> = { dense: dense[product] };
   for (const pattern of fitting) {
-    const { n, m, v } = pattern;
-    const { values, index, mask } = new PackedMatrix(kernels, rows, k, pattern);
+    const packed = new PackedMatrix(kernels, rows, k, pattern);
     const pack: Record<Product, () => void> = {
-      forward: () => kernels.pruneRows(values, index, mask, null, w, o, i, n, m, v, 0),
-      inputGrad: () => kernels.pruneColumns(values, index, w, null, null, channels, taps * o, taps, n, m, v),
-      weightGrad: () => kernels.sampleColumns(values, index, g, o, t, n, m, v, 1, 0, 0),
+      forward: () => kernels.pruneRows(packed, packed.mask, null, w, o, i, 0),
+      inputGrad: () => kernels.pruneColumns(packed, w, null, null, channels, taps * o, taps),
+      weightGrad: () => kernels.sampleColumns(packed, g, o, t, { seed: 1, layer: 0, step: 0 }),
     };
     const multiply: Record<Product, () => void> = {
-      forward: () => kernels.forwardSparse(output, x, values, index, null, geometry, 0, n, m, v),
-      inputGrad: () => kernels.inputGradSparse(output, g, values, index, geometry, n, m, v),
-      weightGrad: () => kernels.weightGradSparse(output, values, index, x, geometry, n, m, v),
+      forward: () => kernels.forwardSparse(output, x, packed, null, geometry, 0),
+      inputGrad: () => kernels.inputGradSparse(output, g, packed, geometry),
+      weightGrad: () => kernels.weightGradSparse(output, packed, x, geometry),
     };
     pack[product]();
     calls[patternName(pattern)] = () => {
@@ -210,17 +209,18 @@ function fixedMaskCalls(
   const [, , , channels, kernelHeight, kernelWidth] = geometry;
   const [taps, o] = [kernelHeight * kernelWidth, geometry[10]];
   if (product !== "inputGrad" || channels % 4 !== 0 || o % 4 !== 0) return {};
-  const { mask } = new PackedMatrix(kernels, o, taps * channels, parsePattern("2:4"));
-  const { values, index } = new PackedMatrix(kernels, channels, taps * o, parsePattern("2:4"));
+  const pattern = parsePattern("2:4");
+  const { mask } = new PackedMatrix(kernels, o, taps * channels, pattern);
+  const transpose = new PackedMatrix(kernels, channels, taps * o, pattern);
   const pack = (): void => {
-    kernels.pruneTransposable(mask, w, o, taps * channels, 2, 4, 0);
-    kernels.pruneColumns(values, index, w, mask, null, channels, taps * o, taps, 2, 4, 1);
+    kernels.pruneTransposable(mask, w, o, taps * channels, pattern, 0);
+    kernels.pruneColumns(transpose, w, mask, null, channels, taps * o, taps);
   };
   pack();
   return {
     "transposable 2:4": () => {
       if (packing) pack();
-      kernels.inputGradSparse(output, g, values, index, geometry, 2, 4, 1);
+      kernels.inputGradSparse(output, g, transpose, geometry);
     },
   };
 }

@@ -1,14 +1,11 @@
+import type { RunningStatistics } from "../../backend/families/normalization.ts";
 import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { windowsOf } from "./max-pool.ts";
 import { requireShape, type Window } from "./shapes.ts";
 
-/** The running statistics of a batch norm, [channels] each; moved in place by the training form. */
-export interface RunningStatistics {
-  readonly mean: Float32Array;
-  readonly variance: Float32Array;
-}
+export type { RunningStatistics };
 
 /** What is added to variances. */
 export const BATCH_NORM_EPSILON = 1e-5;
@@ -34,20 +31,16 @@ export function batchNorm(
   const { kernels } = device;
   const [rows, channels] = rowsAndChannels(x, gamma, beta);
   const y = device.buffer(x.size);
-  const mean = device.buffer(channels);
-  const invStd = device.buffer(channels);
+  const statistics = { mean: device.buffer(channels), invStd: device.buffer(channels) };
   const { data } = x;
-  const scale = gamma.data;
-  kernels.batchNorm(
-    ...([y, mean, invStd, running.mean, running.variance, data, scale, beta.data] as const),
-    ...([rows, channels, epsilon, momentum, Number(relu)] as const),
-  );
+  const affine = { gamma: gamma.data, beta: beta.data };
+  kernels.batchNorm(y, statistics, running, data, affine, rows, channels, { epsilon, momentum, relu: Number(relu) });
   return record("batchNorm", [x, gamma, beta], x.shape, y, (dy, grads) => {
     const dx = grads.into(0) ?? device.buffer(x.size);
     const dgamma = grads.into(1) ?? device.buffer(channels);
     const dbeta = grads.into(2) ?? device.buffer(channels);
     const output = relu ? y : null;
-    kernels.batchNormBackward(dx, dgamma, dbeta, dy, output, data, scale, mean, invStd, rows, channels);
+    kernels.batchNormBackward({ dx, dgamma, dbeta }, dy, output, data, affine.gamma, statistics, rows, channels);
   });
 }
 
@@ -68,18 +61,15 @@ export function batchNormPool(
   const [, channels] = rowsAndChannels(x, gamma, beta);
   const { geometry, shape, size } = windowsOf("batchNormPool", x, kernel, window, BATCH_NORM_POOL_KERNEL);
   const [y, peak, winner] = [device.buffer(size), device.buffer(size), device.bytes(size)];
-  const [mean, invStd] = [device.buffer(channels), device.buffer(channels)];
+  const statistics = { mean: device.buffer(channels), invStd: device.buffer(channels) };
   const { data } = x;
-  const scale = gamma.data;
-  kernels.batchNormPool(
-    ...([y, peak, winner, mean, invStd, running.mean, running.variance, data, scale, beta.data] as const),
-    ...([geometry, epsilon, momentum] as const),
-  );
+  const affine = { gamma: gamma.data, beta: beta.data };
+  kernels.batchNormPool(y, peak, winner, statistics, running, data, affine, geometry, { epsilon, momentum });
   return record("batchNormPool", [x, gamma, beta], shape, y, (dy, grads) => {
     const dx = grads.into(0) ?? device.buffer(x.size);
     const dgamma = grads.into(1) ?? device.buffer(channels);
     const dbeta = grads.into(2) ?? device.buffer(channels);
-    kernels.batchNormPoolBackward(dx, dgamma, dbeta, dy, peak, winner, data, scale, mean, invStd, geometry);
+    kernels.batchNormPoolBackward({ dx, dgamma, dbeta }, dy, peak, winner, data, affine.gamma, statistics, geometry);
   });
 }
 
@@ -93,19 +83,8 @@ export function batchNormInfer(
 ): Tensor {
   const [rows, channels] = rowsAndChannels(x, gamma, beta);
   const y = x.device.buffer(x.size);
-  const { mean, variance } = running;
-  x.device.kernels.batchNormInfer(
-    y,
-    x.data,
-    gamma.data,
-    beta.data,
-    mean,
-    variance,
-    rows,
-    channels,
-    epsilon,
-    Number(relu),
-  );
+  const affine = { gamma: gamma.data, beta: beta.data };
+  x.device.kernels.batchNormInfer(y, x.data, affine, running, rows, channels, { epsilon, relu: Number(relu) });
   return record("batchNormInfer", [x, gamma, beta], x.shape, y, () => {
     throw expected(
       "batch norm",

@@ -10,14 +10,15 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon = 1e-5
   requireShape("layerNorm: gamma", gamma, [columns]);
   requireShape("layerNorm: beta", beta, [columns]);
   const rows = x.size / columns;
-  const [y, mean, invStd] = [device.buffer(x.size), device.buffer(rows), device.buffer(rows)];
+  const y = device.buffer(x.size);
+  const statistics = { mean: device.buffer(rows), invStd: device.buffer(rows) };
   const { data } = x;
-  const scale = gamma.data;
-  kernels.layerNorm(y, mean, invStd, data, scale, beta.data, rows, columns, epsilon);
+  const affine = { gamma: gamma.data, beta: beta.data };
+  kernels.layerNorm(y, statistics, data, affine, rows, columns, epsilon);
   return record("layerNorm", [x, gamma, beta], x.shape, y, (dy, grads) => {
     const dx = grads.into(0) ?? device.buffer(x.size);
     const dgamma = grads.into(1) ?? device.buffer(columns);
     const dbeta = grads.into(2) ?? device.buffer(columns);
-    kernels.layerNormBackward(dx, dgamma, dbeta, dy, data, scale, mean, invStd, rows, columns);
+    kernels.layerNormBackward({ dx, dgamma, dbeta }, dy, data, affine.gamma, statistics, rows, columns);
   });
 }

@@ -1,7 +1,8 @@
 /** Calls a kernel between guard words and holds what it wrote against the oracle. */
 import { jsKernels } from "../js.ts";
 import type { KernelName, Kernels } from "../kernels.ts";
-import { type Argument, type ArrayArgument, isArray, type Numbers, SEED, type Trial } from "./trials.ts";
+import type { Numbers } from "../positions.ts";
+import { type Argument, type ArrayArgument, arraysOf, SEED, type Trial, withArrays } from "./trials.ts";
 
 /** Odd: a Float32Array need not be aligned to more than its elements. */
 const GUARD = 17;
@@ -14,15 +15,15 @@ const GUARD_BEHIND = process.env.TRISPARSE_TEST_TIGHT === "1" ? 0 : GUARD;
 /** Calls a kernel of one backend; returns copies of what it wrote. Throws if it wrote anywhere else. */
 export function call(kernels: Kernels, name: KernelName, args: readonly Argument[]): Numbers[] {
   const arrays: { whole: Numbers; view: Numbers; argument: ArrayArgument }[] = [];
-  const passed = args.map((argument) => {
-    if (!isArray(argument)) return argument;
+  const guarded = (argument: ArrayArgument): Numbers => {
     const { kind, values } = argument;
     const whole = kernels[kind](GUARD + values.length + GUARD_BEHIND).fill(GUARD_VALUE);
     const view = whole.subarray(GUARD, GUARD + values.length);
     view.set(values);
     arrays.push({ whole, view, argument });
     return view;
-  });
+  };
+  const passed = args.map((argument) => withArrays(argument, guarded));
   (kernels[name] as (...args: unknown[]) => void)(...passed);
   for (const { whole, view, argument } of arrays) {
     const outside = [...whole.subarray(0, GUARD), ...whole.subarray(GUARD + view.length)];
@@ -45,11 +46,13 @@ const largestOf = (array: Numbers): number =>
 
 /** The sums of magnitudes behind the outputs of a kernel that is a sum of products. */
 export function magnitudesOf(name: KernelName, args: readonly Argument[]): Numbers[] {
-  const absolute = (argument: Argument): Argument =>
-    isArray(argument) && argument.kind === "float32"
-      ? { ...argument, values: (argument.values as Float32Array).map(Math.abs) }
-      : argument;
-  return call(jsKernels(), name, args.map(absolute));
+  const absolute = (array: ArrayArgument): ArrayArgument =>
+    array.kind === "float32" ? { ...array, values: (array.values as Float32Array).map(Math.abs) } : array;
+  return call(
+    jsKernels(),
+    name,
+    args.map((argument) => withArrays(argument, absolute) as Argument),
+  );
 }
 
 interface Answer {
@@ -81,7 +84,7 @@ export function check(kernels: Kernels, name: KernelName, one: Trial): void {
   const executed = kernels.multiplies() - before;
   const where = `${name} ${about} (TRISPARSE_TEST_SEED=${SEED})`;
   if (executed !== multiplies) throw new Error(`${where}: ${executed} multiply-adds, the oracle has ${multiplies}`);
-  const arrays = args.filter(isArray);
+  const arrays = arraysOf(args);
   // the words of a mask and the indices of a pack are not magnitudes
   const numbers = arrays.filter(({ kind }) => kind === "float32" || kind === "float64");
   const largestInput = Math.max(0, ...numbers.map(({ values }) => largestOf(values)));

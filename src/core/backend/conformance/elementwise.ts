@@ -54,7 +54,7 @@ export const elementwiseTrials: Trials<ElementwiseKernels> = {
   dropout: (shapes) =>
     [0, 0.1, 0.5].flatMap((p) =>
       countTrials(shapes, (count, draw) => {
-        return [written(empty(count), true), read(draw(count)), count, p, 12345, -7, count];
+        return [written(empty(count), true), read(draw(count)), count, p, { seed: 12345, layer: -7, step: count }];
       }),
     ),
   sumOfSquares: (shapes) =>
@@ -86,12 +86,16 @@ export function elementwiseProperties(make: () => Kernels): void {
     const first = (name: KernelName, ...args: Argument[]): number => call(kernels, name, args)[0][0];
     const y = written(empty(4));
     const [ones, zeros] = [read(Float32Array.of(1, 1)), read(Float32Array.of(0, 0))];
+    const [affine, running] = [
+      { gamma: ones, beta: zeros },
+      { mean: zeros, variance: ones },
+    ];
     expect(first("relu", y, read(nan), 4)).toBeNaN();
     expect(first("add", y, read(nan), read(nan), 4, 1)).toBeNaN();
     expect(
       first("forward", y, read(nan), read(Float32Array.of(1, 0, 0, 1)), null, matrixGeometry(2, 2, 2), 1),
     ).toBeNaN();
-    expect(first("batchNormInfer", y, read(nan), ones, zeros, zeros, ones, 2, 2, 1e-5, 1)).toBeNaN();
+    expect(first("batchNormInfer", y, read(nan), affine, running, 2, 2, { epsilon: 1e-5, relu: 1 })).toBeNaN();
     const window = conv(1, 2, 2, 1, 2, 2, 0, 1);
     expect(first("maxPool", written(empty(1)), written(new Uint8Array(1)), read(nan), window)).toBeNaN();
     // no gradient flows back through what is not above zero, NaN included

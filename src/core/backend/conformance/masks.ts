@@ -3,17 +3,19 @@ import { expect, test } from "vitest";
 import { type MaskKernels, maskWords } from "../families/masks.ts";
 import type { Kernels } from "../kernels.ts";
 import { call } from "./check.ts";
+import { writtenPack } from "./operands.ts";
 import { maskTrials, pruneTrials } from "./shapes.ts";
 import { empty, normal, positive, random, read, reseed, type Trials, trial, written } from "./trials.ts";
 
 export const masksTrials: Trials<MaskKernels> = {
   pruneTransposable: (shapes) =>
-    pruneTrials(shapes, (rows, k, n, m, v, w) => {
+    pruneTrials(shapes, (rows, k, pattern, w) => {
+      const { m, v } = pattern;
       // v: shapes are tried thrice, beyond what a vector holds too
       const [height, width] = [m * Math.ceil(rows / m), v * k];
       const source = Float32Array.from({ length: height * width }, (_, at) => w[at % w.length]);
       const mask = written(new Uint32Array(height * maskWords(width)).fill(7), true);
-      return [mask, read(source), height, width, n, m, random.integer(2)];
+      return [mask, read(source), height, width, { ...pattern }, random.integer(2)];
     }),
   maskedDecay: (shapes) =>
     maskTrials(shapes, (rows, k, mask, draw) => {
@@ -56,9 +58,10 @@ export function maskProperties(make: () => Kernels): void {
     const kernels = make();
     reseed(1002);
     const [rows, k] = [24, 60];
+    const pattern = { n: 2, m: 4, v: 1 };
     const w = normal(rows * k);
     const mask = call(kernels, "pruneTransposable", [
-      ...[written(new Uint32Array(rows * maskWords(k))), read(w), rows, k, 2, 4, 0],
+      ...[written(new Uint32Array(rows * maskWords(k))), read(w), rows, k, { ...pattern }, 0],
     ])[0];
     const bit = (row: number, column: number): number =>
       (mask[row * maskWords(k) + (column >>> 5)] >>> (column & 31)) & 1;
@@ -87,10 +90,16 @@ export function maskProperties(make: () => Kernels): void {
         expect(sum((r, c) => bit(row + r, column + c))).toBeGreaterThan(most * (1 - 1e-6));
       }
     }
-    const slots = (rows * k) / 2;
-    const outputs = [written(empty(slots)), written(new Uint8Array(slots))];
-    call(kernels, "packRows", [...outputs, null, read(w), read(mask), rows, k, 2, 4, 1, 0]);
+    call(kernels, "packRows", [writtenPack(rows, k, pattern), null, read(w), read(mask), rows, k, 0]);
     // throws in the oracle where a column does not keep two of four
-    call(kernels, "pruneColumns", [...outputs, read(w), read(mask), null, k / 3, 3 * rows, 3, 2, 4, 1]);
+    call(kernels, "pruneColumns", [
+      writtenPack(k / 3, 3 * rows, pattern),
+      read(w),
+      read(mask),
+      null,
+      k / 3,
+      3 * rows,
+      3,
+    ]);
   });
 }

@@ -6,6 +6,7 @@ import { normalization } from "../oracle/normalization.ts";
 import { type Shapes, sizes, tableTrials } from "./shapes.ts";
 import {
   type Argument,
+  type ArgumentObject,
   type Draw,
   empty,
   normal,
@@ -32,6 +33,11 @@ function poolTrials(
   );
 }
 
+/** Room for the gradients of so many entries in so many channels, or columns. */
+export const gradients = (size: number, channels: number): ArgumentObject => ({
+  ...{ dx: written(empty(size)), dgamma: written(empty(channels)), dbeta: written(empty(channels)) },
+});
+
 export const normalizationTrials: Trials<NormalizationKernels> = {
   // one value a channel has no variance: left out, as in PyTorch
   batchNorm: (shapes) =>
@@ -41,9 +47,12 @@ export const normalizationTrials: Trials<NormalizationKernels> = {
         (rows, channels, draw) => {
           const x = draw(rows * channels).map((value, i) => 3 * value + 10 * ((i % channels) % 4));
           return [
-            ...[written(empty(rows * channels)), written(empty(channels)), written(empty(channels))],
-            ...[written(normal(channels)), written(positive(channels)), read(x), read(normal(channels))],
-            ...[read(normal(channels)), rows, channels, 1e-5, 0.1, relu],
+            written(empty(rows * channels)),
+            { mean: written(empty(channels)), invStd: written(empty(channels)) },
+            { mean: written(normal(channels)), variance: written(positive(channels)) },
+            read(x),
+            { gamma: read(normal(channels)), beta: read(normal(channels)) },
+            ...[rows, channels, { epsilon: 1e-5, momentum: 0.1, relu }],
           ];
         },
         // squares about a chunk's first row, which may lie far out, cancel: the variance is good to about 1e-5
@@ -55,8 +64,10 @@ export const normalizationTrials: Trials<NormalizationKernels> = {
       tableTrials(
         shapes,
         (rows, channels, draw) => [
-          ...[written(empty(rows * channels)), read(draw(rows * channels)), read(normal(channels))],
-          ...[read(normal(channels)), read(normal(channels)), read(positive(channels)), rows, channels, 1e-5, relu],
+          ...[written(empty(rows * channels)), read(draw(rows * channels))],
+          { gamma: read(normal(channels)), beta: read(normal(channels)) },
+          { mean: read(normal(channels)), variance: read(positive(channels)) },
+          ...[rows, channels, { epsilon: 1e-5, relu }],
         ],
         2e-6,
       ),
@@ -69,9 +80,11 @@ export const normalizationTrials: Trials<NormalizationKernels> = {
           // NaN in y closes its gate and hides the gradient there: NaN in dy and x are tried without one
           const [dy, x] = relu ? [normal, normal] : [draw, draw];
           return [
-            ...[written(empty(rows * channels)), written(empty(channels)), written(empty(channels))],
+            gradients(rows * channels, channels),
             ...[read(dy(rows * channels)), relu ? read(draw(rows * channels)) : null, read(x(rows * channels))],
-            ...[read(normal(channels)), read(normal(channels)), read(positive(channels)), rows, channels],
+            read(normal(channels)),
+            { mean: read(normal(channels)), invStd: read(positive(channels)) },
+            ...[rows, channels],
           ];
         },
         5e-6,
@@ -86,8 +99,11 @@ export const normalizationTrials: Trials<NormalizationKernels> = {
         const image = draw === tied ? normal(x) : draw(x);
         return [
           ...[written(empty(t * o)), written(empty(t * o)), written(new Uint8Array(t * o).fill(9), true)],
-          ...[written(empty(o)), written(empty(o)), written(normal(o)), written(positive(o)), read(image)],
-          ...[read(normal(o)), read(normal(o)), g, 1e-5, 0.1],
+          { mean: written(empty(o)), invStd: written(empty(o)) },
+          { mean: written(normal(o)), variance: written(positive(o)) },
+          read(image),
+          { gamma: read(normal(o)), beta: read(normal(o)) },
+          ...[g, { epsilon: 1e-5, momentum: 0.1 }],
         ];
       },
       5e-6,
@@ -99,11 +115,16 @@ export const normalizationTrials: Trials<NormalizationKernels> = {
         const { t, o, x } = sizes(g);
         const [y, peak, winner, image] = [empty(t * o), empty(t * o), new Uint8Array(t * o), normal(x)];
         const [mean, invStd, gamma, beta] = [empty(o), empty(o), normal(o), normal(o)];
-        const statistics = [mean, invStd, normal(o), positive(o)] as const;
-        normalization.batchNormPool(y, peak, winner, ...statistics, image, gamma, beta, g, 1e-5, 0.1);
+        const running = { mean: normal(o), variance: positive(o) };
+        const [statistics, affine] = [
+          { mean, invStd },
+          { gamma, beta },
+        ];
+        const numbers = { epsilon: 1e-5, momentum: 0.1 };
+        normalization.batchNormPool(y, peak, winner, statistics, running, image, affine, g, numbers);
         return [
-          ...[written(empty(x)), written(empty(o)), written(empty(o)), read(draw(t * o)), read(peak), read(winner)],
-          ...[read(image), read(gamma), read(mean), read(invStd), g],
+          ...[gradients(x, o), read(draw(t * o)), read(peak), read(winner), read(image), read(gamma)],
+          ...[{ mean: read(mean), invStd: read(invStd) }, g],
         ];
       },
       5e-6,

@@ -1,36 +1,50 @@
 /** Sparse operands, made by the oracle. */
 import { maskWords } from "../families/masks.ts";
-import { placeWords, SLICE } from "../families/packs.ts";
-import { CSR_BLOCK } from "../families/products.ts";
+import { type Pack, type Pattern, placeWords, SLICE, type Slices } from "../families/packs.ts";
+import { type CompressedRows, CSR_BLOCK } from "../families/products.ts";
 import { packs } from "../oracle/packs.ts";
 import type { Shapes } from "./shapes.ts";
-import { normal, random } from "./trials.ts";
+import { type ArgumentObject, empty, normal, random, read, written } from "./trials.ts";
 
-/** A weight matrix pruned by the oracle. */
-export function pack(rows: number, k: number, n: number, m: number, v: number, w: Float32Array = normal(rows * k)) {
-  const count = Math.ceil(rows / v) * (k / m) * n;
-  const values = new Float32Array(count * v);
-  const index = new Uint8Array(count);
+/** A matrix pruned by the oracle, with its mask. */
+export function pack(rows: number, k: number, pattern: Pattern): Pack & { readonly mask: Uint32Array } {
+  const { n, m, v } = pattern;
+  const slots = Math.ceil(rows / v) * (k / m) * n;
+  const packed = { values: new Float32Array(slots * v), index: new Uint8Array(slots), pattern };
   const mask = new Uint32Array(rows * maskWords(k));
-  const masked = new Float32Array(rows * k);
-  packs.pruneRows(values, index, mask, masked, w, rows, k, n, m, v, 0);
-  return { values, index, mask, masked, w };
+  packs.pruneRows(packed, mask, null, normal(rows * k), rows, k, 0);
+  return { ...packed, mask };
 }
 
 /** A matrix pruned and put into slices by the oracle. */
-export function slices(rows: number, k: number, n: number, m: number, v: number) {
-  const { values, index } = pack(rows, k, n, m, v);
+export function slices(rows: number, k: number, pattern: Pattern): Slices & { readonly packed: Pack } {
+  const { n, m } = pattern;
+  const packed = pack(rows, k, pattern);
   const padded = Math.ceil(rows / SLICE) * SLICE;
   const sliced = {
     values: new Float32Array(padded * (k / m) * n),
     places: new Uint32Array(padded * placeWords(k, n, m)),
+    pattern,
   };
-  packs.packSlices(sliced.values, sliced.places, values, index, rows, k, n, m, v);
-  return { ...sliced, packed: { values, index } };
+  packs.packSlices(sliced, packed, rows, k);
+  return { ...sliced, packed };
+}
+
+/** A pack as an argument that is only read. */
+export const readPack = ({ values, index, pattern }: Pack): ArgumentObject => ({
+  ...{ values: read(values), index: read(index), pattern: { ...pattern } },
+});
+
+/** The room for a pack of [rows, k], as an argument that is written bit for bit. */
+export function writtenPack(rows: number, k: number, pattern: Pattern): ArgumentObject {
+  const { n, m, v } = pattern;
+  const slots = Math.ceil(rows / v) * (k / m) * n;
+  const [values, index] = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
+  return { values, index, pattern: { ...pattern } };
 }
 
 /** Compressed rows of blocks of K, with so many non-zeros in a hundred. */
-export function compressedRows(rows: number, k: number, percent: number) {
+export function compressedRows(rows: number, k: number, percent: number): CompressedRows {
   const values: number[] = [];
   const index: number[] = [];
   const starts = [0];

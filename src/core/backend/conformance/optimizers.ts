@@ -2,33 +2,41 @@
 
 import type { OptimizerKernels } from "../families/optimizers.ts";
 import { countTrials, maskTrials } from "./shapes.ts";
-import { normal, positive, read, type Trials, written } from "./trials.ts";
+import { type ArgumentObject, normal, positive, read, type Trials, written } from "./trials.ts";
+
+const ADAM_NUMBERS = {
+  ...{ rate: 1e-2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 },
+  ...{ correction1: 0.271, correction2: 0.003 },
+};
+
+const moments = (count: number): ArgumentObject => ({
+  ...{ moment1: written(normal(count)), moment2: written(positive(count)) },
+});
 
 export const optimizersTrials: Trials<OptimizerKernels> = {
   sgd: (shapes) => [
     ...[null, 0, 1].flatMap((nesterov) =>
       countTrials(shapes, (count, draw) => {
         const velocity = nesterov === null ? null : written(normal(count));
-        const numbers = [count, 0.1, 0.9, 0.01, nesterov ?? 0] as const;
-        return [written(normal(count)), velocity, read(draw(count)), ...numbers, null, 0, 0];
+        const numbers = { rate: 0.1, momentum: 0.9, decay: 0.01, nesterov: nesterov ?? 0 };
+        return [written(normal(count)), velocity, read(draw(count)), count, numbers, null];
       }),
     ),
     ...maskTrials(shapes, (rows, k, mask, draw) => {
       const count = rows * k;
       const arrays = [written(normal(count)), written(normal(count)), read(draw(count))] as const;
-      return [...arrays, count, 0.1, 0.9, 0.01, 0, read(mask), k, 0.05];
+      const numbers = { rate: 0.1, momentum: 0.9, decay: 0.01, nesterov: 0 };
+      return [...arrays, count, numbers, { mask: read(mask), k, lambda: 0.05 }];
     }),
   ],
   adam: (shapes) => [
     ...countTrials(shapes, (count, draw) => [
-      ...[written(normal(count)), written(normal(count)), written(positive(count)), read(draw(count)), count],
-      ...[1e-2, 0.9, 0.999, 1e-8, 0.01, 0.271, 0.003, null, 0, 0],
+      ...[written(normal(count)), moments(count), read(draw(count)), count, ADAM_NUMBERS, null],
     ]),
     ...maskTrials(shapes, (rows, k, mask, draw) => {
       const count = rows * k;
-      const moments = [written(normal(count)), written(positive(count))] as const;
-      const numbers = [1e-2, 0.9, 0.999, 1e-8, 0.01, 0.271, 0.003] as const;
-      return [written(normal(count)), ...moments, read(draw(count)), count, ...numbers, read(mask), k, 0.05];
+      const pruned = { mask: read(mask), k, lambda: 0.05 };
+      return [written(normal(count)), moments(count), read(draw(count)), count, ADAM_NUMBERS, pruned];
     }),
   ],
 };

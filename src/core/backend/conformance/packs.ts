@@ -4,13 +4,17 @@ import { maskWords } from "../families/masks.ts";
 import { type PackKernels, packBlock } from "../families/packs.ts";
 import type { Kernels } from "../kernels.ts";
 import { call } from "./check.ts";
-import { fewRows, pack, slices } from "./operands.ts";
+import { fewRows, pack, readPack, slices, writtenPack } from "./operands.ts";
 import { ALL_PATTERNS, pruneTrials } from "./shapes.ts";
-import { empty, normal, random, read, type Trials, trial, written } from "./trials.ts";
+import { type ArgumentObject, empty, normal, random, read, type Trials, trial, written } from "./trials.ts";
 
 /** Hard and soft thresholds. */
 function softness(): number {
   return [0, 1, 1.75][random.integer(3)];
+}
+
+function anyDraw(): ArgumentObject {
+  return { seed: 7, layer: random.integer(1000), step: random.integer(1000) };
 }
 
 /** Bits without a pattern; those behind k are 0. */
@@ -36,68 +40,48 @@ function anyOrder(length: number, block: number): Int32Array {
 
 export const packsTrials: Trials<PackKernels> = {
   pruneRows: (shapes) =>
-    pruneTrials(shapes, (rows, k, n, m, v, w) => {
-      const slots = Math.ceil(rows / v) * (k / m) * n;
+    pruneTrials(shapes, (rows, k, pattern, w) => {
       const masked = random.bits() & 1 ? written(empty(rows * k), true) : null;
-      return [
-        ...[written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)],
-        ...[written(new Uint32Array(rows * maskWords(k)).fill(7), true), masked, read(w), rows, k, n, m, v, softness()],
-      ];
+      const mask = written(new Uint32Array(rows * maskWords(k)).fill(7), true);
+      return [writtenPack(rows, k, pattern), mask, masked, read(w), rows, k, softness()];
     }),
   packRows: (shapes) =>
-    pruneTrials(shapes, (rows, k, n, m, v, w) => {
-      const slots = Math.ceil(rows / v) * (k / m) * n;
-      const { mask } = pack(rows, k, n, m, v);
+    pruneTrials(shapes, (rows, k, pattern, w) => {
+      const { mask } = pack(rows, k, pattern);
       const masked = random.bits() & 1 ? written(empty(rows * k), true) : null;
-      const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true), masked];
-      return [...outputs, read(w), read(mask), rows, k, n, m, v, softness()];
+      return [writtenPack(rows, k, pattern), masked, read(w), read(mask), rows, k, softness()];
     }),
   pruneColumns: (shapes) =>
     [1, 3].flatMap((taps) =>
-      pruneTrials(shapes, (rows, k, n, m, v, w) => {
-        const slots = Math.ceil(rows / v) * ((k * taps) / m) * n;
+      pruneTrials(shapes, (rows, k, pattern, w) => {
         const source = taps === 1 ? w : normal(rows * k * taps);
-        const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
         const mask = random.bits() & 1 ? read(anyMask(k, taps * rows)) : null;
-        const order = random.bits() & 1 ? read(anyOrder(k * taps, packBlock(m))) : null;
-        return [...outputs, read(source), mask, order, rows, k * taps, taps, n, m, v];
+        const order = random.bits() & 1 ? read(anyOrder(k * taps, packBlock(pattern.m))) : null;
+        return [writtenPack(rows, k * taps, pattern), read(source), mask, order, rows, k * taps, taps];
       }),
     ),
   sampleColumns: (shapes) =>
-    pruneTrials(shapes, (rows, k, n, m, v, w) => {
-      const slots = Math.ceil(rows / v) * (k / m) * n;
-      const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
-      return [...outputs, read(w), rows, k, n, m, v, 7, random.integer(1000), random.integer(1000)];
-    }),
+    pruneTrials(shapes, (rows, k, pattern, w) => [writtenPack(rows, k, pattern), read(w), rows, k, anyDraw()]),
   sampleRows: (shapes) =>
-    pruneTrials(shapes, (rows, k, n, m, v, w) => {
-      const slots = Math.ceil(rows / v) * (k / m) * n;
-      const outputs = [written(empty(slots * v), true), written(new Uint8Array(slots).fill(7), true)];
+    pruneTrials(shapes, (rows, k, pattern, w) => {
       const masked = random.bits() & 1 ? written(empty(rows * k), true) : null;
-      return [...outputs, masked, read(w), rows, k, n, m, v, 7, random.integer(1000), random.integer(1000)];
+      return [writtenPack(rows, k, pattern), masked, read(w), rows, k, anyDraw()];
     }),
   sampleColumnsApproximately: (shapes) =>
-    pruneTrials({ ...shapes, patterns: [[2, 4]] }, (rows, k, _n, _m, _v, w) => {
-      const outputs = [written(empty((rows * k) / 2), true), written(new Uint8Array((rows * k) / 2).fill(7), true)];
-      return [...outputs, read(w), rows, k, 7, random.integer(1000), random.integer(1000)];
+    pruneTrials({ ...shapes, patterns: [[2, 4]] }, (rows, k, { n, m }, w) => {
+      return [writtenPack(rows, k, { n, m, v: 1 }), read(w), rows, k, anyDraw()];
     }),
   packSlices: (shapes) =>
     shapes.patterns.flatMap(([n, m]) =>
       fewRows(shapes, m).flatMap(([, k, o]) =>
         [1, 2, 4].map((v) => {
-          const { values, places, packed } = slices(o, k, n, m, v);
-          const outputs = [
-            written(
-              values.map(() => 7),
-              true,
-            ),
-            written(
-              places.map(() => 7),
-              true,
-            ),
-          ];
-          const args = [...outputs, read(packed.values), read(packed.index), o, k, n, m, v];
-          return trial(`${n}:${m}v${v} [${o}, ${k}]`, args);
+          const { values, places, packed, pattern } = slices(o, k, { n, m, v });
+          const into = {
+            values: written(values.fill(7), true),
+            places: written(places.fill(7), true),
+            pattern: { ...pattern },
+          };
+          return trial(`${n}:${m}v${v} [${o}, ${k}]`, [into, readPack(packed), o, k]);
         }),
       ),
     ),

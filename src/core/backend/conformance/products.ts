@@ -1,17 +1,19 @@
 /** The products, dense and sparse. */
 import { expect, test } from "vitest";
 import { maskWords } from "../families/masks.ts";
-import type { ProductKernels } from "../families/products.ts";
+import type { Pattern } from "../families/packs.ts";
+import type { CompressedRows, ProductKernels } from "../families/products.ts";
 import { type Geometry, matrixGeometry } from "../geometry.ts";
 import type { KernelName, Kernels } from "../kernels.ts";
+import type { Numbers } from "../positions.ts";
 import { call, counted, magnitudesOf } from "./check.ts";
-import { compressedRows, fewRows, pack, slices } from "./operands.ts";
+import { compressedRows, fewRows, pack, readPack, slices, writtenPack } from "./operands.ts";
 import { ALL_PATTERNS, conv, type Shapes, sizes } from "./shapes.ts";
 import {
   type Argument,
+  type ArgumentObject,
   type Draw,
   empty,
-  type Numbers,
   normal,
   oneOf,
   read,
@@ -32,12 +34,7 @@ const isMatrix = (g: Geometry): boolean => g[4] * g[5] === 1 && g[6] === 1 && g[
 function packedTrials(
   { packed, patterns, odd }: Shapes,
   sizeOf: (g: Geometry) => readonly [rows: number, k: number, along?: number],
-  build: (
-    g: Geometry,
-    operand: { values: Float32Array; index: Uint8Array },
-    draw: Draw,
-    pattern: readonly [number, number, number],
-  ) => readonly Argument[],
+  build: (g: Geometry, packed: ArgumentObject, draw: Draw) => readonly Argument[],
 ): Trial[] {
   const list: Trial[] = [];
   for (const [n, m] of patterns) {
@@ -47,7 +44,8 @@ function packedTrials(
         // the last shapes are the random ones
         const draw = odd && i === shapes.length - 1 ? spoiled : normal;
         const [rows, k] = sizeOf(g);
-        list.push(trial(`${n}:${m}v${v} ${[...g]}`, build(g, pack(rows, k, n, m, v), draw, [n, m, v]), 1e-6, true));
+        const operand = readPack(pack(rows, k, { n, m, v }));
+        list.push(trial(`${n}:${m}v${v} ${[...g]}`, build(g, operand, draw), 1e-6, true));
       });
     }
   }
@@ -67,6 +65,10 @@ function denseTrials(
     return draws.map(([one, other]) => trial(`${[...g]} ${one.name} ${other.name}`, build(g, one, other), 1e-6, true));
   });
 }
+
+const readRows = ({ values, index, starts }: CompressedRows): ArgumentObject => ({
+  ...{ values: read(values), index: read(index), starts: read(starts) },
+});
 
 export const productTrials: Trials<ProductKernels> = {
   forward: (shapes) =>
@@ -92,10 +94,10 @@ export const productTrials: Trials<ProductKernels> = {
       packedTrials(
         shapes,
         (g) => [sizes(g).o, sizes(g).i],
-        (g, { values, index }, draw, pattern) => {
+        (g, w, draw) => {
           const { t, o, x } = sizes(g);
           const bias = relu ? read(normal(o)) : null;
-          return [written(empty(t * o)), read(draw(x)), read(values), read(index), bias, g, relu, ...pattern];
+          return [written(empty(t * o)), read(draw(x)), w, bias, g, relu];
         },
       ),
     ),
@@ -103,18 +105,18 @@ export const productTrials: Trials<ProductKernels> = {
     packedTrials(
       shapes,
       (g) => [g[3], g[4] * g[5] * g[10], g[10]],
-      (g, { values, index }, draw, pattern) => {
+      (g, w, draw) => {
         const { t, o, x } = sizes(g);
-        return [written(empty(x)), read(draw(t * o)), read(values), read(index), g, ...pattern];
+        return [written(empty(x)), read(draw(t * o)), w, g];
       },
     ),
   weightGradSparse: (shapes) =>
     packedTrials(
       shapes,
       (g) => [sizes(g).o, sizes(g).t],
-      (g, { values, index }, draw, pattern) => {
+      (g, dy, draw) => {
         const { i, o, x } = sizes(g);
-        return [written(empty(o * i)), read(values), read(index), read(draw(x)), g, ...pattern];
+        return [written(empty(o * i)), dy, read(draw(x)), g];
       },
     ),
   weightGradAlternate: (shapes) => {
@@ -134,38 +136,32 @@ export const productTrials: Trials<ProductKernels> = {
       packedTrials(
         shapes,
         (g) => [sizes(g).t, sizes(g).i],
-        (g, { values, index }, draw, pattern) => {
+        (g, x, draw) => {
           const { t, i, o } = sizes(g);
           const bias = relu ? read(normal(o)) : null;
-          const operands = [written(empty(t * o)), read(values), read(index), read(draw(o * i)), bias];
-          return [...operands, t, i, o, relu, ...pattern];
+          return [written(empty(t * o)), x, read(draw(o * i)), bias, g, relu];
         },
       ),
     ),
   forwardSlices: (shapes) =>
     shapes.patterns.flatMap(([n, m]) =>
       fewRows(shapes, m).flatMap(([t, k, o], i) => {
-        const { values, places } = slices(o, k, n, m, oneOf([1, 2, 4]));
+        const { values, places, pattern } = slices(o, k, { n, m, v: oneOf([1, 2, 4]) });
+        const w = { values: read(values), places: read(places), pattern: { ...pattern } };
         const draw = shapes.odd && i % 2 === 1 ? spoiled : normal;
         const relu = i % 2;
-        const args = [
-          written(empty(t * o)),
-          read(draw(t * k)),
-          read(values),
-          read(places),
-          relu ? read(normal(o)) : null,
-        ];
-        return trial(`${n}:${m} ${t} x ${k} x ${o}`, [...args, t, k, o, relu, n, m], 1e-6, true);
+        const args = [written(empty(t * o)), read(draw(t * k)), w, relu ? read(normal(o)) : null];
+        return trial(`${n}:${m} ${t} x ${k} x ${o}`, [...args, matrixGeometry(t, k, o), relu], 1e-6, true);
       }),
     ),
   forwardCsr: (shapes) => [
     ...[0, 2, 10, 60, 100].flatMap((percent) =>
       [...fewRows(shapes, 4), [40, 200, 70] as const, [70, 300, 33] as const].map(([t, k, o], i) => {
-        const { values, index, starts } = compressedRows(o, k, percent);
+        const w = readRows(compressedRows(o, k, percent));
         const draw = shapes.odd && i % 2 === 1 ? spoiled : normal;
         const relu = i % 2;
         const args = [
-          ...[written(empty(t * o)), read(draw(t * k)), read(values), read(index), read(starts)],
+          ...[written(empty(t * o)), read(draw(t * k)), w],
           ...[relu ? read(normal(o)) : null, matrixGeometry(t, k, o), relu],
         ];
         return trial(`${percent} % ${t} x ${k} x ${o}`, args, 1e-6, true);
@@ -174,9 +170,8 @@ export const productTrials: Trials<ProductKernels> = {
     ...[0, 1].flatMap((relu) =>
       denseTrials(shapes, (g, draw, other) => {
         const { t, i, o, x } = sizes(g);
-        const { values, index, starts } = compressedRows(o, i, 25);
-        const rows = [read(values), read(index), read(starts)];
-        return [written(empty(t * o)), read(draw(x)), ...rows, relu ? read(other(o)) : null, g, relu];
+        const w = readRows(compressedRows(o, i, 25));
+        return [written(empty(t * o)), read(draw(x)), w, relu ? read(other(o)) : null, g, relu];
       }),
     ),
   ],
@@ -191,8 +186,8 @@ export const productTrials: Trials<ProductKernels> = {
       const geometries = (): Geometry[] => [...shapes.geometries(), ...many()];
       return denseTrials({ ...shapes, geometries }, (g, draw, other) => {
         const { t, i, o, x } = sizes(g);
-        const { index, starts } = compressedRows(o, i, percent);
-        return [written(empty(o * i)), read(other(t * o)), read(draw(x)), read(index), read(starts), g];
+        const { index, starts } = readRows(compressedRows(o, i, percent));
+        return [written(empty(o * i)), read(other(t * o)), read(draw(x)), { index, starts }, g];
       });
     }),
 };
@@ -200,50 +195,49 @@ export const productTrials: Trials<ProductKernels> = {
 /** A sparse product and the dense one that it must equal, from weights that the backend itself prunes. */
 function sparseAndDense(
   kernels: Kernels,
-  n: number,
-  m: number,
-  v: number,
+  pattern: Pattern,
   g: Geometry,
 ): { sparse: [KernelName, Argument[]]; dense: [KernelName, Argument[]] }[] {
   const { t, i, o, x } = sizes(g);
   const [channels, taps] = [g[3], g[4] * g[5]];
-  const prune = (rows: number, k: number): [Float32Array, Uint8Array, Uint32Array, Float32Array] => {
-    const slots = Math.ceil(rows / v) * (k / m) * n;
-    const outputs = [empty(slots * v), new Uint8Array(slots), new Uint32Array(rows * maskWords(k)), empty(rows * k)];
-    const args = [...outputs.map((array) => written(array)), read(normal(rows * k)), rows, k, n, m, v, 0];
-    return call(kernels, "pruneRows", args) as [Float32Array, Uint8Array, Uint32Array, Float32Array];
+  const prune = (rows: number, k: number): { packed: ArgumentObject; dense: Float32Array } => {
+    const [mask, masked] = [written(new Uint32Array(rows * maskWords(k))), written(empty(rows * k))];
+    const args = [writtenPack(rows, k, pattern), mask, masked, read(normal(rows * k)), rows, k, 0];
+    const [values, index, , dense] = call(kernels, "pruneRows", args) as [
+      Float32Array,
+      Uint8Array,
+      Numbers,
+      Float32Array,
+    ];
+    return { packed: readPack({ values, index, pattern }), dense };
   };
   const [images, grads, dense] = [read(normal(x)), read(normal(t * o)), read(normal(o * channels))];
   const w = prune(o, i);
   const transposed = prune(channels, taps * o);
   const backwards = Float32Array.from({ length: o * i }, (_, at) => {
     const [row, tap, c] = [Math.floor(at / i), Math.floor((at % i) / channels), at % channels];
-    return transposed[3][c * taps * o + tap * o + row];
+    return transposed.dense[c * taps * o + tap * o + row];
   });
   const dy = prune(o, t);
   const activations = prune(t, channels);
   const matrix = matrixGeometry(t, channels, o);
-  const dyDense = Float32Array.from({ length: t * o }, (_, at) => dy[3][(at % o) * t + Math.floor(at / o)]);
-  const packed = ([values, index]: readonly Numbers[]): Argument[] => [read(values), read(index)];
+  const dyDense = Float32Array.from({ length: t * o }, (_, at) => dy.dense[(at % o) * t + Math.floor(at / o)]);
   return [
     {
-      sparse: ["forwardSparse", [written(empty(t * o)), images, ...packed(w), null, g, 0, n, m, v]],
-      dense: ["forward", [written(empty(t * o)), images, read(w[3]), null, g, 0]],
+      sparse: ["forwardSparse", [written(empty(t * o)), images, w.packed, null, g, 0]],
+      dense: ["forward", [written(empty(t * o)), images, read(w.dense), null, g, 0]],
     },
     {
-      sparse: ["inputGradSparse", [written(empty(x)), grads, ...packed(transposed), g, n, m, v]],
+      sparse: ["inputGradSparse", [written(empty(x)), grads, transposed.packed, g]],
       dense: ["inputGrad", [written(empty(x)), grads, read(backwards), g]],
     },
     {
-      sparse: ["weightGradSparse", [written(empty(o * i)), ...packed(dy), images, g, n, m, v]],
+      sparse: ["weightGradSparse", [written(empty(o * i)), dy.packed, images, g]],
       dense: ["weightGrad", [written(empty(o * i)), read(dyDense), images, g]],
     },
     {
-      sparse: [
-        "forwardSparseActivations",
-        [written(empty(t * o)), ...packed(activations), dense, null, t, channels, o, 0, n, m, v],
-      ],
-      dense: ["forward", [written(empty(t * o)), read(activations[3]), dense, null, matrix, 0]],
+      sparse: ["forwardSparseActivations", [written(empty(t * o)), activations.packed, dense, null, matrix, 0]],
+      dense: ["forward", [written(empty(t * o)), read(activations.dense), dense, null, matrix, 0]],
     },
   ];
 }
@@ -256,7 +250,7 @@ export function productProperties(make: () => Kernels): void {
     for (const g of [matrixGeometry(48, 144, 96), conv(3, 8, 8, 48, 3, 1, 1, 48)]) {
       for (const [n, m] of ALL_PATTERNS) {
         for (const v of [1, 2, 4]) {
-          for (const { sparse, dense } of sparseAndDense(kernels, n, m, v, g)) {
+          for (const { sparse, dense } of sparseAndDense(kernels, { n, m, v }, g)) {
             const [got, sparseCount] = counted(kernels, ...sparse);
             const [wanted, denseCount] = counted(kernels, ...dense);
             const magnitudes = magnitudesOf(...dense)[0];

@@ -2,6 +2,7 @@
 
 import type { SequenceKernels } from "../families/sequence.ts";
 import { sequence } from "../oracle/sequence.ts";
+import { gradients } from "./normalization.ts";
 import { type Shapes, tableTrials } from "./shapes.ts";
 import {
   type Argument,
@@ -86,9 +87,9 @@ export const sequenceTrials: Trials<SequenceKernels> = {
     tableTrials(
       shapes,
       (rows, columns, draw) => [
-        ...[written(empty(rows * columns)), written(empty(rows)), written(empty(rows))],
+        ...[written(empty(rows * columns)), { mean: written(empty(rows)), invStd: written(empty(rows)) }],
         ...[read(draw(rows * columns).map((value, i) => 3 * value + 10 * (Math.floor(i / columns) % 4)))],
-        ...[read(normal(columns)), read(normal(columns)), rows, columns, 1e-5],
+        ...[{ gamma: read(normal(columns)), beta: read(normal(columns)) }, rows, columns, 1e-5],
       ],
       5e-6,
     ),
@@ -96,9 +97,8 @@ export const sequenceTrials: Trials<SequenceKernels> = {
     tableTrials(
       shapes,
       (rows, columns, draw) => [
-        ...[written(empty(rows * columns)), written(empty(columns)), written(empty(columns))],
-        ...[read(draw(rows * columns)), read(draw(rows * columns)), read(normal(columns)), read(normal(rows))],
-        ...[read(positive(rows)), rows, columns],
+        ...[gradients(rows * columns, columns), read(draw(rows * columns)), read(draw(rows * columns))],
+        ...[read(normal(columns)), { mean: read(normal(rows)), invStd: read(positive(rows)) }, rows, columns],
       ],
       5e-6,
     ),

@@ -1,6 +1,6 @@
 /** The shapes that kernels are tried on, awkward, random and large, and trials for each of them. */
 
-import { packBlock } from "../families/packs.ts";
+import { type Pattern, packBlock } from "../families/packs.ts";
 import type { Geometry } from "../geometry.ts";
 import { matrixGeometry } from "../geometry.ts";
 import { pack } from "./operands.ts";
@@ -186,7 +186,7 @@ export const large: Shapes = {
 
 export function pruneTrials(
   { weights, patterns, odd }: Shapes,
-  arrays: (rows: number, k: number, n: number, m: number, v: number, w: Float32Array) => readonly Argument[],
+  build: (rows: number, k: number, pattern: Pattern, w: Float32Array) => readonly Argument[],
 ): Trial[] {
   const list: Trial[] = [];
   for (const [n, m] of patterns) {
@@ -194,7 +194,7 @@ export function pruneTrials(
       for (const [rows, k] of weights(m)) {
         for (const draw of odd ? [normal, tied, wild] : [normal]) {
           const about = `${n}:${m}v${v} [${rows}, ${k}] ${draw.name}`;
-          list.push(trial(about, arrays(rows, k, n, m, v, draw(rows * k))));
+          list.push(trial(about, build(rows, k, { n, m, v }, draw(rows * k))));
         }
       }
     }
@@ -219,7 +219,7 @@ export function maskTrials(
     : ([[500, 1200]] as const);
   return shapes.flatMap(([rows, k]) =>
     (odd ? [normal, spoiled] : [normal]).map((draw) =>
-      trial(`[${rows}, ${k}] ${draw.name}`, build(rows, k, pack(rows, k, 2, 4, 1).mask, draw)),
+      trial(`[${rows}, ${k}] ${draw.name}`, build(rows, k, pack(rows, k, { n: 2, m: 4, v: 1 }).mask, draw)),
     ),
   );
 }

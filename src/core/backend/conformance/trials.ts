@@ -1,9 +1,8 @@
 /** What a row of the suite is made of: the arguments of a call, and how near its outputs must come to the oracle's. */
 import { Random } from "../../random.ts";
 import type { Geometry } from "../geometry.ts";
+import type { Numbers } from "../positions.ts";
 import type { Shapes } from "./shapes.ts";
-
-export type Numbers = Float32Array | Float64Array | Uint8Array | Uint32Array | Int32Array;
 
 export type Kind = "float32" | "float64" | "uint8" | "uint32" | "int32";
 
@@ -16,7 +15,12 @@ export interface ArrayArgument {
   readonly scale?: number;
 }
 
-export type Argument = ArrayArgument | Geometry | number | null;
+export type Argument = ArrayArgument | Geometry | number | null | ArgumentObject;
+
+/** Arguments by name: a pack, options. */
+export interface ArgumentObject {
+  readonly [name: string]: Argument;
+}
 
 export interface Trial {
   readonly about: string;
@@ -41,8 +45,22 @@ export function reseed(stream: number): void {
   random = new Random(SEED, stream);
 }
 
-export const isArray = (argument: Argument): argument is ArrayArgument =>
+const isArray = (argument: Argument): argument is ArrayArgument =>
   argument !== null && typeof argument === "object" && "values" in argument && "kind" in argument;
+
+/** The argument with each array in it replaced. */
+export function withArrays(argument: Argument, replace: (array: ArrayArgument) => unknown): unknown {
+  if (isArray(argument)) return replace(argument);
+  if (argument === null || typeof argument === "number" || argument instanceof Int32Array) return argument;
+  return Object.fromEntries(Object.entries(argument).map(([name, part]) => [name, withArrays(part, replace)]));
+}
+
+/** The arrays among the arguments and in them, in their order. */
+export function arraysOf(args: readonly Argument[]): ArrayArgument[] {
+  const arrays: ArrayArgument[] = [];
+  for (const argument of args) withArrays(argument, (array) => arrays.push(array));
+  return arrays;
+}
 
 const kindOf = (values: Numbers): Kind =>
   values instanceof Float32Array

@@ -1,5 +1,7 @@
 /** Operations on each entry alone, and sums. */
+import type { Draw } from "../../random.ts";
 import type { F32 } from "../memory.ts";
+import type { Positions } from "../positions.ts";
 
 export interface ElementwiseKernels {
   /** y = a + b, then max(0, .) if relu; y may be a or b. */
@@ -23,7 +25,7 @@ export interface ElementwiseKernels {
   squaredRelu(y: F32, x: F32, count: number): void;
   squaredReluBackward(dx: F32, dy: F32, x: F32, count: number): void;
   /** y = x / (1 - probability) where Philox(seed, layer; i / 4, step)[i % 4] >= probability * 2^32, else 0. Its own backward. */
-  dropout(y: F32, x: F32, count: number, probability: number, seed: number, layer: number, step: number): void;
+  dropout(y: F32, x: F32, count: number, probability: number, draw: Draw): void;
   /** out[0] = sum of x^2, in double precision. */
   sumOfSquares(out: Float64Array, x: F32, count: number): void;
   /** out [columns] = sums over the rows of x [rows, columns]. */
@@ -31,3 +33,7 @@ export interface ElementwiseKernels {
   /** out [rows] = the products of the rows of a with those of b [rows, columns], in double precision. */
   rowProducts(out: Float64Array, a: F32, b: F32, rows: number, columns: number): void;
 }
+
+export const elementwisePositions: Positions<ElementwiseKernels> = {
+  dropout: (y, x, count, probability, { seed, layer, step }) => [y, x, count, probability, seed, layer, step],
+};

@@ -1,5 +1,7 @@
 /** Masks, one bit an entry: what they keep, how they differ, and the choices that yield no pack. */
 import type { F32 } from "../memory.ts";
+import type { Positions } from "../positions.ts";
+import type { Pattern } from "./packs.ts";
 
 /** 32-bit words of one mask row: rows start on a word. */
 export function maskWords(k: number): number {
@@ -20,7 +22,7 @@ export interface MaskKernels {
    * sums |a| + |b| in a row, then two rows, then both halves, in single precision; of equals it is the first way in which
    * rows 0 and 1 use the columns, and in each half the first pattern.
    */
-  pruneTransposable(mask: Uint32Array, w: F32, rows: number, k: number, n: number, m: number, solver: number): void;
+  pruneTransposable(mask: Uint32Array, w: F32, rows: number, k: number, pattern: Pattern, solver: number): void;
   /** grad += lambda * w where the mask is 0. */
   maskedDecay(grad: F32, w: F32, mask: Uint32Array, rows: number, k: number, lambda: number): void;
   /** x = 0 where the mask is 0. */
@@ -62,3 +64,7 @@ export interface MaskKernels {
     temperature: number,
   ): void;
 }
+
+export const maskPositions: Positions<MaskKernels> = {
+  pruneTransposable: (mask, w, rows, k, { n, m }, solver) => [mask, w, rows, k, n, m, solver],
+};

@@ -1,40 +1,57 @@
 /** Updates of weights, in place. */
 import type { F32 } from "../memory.ts";
+import type { Positions } from "../positions.ts";
+
+/** A decay of pruned weights, [rows, k]: lambda * weight joins the gradient where the mask is 0 (SR-STE). */
+export interface PrunedDecay {
+  readonly mask: Uint32Array;
+  readonly k: number;
+  readonly lambda: number;
+}
+
+export interface SgdNumbers {
+  readonly rate: number;
+  readonly momentum: number;
+  readonly decay: number;
+  readonly nesterov: number;
+}
+
+/** The running means of the gradient and of its square. */
+export interface Moments {
+  readonly moment1: F32;
+  readonly moment2: F32;
+}
+
+export interface AdamNumbers {
+  readonly rate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** Decoupled: w -= rate * decay * w. */
+  readonly decay: number;
+  /** 1 - beta1^t */
+  readonly correction1: number;
+  /** 1 - beta2^t */
+  readonly correction2: number;
+}
 
 export interface OptimizerKernels {
   /**
    * PyTorch's SGD: g = grad + decay w; velocity = momentum velocity + g; w -= rate (g + momentum velocity | velocity).
-   * With a mask over rows of k entries, grad + lambda w where it is 0 takes the place of grad, here and in adam.
+   * pruned: its grad + lambda w takes the place of grad, here and in adam.
    */
-  sgd(
-    w: F32,
-    velocity: F32 | null,
-    grad: F32,
-    count: number,
-    rate: number,
-    momentum: number,
-    decay: number,
-    nesterov: number,
-    mask: Uint32Array | null,
-    k: number,
-    lambda: number,
-  ): void;
-  /** AdamW with decoupled decay; correction1 = 1 - beta1^t, correction2 = 1 - beta2^t. */
-  adam(
-    w: F32,
-    m: F32,
-    v: F32,
-    grad: F32,
-    count: number,
-    rate: number,
-    beta1: number,
-    beta2: number,
-    epsilon: number,
-    decay: number,
-    correction1: number,
-    correction2: number,
-    mask: Uint32Array | null,
-    k: number,
-    lambda: number,
-  ): void;
+  sgd(w: F32, velocity: F32 | null, grad: F32, count: number, options: SgdNumbers, pruned: PrunedDecay | null): void;
+  /** AdamW. */
+  adam(w: F32, moments: Moments, grad: F32, count: number, options: AdamNumbers, pruned: PrunedDecay | null): void;
 }
+
+export const optimizerPositions: Positions<OptimizerKernels> = {
+  sgd: (w, velocity, grad, count, { rate, momentum, decay, nesterov }, pruned) => [
+    ...[w, velocity, grad, count, rate, momentum, decay, nesterov],
+    ...[pruned?.mask ?? null, pruned?.k ?? 0, pruned?.lambda ?? 0],
+  ],
+  adam: (w, { moment1, moment2 }, grad, count, options, pruned) => [
+    ...[w, moment1, moment2, grad, count, options.rate, options.beta1, options.beta2, options.epsilon, options.decay],
+    ...[options.correction1, options.correction2, pruned?.mask ?? null, pruned?.k ?? 0, pruned?.lambda ?? 0],
+  ],
+};

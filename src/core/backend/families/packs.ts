@@ -1,5 +1,7 @@
 /** Packs: choosing what an N:M operand keeps, by magnitude or by chance, and writing it as the sparse products read it. */
+import type { Draw } from "../../random.ts";
 import type { F32 } from "../memory.ts";
+import type { Positions } from "../positions.ts";
 
 /** Rows of K in one block of a pack: 128 rounded down to whole groups of m. Must equal native/body/pack.inl. */
 export function packBlock(m: number): number {
@@ -14,6 +16,34 @@ export function placeWords(k: number, n: number, m: number): number {
   return Math.ceil(((k / m) * n) / (m <= 4 ? 16 : 8));
 }
 
+/** N:M along the contraction dimension, vV: exactly N entries kept in each group of M neighbors. */
+export interface Pattern {
+  /** Entries kept in a group. */
+  readonly n: number;
+  /** Entries of a group, 2..16. */
+  readonly m: number;
+  /** Rows that share a choice: 1, 2 or 4. */
+  readonly v: number;
+}
+
+/** An N:M matrix [rows, k] as the sparse products stream it: [block of K][group of v rows][slot]. */
+export interface Pack {
+  readonly pattern: Pattern;
+  /** What is kept, v rows a slot; rows beyond the last are zeros. */
+  readonly values: F32;
+  /** Its positions within a block of K. */
+  readonly index: Uint8Array;
+}
+
+/** The same, 16 rows side by side. The pattern's v counts for nothing. */
+export interface Slices {
+  readonly pattern: Pattern;
+  /** [slice][slot][16 rows] */
+  readonly values: F32;
+  /** [slice][word][16 rows]: each place in its group in 2 bits (m <= 4) or 4, the first slot lowest. */
+  readonly places: Uint32Array;
+}
+
 export interface PackKernels {
   /**
    * Keeps the n largest |w| of each m along k (v > 1: by the sum of |w| over v neighboring rows; ties keep the lower
@@ -22,33 +52,9 @@ export interface PackKernels {
    * beyond, and is multiplied by soft: (|w| - t) soft with w's sign, for v > 1 w ((s - t) / s) soft with scores s (Hu et
    * al. 2024, S-STE).
    */
-  pruneRows(
-    values: F32,
-    index: Uint8Array,
-    mask: Uint32Array,
-    masked: F32 | null,
-    w: F32,
-    rows: number,
-    k: number,
-    n: number,
-    m: number,
-    v: number,
-    soft: number,
-  ): void;
+  pruneRows(pack: Pack, mask: Uint32Array, masked: F32 | null, w: F32, rows: number, k: number, soft: number): void;
   /** The same under a given mask with exactly n kept in each m; v rows must share their support. */
-  packRows(
-    values: F32,
-    index: Uint8Array,
-    masked: F32 | null,
-    w: F32,
-    mask: Uint32Array,
-    rows: number,
-    k: number,
-    n: number,
-    m: number,
-    v: number,
-    soft: number,
-  ): void;
+  packRows(pack: Pack, masked: F32 | null, w: F32, mask: Uint32Array, rows: number, k: number, soft: number): void;
   /**
    * The pack of the transpose of w [k / taps, taps, rows], pruned n:m by magnitude along k (v neighboring rows share a
    * choice; ties keep the lower index): what inputGradSparse takes, with rows the channels and k = taps * out.
@@ -58,81 +64,54 @@ export interface PackKernels {
    * and within segments that divide both the block and k / taps.
    */
   pruneColumns(
-    values: F32,
-    index: Uint8Array,
+    pack: Pack,
     w: F32,
     mask: Uint32Array | null,
     order: Int32Array | null,
     rows: number,
     k: number,
     taps: number,
-    n: number,
-    m: number,
-    v: number,
   ): void;
   /**
    * The pack of an unbiased n:m sample of the transpose of g [k, rows], along k: what weightGradSparse takes. Minimum
    * variance (Chmiel et al. 2023, MVUE); draws are Philox(seed, layer; group of m / 4, step, row group, stream 0)[group of m % 4].
    * Exactly n are kept, also of zeros and NaN; a NaN shows in what is kept of its group.
    */
-  sampleColumns(
-    values: F32,
-    index: Uint8Array,
-    g: F32,
-    rows: number,
-    k: number,
-    n: number,
-    m: number,
-    v: number,
-    seed: number,
-    layer: number,
-    step: number,
-  ): void;
+  sampleColumns(pack: Pack, g: F32, rows: number, k: number, draw: Draw): void;
   /**
    * The same of g [rows, k] itself, along k, for inputGrad: packed as by pruneRows, if wanted with a dense copy. Draws are
    * of another stream, so this and the sample of the same layer and step along the other axis are independent.
    */
-  sampleRows(
-    values: F32,
-    index: Uint8Array,
-    masked: F32 | null,
-    g: F32,
-    rows: number,
-    k: number,
-    n: number,
-    m: number,
-    v: number,
-    seed: number,
-    layer: number,
-    step: number,
-  ): void;
+  sampleRows(pack: Pack, masked: F32 | null, g: F32, rows: number, k: number, draw: Draw): void;
   /**
    * As sampleColumns, 2:4 alone, by two draws of which the second is among the other three (approx-MVUE, Hu et al. 2024):
    * unbiased, with up to twice the least variance. The second draw is of stream 2.
    */
-  sampleColumnsApproximately(
-    values: F32,
-    index: Uint8Array,
-    g: F32,
-    rows: number,
-    k: number,
-    seed: number,
-    layer: number,
-    step: number,
-  ): void;
-  /**
-   * The slices of a packed matrix [rows, k]: values [slice][slot][16 rows], places [slice][word][16 rows], each place in
-   * its group in 2 bits (m <= 4) or 4, the first slot lowest. Rows beyond the last are zeros.
-   */
-  packSlices(
-    values: F32,
-    places: Uint32Array,
-    packed: F32,
-    index: Uint8Array,
-    rows: number,
-    k: number,
-    n: number,
-    m: number,
-    v: number,
-  ): void;
+  sampleColumnsApproximately(pack: Pack, g: F32, rows: number, k: number, draw: Draw): void;
+  /** The slices of a packed matrix [rows, k], of the same pattern. Rows beyond the last are zeros. */
+  packSlices(slices: Slices, pack: Pack, rows: number, k: number): void;
 }
+
+export const packPositions: Positions<PackKernels> = {
+  pruneRows: ({ values, index, pattern: { n, m, v } }, mask, masked, w, rows, k, soft) => [
+    ...[values, index, mask, masked, w, rows, k, n, m, v, soft],
+  ],
+  packRows: ({ values, index, pattern: { n, m, v } }, masked, w, mask, rows, k, soft) => [
+    ...[values, index, masked, w, mask, rows, k, n, m, v, soft],
+  ],
+  pruneColumns: ({ values, index, pattern: { n, m, v } }, w, mask, order, rows, k, taps) => [
+    ...[values, index, w, mask, order, rows, k, taps, n, m, v],
+  ],
+  sampleColumns: ({ values, index, pattern: { n, m, v } }, g, rows, k, { seed, layer, step }) => [
+    ...[values, index, g, rows, k, n, m, v, seed, layer, step],
+  ],
+  sampleRows: ({ values, index, pattern: { n, m, v } }, masked, g, rows, k, { seed, layer, step }) => [
+    ...[values, index, masked, g, rows, k, n, m, v, seed, layer, step],
+  ],
+  sampleColumnsApproximately: ({ values, index }, g, rows, k, { seed, layer, step }) => [
+    ...[values, index, g, rows, k, seed, layer, step],
+  ],
+  packSlices: (slices, { values, index, pattern: { n, m, v } }, rows, k) => [
+    ...[slices.values, slices.places, values, index, rows, k, n, m, v],
+  ],
+};

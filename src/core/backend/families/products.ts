@@ -1,6 +1,8 @@
 /** The products of training, dense and with one sparse operand: forward, inputGrad and weightGrad. */
 import type { Geometry } from "../geometry.ts";
 import type { F32 } from "../memory.ts";
+import type { Positions } from "../positions.ts";
+import type { Pack, Slices } from "./packs.ts";
 
 /** The three products of training: y = x w^T, dx = dy w, dw = dy^T x. */
 export const PRODUCTS = ["forward", "inputGrad", "weightGrad"] as const;
@@ -10,6 +12,14 @@ export type Product = (typeof PRODUCTS)[number];
 /** Columns of one block of compressed rows. Must equal native/body/csr.inl. */
 export const CSR_BLOCK = 128;
 
+/** The non-zeros of w [O, I] in rows of blocks of I: values, and index within the block, [block][row][entry]. */
+export interface CompressedRows {
+  readonly values: F32;
+  readonly index: Uint8Array;
+  /** [block][row] and one more: where each row begins, in both. */
+  readonly starts: Uint32Array;
+}
+
 export interface ProductKernels {
   /** y [T, O] = im2col(x) w^T + bias, then max(0, .) if relu. */
   forward(y: F32, x: F32, w: F32, bias: F32 | null, g: Geometry, relu: number): void;
@@ -18,22 +28,11 @@ export interface ProductKernels {
   /** dw [O, I] = dy^T im2col(x). The order of additions depends on the shape alone. */
   weightGrad(dw: F32, dy: F32, x: F32, g: Geometry): void;
   /** forward with w [O, I] packed n:m along I. */
-  forwardSparse(
-    y: F32,
-    x: F32,
-    values: F32,
-    index: Uint8Array,
-    bias: F32 | null,
-    g: Geometry,
-    relu: number,
-    n: number,
-    m: number,
-    v: number,
-  ): void;
+  forwardSparse(y: F32, x: F32, w: Pack, bias: F32 | null, g: Geometry, relu: number): void;
   /** inputGrad with w packed as its transpose [channels, kernel * O], n:m along kernel * O; m divides O. */
-  inputGradSparse(dx: F32, dy: F32, values: F32, index: Uint8Array, g: Geometry, n: number, m: number, v: number): void;
+  inputGradSparse(dx: F32, dy: F32, w: Pack, g: Geometry): void;
   /** weightGrad with dy packed as its transpose [O, T], n:m along T. */
-  weightGradSparse(dw: F32, values: F32, index: Uint8Array, x: F32, g: Geometry, n: number, m: number, v: number): void;
+  weightGradSparse(dw: F32, dy: Pack, x: F32, g: Geometry): void;
   /**
    * The weight gradient under a fixed mask that keeps one of each two neighboring positions, dw = scale * sum over the
    * kept j of (dy[j] + restore * dy[i])^T im2col(x)[j], where i is j's neighbor that is not: x[j] stands for restore of
@@ -43,52 +42,34 @@ export interface ProductKernels {
    * pairs 0 and 1 of a row, even in 2 and 3, and so on. With restore 0 the dropped are not read.
    */
   weightGradAlternate(dw: F32, dy: F32, x: F32, g: Geometry, mask: number, restore: number, scale: number): void;
-  /** y [t, out] = x w^T + bias, then max(0, .) if relu, with x [t, k] packed n:m along k and w [out, k] dense. */
-  forwardSparseActivations(
-    y: F32,
-    values: F32,
-    index: Uint8Array,
-    w: F32,
-    bias: F32 | null,
-    t: number,
-    k: number,
-    out: number,
-    relu: number,
-    n: number,
-    m: number,
-    v: number,
-  ): void;
+  /** y [T, O] = x w^T + bias, then max(0, .) if relu, with x [T, I] packed n:m along I and w [O, I] dense. */
+  forwardSparseActivations(y: F32, x: Pack, w: F32, bias: F32 | null, g: Geometry, relu: number): void;
   /**
-   * y [t, out] = x [t, k] w^T + bias, then max(0, .) if relu, with w in slices. For few rows of x, where reading the
+   * y [T, O] = x [T, I] w^T + bias, then max(0, .) if relu, with w in slices. For few rows of x, where reading the
    * weights is the limit; right for any number.
    */
-  forwardSlices(
-    y: F32,
-    x: F32,
-    values: F32,
-    places: Uint32Array,
-    bias: F32 | null,
-    t: number,
-    k: number,
-    out: number,
-    relu: number,
-    n: number,
-    m: number,
-  ): void;
-  /**
-   * forward with the non-zeros of w [O, I] in compressed rows of blocks of I: values, and index within the block,
-   * [block][row][entry]; starts [block][row] and one more, into both.
-   */
-  forwardCsr(
-    y: F32,
-    x: F32,
-    values: F32,
-    index: Uint8Array,
-    starts: Uint32Array,
-    bias: F32 | null,
-    g: Geometry,
-    relu: number,
-  ): void;
-  /** weightGrad at the entries of compressed rows, places as forwardCsr has them; 0 elsewhere. */
-  weightGradCsr(dw: F32, dy: F32, x: F32, index: Uint8Array, starts: Uint32Array, g: Geometry): void;
+  forwardSlices(y: F32, x: F32, w: Slices, bias: F32 | null, g: Geometry, relu: number): void;
+  /** forward with the non-zeros of w [O, I] in compressed rows. */
+  forwardCsr(y: F32, x: F32, w: CompressedRows, bias: F32 | null, g: Geometry, relu: number): void;
+  /** weightGrad at the entries of compressed rows; 0 elsewhere. */
+  weightGradCsr(dw: F32, dy: F32, x: F32, w: Pick<CompressedRows, "index" | "starts">, g: Geometry): void;
 }
+
+export const productPositions: Positions<ProductKernels> = {
+  forwardSparse: (y, x, { values, index, pattern: { n, m, v } }, bias, g, relu) => [
+    ...[y, x, values, index, bias, g, relu, n, m, v],
+  ],
+  inputGradSparse: (dx, dy, { values, index, pattern: { n, m, v } }, g) => [dx, dy, values, index, g, n, m, v],
+  weightGradSparse: (dw, { values, index, pattern: { n, m, v } }, x, g) => [dw, values, index, x, g, n, m, v],
+  forwardSparseActivations: (y, { values, index, pattern: { n, m, v } }, w, bias, g, relu) => [
+    ...[y, values, index, w, bias, positions(g), inputs(g), g[10], relu, n, m, v],
+  ],
+  forwardSlices: (y, x, { values, places, pattern: { n, m } }, bias, g, relu) => [
+    ...[y, x, values, places, bias, positions(g), inputs(g), g[10], relu, n, m],
+  ],
+  forwardCsr: (y, x, { values, index, starts }, bias, g, relu) => [y, x, values, index, starts, bias, g, relu],
+  weightGradCsr: (dw, dy, x, { index, starts }, g) => [dw, dy, x, index, starts, g],
+};
+
+const positions = (g: Geometry): number => g[0] * g[8] * g[9];
+const inputs = (g: Geometry): number => g[4] * g[5] * g[3];

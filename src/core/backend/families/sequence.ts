@@ -1,5 +1,7 @@
 /** What models of sequences add: embeddings, layer normalization, attention. Tokens are whole numbers in float32. */
 import type { F32 } from "../memory.ts";
+import type { Positions } from "../positions.ts";
+import type { Affine, AffineGradients, Statistics } from "./normalization.ts";
 
 export interface SequenceKernels {
   /** y [count, dim] = the rows of the table [vocabulary, dim] that the tokens name: whole numbers below vocabulary. */
@@ -9,24 +11,19 @@ export interface SequenceKernels {
   /** (x - mean) * invStd * gamma + beta, the statistics those of each row of x [rows, columns]; writes them, [rows]. */
   layerNorm(
     y: F32,
-    mean: F32,
-    invStd: F32,
+    statistics: Statistics,
     x: F32,
-    gamma: F32,
-    beta: F32,
+    affine: Affine,
     rows: number,
     columns: number,
     epsilon: number,
   ): void;
   layerNormBackward(
-    dx: F32,
-    dgamma: F32,
-    dbeta: F32,
+    grads: AffineGradients,
     dy: F32,
     x: F32,
     gamma: F32,
-    mean: F32,
-    invStd: F32,
+    statistics: Statistics,
     rows: number,
     columns: number,
   ): void;
@@ -47,3 +44,12 @@ export interface SequenceKernels {
     heads: number,
   ): void;
 }
+
+export const sequencePositions: Positions<SequenceKernels> = {
+  layerNorm: (y, { mean, invStd }, x, { gamma, beta }, rows, columns, epsilon) => [
+    ...[y, mean, invStd, x, gamma, beta, rows, columns, epsilon],
+  ],
+  layerNormBackward: ({ dx, dgamma, dbeta }, dy, x, gamma, { mean, invStd }, rows, columns) => [
+    ...[dx, dgamma, dbeta, dy, x, gamma, mean, invStd, rows, columns],
+  ],
+};

@@ -70,7 +70,7 @@ export const elementwise: ElementwiseKernels = {
   squaredReluBackward: (dx, dy, x, count) => {
     for (let i = 0; i < count; i++) dx[i] = 2 * dy[i] * rectified(x[i]);
   },
-  dropout: (y, x, count, probability, seed, layer, step) => {
+  dropout: (y, x, count, probability, { seed, layer, step }) => {
     const words = new Uint32Array(4);
     const threshold = Math.floor(fround(probability) * 4294967296);
     const scale = fround(1 / fround(1 - fround(probability)));

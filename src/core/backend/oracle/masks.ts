@@ -12,7 +12,7 @@ const { fround } = Math;
 const finite = (size: number): number => (size < Infinity ? size : size === Infinity ? 2 ** 128 : 2 ** 129);
 
 export const masks: MaskKernels = {
-  pruneTransposable: (mask, w, rows, k, n, m, solver) => {
+  pruneTransposable: (mask, w, rows, k, { n, m }, solver) => {
     mask.fill(0, 0, rows * maskWords(k));
     const keep = (row: number, column: number): void => {
       mask[row * maskWords(k) + (column >>> 5)] |= 1 << (column & 31);
@@ -34,7 +34,7 @@ export const masks: MaskKernels = {
     }
   },
   maskedDecay: (grad, w, mask, rows, k, lambda) => {
-    grad.set(decayed(grad.subarray(0, rows * k), w, mask, k, lambda));
+    grad.set(decayed(grad.subarray(0, rows * k), w, { mask, k, lambda }));
   },
   applyMask: (x, mask, rows, k) => {
     for (let i = 0; i < rows * k; i++) if (!isKept(mask, k, Math.floor(i / k), i % k)) x[i] = 0;

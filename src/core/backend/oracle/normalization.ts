@@ -5,21 +5,7 @@ import { rectified } from "./rectified.ts";
 import { shapeOf, windows } from "./windows.ts";
 
 export const normalization: NormalizationKernels = {
-  batchNorm: (
-    y,
-    mean,
-    invStd,
-    runningMean,
-    runningVariance,
-    x,
-    gamma,
-    beta,
-    rows,
-    channels,
-    epsilon,
-    momentum,
-    relu,
-  ) => {
+  batchNorm: (y, { mean, invStd }, running, x, { gamma, beta }, rows, channels, { epsilon, momentum, relu }) => {
     for (let c = 0; c < channels; c++) {
       let sum = 0;
       for (let row = 0; row < rows; row++) sum += x[row * channels + c];
@@ -29,22 +15,22 @@ export const normalization: NormalizationKernels = {
       const inverse = 1 / Math.sqrt(squares / rows + epsilon);
       mean[c] = average;
       invStd[c] = inverse;
-      runningMean[c] += momentum * (average - runningMean[c]);
-      runningVariance[c] += momentum * (squares / Math.max(1, rows - 1) - runningVariance[c]);
+      running.mean[c] += momentum * (average - running.mean[c]);
+      running.variance[c] += momentum * (squares / Math.max(1, rows - 1) - running.variance[c]);
       for (let row = 0; row < rows; row++) {
         const value = (x[row * channels + c] - average) * inverse * gamma[c] + beta[c];
         y[row * channels + c] = relu ? rectified(value) : value;
       }
     }
   },
-  batchNormInfer: (y, x, gamma, beta, runningMean, runningVariance, rows, channels, epsilon, relu) => {
+  batchNormInfer: (y, x, { gamma, beta }, { mean, variance }, rows, channels, { epsilon, relu }) => {
     for (let i = 0; i < rows * channels; i++) {
       const c = i % channels;
-      const value = ((x[i] - runningMean[c]) / Math.sqrt(runningVariance[c] + epsilon)) * gamma[c] + beta[c];
+      const value = ((x[i] - mean[c]) / Math.sqrt(variance[c] + epsilon)) * gamma[c] + beta[c];
       y[i] = relu ? rectified(value) : value;
     }
   },
-  batchNormBackward: (dx, dgamma, dbeta, dy, y, x, gamma, mean, invStd, rows, channels) => {
+  batchNormBackward: ({ dx, dgamma, dbeta }, dy, y, x, gamma, { mean, invStd }, rows, channels) => {
     for (let c = 0; c < channels; c++) {
       const gradAt = (i: number): number => (y !== null && !(y[i] > 0) ? 0 : dy[i]);
       const normal = (i: number): number => (x[i] - mean[c]) * invStd[c];
@@ -61,22 +47,11 @@ export const normalization: NormalizationKernels = {
       }
     }
   },
-  batchNormPool: (
-    y,
-    peak,
-    winner,
-    mean,
-    invStd,
-    runningMean,
-    runningVariance,
-    x,
-    ...[gamma, beta, g, epsilon, momentum]
-  ) => {
+  batchNormPool: (y, peak, winner, statistics, running, x, affine, g, options) => {
     const { batch, height, width, positions, channels } = shapeOf(g);
     const rows = batch * height * width;
     const normal = x.slice(0, rows * channels);
-    const statistics = [mean, invStd, runningMean, runningVariance] as const;
-    normalization.batchNorm(normal, ...statistics, x, gamma, beta, rows, channels, epsilon, momentum, 0);
+    normalization.batchNorm(normal, statistics, running, x, affine, rows, channels, { ...options, relu: 0 });
     normalization.maxPool(y, winner, normal, g);
     windows(g, (position, pixel, tap) => {
       for (let c = 0; c < channels; c++) {
@@ -88,12 +63,12 @@ export const normalization: NormalizationKernels = {
       y[i] = rectified(y[i]);
     }
   },
-  batchNormPoolBackward: (dx, dgamma, dbeta, dy, _peak, winner, x, gamma, mean, invStd, g) => {
+  batchNormPoolBackward: (grads, dy, _peak, winner, x, gamma, statistics, g) => {
     const { batch, height, width, channels } = shapeOf(g);
     const rows = batch * height * width;
     const grad = x.slice(0, rows * channels);
     normalization.maxPoolBackward(grad, dy, winner, g);
-    normalization.batchNormBackward(dx, dgamma, dbeta, grad, null, x, gamma, mean, invStd, rows, channels);
+    normalization.batchNormBackward(grads, grad, null, x, gamma, statistics, rows, channels);
   },
   maxPool: (y, winner, x, g) => {
     const { positions, channels } = shapeOf(g);

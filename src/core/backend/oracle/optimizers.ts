@@ -4,8 +4,8 @@ import type { OptimizerKernels } from "../families/optimizers.ts";
 import { decayed } from "./mask-bits.ts";
 
 export const optimizers: OptimizerKernels = {
-  sgd: (w, velocity, grad, count, rate, momentum, decay, nesterov, mask, k, lambda) => {
-    const gradient = decayed(grad, w, mask, k, lambda);
+  sgd: (w, velocity, grad, count, { rate, momentum, decay, nesterov }, pruned) => {
+    const gradient = decayed(grad, w, pruned);
     for (let i = 0; i < count; i++) {
       let step = gradient[i] + decay * w[i];
       if (velocity !== null) {
@@ -15,8 +15,9 @@ export const optimizers: OptimizerKernels = {
       w[i] -= rate * step;
     }
   },
-  adam: (w, m, v, grad, count, ...[rate, beta1, beta2, epsilon, decay, correction1, correction2, mask, k, lambda]) => {
-    const gradient = decayed(grad, w, mask, k, lambda);
+  adam: (w, { moment1: m, moment2: v }, grad, count, options, pruned) => {
+    const { rate, beta1, beta2, epsilon, decay, correction1, correction2 } = options;
+    const gradient = decayed(grad, w, pruned);
     for (let i = 0; i < count; i++) {
       m[i] = beta1 * m[i] + (1 - beta1) * gradient[i];
       v[i] = beta2 * v[i] + (1 - beta2) * gradient[i] * gradient[i];

@@ -1,6 +1,6 @@
 /** Packs and slices, slot by slot. */
 import { expected } from "../../errors.ts";
-import { packBlock, placeWords, SLICE } from "../families/packs.ts";
+import { type Pack, type Pattern, packBlock, placeWords, SLICE } from "../families/packs.ts";
 import type { F32 } from "../memory.ts";
 
 /**
@@ -18,9 +18,7 @@ export const dense = (values: F32): Operand => ({ values, kept: null });
 export function slots(
   rows: number,
   k: number,
-  n: number,
-  m: number,
-  v: number,
+  { n, m, v }: Pattern,
   kept: (group: number, column: number) => boolean,
   visit: (row: number, column: number, slot: number, r: number) => void,
 ): void {
@@ -46,13 +44,9 @@ export function slots(
 
 /** The [rows, k] matrix that a pack holds; column j of row i goes to place(i, j). */
 export function unpack(
-  values: F32,
-  index: Uint8Array,
+  { values, index, pattern: { n, m, v } }: Pack,
   rows: number,
   k: number,
-  n: number,
-  m: number,
-  v: number,
   place: (row: number, column: number) => number = (row, column) => row * k + column,
 ): Operand {
   // in the precision that it is given: gradients are checked with doubles
@@ -78,8 +72,7 @@ export function unpack(
 export function sliceSlots(
   rows: number,
   k: number,
-  n: number,
-  m: number,
+  { n, m }: Pattern,
   visit: (row: number, group: number, at: number, word: number, shift: number) => void,
 ): void {
   const bits = m <= 4 ? 2 : 4;
@@ -98,13 +91,9 @@ export const padded = (rows: number, v: number): number => Math.ceil(rows / v) *
 
 /** Packs the rows of a matrix that is known by its groups: choose gives the kept places of rows first..last-1, in order. */
 export function packColumns(
-  values: F32,
-  index: Uint8Array,
+  { values, index, pattern: { n, m, v } }: Pack,
   rows: number,
   k: number,
-  n: number,
-  m: number,
-  v: number,
   choose: (first: number, last: number, begin: number) => { j: number; keptAs: (row: number) => number }[],
 ): void {
   let slot = 0;

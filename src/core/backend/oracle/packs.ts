@@ -1,7 +1,7 @@
 /** Packs, decided entry by entry. */
-import { philox } from "../../random.ts";
+import { type Draw, philox } from "../../random.ts";
 import { maskWords } from "../families/masks.ts";
-import type { PackKernels } from "../families/packs.ts";
+import type { Pack, PackKernels } from "../families/packs.ts";
 import { packBlock, placeWords, SLICE } from "../families/packs.ts";
 import type { F32 } from "../memory.ts";
 import { isKept } from "./mask-bits.ts";
@@ -19,20 +19,18 @@ function ranked(scores: F32): number[] {
 
 const isNegative = (x: number): boolean => x < 0 || Object.is(x, -0);
 
-/** Packs the sample of a matrix [rows, k] along k; draw: seed, layer, step and stream. */
+/** Packs the sample of a matrix [rows, k] along k. */
 function packSample(
-  values: F32,
-  index: Uint8Array,
+  pack: Pack,
   rows: number,
   k: number,
-  n: number,
-  m: number,
-  v: number,
   entry: (row: number, column: number) => number,
-  [seed, layer, step, stream]: readonly [number, number, number, number],
+  { seed, layer, step }: Draw,
+  stream: number,
 ): void {
+  const { n, m, v } = pack.pattern;
   const words = new Uint32Array(4);
-  packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
+  packColumns(pack, rows, k, (first, last, begin) => {
     const group = begin / m;
     philox(words, seed, layer, Math.floor(group / 4), step, Math.floor(first / v), stream);
     const u = uniform(words[group % 4]);
@@ -70,18 +68,15 @@ function columnWeight(
 }
 
 function packUnder(
-  values: F32,
-  index: Uint8Array,
+  { values, index, pattern }: Pack,
   masked: F32 | null,
   w: F32,
   mask: Uint32Array,
   rows: number,
   k: number,
-  n: number,
-  m: number,
-  v: number,
   soft: number,
 ): void {
+  const { m, v } = pattern;
   const softened = (row: number, column: number): number => {
     const first = row - (row % v);
     const score = (at: number): number => {
@@ -106,9 +101,7 @@ function packUnder(
   slots(
     rows,
     k,
-    n,
-    m,
-    v,
+    pattern,
     (group, column) => isKept(mask, k, group * v, column),
     (row, column, slot, r) => {
       index[slot] = column % packBlock(m);
@@ -120,7 +113,8 @@ function packUnder(
 }
 
 export const packs: PackKernels = {
-  pruneRows: (values, index, mask, masked, w, rows, k, n, m, v, soft) => {
+  pruneRows: (pack, mask, masked, w, rows, k, soft) => {
+    const { n, m, v } = pack.pattern;
     mask.fill(0, 0, rows * maskWords(k));
     for (let first = 0; first < rows; first += v) {
       const last = Math.min(rows, first + v);
@@ -135,13 +129,14 @@ export const packs: PackKernels = {
         }
       }
     }
-    packUnder(values, index, masked, w, mask, rows, k, n, m, v, soft);
+    packUnder(pack, masked, w, mask, rows, k, soft);
   },
   packRows: packUnder,
-  pruneColumns: (values, index, w, mask, order, rows, k, taps, n, m, v) => {
+  pruneColumns: (pack, w, mask, order, rows, k, taps) => {
+    const { n, m } = pack.pattern;
     const weight = columnWeight(w, mask, rows, k, taps);
     const at = (entry: number): number => (order === null ? entry : order[entry]);
-    packColumns(values, index, rows, k, n, m, v, (first, last, begin) => {
+    packColumns(pack, rows, k, (first, last, begin) => {
       const scores = new Float32Array(m);
       for (let row = first; row < last; row++) {
         for (let j = 0; j < m; j++) scores[j] += Math.abs(weight(row, at(begin + j)));
@@ -152,16 +147,16 @@ export const packs: PackKernels = {
       }));
     });
   },
-  sampleColumns: (values, index, g, rows, k, n, m, v, ...draw) => {
-    packSample(values, index, rows, k, n, m, v, (row, column) => g[column * rows + row], [...draw, 0]);
+  sampleColumns: (pack, g, rows, k, draw) => {
+    packSample(pack, rows, k, (row, column) => g[column * rows + row], draw, 0);
   },
-  sampleRows: (values, index, masked, g, rows, k, n, m, v, ...draw) => {
-    packSample(values, index, rows, k, n, m, v, (row, column) => g[row * k + column], [...draw, 1]);
-    masked?.set(unpack(values, index, rows, k, n, m, v).values);
+  sampleRows: (pack, masked, g, rows, k, draw) => {
+    packSample(pack, rows, k, (row, column) => g[row * k + column], draw, 1);
+    masked?.set(unpack(pack, rows, k).values);
   },
-  sampleColumnsApproximately: (values, index, g, rows, k, seed, layer, step) => {
+  sampleColumnsApproximately: (pack, g, rows, k, { seed, layer, step }) => {
     const words = new Uint32Array(4);
-    packColumns(values, index, rows, k, 2, 4, 1, (row, _, begin) => {
+    packColumns(pack, rows, k, (row, _, begin) => {
       const [u, w] = [0, 2].map((stream) => {
         philox(words, seed, layer, Math.floor(begin / 16), step, row, stream);
         return uniform(words[(begin / 4) % 4]);
@@ -171,13 +166,14 @@ export const packs: PackKernels = {
       return places.map((j) => ({ j, keptAs: () => (isNegative(group[j]) ? -as[j] : as[j]) }));
     });
   },
-  packSlices: (values, places, packed, index, rows, k, n, m, v) => {
-    const w = unpack(packed, index, rows, k, n, m, v);
+  packSlices: ({ values, places }, pack, rows, k) => {
+    const { n, m } = pack.pattern;
+    const w = unpack(pack, rows, k);
     const kept = (row: number): number[] => [...Array(k).keys()].filter((column) => w.kept?.[row * k + column] === 1);
     const columns = Array.from({ length: rows }, (_, row) => kept(row));
     const taken = new Uint32Array(padded(rows, SLICE));
     places.fill(0, 0, padded(rows, SLICE) * placeWords(k, n, m));
-    sliceSlots(rows, k, n, m, (row, _, at, word, shift) => {
+    sliceSlots(rows, k, pack.pattern, (row, _, at, word, shift) => {
       values[at] = 0;
       if (row >= rows) return;
       const column = columns[row][taken[row]++];

@@ -98,23 +98,26 @@ export function products(count: (multiplies: number) => void): ProductKernels {
       weightGrad(dw, dense(dy), x, g);
       count(positions * inputs * out);
     },
-    forwardSparse: (y, x, values, index, bias, g, relu, n, m, v) => {
+    forwardSparse: (y, x, w, bias, g, relu) => {
+      const { n, m, v } = w.pattern;
       const { positions, inputs, out } = shapeOf(g);
-      forward(y, x, unpack(values, index, out, inputs, n, m, v), bias, g, relu);
+      forward(y, x, unpack(w, out, inputs), bias, g, relu);
       count(positions * padded(out, v) * (inputs / m) * n);
     },
-    inputGradSparse: (dx, dy, values, index, g, n, m, v) => {
+    inputGradSparse: (dx, dy, pack, g) => {
+      const { n, m, v } = pack.pattern;
       const { channels, out, kh, kw, inputs } = shapeOf(g);
       const k = kh * kw * out;
-      const w = unpack(values, index, channels, k, n, m, v, (c, column) => {
+      const w = unpack(pack, channels, k, (c, column) => {
         return (column % out) * inputs + Math.floor(column / out) * channels + c;
       });
       inputGrad(dx, dy, w, g);
       count(hits(g) * padded(channels, v) * (out / m) * n);
     },
-    weightGradSparse: (dw, values, index, x, g, n, m, v) => {
+    weightGradSparse: (dw, pack, x, g) => {
+      const { n, m, v } = pack.pattern;
       const { out, positions, inputs } = shapeOf(g);
-      const dy = unpack(values, index, out, positions, n, m, v, (o, position) => position * out + o);
+      const dy = unpack(pack, out, positions, (o, position) => position * out + o);
       weightGrad(dw, dy, x, g);
       count(inputs * padded(out, v) * (positions / m) * n);
     },
@@ -135,8 +138,10 @@ export function products(count: (multiplies: number) => void): ProductKernels {
       weightGrad(dw, { values, kept }, x, g);
       count((positions / Math.max(1, width)) * Math.ceil(width / 2) * inputs * out);
     },
-    forwardSparseActivations: (y, values, index, w, bias, t, k, out, relu, n, m, v) => {
-      const x = unpack(values, index, t, k, n, m, v);
+    forwardSparseActivations: (y, pack, w, bias, g, relu) => {
+      const { n, m, v } = pack.pattern;
+      const { positions: t, inputs: k, out } = shapeOf(g);
+      const x = unpack(pack, t, k);
       for (let row = 0; row < t; row++) {
         for (let o = 0; o < out; o++) {
           let sum = bias === null ? 0 : bias[o];
@@ -146,9 +151,11 @@ export function products(count: (multiplies: number) => void): ProductKernels {
       }
       count(out * padded(t, v) * (k / m) * n);
     },
-    forwardSlices: (y, x, values, places, bias, t, k, out, relu, n, m) => {
+    forwardSlices: (y, x, { values, places, pattern }, bias, g, relu) => {
+      const { n, m } = pattern;
+      const { positions: t, inputs: k, out } = shapeOf(g);
       const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
-      sliceSlots(out, k, n, m, (row, group, at, word, shift) => {
+      sliceSlots(out, k, pattern, (row, group, at, word, shift) => {
         if (row >= out) return;
         const entry = row * k + group * m + ((places[word] >>> shift) & (m <= 4 ? 3 : 15));
         w.values[entry] = values[at];
@@ -157,7 +164,7 @@ export function products(count: (multiplies: number) => void): ProductKernels {
       forward(y, x, w, bias, matrixGeometry(t, k, out), relu);
       count(t * padded(out, SLICE) * (k / m) * n);
     },
-    forwardCsr: (y, x, values, index, starts, bias, g, relu) => {
+    forwardCsr: (y, x, { values, index, starts }, bias, g, relu) => {
       const { inputs: k, out, positions: t } = shapeOf(g);
       const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
       csrPlaces(index, starts, k, out).forEach((place, at) => {
@@ -167,7 +174,7 @@ export function products(count: (multiplies: number) => void): ProductKernels {
       forward(y, x, w, bias, g, relu);
       count(t * index.length);
     },
-    weightGradCsr: (dw, dy, x, index, starts, g) => {
+    weightGradCsr: (dw, dy, x, { index, starts }, g) => {
       const { positions, inputs, out } = shapeOf(g);
       weightGrad(dw, dense(dy), x, g);
       const kept = new Set(csrPlaces(index, starts, inputs, out));

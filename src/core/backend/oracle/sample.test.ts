@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { Random } from "../../random.ts";
 import { mvue } from "../../sparse/mvue.ts";
+import type { Pack } from "../families/packs.ts";
 import { jsKernels } from "../js.ts";
 
 /** The size of what is drawn: the largest that exceed their share of the rest are certain. */
@@ -43,7 +44,7 @@ test.each([
   const rows = draws * v;
   const g = Float32Array.from({ length: k * rows }, (_, i) => entries[Math.floor(i / rows)][i % v]);
   const [values, index] = [new Float32Array(draws * groups * n * v), new Uint8Array(draws * groups * n)];
-  kernels.sampleColumns(values, index, g, rows, k, n, m, v, 1, 2, 3);
+  kernels.sampleColumns({ values, index, pattern: { n, m, v } }, g, rows, k, { seed: 1, layer: 2, step: 3 });
 
   const [sums, squares] = [new Float64Array(k * v), new Float64Array(k * v)];
   // 128 entries a block
@@ -82,22 +83,31 @@ test("samples along rows and columns of one step keep other places", () => {
   // one number everywhere, so that both sample the same groups
   const size = 256;
   const g = Float32Array.from({ length: size * size }, () => 1);
-  const kept = (): [Float32Array, Uint8Array] => [new Float32Array((size * size) / 2), new Uint8Array(size ** 2 / 2)];
-  const [columns, rows, again] = [kept(), kept(), kept()];
-  kernels.sampleColumns(...columns, g, size, size, 2, 4, 1, 1, 2, 3);
-  kernels.sampleRows(...rows, null, g, size, size, 2, 4, 1, 1, 2, 3);
-  kernels.sampleRows(...again, null, g, size, size, 2, 4, 1, 1, 2, 3);
+  const [columns, rows, again] = [pairs(size ** 2 / 4), pairs(size ** 2 / 4), pairs(size ** 2 / 4)];
+  const draw = { seed: 1, layer: 2, step: 3 };
+  kernels.sampleColumns(columns, g, size, size, draw);
+  kernels.sampleRows(rows, null, g, size, size, draw);
+  kernels.sampleRows(again, null, g, size, size, draw);
   expect(again).toEqual(rows);
   // of equal entries a draw keeps 0 and 2 or 1 and 3, half the time as an independent one
-  const same = rows[1].filter((place, slot) => place === columns[1][slot]).length / rows[1].length;
-  expect(Math.abs(same - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / (rows[1].length / 2)));
+  const same = rows.index.filter((place, slot) => place === columns.index[slot]).length / rows.index.length;
+  expect(Math.abs(same - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / (rows.index.length / 2)));
 });
 
+/** Room for so many groups of a 2:4 pack. */
+function pairs(groups: number): Pack {
+  return {
+    pattern: { n: 2, m: 4, v: 1 },
+    values: new Float32Array(2 * groups),
+    index: new Uint8Array(2 * groups),
+  };
+}
+
 /** Many samples of one group of four, [draw][slot]. */
-function approximations(group: readonly number[], draws: number, layer: number): [Float32Array, Uint8Array] {
-  const pack: [Float32Array, Uint8Array] = [new Float32Array(2 * draws), new Uint8Array(2 * draws)];
+function approximations(group: readonly number[], draws: number, layer: number): Pack {
+  const pack = pairs(draws);
   const g = Float32Array.from({ length: 4 * draws }, (_, i) => group[Math.floor(i / draws)]);
-  jsKernels().sampleColumnsApproximately(...pack, g, draws, 4, 1, layer, 3);
+  jsKernels().sampleColumnsApproximately(pack, g, draws, 4, { seed: 1, layer, step: 3 });
   return pack;
 }
 
@@ -133,7 +143,7 @@ test("approximate samples are unbiased, with at most twice the least variance, 1
   ];
   let [found, least] = [0, 0];
   groups.forEach((group, layer) => {
-    const [values, index] = approximations(group, draws, layer);
+    const { values, index } = approximations(group, draws, layer);
     const [sums, squares] = [new Float64Array(4), new Float64Array(4)];
     values.forEach((value, slot) => {
       sums[index[slot]] += value;
@@ -169,7 +179,7 @@ test("approximate samples of one large entry among the smallest numbers, and of 
     [small, small, 1e-38, -1],
     [small, 0, 0, 0],
   ]) {
-    const [values, index] = approximations(group, 500, 1);
+    const { values, index } = approximations(group, 500, 1);
     const chance = chances(group);
     values.forEach((value, slot) => {
       const x = Math.fround(group[index[slot]]);

@@ -44,7 +44,7 @@ export const sequence: SequenceKernels = {
     for (let i = 0; i < count * dim; i++) sums[tokens[Math.floor(i / dim)] * dim + (i % dim)] += dy[i];
     dtable.set(sums);
   },
-  layerNorm: (y, mean, invStd, x, gamma, beta, rows, columns, epsilon) => {
+  layerNorm: (y, { mean, invStd }, x, { gamma, beta }, rows, columns, epsilon) => {
     for (let row = 0; row < rows; row++) {
       const values = Array.from(x.subarray(row * columns, (row + 1) * columns));
       const average = values.reduce((total, value) => total + value, 0) / columns;
@@ -56,7 +56,7 @@ export const sequence: SequenceKernels = {
       });
     }
   },
-  layerNormBackward: (dx, dgamma, dbeta, dy, x, gamma, mean, invStd, rows, columns) => {
+  layerNormBackward: ({ dx, dgamma, dbeta }, dy, x, gamma, { mean, invStd }, rows, columns) => {
     const [products, sums] = [new Float64Array(columns), new Float64Array(columns)];
     for (let row = 0; row < rows; row++) {
       const normal = (c: number): number => (x[row * columns + c] - mean[row]) * invStd[row];

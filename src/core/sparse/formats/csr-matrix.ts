@@ -94,8 +94,7 @@ export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOp
 
   /** y [T, rows] = im2col(x) w^T, then the epilogue. */
   forward(y: F32, x: F32, geometry: Geometry, { bias, relu }: Epilogue = NO_EPILOGUE): void {
-    const { values, index, starts } = this;
-    this.#kernels.forwardCsr(y, x, values, index, starts, bias, geometry, Number(relu));
+    this.#kernels.forwardCsr(y, x, this, bias, geometry, Number(relu));
   }
 
   /** As the forward product of dy; see inputGradGeometry for the convolutions that this is right for. */
@@ -105,7 +104,7 @@ export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOp
 
   /** dw = dy^T im2col(x) at its entries, 0 elsewhere; w as [rows, k]. */
   weightGrad(dw: F32, dy: F32, x: F32, geometry: Geometry): void {
-    this.#kernels.weightGradCsr(dw, dy, x, this.index, this.starts, geometry);
+    this.#kernels.weightGradCsr(dw, dy, x, this, geometry);
   }
 }
 

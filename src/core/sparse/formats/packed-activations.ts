@@ -20,10 +20,7 @@ export class PackedActivations implements ForwardOperand {
   }
 
   forward(y: F32, _x: F32, geometry: Geometry, { bias, relu }: Epilogue): void {
-    const { values, index, pattern, rows, k } = this.x;
-    const { n, m, v } = pattern;
-    const out = geometry[10];
-    this.#kernels.forwardSparseActivations(y, values, index, this.#w, bias, rows, k, out, Number(relu), n, m, v);
+    this.#kernels.forwardSparseActivations(y, this.x, this.#w, bias, geometry, Number(relu));
   }
 
   /** The weight gradient is that of what was multiplied. */

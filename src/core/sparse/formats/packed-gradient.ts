@@ -21,9 +21,8 @@ export class PackedGradient implements InputGradOperand {
 
   inputGrad(dx: F32, _dy: F32, geometry: Geometry): void {
     // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions
-    const { values, index, pattern, rows, k } = this.dy;
-    const { n, m, v } = pattern;
-    this.#kernels.weightGradSparse(dx, values, index, this.#w, matrixGeometry(k, geometry[3], rows), n, m, v);
+    const { rows, k } = this.dy;
+    this.#kernels.weightGradSparse(dx, this.dy, this.#w, matrixGeometry(k, geometry[3], rows));
   }
 }
 

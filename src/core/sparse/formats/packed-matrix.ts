@@ -1,30 +1,21 @@
 /** An N:M matrix in the form the sparse kernels read, with its mask and, where asked for, a dense copy. */
 
 import { maskWords, TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../backend/families/masks.ts";
-import { packBlock } from "../../backend/families/packs.ts";
+import { type Pack, packBlock } from "../../backend/families/packs.ts";
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
+import type { Draw } from "../../random.ts";
 import type { Epilogue, ForwardOperand, OperandFormat } from "../operand.ts";
 import { misfit, type Pattern, patternName } from "../pattern.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
 
 /** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */
-export interface PackedOperand {
-  readonly pattern: Pattern;
+export interface PackedOperand extends Pack {
   readonly rows: number;
   /** Entries of a row before pruning. */
   readonly k: number;
-  readonly values: F32;
-  readonly index: Uint8Array;
-}
-
-/** Names a draw: the same numbers give the same sample on every backend. */
-export interface Draw {
-  readonly seed: number;
-  readonly layer: number;
-  readonly step: number;
 }
 
 /** Throws where groups do not tile k; else the number of slots of the pack. */
@@ -96,8 +87,7 @@ export class PackedMatrix implements PackedOperand, ForwardOperand {
   }
 
   forward(y: F32, x: F32, geometry: Geometry, { bias, relu }: Epilogue): void {
-    const { n, m, v } = this.pattern;
-    this.#kernels.forwardSparse(y, x, this.values, this.index, bias, geometry, Number(relu), n, m, v);
+    this.#kernels.forwardSparse(y, x, this, bias, geometry, Number(relu));
   }
 
   /** Writes the dense matrix [rows, k] that the sparse kernels see into w. */
@@ -107,8 +97,7 @@ export class PackedMatrix implements PackedOperand, ForwardOperand {
 
   /** Chooses the mask by magnitude (ties keep the lower index) and packs w [rows, k] under it; soft: see the kernel. */
   prune(w: F32, soft = 0): void {
-    const { n, m, v } = this.pattern;
-    this.#kernels.pruneRows(this.values, this.index, this.mask, this.#masked, w, this.rows, this.k, n, m, v, soft);
+    this.#kernels.pruneRows(this, this.mask, this.#masked, w, this.rows, this.k, soft);
   }
 
   /**
@@ -129,23 +118,19 @@ export class PackedMatrix implements PackedOperand, ForwardOperand {
 
   /** Chooses the mask that is N:M along rows and columns (see the kernel of this name) and packs w [rows, k] under it. */
   pruneTransposable(w: F32, solver: TransposableSolver): void {
-    const { n, m } = this.pattern;
     const place = TRANSPOSABLE_SOLVERS.indexOf(solver);
-    this.#kernels.pruneTransposable(this.mask, w, this.rows, this.k, n, m, place);
+    this.#kernels.pruneTransposable(this.mask, w, this.rows, this.k, this.pattern, place);
     this.repack(w);
   }
 
   /** Keeps an unbiased sample of minimum variance of g [rows, k]. The mask is not written. */
-  sample(g: F32, { seed, layer, step }: Draw): void {
-    const { rows, k, values, index } = this;
-    const { n, m, v } = this.pattern;
-    this.#kernels.sampleRows(values, index, this.#masked, g, rows, k, n, m, v, seed, layer, step);
+  sample(g: F32, draw: Draw): void {
+    this.#kernels.sampleRows(this, this.#masked, g, this.rows, this.k, draw);
   }
 
   /** Packs new values under the mask as it stands. */
   repack(w: F32, soft = 0): void {
-    const { n, m, v } = this.pattern;
-    this.#kernels.packRows(this.values, this.index, this.#masked, w, this.mask, this.rows, this.k, n, m, v, soft);
+    this.#kernels.packRows(this, this.#masked, w, this.mask, this.rows, this.k, soft);
   }
 }
 

@@ -6,10 +6,11 @@ import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
+import type { Draw } from "../../random.ts";
 import type { InputGradOperand, OperandFormat, WeightGradOperand } from "../operand.ts";
 import { type Pattern, patternName } from "../pattern.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
-import { type Draw, type PackedOperand, slotsOf, unpack } from "./packed-matrix.ts";
+import { type PackedOperand, slotsOf, unpack } from "./packed-matrix.ts";
 
 /**
  * The transpose, [rows, k], of a matrix with k rows; groups along k. The arrays are written in place. That of a weight is an
@@ -40,14 +41,12 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
 
   /** Of a weight. */
   inputGrad(dx: F32, dy: F32, geometry: Geometry): void {
-    const { n, m, v } = this.pattern;
-    this.kernels.inputGradSparse(dx, dy, this.values, this.index, geometry, n, m, v);
+    this.kernels.inputGradSparse(dx, dy, this, geometry);
   }
 
   /** Of the gradient dy itself. */
   weightGrad(dw: F32, _dy: F32, x: F32, geometry: Geometry): void {
-    const { n, m, v } = this.pattern;
-    this.kernels.weightGradSparse(dw, this.values, this.index, x, geometry, n, m, v);
+    this.kernels.weightGradSparse(dw, this, x, geometry);
   }
 
   /**
@@ -55,8 +54,7 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
    * [k / taps, taps * rows]; what it does not keep counts as zero. Groups are of neighbors in `order`.
    */
   prune(w: F32, mask: Uint32Array | null, taps: number): void {
-    const { n, m, v } = this.pattern;
-    this.kernels.pruneColumns(this.values, this.index, w, mask, this.#order, this.rows, this.k, taps, n, m, v);
+    this.kernels.pruneColumns(this, w, mask, this.#order, this.rows, this.k, taps);
   }
 
   /** As prune; what is kept is noted as the choice. */
@@ -126,16 +124,15 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
   }
 
   /** Keeps an unbiased sample of minimum variance of g [k, rows]. */
-  sample(g: F32, { seed, layer, step }: Draw): void {
-    const { n, m, v } = this.pattern;
-    this.kernels.sampleColumns(this.values, this.index, g, this.rows, this.k, n, m, v, seed, layer, step);
+  sample(g: F32, draw: Draw): void {
+    this.kernels.sampleColumns(this, g, this.rows, this.k, draw);
   }
 
   /** Keeps an unbiased 2:4 sample of g [k, rows] by two draws a group. */
-  sampleApproximately(g: F32, { seed, layer, step }: Draw): void {
+  sampleApproximately(g: F32, draw: Draw): void {
     if (patternName(this.pattern) !== "2:4")
       throw expected("approx-MVUE", "the pattern 2:4", patternName(this.pattern), "Sample with MVUE");
-    this.kernels.sampleColumnsApproximately(this.values, this.index, g, this.rows, this.k, seed, layer, step);
+    this.kernels.sampleColumnsApproximately(this, g, this.rows, this.k, draw);
   }
 }
 

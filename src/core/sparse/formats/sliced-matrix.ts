@@ -1,6 +1,6 @@
 /** A packed matrix in the form for products with few rows of activations: inference. */
 
-import { placeWords, SLICE } from "../../backend/families/packs.ts";
+import { type Pattern, placeWords, SLICE, type Slices } from "../../backend/families/packs.ts";
 import { matrixGeometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
@@ -14,7 +14,8 @@ const MOST_ROWS_ELSEWHERE = 1;
  * The slices of a packed matrix [rows, k], made once for many products: the kept values and, in 2 or 4 bits each, their
  * places, 16 rows side by side. The pack stays in use: products with more rows run on it.
  */
-export class SlicedMatrix {
+export class SlicedMatrix implements Slices {
+  readonly pattern: Pattern;
   /** [slice][slot][16 rows]; rows beyond the last are zeros. */
   readonly values: F32;
   /** [slice][word][16 rows]: places within their group, the first slot lowest. */
@@ -25,6 +26,7 @@ export class SlicedMatrix {
   constructor(kernels: Kernels, packed: PackedMatrix) {
     const { rows, k, pattern } = packed;
     const { n, m } = pattern;
+    this.pattern = pattern;
     const padded = Math.ceil(rows / SLICE) * SLICE;
     this.values = kernels.float32(padded * (k / m) * n);
     this.places = kernels.uint32(padded * placeWords(k, n, m));
@@ -35,20 +37,17 @@ export class SlicedMatrix {
 
   /** Follows the pack after it was pruned or packed anew. */
   refresh(): void {
-    const { rows, k, pattern, values, index } = this.#packed;
-    const { n, m, v } = pattern;
-    this.#kernels.packSlices(this.values, this.places, values, index, rows, k, n, m, v);
+    this.#kernels.packSlices(this, this.#packed, this.#packed.rows, this.#packed.k);
   }
 
   /** y [t, rows] = x [t, k] w^T + bias, then max(0, .) if relu, on the form that is faster for t. */
   multiply(y: F32, x: F32, t: number, bias: F32 | null = null, relu = false): void {
-    const { rows, k, pattern, values, index } = this.#packed;
-    const { n, m, v } = pattern;
+    const geometry = matrixGeometry(t, this.#packed.k, this.#packed.rows);
     const gate = relu ? 1 : 0;
     if (t <= (MOST_ROWS[this.#kernels.instructionSet] ?? MOST_ROWS_ELSEWHERE)) {
-      this.#kernels.forwardSlices(y, x, this.values, this.places, bias, t, k, rows, gate, n, m);
+      this.#kernels.forwardSlices(y, x, this, bias, geometry, gate);
     } else {
-      this.#kernels.forwardSparse(y, x, values, index, bias, matrixGeometry(t, k, rows), gate, n, m, v);
+      this.#kernels.forwardSparse(y, x, this.#packed, bias, geometry, gate);
     }
   }
 }

@@ -4,8 +4,9 @@ import type { TransposableSolver } from "../../backend/families/masks.ts";
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
+import type { Draw } from "../../random.ts";
 import type { FixedMaskChoice } from "../../sparse/formats/fixed-mask.ts";
-import type { Draw, PackedMatrix } from "../../sparse/formats/packed-matrix.ts";
+import type { PackedMatrix } from "../../sparse/formats/packed-matrix.ts";
 import type { PackedTranspose } from "../../sparse/formats/packed-transpose.ts";
 import type { Pattern } from "../../sparse/pattern.ts";
 

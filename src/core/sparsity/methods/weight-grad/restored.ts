@@ -1,7 +1,7 @@
 import type { Geometry } from "../../../backend/geometry.ts";
 import type { F32 } from "../../../backend/memory.ts";
+import type { Draw } from "../../../random.ts";
 import { philox } from "../../../random.ts";
-import type { Draw } from "../../../sparse/formats/packed-matrix.ts";
 import type { MethodEntry, WeightGradMethod } from "../method.ts";
 
 // "rest": a stream of its own
