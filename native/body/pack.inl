@@ -329,7 +329,7 @@ static inline void soften_lanes(float* out, const float* w, size_t k, int rows, 
   }
 }
 
-// A block of a row group with every kept value moved towards zero: see src/kernels/kernels.ts.
+// A block of a row group with every kept value moved towards zero: see pruneRows in src/core/backend/families/packs.ts.
 static void soften_block(float* out, const float* w, size_t k, int rows, int length, int m, const BlockBits& bits, float soft, bool shared) {
   int i = 0;
   if (m <= LANES && LANES % m == 0)

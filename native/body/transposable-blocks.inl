@@ -1,5 +1,5 @@
 // Transposable n:m masks of any size: each m x m block keeps n in every row and every column. One block after another;
-// what is vectors of lanes is the order of its entries. The algorithms are told in src/kernels/transposable-masks.ts.
+// what is vectors of lanes is the order of its entries. The algorithms are told in src/core/backend/oracle/transposable-blocks.ts.
 
 struct TransposableBlock {
   int n, m;

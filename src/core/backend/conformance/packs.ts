@@ -95,10 +95,9 @@ export function packProperties(make: () => Kernels): void {
       for (const v of [1, 2, 4]) {
         const [rows, k] = [6, 16 * m];
         const w = new Float32Array(rows * k).fill(Number.NaN);
-        const slots = Math.ceil(rows / v) * 16 * n;
-        const outputs = [empty(slots * v), new Uint8Array(slots), new Uint32Array(rows * maskWords(k))];
-        const args = [...outputs.map((array) => written(array)), null, read(w), rows, k, n, m, v, 0];
-        const mask = call(kernels, "pruneRows", args)[2];
+        const ofMask = written(new Uint32Array(rows * maskWords(k)));
+        const packed = writtenPack(rows, k, { n, m, v });
+        const mask = call(kernels, "pruneRows", [packed, ofMask, null, read(w), rows, k, 0])[2];
         for (let row = 0; row < rows; row++) {
           for (let j = 0; j < k; j++) {
             const bit = (mask[row * maskWords(k) + (j >>> 5)] >>> (j & 31)) & 1;
