@@ -56,11 +56,11 @@ class Variance implements RunningVariance {
   watched = false;
   frozenAt: number | null = null;
   readonly epsilon: number;
-  readonly memory: number;
+  readonly window: number;
 
-  constructor(epsilon: number, memory: number) {
+  constructor(epsilon: number, window: number) {
     this.epsilon = epsilon;
-    this.memory = memory;
+    this.window = window;
   }
 
   /** Before the update, which makes v of beta2 v + (1 - beta2) g^2. */

@@ -1,0 +1,157 @@
+/**
+ * What may be given as options, to methods, optimizers and layers: kinds of options as data, and the checks of what is
+ * given. Imports errors.ts alone; every layer may import it.
+ */
+import { expected, nearest } from "./errors.ts";
+
+/** Where a number has to lie. A bound that is left out bounds nothing; infinities and NaN lie nowhere. */
+export interface Bounds {
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+  /** As min and max, but the bound itself lies outside. */
+  readonly above?: number | undefined;
+  readonly below?: number | undefined;
+  readonly integer?: boolean | undefined;
+}
+
+/** A number, or one of some words in its place. */
+export interface NumberOption<Word extends string = string> {
+  readonly kind: "number";
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly integer?: boolean;
+  readonly words?: readonly Word[];
+  readonly about: string;
+}
+
+/** One of some words; the first is the default. */
+export interface WordOption<Word extends string = string> {
+  readonly kind: "word";
+  readonly words: readonly Word[];
+  readonly about: string;
+}
+
+export type Option = NumberOption | WordOption;
+
+/** Options by name, in the order in which they are told. */
+export type OptionSchema = Readonly<Record<string, Option>>;
+
+type ValueOf<Kind> =
+  Kind extends NumberOption<infer Word> ? number | Word : Kind extends WordOption<infer Word> ? Word : never;
+
+/** What is given for a schema: what is left out takes its default. */
+export type OptionsOf<Schema extends OptionSchema> = {
+  readonly [Name in keyof Schema]?: ValueOf<Schema[Name]> | undefined;
+};
+
+/** The same with every default filled in. */
+export type CompleteOptions<Schema extends OptionSchema> = { readonly [Name in keyof Schema]: ValueOf<Schema[Name]> };
+
+export function number<const Word extends string = never>(
+  option: Omit<NumberOption<Word>, "kind">,
+): NumberOption<NoInfer<Word>> {
+  return { kind: "number", ...option };
+}
+
+export function word<const Word extends string>(words: readonly Word[], about: string): WordOption<Word> {
+  return { kind: "word", words, about };
+}
+
+export function defaultOf(option: Option): number | string {
+  return option.kind === "number" ? option.default : option.words[0];
+}
+
+/** What an option may be, in words: `from 0 to 1 or "measured"`, `"gradient" or "decoupled"`. */
+export function valuesInWords(option: Option): string {
+  const quoted = (option.words ?? []).map((one) => `"${one}"`);
+  const all = option.kind === "number" ? [boundsInWords(option), ...quoted] : quoted;
+  return all.length < 2 ? all.join() : `${all.slice(0, -1).join(", ")} or ${all.at(-1)}`;
+}
+
+/**
+ * Checks what is given against a schema and fills in the defaults.
+ * where: as in the errors, which name the option, what it may be and what was given.
+ */
+export function completeOptions<Schema extends OptionSchema>(
+  where: string,
+  schema: Schema,
+  given: unknown = {},
+): CompleteOptions<Schema> {
+  const names = Object.keys(schema);
+  refuseUnknown(where, given, names);
+  const values = names.map((name) => {
+    const value = given[name];
+    if (value === undefined) return [name, defaultOf(schema[name])];
+    check(where, name, schema[name], value);
+    return [name, value];
+  });
+  return Object.fromEntries(values) as CompleteOptions<Schema>;
+}
+
+function check(where: string, name: string, option: Option, value: unknown): void {
+  const words = option.words ?? [];
+  if (option.kind === "number" && liesWithin(value, option)) return;
+  if (words.some((one) => one === value)) return;
+  const near = typeof value === "string" ? nearest(value, words) : undefined;
+  const todo =
+    near === undefined ? `Correct it, or leave it out for ${shown(defaultOf(option))}` : `The nearest is "${near}"`;
+  throw expected(where, `${name} ${valuesInWords(option)}`, shown(value), todo);
+}
+
+/** Throws unless options are an object all of whose keys are known; names the nearest that is. */
+export function refuseUnknown(
+  where: string,
+  given: unknown,
+  known: readonly string[],
+): asserts given is Readonly<Record<string, unknown>> {
+  const list = known.join(", ");
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw expected(where, `an object of options${list && ` (${list})`}`, shown(given), "Name each value");
+  for (const key of Object.keys(given)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    throw expected(
+      where,
+      known.length === 0 ? "no options" : `an option (${list})`,
+      `"${key}"`,
+      near === undefined ? "Leave it out" : `The nearest is "${near}"`,
+    );
+  }
+}
+
+/** Throws unless all of these values lie there. numbers: by the name that the error tells. */
+export function checkNumbers(where: string, numbers: Readonly<Record<string, unknown>>, bounds: Bounds): void {
+  for (const [name, value] of Object.entries(numbers)) {
+    if (liesWithin(value, bounds)) continue;
+    throw expected(where, `${name} ${boundsInWords(bounds)}`, shown(value), "Correct it");
+  }
+}
+
+function liesWithin(value: unknown, { min, max, above, below, integer = false }: Bounds): boolean {
+  if (typeof value !== "number" || !Number.isFinite(value) || (integer && !Number.isInteger(value))) return false;
+  const { NEGATIVE_INFINITY: least, POSITIVE_INFINITY: most } = Number;
+  return value >= (min ?? least) && value <= (max ?? most) && value > (above ?? least) && value < (below ?? most);
+}
+
+function boundsInWords({ min, max, above, below, integer = false }: Bounds): string {
+  const range =
+    min !== undefined && max !== undefined
+      ? [`from ${min} to ${max}`]
+      : [
+          ...(min === undefined ? [] : [`of ${min} or more`]),
+          ...(above === undefined ? [] : [`above ${above}`]),
+          ...(max === undefined ? [] : [`of at most ${max}`]),
+          ...(below === undefined ? [] : [`below ${below}`]),
+        ];
+  const kind = integer ? "as a whole number " : range.length === 0 ? "as a finite number" : "";
+  return `${kind}${range.join(" and ")}`;
+}
+
+/** A value as errors show it. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object" && value !== null) return "an object";
+  return typeof value === "function" ? "a function" : String(value);
+}
