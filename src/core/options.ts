@@ -94,8 +94,7 @@ function check(where: string, name: string, option: Option, value: unknown): voi
   if (option.kind === "number" && liesWithin(value, option)) return;
   if (words.some((one) => one === value)) return;
   const near = typeof value === "string" ? nearest(value, words) : undefined;
-  const todo =
-    near === undefined ? `Correct it, or leave it out for ${shown(defaultOf(option))}` : `The nearest is "${near}"`;
+  const todo = near === undefined ? `Left out it is ${shown(defaultOf(option))}` : `The nearest is "${near}"`;
   throw expected(where, `${name} ${valuesInWords(option)}`, shown(value), todo);
 }
 
@@ -120,11 +119,26 @@ export function refuseUnknown(
   }
 }
 
-/** Throws unless all of these values lie there. numbers: by the name that the error tells. */
-export function checkNumbers(where: string, numbers: Readonly<Record<string, unknown>>, bounds: Bounds): void {
-  for (const [name, value] of Object.entries(numbers)) {
+/** Values by the names that errors tell. */
+type Named = Readonly<Record<string, unknown>>;
+
+/** Throws unless all of these values are numbers that lie there. */
+export function checkNumbers(where: string, values: Named, bounds: Bounds): void {
+  for (const [name, value] of Object.entries(values)) {
     if (liesWithin(value, bounds)) continue;
     throw expected(where, `${name} ${boundsInWords(bounds)}`, shown(value), "Correct it");
+  }
+}
+
+/** Throws unless all of these values are among the words, of which the first is the default. */
+export function checkWords(where: string, values: Named, words: readonly string[]): void {
+  for (const [name, value] of Object.entries(values)) check(where, name, word(words, name), value);
+}
+
+/** Throws unless all of these values are true or false. */
+export function checkFlags(where: string, values: Named): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value !== "boolean") throw expected(where, `${name} true or false`, shown(value), "Correct it");
   }
 }
 

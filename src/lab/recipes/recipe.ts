@@ -73,11 +73,11 @@ const keysOf = ({ options }: MethodFactory<unknown>): Record<string, z.ZodType> 
   Object.fromEntries(
     Object.entries(options).map(([name, option]) => {
       const value = defaultOf(option);
-      return [name, valueOf(option).default(value).describe(option.about)];
+      return [name, keyOf(option).default(value).describe(option.about)];
     }),
   );
 
-function valueOf(option: Option): z.ZodType<number | string> {
+function keyOf(option: Option): z.ZodType<number | string> {
   if (option.kind === "word") return z.enum(names(option.words));
   const { min, max, integer = false, words } = option;
   const within = z.number().min(min).max(max);
