@@ -81,7 +81,7 @@ export function completeOptions<Schema extends OptionSchema>(
   const names = Object.keys(schema);
   refuseUnknown(where, given, names);
   const values = names.map((name) => {
-    const value = given[name];
+    const value = (given as Named)[name];
     if (value === undefined) return [name, defaultOf(schema[name])];
     check(where, name, schema[name], value);
     return [name, value];
@@ -99,11 +99,7 @@ function check(where: string, name: string, option: Option, value: unknown): voi
 }
 
 /** Throws unless options are an object all of whose keys are known; names the nearest that is. */
-export function refuseUnknown(
-  where: string,
-  given: unknown,
-  known: readonly string[],
-): asserts given is Readonly<Record<string, unknown>> {
+export function refuseUnknown(where: string, given: unknown, known: readonly string[]): void {
   const list = known.join(", ");
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw expected(where, `an object of options${list && ` (${list})`}`, shown(given), "Name each value");

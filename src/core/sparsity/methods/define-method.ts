@@ -1,8 +1,8 @@
-/** Methods as callable values: a factory checks its options, fills in their defaults and says what a table tells of it. */
+/** Methods as callable values: a factory checks options, fills in defaults and tells what tables and recipes show of it. */
 import { type CompleteOptions, completeOptions, type OptionSchema, type OptionsOf } from "../../options.ts";
 import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "./method.ts";
 
-/** What a table of methods tells of each. */
+/** What a method tells of itself. */
 interface Description<Schema extends OptionSchema> {
   /** As in recipes and on the command line. */
   readonly name: string;
@@ -15,51 +15,52 @@ interface Description<Schema extends OptionSchema> {
   readonly options: Schema;
 }
 
-/**
- * `srSte({ lambda: 1e-3 })`: makes a method; what is left out takes its default. Throws where an option is unknown or not
- * what its schema says. A line of a table of methods too, where its options are known to the schema alone.
- */
-export type MethodFactory<Method, Schema extends OptionSchema = OptionSchema> = Call<OptionsOf<Schema>, Method> &
-  Description<Schema>;
-
-/** Parameters of a method are compared in both directions, so that a table holds factories of different options. */
+/** Compared as a method is, in both directions: so a table holds factories of different options. */
 type Call<Options, Result> = { call(options?: Options): Result }["call"];
 
-/** What is written down for a method: `make` is given checked and complete options; the factory adds the name. */
+/**
+ * `srSte({ lambda: 1e-3 })` makes a method; what is left out takes its default. Throws where an option is unknown or not as
+ * its schema says. With the schema left out it is a line of a table, which takes what a recipe says.
+ */
+export interface MethodFactory<Method, Schema extends OptionSchema = OptionSchema>
+  extends Description<Schema>,
+    Call<OptionsOf<Schema>, Method> {}
+
+/** Of methods for weights. */
+export interface OfWeights {
+  /** False for the one that leaves weights dense. */
+  readonly sparse: boolean;
+}
+
+export type WeightMethodFactory<Schema extends OptionSchema = OptionSchema> = MethodFactory<WeightMethod, Schema> &
+  OfWeights;
+
+/** The source of a factory. `make` is given checked and complete options, and leaves the name to the factory. */
 type Definition<Method, Schema extends OptionSchema> = Description<Schema> & {
   make(options: CompleteOptions<Schema>): Unnamed<Method>;
 };
 
 type Unnamed<Method> = Method extends unknown ? Omit<Method, "name"> : never;
 
+export type Define<Method, Extra = unknown> = <const Schema extends OptionSchema>(
+  definition: Definition<Method, Schema> & Extra,
+) => MethodFactory<Method, Schema> & Extra;
+
 /** Makes factories of one kind of methods. Extra: what its tables tell besides. */
-export const definerOf =
-  <Method extends { readonly name: string }, Extra extends object = object>() =>
-  <const Schema extends OptionSchema>({
-    make,
-    ...description
-  }: Definition<Method, Schema> & Extra): MethodFactory<Method, Schema> & Extra => {
+export function definerOf<Method, Extra>(): Define<Method, Extra> {
+  return <Schema extends OptionSchema>({ make, ...description }: Definition<Method, Schema> & Extra) => {
     const { name, options: schema } = description;
-    const factory = (options?: OptionsOf<Schema>): Method =>
-      ({ ...make(completeOptions(`method ${name}`, schema, options)), name }) as unknown as Method;
-    // a function has a name already, which no assignment changes
-    return Object.defineProperties(factory, Object.getOwnPropertyDescriptors(description)) as MethodFactory<
-      Method,
-      Schema
-    > &
-      Extra;
+    const factory = (options?: OptionsOf<Schema>) => ({
+      ...make(completeOptions(`method ${name}`, schema, options)),
+      name,
+    });
+    // a function has a name of its own already, which an assignment does not change
+    Object.defineProperties(factory, Object.getOwnPropertyDescriptors(description));
+    return factory as unknown as MethodFactory<Method, Schema> & Extra;
   };
-
-/** Of the weights that multiply. */
-export type WeightMethodFactory<Schema extends OptionSchema = OptionSchema> = MethodFactory<WeightMethod, Schema> &
-  OfWeights;
-
-interface OfWeights {
-  /** False for the one that leaves weights dense. */
-  readonly sparse: boolean;
 }
 
-export const defineWeightMethod = definerOf<WeightMethod, OfWeights>();
-export const defineActivationMethod = definerOf<ActivationMethod>();
-export const defineInputGradMethod = definerOf<InputGradMethod>();
-export const defineWeightGradMethod = definerOf<WeightGradMethod>();
+export const defineWeightMethod: Define<WeightMethod, OfWeights> = definerOf();
+export const defineActivationMethod: Define<ActivationMethod> = definerOf();
+export const defineInputGradMethod: Define<InputGradMethod> = definerOf();
+export const defineWeightGradMethod: Define<WeightGradMethod> = definerOf();

@@ -6,7 +6,7 @@
 import type { Kernels } from "../../../backend/kernels.ts";
 import type { F32 } from "../../../backend/memory.ts";
 import type { Random } from "../../../random.ts";
-import { definerOf } from "../define-method.ts";
+import { type Define, definerOf } from "../define-method.ts";
 import type { Clock } from "../method.ts";
 
 /** A weight whose zeros have no pattern, as a method sees it. */
@@ -55,4 +55,4 @@ export interface UnstructuredMethod {
   update(all: UnstructuredSites, clock: Clock): "step" | "rest";
 }
 
-export const defineUnstructuredMethod = definerOf<UnstructuredMethod>();
+export const defineUnstructuredMethod: Define<UnstructuredMethod> = definerOf();
