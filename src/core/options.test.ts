@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { TrisparseError } from "./errors.ts";
-import { checkFlags, checkNumbers, checkWords, completeOptions, number, refuseUnknown, word } from "./options.ts";
+import { checkFlags, checkNumbers, checkWords, completeOptions, number, requireOptions, word } from "./options.ts";
 
 const schema = {
   share: number({ default: 0.5, min: 0, max: 1, about: "of all" }),
@@ -10,7 +10,8 @@ const schema = {
   rule: number({ default: 0.25, min: 0, max: 1, words: ["measured"], about: "how much" }),
   form: word(["linear", "cubic"], "how it falls"),
 };
-const complete = (given?: unknown) => completeOptions("here", schema, given);
+// as a caller without types may give it
+const complete = (given?: unknown) => completeOptions("here", schema, given as object);
 
 describe("options", () => {
   test("left out, or undefined, take their defaults; what is given stays", () => {
@@ -45,7 +46,7 @@ describe("options", () => {
     expect(() => completeOptions("here", {}, { share: 1 })).toThrow(
       'here: expected no options, got "share". Leave it out.',
     );
-    expect(() => refuseUnknown("Layer", { stride: 1, pading: 1 }, ["stride", "padding"])).toThrow(
+    expect(() => requireOptions<object>("Layer", { stride: 1, pading: 1 }, { stride: true, padding: true })).toThrow(
       'Layer: expected an option (stride, padding), got "pading". The nearest is "padding".',
     );
   });

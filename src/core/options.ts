@@ -63,7 +63,7 @@ export function defaultOf(option: Option): number | string {
 }
 
 /** What an option may be, in words: `from 0 to 1 or "measured"`, `"gradient" or "decoupled"`. */
-export function valuesInWords(option: Option): string {
+function valuesInWords(option: Option): string {
   const quoted = (option.words ?? []).map((one) => `"${one}"`);
   const all = option.kind === "number" ? [boundsInWords(option), ...quoted] : quoted;
   return all.length < 2 ? all.join() : `${all.slice(0, -1).join(", ")} or ${all.at(-1)}`;
@@ -76,14 +76,13 @@ export function valuesInWords(option: Option): string {
 export function completeOptions<Schema extends OptionSchema>(
   where: string,
   schema: Schema,
-  given: unknown = {},
+  given: OptionsOf<Schema> = {},
 ): CompleteOptions<Schema> {
-  const names = Object.keys(schema);
-  refuseUnknown(where, given, names);
-  const values = names.map((name) => {
+  requireOptions<object>(where, given, schema);
+  const values = Object.entries(schema).map(([name, option]) => {
     const value = (given as Named)[name];
-    if (value === undefined) return [name, defaultOf(schema[name])];
-    check(where, name, schema[name], value);
+    if (value === undefined) return [name, defaultOf(option)];
+    check(where, name, option, value);
     return [name, value];
   });
   return Object.fromEntries(values) as CompleteOptions<Schema>;
@@ -98,17 +97,22 @@ function check(where: string, name: string, option: Option, value: unknown): voi
   throw expected(where, `${name} ${valuesInWords(option)}`, shown(value), todo);
 }
 
-/** Throws unless options are an object all of whose keys are known; names the nearest that is. */
-export function refuseUnknown(where: string, given: unknown, known: readonly string[]): void {
-  const list = known.join(", ");
-  if (typeof given !== "object" || given === null || Array.isArray(given))
-    throw expected(where, `an object of options${list && ` (${list})`}`, shown(given), "Name each value");
-  for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue;
-    const near = nearest(key, known);
+/** Throws unless options are an object without other keys than those of `known`, which has every key of their type. */
+export function requireOptions<T extends object>(
+  where: string,
+  options: T,
+  known: Readonly<Record<keyof T, unknown>>,
+): void {
+  const names = Object.keys(known);
+  const list = names.join(", ");
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw expected(where, `an object of options${list && ` (${list})`}`, shown(options), "Name each value");
+  for (const key of Object.keys(options)) {
+    if (names.includes(key)) continue;
+    const near = nearest(key, names);
     throw expected(
       where,
-      known.length === 0 ? "no options" : `an option (${list})`,
+      names.length === 0 ? "no options" : `an option (${list})`,
       `"${key}"`,
       near === undefined ? "Leave it out" : `The nearest is "${near}"`,
     );

@@ -1,4 +1,4 @@
-import { checkNumbers, refuseUnknown } from "../options.ts";
+import { checkNumbers, requireOptions } from "../options.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import { checkRates, type Rate, rateAt } from "./schedule.ts";
 import type { RunningVariance, Slot, Transform } from "./transform.ts";
@@ -17,7 +17,7 @@ export interface AdamWOptions {
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), step for step PyTorch's AdamW. */
 export function adamW(options: AdamWOptions): Transform {
-  refuseUnknown("adamW", options, ["rate", "betas", "epsilon", "weightDecay", "decays"]);
+  requireOptions("adamW", options, { rate: true, betas: true, epsilon: true, weightDecay: true, decays: true });
   const { rate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, decays } = options;
   const [beta1, beta2] = betas;
   checkRates("adamW", { rate });

@@ -1,7 +1,7 @@
 import { maskWords } from "../backend/families/masks.ts";
 import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
-import { checkNumbers, checkWords, refuseUnknown } from "../options.ts";
+import { checkNumbers, checkWords, requireOptions } from "../options.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { Memory, Transform } from "./transform.ts";
 
@@ -35,7 +35,7 @@ export function regularize(
   penalties: ReadonlyMap<Parameter, Penalty>,
   options: RegularizeOptions = {},
 ): Transform {
-  refuseUnknown("regularize", options, ["form", "threshold", "momentum"]);
+  requireOptions("regularize", options, { form: true, threshold: true, momentum: true });
   const { form = "subgradient", threshold = 1e-4, momentum = 0 } = options;
   checkWords("regularize", { form }, ["subgradient", "proximal"]);
   checkNumbers("regularize", { threshold }, { min: 0 });

@@ -1,6 +1,6 @@
 /** Learning rates that change with the step (counted from 0). */
 import { expected } from "../errors.ts";
-import { checkNumbers, refuseUnknown } from "../options.ts";
+import { checkNumbers, requireOptions } from "../options.ts";
 
 export type Schedule = (step: number) => number;
 
@@ -31,7 +31,7 @@ export interface WarmupCosineOptions {
 
 /** A linear warm-up, then half a cosine down to the final rate (Loshchilov and Hutter 2017, equation 5, one cycle). */
 export function warmupCosine(options: WarmupCosineOptions): Schedule {
-  refuseUnknown("warmupCosine", options, ["rate", "steps", "warmup", "final"]);
+  requireOptions("warmupCosine", options, { rate: true, steps: true, warmup: true, final: true });
   const { rate, steps, warmup = 0, final = 0 } = options;
   checkNumbers("warmupCosine", { rate, final, warmup }, { min: 0 });
   checkNumbers("warmupCosine", { steps }, { min: 1 });

@@ -1,4 +1,4 @@
-import { checkFlags, checkNumbers, refuseUnknown } from "../options.ts";
+import { checkFlags, checkNumbers, requireOptions } from "../options.ts";
 import { checkRates, type Rate, rateAt } from "./schedule.ts";
 import type { Transform } from "./transform.ts";
 
@@ -14,7 +14,7 @@ export interface SgdOptions {
 
 /** Stochastic gradient descent, step for step PyTorch's. One array a parameter with momentum, none without. */
 export function sgd(options: SgdOptions): Transform {
-  refuseUnknown("sgd", options, ["rate", "momentum", "nesterov", "weightDecay"]);
+  requireOptions("sgd", options, { rate: true, momentum: true, nesterov: true, weightDecay: true });
   const { rate, momentum = 0, nesterov = false, weightDecay = 0 } = options;
   checkRates("sgd", { rate });
   checkNumbers("sgd", { momentum }, { min: 0, below: 1 });

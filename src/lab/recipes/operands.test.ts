@@ -48,36 +48,37 @@ const tables = [
   ["weightGrad", weightGradMethods],
 ] as const;
 
-describe.each(
-  tables.flatMap(([key, methods]) => methods.map((method) => [key, method.name, method] as const)),
-)("a recipe's %s %s", (key, name, method) => {
-  const parse = (options: object) => () => parseRecipe({ [key]: { name, ...options } });
+describe.each(tables.flatMap(([key, methods]) => methods.map((method) => [key, method.name, method] as const)))(
+  "a recipe's %s %s",
+  (key, name, method) => {
+    const parse = (options: object) => () => parseRecipe({ [key]: { name, ...options } });
 
-  test("has the defaults of the method", () => {
-    const defaults = Object.entries(method.options).map(([option, one]) => [option, defaultOf(one)]);
-    expect(parse({})()[key]).toMatchObject(Object.fromEntries(defaults));
-  });
+    test("has the defaults of the method", () => {
+      const defaults = Object.entries(method.options).map(([option, one]) => [option, defaultOf(one)]);
+      expect(parse({})()[key]).toMatchObject(Object.fromEntries(defaults));
+    });
 
-  test("is made of what it says", () => {
-    const recipe = parse(others(method.options))();
-    const { activations, inputGrad, weightGrad } = operandsOf(recipe);
-    const made = {
-      method: unstructuredMethodOf(recipe) ?? weightMethodOf(recipe),
-      activations: activations?.method,
-      ...{ inputGrad: inputGrad?.method, weightGrad: weightGrad?.method },
-    };
-    expect(made[key]?.name).toBe(name);
-  });
+    test("is made of what it says", () => {
+      const recipe = parse(others(method.options))();
+      const { activations, inputGrad, weightGrad } = operandsOf(recipe);
+      const made = {
+        method: unstructuredMethodOf(recipe) ?? weightMethodOf(recipe),
+        activations: activations?.method,
+        ...{ inputGrad: inputGrad?.method, weightGrad: weightGrad?.method },
+      };
+      expect(made[key]?.name).toBe(name);
+    });
 
-  test("refuses what the method refuses", () => {
-    expect(parse({ lamda: 1 })).toThrow(`${key}: unknown key "lamda"`);
-    for (const [option, one] of Object.entries(method.options)) {
-      const wrong = one.kind === "word" ? [] : [one.min - 1, one.max + 1, Number.NaN];
-      if (one.kind === "number" && one.integer === true) wrong.push(one.min + 0.5);
-      for (const value of ["no such word", true, ...wrong]) {
-        expect(() => method({ [option]: value as string })).toThrow(`expected ${option} `);
-        expect(parse({ [option]: value })).toThrow(`${key}.${option}: `);
+    test("refuses what the method refuses", () => {
+      expect(parse({ lamda: 1 })).toThrow(`${key}: unknown key "lamda"`);
+      for (const [option, one] of Object.entries(method.options)) {
+        const wrong = one.kind === "word" ? [] : [one.min - 1, one.max + 1, Number.NaN];
+        if (one.kind === "number" && one.integer === true) wrong.push(one.min + 0.5);
+        for (const value of ["no such word", true, ...wrong]) {
+          expect(() => method({ [option]: value as string })).toThrow(`expected ${option} `);
+          expect(parse({ [option]: value })).toThrow(`${key}.${option}: `);
+        }
       }
-    }
-  });
-});
+    });
+  },
+);

@@ -76,7 +76,9 @@ test("errors are whole sentences with what to do", () => {
   );
   // @ts-expect-error: no such option
   expect(() => srSte({ lamda: 3 })).toThrow(
-    new TrisparseError('method sr-ste: expected an option (lambda, refresh, form), got "lamda". The nearest is "lambda".'),
+    new TrisparseError(
+      'method sr-ste: expected an option (lambda, refresh, form), got "lamda". The nearest is "lambda".',
+    ),
   );
 });
 

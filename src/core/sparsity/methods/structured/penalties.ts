@@ -5,7 +5,7 @@
 
 import type { Kernels } from "../../../backend/kernels.ts";
 import type { F32 } from "../../../backend/memory.ts";
-import { checkFlags, checkNumbers, refuseUnknown } from "../../../options.ts";
+import { checkFlags, checkNumbers, requireOptions } from "../../../options.ts";
 import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
 
 export interface Penalty {
@@ -88,7 +88,7 @@ export type Lambda = number | { readonly within: number };
 
 /** Throws unless a group lasso can be of these. */
 export function checkLasso(where: string, lambda: Lambda, options: GroupLassoOptions): void {
-  refuseUnknown(where, options, ["bySize", "smallest", "among"]);
+  requireOptions(where, options, { bySize: true, smallest: true, among: true });
   const { bySize = false, smallest = 1 } = options;
   checkNumbers(where, typeof lambda === "object" ? { "lambda.within": lambda.within } : { lambda }, { min: 0 });
   checkNumbers(where, { smallest }, { above: 0, max: 1 });
