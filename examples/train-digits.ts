@@ -7,7 +7,7 @@ const model = ts.mlp([784, 256, 10], at); // or a Sequential of layers
 const data = await ts.loadData("digits");
 const batches = ts.batchesOf(data, { batch: 128, seed: 1 });
 const steps = 5 * batches.stepsPerEpoch;
-const sparsity = ts.sparsify(model, { weights: ts.srSte.make(), pattern: "2:4", steps });
+const sparsity = ts.sparsify(model, { weights: ts.srSte(), pattern: "2:4", steps });
 const rate = ts.warmupCosine({ rate: 2e-3, steps, warmup: 20 });
 const optimizer = sparsity.optimizer(ts.adamW({ rate }));
 

@@ -116,6 +116,7 @@ export {
 } from "./core/optim/schedule.ts";
 export { type SgdOptions, sgd } from "./core/optim/sgd.ts";
 export { chain, type Memory, type PrunedDecay, type Slot, type Transform } from "./core/optim/transform.ts";
+export type { NumberOption, Option, OptionSchema, OptionsOf, WordOption } from "./core/options.ts";
 export { type Draw, Random } from "./core/random.ts";
 export { type CompactMatrix, compactBytes, decodeCompact, encodeCompact } from "./core/sparse/formats/compact.ts";
 export { PackedMatrix, type PackedOperand } from "./core/sparse/formats/packed-matrix.ts";
@@ -142,14 +143,13 @@ export {
 export { account, type LayerAccount, type ModelAccount, totalMacs } from "./core/sparsity/accounting.ts";
 export { Dispatcher } from "./core/sparsity/dispatcher.ts";
 export { magnitude } from "./core/sparsity/methods/activations/magnitude.ts";
+export type { MethodFactory, WeightMethodFactory } from "./core/sparsity/methods/define-method.ts";
 export { doublePruned } from "./core/sparsity/methods/input-grad/double-pruned.ts";
 export type {
   ActivationMethod,
-  HyperParameter,
   InputGradMethod,
   WeightGradMethod,
   WeightMethod,
-  WeightMethodEntry,
   WeightSite,
 } from "./core/sparsity/methods/method.ts";
 export { type Folding, foldedGroupLasso } from "./core/sparsity/methods/structured/folded.ts";

@@ -8,6 +8,7 @@ import { adamW } from "../src/core/optim/adamw.ts";
 import { Optimizer } from "../src/core/optim/optimizer.ts";
 import type { Transform } from "../src/core/optim/transform.ts";
 import { Random } from "../src/core/random.ts";
+import type { WeightMethodFactory } from "../src/core/sparsity/methods/define-method.ts";
 import type { WeightMethod } from "../src/core/sparsity/methods/method.ts";
 import type { Session } from "../src/core/sparsity/session.ts";
 import { sparsify } from "../src/core/sparsity/sparsify.ts";
@@ -35,13 +36,13 @@ export class Training {
   #used = new Float32Array(0);
 
   constructor(
-    entry: { make(numbers?: Record<string, number>, words?: Record<string, string>): WeightMethod },
+    factory: WeightMethodFactory | (() => WeightMethod),
     { steps, pattern = "2:4", numbers, words, widths = [16, 32, 4], optimizer = adamW({ rate: 0.01 }) }: Setting,
   ) {
     const random = new Random(3);
     const device = new Device(jsKernels());
     this.model = mlp([...widths], { device, random });
-    this.sparsity = sparsify(this.model, { weights: entry.make(numbers, words), pattern, steps });
+    this.sparsity = sparsify(this.model, { weights: factory({ ...numbers, ...words }), pattern, steps });
     this.weight = this.model.namedParameters().get("fc1.weight")!;
     this.#optimizer = new Optimizer(this.model, this.sparsity.around(optimizer));
     this.#inputs = widths[0];

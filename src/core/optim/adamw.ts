@@ -1,5 +1,6 @@
+import { checkNumbers, requireOptions } from "../options.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import { type Rate, rateAt } from "./schedule.ts";
+import { checkRates, type Rate, rateAt } from "./schedule.ts";
 import type { RunningVariance, Slot, Transform } from "./transform.ts";
 
 export interface AdamWOptions {
@@ -16,8 +17,12 @@ export interface AdamWOptions {
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), step for step PyTorch's AdamW. */
 export function adamW(options: AdamWOptions): Transform {
+  requireOptions("adamW", options, { rate: true, betas: true, epsilon: true, weightDecay: true, decays: true });
   const { rate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, decays } = options;
   const [beta1, beta2] = betas;
+  checkRates("adamW", { rate });
+  checkNumbers("adamW", { "betas[0]": beta1, "betas[1]": beta2 }, { min: 0, below: 1 });
+  checkNumbers("adamW", { epsilon, weightDecay }, { min: 0 });
   const variance = new Variance(epsilon, Math.round(1 / (1 - beta2)));
   return {
     name: "adamW",
@@ -53,11 +58,11 @@ class Variance implements RunningVariance {
   watched = false;
   frozenAt: number | null = null;
   readonly epsilon: number;
-  readonly memory: number;
+  readonly window: number;
 
-  constructor(epsilon: number, memory: number) {
+  constructor(epsilon: number, window: number) {
     this.epsilon = epsilon;
-    this.memory = memory;
+    this.window = window;
   }
 
   /** Before the update, which makes v of beta2 v + (1 - beta2) g^2. */

@@ -1,9 +1,9 @@
-import { expected } from "../errors.ts";
+import { checkNumbers } from "../options.ts";
 import type { Transform } from "./transform.ts";
 
 /** Scales all gradients by min(1, norm / (their global norm + 1e-6)), as PyTorch's clip_grad_norm_. */
 export function clipByGlobalNorm(norm: number): Transform {
-  if (!(norm > 0)) throw expected("clipByGlobalNorm", "a norm above 0", String(norm), "1 is usual");
+  checkNumbers("clipByGlobalNorm", { norm }, { above: 0 });
   let square: Float64Array | undefined;
   return {
     name: "clipByGlobalNorm",

@@ -1,6 +1,7 @@
 import { maskWords } from "../backend/families/masks.ts";
 import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
+import { checkNumbers, checkWords, requireOptions } from "../options.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { Memory, Transform } from "./transform.ts";
 
@@ -32,8 +33,13 @@ export interface RegularizeOptions {
 export function regularize(
   optimizer: Transform,
   penalties: ReadonlyMap<Parameter, Penalty>,
-  { form = "subgradient", threshold = 1e-4, momentum = 0 }: RegularizeOptions = {},
+  options: RegularizeOptions = {},
 ): Transform {
+  requireOptions("regularize", options, { form: true, threshold: true, momentum: true });
+  const { form = "subgradient", threshold = 1e-4, momentum = 0 } = options;
+  checkWords("regularize", { form }, ["subgradient", "proximal"]);
+  checkNumbers("regularize", { threshold }, { min: 0 });
+  checkNumbers("regularize", { momentum }, { min: 0, below: 1 });
   const { rate } = optimizer;
   if (form === "proximal" && rate === undefined)
     throw expected("regularize", "an optimizer with a learning rate", optimizer.name, "Wrap sgd or adamW themselves");

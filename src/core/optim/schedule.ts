@@ -1,10 +1,18 @@
 /** Learning rates that change with the step (counted from 0). */
 import { expected } from "../errors.ts";
+import { checkNumbers, requireOptions } from "../options.ts";
 
 export type Schedule = (step: number) => number;
 
 /** What optimizers take: a number stays as it is. */
 export type Rate = number | Schedule;
+
+/** Throws unless numbers are rates; what a schedule gives is not looked at. */
+export function checkRates(where: string, rates: Readonly<Record<string, Rate>>): void {
+  for (const [name, rate] of Object.entries(rates)) {
+    if (typeof rate !== "function") checkNumbers(where, { [name]: rate }, { min: 0 });
+  }
+}
 
 export function rateAt(rate: Rate, step: number): number {
   return typeof rate === "number" ? rate : rate(step);
@@ -22,8 +30,12 @@ export interface WarmupCosineOptions {
 }
 
 /** A linear warm-up, then half a cosine down to the final rate (Loshchilov and Hutter 2017, equation 5, one cycle). */
-export function warmupCosine({ rate, steps, warmup = 0, final = 0 }: WarmupCosineOptions): Schedule {
-  if (!(steps >= 1 && warmup >= 0 && warmup < steps)) {
+export function warmupCosine(options: WarmupCosineOptions): Schedule {
+  requireOptions("warmupCosine", options, { rate: true, steps: true, warmup: true, final: true });
+  const { rate, steps, warmup = 0, final = 0 } = options;
+  checkNumbers("warmupCosine", { rate, final, warmup }, { min: 0 });
+  checkNumbers("warmupCosine", { steps }, { min: 1 });
+  if (warmup >= steps) {
     throw expected("warmupCosine", "0 <= warmup < steps", `warmup ${warmup}, steps ${steps}`, "Shorten the warm-up");
   }
   return (step) => {
@@ -35,6 +47,8 @@ export function warmupCosine({ rate, steps, warmup = 0, final = 0 }: WarmupCosin
 
 /** `rate` times `factor` for each of the milestones (in steps) that has passed. */
 export function stepwise(rate: number, milestones: readonly number[], factor = 0.1): Schedule {
+  checkNumbers("stepwise", { rate, factor }, { min: 0 });
+  for (const milestone of milestones) checkNumbers("stepwise", { milestone }, {});
   return (step) => rate * factor ** milestones.filter((milestone) => step >= milestone).length;
 }
 

@@ -1,4 +1,5 @@
-import { type Rate, rateAt } from "./schedule.ts";
+import { checkFlags, checkNumbers, requireOptions } from "../options.ts";
+import { checkRates, type Rate, rateAt } from "./schedule.ts";
 import type { Transform } from "./transform.ts";
 
 export interface SgdOptions {
@@ -12,7 +13,13 @@ export interface SgdOptions {
 }
 
 /** Stochastic gradient descent, step for step PyTorch's. One array a parameter with momentum, none without. */
-export function sgd({ rate, momentum = 0, nesterov = false, weightDecay = 0 }: SgdOptions): Transform {
+export function sgd(options: SgdOptions): Transform {
+  requireOptions("sgd", options, { rate: true, momentum: true, nesterov: true, weightDecay: true });
+  const { rate, momentum = 0, nesterov = false, weightDecay = 0 } = options;
+  checkRates("sgd", { rate });
+  checkNumbers("sgd", { momentum }, { min: 0, below: 1 });
+  checkNumbers("sgd", { weightDecay }, { min: 0 });
+  checkFlags("sgd", { nesterov });
   return {
     name: "sgd",
     applies: true,

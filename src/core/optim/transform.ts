@@ -34,7 +34,7 @@ export interface RunningVariance {
   /** What is added to its root. */
   readonly epsilon: number;
   /** Updates that it looks back: 1 / (1 - beta2). */
-  readonly memory: number;
+  readonly window: number;
   /** Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before, and while nobody watches. */
   readonly drift: number;
   /** Whether the drift is wanted: it costs a pass over the sample. */

@@ -31,16 +31,16 @@ import { inAllLayers, type Operands, type ProductTimes, planLayers, type Routes 
 const init = (kernels: Kernels = jsKernels()): InitOptions => ({ device: new Device(kernels), random: new Random(1) });
 const activations = (pattern = "2:4"): Operands => ({
   forward: null,
-  activations: { method: magnitude.make(), pattern: parsePattern(pattern) },
+  activations: { method: magnitude(), pattern: parsePattern(pattern) },
   inputGrad: null,
   weightGrad: null,
 });
 const pattern = parsePattern("2:4");
 const all: Operands = {
   ...activations(),
-  forward: { method: ste.make(), pattern },
-  inputGrad: { method: doublePruned.make(), pattern },
-  weightGrad: { method: mvue.make(), pattern },
+  forward: { method: ste(), pattern },
+  inputGrad: { method: doublePruned(), pattern },
+  weightGrad: { method: mvue(), pattern },
 };
 
 /** fc2 meets two inputs in one step. */

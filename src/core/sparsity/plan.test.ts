@@ -20,10 +20,10 @@ import { inAllLayers, type Operands, type PlannedLayer, type ProductTimes, planL
 const birth = () => ({ device: new Device(jsKernels()), random: new Random(1) });
 const pattern = parsePattern("2:4");
 const everything: Operands = {
-  forward: { method: srSte.make(), pattern },
+  forward: { method: srSte(), pattern },
   activations: null,
-  inputGrad: { method: doublePruned.make(), pattern },
-  weightGrad: { method: mvue.make(), pattern },
+  inputGrad: { method: doublePruned(), pattern },
+  weightGrad: { method: mvue(), pattern },
 };
 
 const nothing: Operands = { forward: null, activations: null, inputGrad: null, weightGrad: null };
@@ -105,7 +105,7 @@ test("a trace knows every product of a batch and leaves the model as it was", ()
 });
 
 test("what takes neighbors for alike stays away from layers without rows of images", () => {
-  const operands = { ...everything, weightGrad: { method: restored.make(), pattern: parsePattern("1:2") } };
+  const operands = { ...everything, weightGrad: { method: restored(), pattern: parsePattern("1:2") } };
   const plan = (model: Parameters<typeof multiplyingWeights>[0], shape: readonly number[]): PlannedLayer[] =>
     planLayers(multiplyingWeights(model), inAllLayers(operands), {
       routing: "sparse",
@@ -123,12 +123,9 @@ test("what takes neighbors for alike stays away from layers without rows of imag
 
 test("a backward product stays dense where its method has no such pattern", () => {
   const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
-  const [fits] = planLayers(
-    weights,
-    inAllLayers({ ...everything, weightGrad: { method: approxMvue.make(), pattern } }),
-  );
+  const [fits] = planLayers(weights, inAllLayers({ ...everything, weightGrad: { method: approxMvue(), pattern } }));
   expect(fits.products.weightGrad).toMatchObject({ method: "approx-mvue", route: "sparse" });
-  const wide = { method: approxMvue.make(), pattern: parsePattern("2:4v2") };
+  const wide = { method: approxMvue(), pattern: parsePattern("2:4v2") };
   const [misfit] = planLayers(weights, inAllLayers({ ...everything, weightGrad: wide }));
   expect(misfit.products.weightGrad).toMatchObject({
     ...{ method: null, route: "dense", reason: "approx-mvue samples 2:4, not 2:4v2" },
@@ -156,9 +153,9 @@ test("weights whose names hold a word of skip stay dense, and a word that no nam
 
 test("layers whose names hold a word of layers have operands of their own", () => {
   const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
-  const other = { ...nothing, forward: { method: ste.make(), pattern: parsePattern("1:4") } };
+  const other = { ...nothing, forward: { method: ste(), pattern: parsePattern("1:4") } };
   const operands = {
-    ...inAllLayers({ ...nothing, forward: { method: srSte.make(), pattern: parsePattern("2:4") } }),
+    ...inAllLayers({ ...nothing, forward: { method: srSte(), pattern: parsePattern("2:4") } }),
     parts: ["fc2"],
   };
   const of = (name: string): Operands => (name.includes("fc2") ? other : operands.all);
@@ -173,7 +170,7 @@ test("layers whose names hold a word of layers have operands of their own", () =
 test("a sparse gradient in a convolution's inputGrad, which has no kernel, is simulated unless dense routes are asked for", () => {
   const model = cnn(4, [8, 16], 4, birth());
   const products = traceProducts(model, [8, 8, 4], 8);
-  const operands = { ...everything, inputGrad: { method: greedy.make(), pattern } };
+  const operands = { ...everything, inputGrad: { method: greedy(), pattern } };
   const route = (routing: Routing) =>
     planLayers(multiplyingWeights(model), inAllLayers(operands), { routing, products })[1].products.inputGrad;
   for (const routing of ["auto", "sparse"] as const) {

@@ -69,7 +69,7 @@ function trained(
   options: Partial<SparsifyOptions>,
   transform = adamW({ rate: 0.01 }),
 ): { session: Session; optimizer: Optimizer } {
-  const session = sparsify(model, { weights: srSte.make(), pattern: "2:4", steps: STEPS, ...options });
+  const session = sparsify(model, { weights: srSte(), pattern: "2:4", steps: STEPS, ...options });
   const optimizer = session.optimizer(transform, { clip: 5 });
   for (let i = 0; i < STEPS; i++) step(optimizer);
   return { session, optimizer };
@@ -94,7 +94,7 @@ describe("the state of a session", () => {
 
   test("has one convolution in the place of each that has a branch", () => {
     const one = ofCnn();
-    const { session } = trained(one, { weights: spre.make() });
+    const { session } = trained(one, { weights: spre() });
     expect([...session.state().keys()]).toEqual([...stateOf(ofCnn().model).keys()]);
   });
 });
@@ -102,10 +102,10 @@ describe("the state of a session", () => {
 describe("looking changes nothing", () => {
   test("verify, state, report, weightBytes and explain leave all values as they are, before the first step and after", () => {
     const one = ofMlp();
-    const session = sparsify(one.model, { weights: asp.make({ pruneAt: 0 }), pattern: "2:4", steps: STEPS });
+    const session = sparsify(one.model, { weights: asp({ pruneAt: 0 }), pattern: "2:4", steps: STEPS });
     const optimizer = session.optimizer(adamW({ rate: 0.01 }));
     const looked = ofMlp();
-    const other = sparsify(looked.model, { weights: asp.make({ pruneAt: 0 }), pattern: "2:4", steps: STEPS });
+    const other = sparsify(looked.model, { weights: asp({ pruneAt: 0 }), pattern: "2:4", steps: STEPS });
     const watched = other.optimizer(adamW({ rate: 0.01 }));
     for (let i = 0; i < STEPS; i++) {
       const before = bits(stateOf(looked.model));
@@ -134,7 +134,7 @@ describe("nothing is lost by composing", () => {
     ];
     const weights = ways.map((way) => {
       const one = ofMlp();
-      const session = sparsify(one.model, { weights: ast.make({ lambda: 50, rise: 0 }), pattern: "2:4", steps: STEPS });
+      const session = sparsify(one.model, { weights: ast({ lambda: 50, rise: 0 }), pattern: "2:4", steps: STEPS });
       const optimizer = way(session);
       for (let i = 0; i < STEPS; i++) one.step(optimizer);
       return [...stateOf(one.model).get("fc1.weight")!.data];
@@ -143,12 +143,12 @@ describe("nothing is lost by composing", () => {
     expect(weights[2]).toEqual(weights[0]);
     // and it does act: AST without its decay is STE
     const plain = ofMlp();
-    trained(plain, { weights: ste.make() });
+    trained(plain, { weights: ste() });
     expect([...stateOf(plain.model).get("fc1.weight")!.data]).not.toEqual(weights[0]);
   });
 
   test("masks are watched by the optimizer of the session", () => {
-    const { session } = trained(ofMlp(), { weights: ste.make() }, sgd({ rate: 3 }));
+    const { session } = trained(ofMlp(), { weights: ste() }, sgd({ rate: 3 }));
     expect(session.report().flipRate).toBeGreaterThan(0);
     expect(session.report().sparsity).toBeCloseTo((512 + 512) / 2 / (512 + 512 + 64));
   });
@@ -156,9 +156,9 @@ describe("nothing is lost by composing", () => {
 
 describe("detaching", () => {
   test.each([
-    ["an MLP under SR-STE", ofMlp, { weights: srSte.make() }],
-    ["a CNN with branches", ofCnn, { weights: spre.make() }],
-    ["an MLP without a pattern", ofMlp, { weights: rigl.make({ sparsity: 0.5 }) }],
+    ["an MLP under SR-STE", ofMlp, { weights: srSte() }],
+    ["a CNN with branches", ofCnn, { weights: spre() }],
+    ["an MLP without a pattern", ofMlp, { weights: rigl({ sparsity: 0.5 }) }],
   ])("gives an ordinary module with the same outputs: %s", (_, make, options) => {
     const one = make();
     const { session, optimizer } = trained(one, options);
@@ -176,21 +176,21 @@ describe("detaching", () => {
       "optimizer of a sparse model: expected a model under its methods, got one that was detached from them.",
     );
     // it can be made sparse again
-    expect(sparsify(model, { weights: ste.make(), pattern: "2:4", steps: 1 }).explain()).not.toEqual([]);
+    expect(sparsify(model, { weights: ste(), pattern: "2:4", steps: 1 }).explain()).not.toEqual([]);
   });
 });
 
 describe("what is wrong is refused", () => {
   test("a second session of a model, with what to do", () => {
     const { model } = ofMlp();
-    sparsify(model, { weights: ste.make(), pattern: "2:4", steps: 1 });
-    expect(() => sparsify(model, { weights: ste.make(), pattern: "2:4", steps: 1 })).toThrow(
+    sparsify(model, { weights: ste(), pattern: "2:4", steps: 1 });
+    expect(() => sparsify(model, { weights: ste(), pattern: "2:4", steps: 1 })).toThrow(
       "sparsify: expected a model that no session holds, got one whose fc1.weight is under a method. Call detach() on its session first.",
     );
   });
 
   test("measured routes without what measures them", () => {
-    expect(() => sparsify(ofMlp().model, { weights: ste.make(), steps: 1, routing: "auto" })).toThrow(
+    expect(() => sparsify(ofMlp().model, { weights: ste(), steps: 1, routing: "auto" })).toThrow(
       'sparsify: expected input and dispatcher beside routing "auto", got none.',
     );
   });
@@ -199,7 +199,7 @@ describe("what is wrong is refused", () => {
 test("layers and skip choose as recipes do", () => {
   const { model } = ofMlp();
   const session = sparsify(model, {
-    ...{ weights: srSte.make(), pattern: "2:4", steps: 1, skip: ["first"] },
+    ...{ weights: srSte(), pattern: "2:4", steps: 1, skip: ["first"] },
     layers: { fc3: { pattern: "1:4" } },
   });
   expect(session.explain().map(({ name, pattern, reason }) => [name, pattern, reason])).toEqual([
@@ -213,7 +213,7 @@ test("a checkpoint brings a session to the same bits", () => {
   const whole = ofMlp();
   const { session, optimizer } = trained(whole, { steps: 2 * STEPS });
   const other = ofMlp();
-  const resumed = sparsify(other.model, { weights: srSte.make(), pattern: "2:4", steps: 2 * STEPS });
+  const resumed = sparsify(other.model, { weights: srSte(), pattern: "2:4", steps: 2 * STEPS });
   const again = resumed.optimizer(adamW({ rate: 0.01 }), { clip: 5 });
   loadState(other.model, stateOf(whole.model));
   for (const [name, array] of again.memories()) array.set(optimizer.memories().get(name)!);

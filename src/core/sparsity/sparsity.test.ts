@@ -37,7 +37,7 @@ function step(name: string, options: Partial<SparsifyOptions>, weights = true) {
   const device = new Device(jsKernels());
   const [build, shape] = models[name];
   const model = build(device);
-  const sparsity = sparsify(model, { weights: weights ? ste.make() : null, pattern: "2:4", steps: 1, ...options });
+  const sparsity = sparsify(model, { weights: weights ? ste() : null, pattern: "2:4", steps: 1, ...options });
   const seen: Seen = { inputGrads: [], samples: [] };
   for (const parameter of model.parameters()) {
     const { plan } = parameter;
@@ -86,15 +86,15 @@ function unpacked(packed: PackedOperand): Float32Array {
   return w;
 }
 
-const all = { inputGrad: doublePruned.make(), weightGrad: mvue.make() };
+const all = { inputGrad: doublePruned(), weightGrad: mvue() };
 
 test("multiplies half as much in each product", () => {
   const [fc1, fc2, fc3] = [16 * 32, 32 * 24, 24 * 4].map((size) => BATCH * size);
   expect(step("mlp", {}).multiplies).toBe(fc1 / 2 + fc1 + fc2 / 2 + 2 * fc2 + 3 * fc3);
-  expect(step("mlp", { inputGrad: doublePruned.make() }).multiplies).toBe(fc1 / 2 + fc1 + fc2 + fc2 + 3 * fc3);
-  expect(step("mlp", { weightGrad: mvue.make() }).multiplies).toBe(fc1 + fc2 + fc2 + 3 * fc3);
+  expect(step("mlp", { inputGrad: doublePruned() }).multiplies).toBe(fc1 / 2 + fc1 + fc2 + fc2 + 3 * fc3);
+  expect(step("mlp", { weightGrad: mvue() }).multiplies).toBe(fc1 + fc2 + fc2 + 3 * fc3);
   expect(step("mlp", all).multiplies).toBe(fc1 + (3 * fc2) / 2 + 3 * fc3);
-  expect(step("mlp", { weightGrad: mvue.make(), weightGradPattern: "1:4" }, false).multiplies).toBe(
+  expect(step("mlp", { weightGrad: mvue(), weightGradPattern: "1:4" }, false).multiplies).toBe(
     (fc1 * 5) / 4 + (fc2 * 9) / 4 + 3 * fc3,
   );
 });
@@ -151,7 +151,7 @@ test("samples differ from layer to layer, step to step and seed to seed, and the
 test.each(["2:4", "1:4", "2:4v2", "1:8v4"])(
   "samples of the gradient are %s along the outputs for inputGrad too",
   (pattern) => {
-    const { seen, multiplies } = step("mlp", { inputGrad: mvueRows.make(), weightGrad: mvue.make(), pattern }, false);
+    const { seen, multiplies } = step("mlp", { inputGrad: mvueRows(), weightGrad: mvue(), pattern }, false);
     expect([seen.inputGrads.length, seen.samples.length]).toEqual([1, 2]);
     const { n, m } = parsePattern(pattern);
     const [fc1, fc2, fc3] = [16 * 32, 32 * 24, 24 * 4].map((size) => BATCH * size);

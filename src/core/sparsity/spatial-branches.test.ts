@@ -159,7 +159,7 @@ test("the gradients are those of central differences", () => {
   const model = cnn(4, [8], 3, { device, random: new Random(1) });
   // the last layer, and no other, stays dense; the mask is not chosen anew
   const weights: WeightMethod = {
-    ...spre.make(),
+    ...spre(),
     beforeForward: (site) => (site.pruned ? site.repack() : site.prune()),
   };
   sparsify(model, { weights, pattern: "2:4", steps: 1 });
@@ -317,7 +317,7 @@ test("follows a method that changes the pattern, or multiplies by values of its 
       site.prune();
     },
   };
-  const inputGrad = doublePruned.make();
+  const inputGrad = doublePruned();
   const sparsity = sparsify(model, { weights, pattern: "1:8", steps: 4, inputGrad, inputGradPattern: "2:4" });
   const random = new Random(3);
   for (turn = 0; turn < patterns.length; turn++) {
@@ -361,6 +361,6 @@ test("every method may have branches; the method spre has them, a dense one none
   expect(branchesOf(newRun(one).model).map(({ name }) => name)).toEqual(["conv3"]);
   const birth = { device: new Device(jsKernels()), random: new Random(1) };
   const model = resnet(8, 4, 3, birth);
-  sparsify(model, { weights: spre.make(), pattern: "2:4", steps: 1 });
+  sparsify(model, { weights: spre(), pattern: "2:4", steps: 1 });
   expect(branchesOf(model)).toHaveLength(7);
 });

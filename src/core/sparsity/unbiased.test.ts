@@ -72,14 +72,14 @@ function distance(name: string, options: Partial<SparsifyOptions>, noise = optio
 const LARGEST = 5.2;
 
 test.each([
-  ["mlp", "weightGrad", { weightGrad: mvue.make() }],
-  ["mlp", "weightGrad 1:4v2", { weightGrad: mvue.make(), weightGradPattern: "1:4v2" }],
-  ["mlp", "weightGrad by two draws", { weightGrad: approxMvue.make() }],
-  ["mlp", "inputGrad", { inputGrad: mvueRows.make() }],
-  ["mlp", "both products", { inputGrad: mvueRows.make(), weightGrad: mvue.make() }],
-  ["mlp", "both products, 2:4v2", { inputGrad: mvueRows.make(), weightGrad: mvue.make(), pattern: "2:4v2" }],
-  ["cnn", "weightGrad", { weightGrad: mvue.make() }],
-  ["cnn", "both products", { inputGrad: mvueRows.make(), weightGrad: mvue.make() }],
+  ["mlp", "weightGrad", { weightGrad: mvue() }],
+  ["mlp", "weightGrad 1:4v2", { weightGrad: mvue(), weightGradPattern: "1:4v2" }],
+  ["mlp", "weightGrad by two draws", { weightGrad: approxMvue() }],
+  ["mlp", "inputGrad", { inputGrad: mvueRows() }],
+  ["mlp", "both products", { inputGrad: mvueRows(), weightGrad: mvue() }],
+  ["mlp", "both products, 2:4v2", { inputGrad: mvueRows(), weightGrad: mvue(), pattern: "2:4v2" }],
+  ["cnn", "weightGrad", { weightGrad: mvue() }],
+  ["cnn", "both products", { inputGrad: mvueRows(), weightGrad: mvue() }],
 ])("%s, %s: samples give the dense gradient on average", (name, _, options) => {
   const { largest, meanSquare } = distance(name, options);
   expect(largest).toBeLessThan(LARGEST);
@@ -88,9 +88,9 @@ test.each([
 });
 
 test.each([
-  ["mlp", "weightGrad", { weightGrad: greedy.make() }, { weightGrad: mvue.make() }],
-  ["mlp", "inputGrad", { inputGrad: greedyRows.make() }, { inputGrad: mvueRows.make() }],
-  ["cnn", "weightGrad", { weightGrad: greedy.make() }, { weightGrad: mvue.make() }],
+  ["mlp", "weightGrad", { weightGrad: greedy() }, { weightGrad: mvue() }],
+  ["mlp", "inputGrad", { inputGrad: greedyRows() }, { inputGrad: mvueRows() }],
+  ["cnn", "weightGrad", { weightGrad: greedy() }, { weightGrad: mvue() }],
 ])("%s, %s: the largest entries do not, beyond what the noise of samples would hide", (name, _, options, noise) => {
   const { largest, meanSquare } = distance(name, options, noise);
   expect(largest).toBeGreaterThan(2 * LARGEST);

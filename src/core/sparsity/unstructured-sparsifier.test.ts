@@ -20,7 +20,7 @@ import { Device } from "../tensor/device.ts";
 import { Parameter, tensor } from "../tensor/tensor.ts";
 import { ConfinedGradient } from "./layer-operands.ts";
 import { multiplyingWeights } from "./layers.ts";
-import type { MethodEntry } from "./methods/method.ts";
+import type { MethodFactory } from "./methods/define-method.ts";
 import { keptOfLayers } from "./methods/unstructured/budgets.ts";
 import { prune } from "./methods/unstructured/prune.ts";
 import { rigl } from "./methods/unstructured/rigl.ts";
@@ -81,7 +81,7 @@ const count = (flags: readonly boolean[]): number => flags.filter((flag) => flag
 describe.each([
   ["set", set],
   ["rigl", rigl],
-] as readonly [string, MethodEntry<UnstructuredMethod>][])("%s", (name, entry) => {
+] as readonly [string, MethodFactory<UnstructuredMethod>][])("%s", (name, entry) => {
   const optimizers: Record<string, () => Transform> = {
     adamw: () => adamW({ rate: 0.01, weightDecay: 0.1 }),
     "sgd with momentum": () => sgd({ rate: 0.1, momentum: 0.9, weightDecay: 0.01 }),
@@ -92,7 +92,7 @@ describe.each([
     "%s: as many non-zeros at every step; what grew is zero, without moments",
     (_, transform) => {
       for (const budget of ["erk", "uniform"] as const) {
-        const { unstructured, optimizer, weights, step, kept } = setup(entry.make(values, { budget }), transform());
+        const { unstructured, optimizer, weights, step, kept } = setup(entry({ ...values, budget }), transform());
         const counts = keptOfLayers(weights, budget, 0.8);
         let moved = 0;
         for (let t = 0; t < STEPS; t++) {
@@ -151,7 +151,7 @@ describe.each([
 describe("prune", () => {
   const values = { sparsity: 0.85, from: 0.125, until: 0.75, every: 3 };
   const runs = (numbers: Record<string, number>, words: Record<string, string>) => {
-    const one = setup(prune.make({ ...values, ...numbers }, words));
+    const one = setup(prune({ ...values, ...numbers, ...words }));
     const sizes = one.weights.map(({ size }) => size);
     const sparsities = Array.from({ length: STEPS }, () => {
       one.step();
@@ -183,8 +183,8 @@ describe("prune", () => {
     }
   });
 
-  test.each(["first-order", "magnitude"])("one-shot by %s keeps the largest of that step", (score) => {
-    const { weights, step, kept } = setup(prune.make(values, { schedule: "one-shot", score, budget: "global" }));
+  test.each(["first-order", "magnitude"] as const)("one-shot by %s keeps the largest of that step", (score) => {
+    const { weights, step, kept } = setup(prune({ ...values, schedule: "one-shot", score, budget: "global" }));
     for (let t = 0; t < 3; t++) step();
     const old = weights.map(({ data }) => data.slice());
     const gradients = step();
@@ -218,7 +218,7 @@ describe("prune", () => {
   });
 
   test("iterative: each round begins with the weights of the first, pruned further; masks only shrink", () => {
-    const one = setup(prune.make({ ...values, rounds: 3, rewindTo: 0.5 }, { schedule: "iterative" }));
+    const one = setup(prune({ ...values, rounds: 3, rewindTo: 0.5, schedule: "iterative" }));
     const at = iterative(0.85, [6, 12, 18]);
     let noted: Map<string, Float32Array> = new Map();
     let before = one.kept();
@@ -370,7 +370,7 @@ describe("compressed rows", () => {
       const random = new Random(5);
       const device = new Device(jsKernels());
       const model = new Conv2d(3, 6, kernel, { device, random }, { stride, padding });
-      new UnstructuredSparsifier(model, multiplyingWeights(model), new Set(["weight"]), set.make({ sparsity: 0.8 }), {
+      new UnstructuredSparsifier(model, multiplyingWeights(model), new Set(["weight"]), set({ sparsity: 0.8 }), {
         ...{ steps: 4, seed: 2, compressed },
       });
       const x = new Parameter(device, [2, 9, 8, 3]);
@@ -403,6 +403,6 @@ describe("compressed rows", () => {
 test("a method without a weight names those there are", () => {
   const model = mlp([4, 4, 2], { device: new Device(jsKernels()), random: new Random(1) });
   expect(
-    () => new UnstructuredSparsifier(model, multiplyingWeights(model), new Set(), rigl.make(), { steps: 1, seed: 1 }),
+    () => new UnstructuredSparsifier(model, multiplyingWeights(model), new Set(), rigl(), { steps: 1, seed: 1 }),
   ).toThrow("method rigl: expected at least one weight, got none. Let skip leave some of fc1.weight, fc2.weight");
 });

@@ -20,8 +20,8 @@ export class WatchedVariance implements RunningVariance {
     return this.#running.epsilon;
   }
 
-  get memory(): number {
-    return this.#running.memory;
+  get window(): number {
+    return this.#running.window;
   }
 
   get frozenAt(): number | null {

@@ -2,8 +2,9 @@
 
 import { type Pattern, parsePattern } from "../../core/sparse/pattern.ts";
 import { activationMethods } from "../../core/sparsity/methods/activations/methods.ts";
+import type { MethodFactory } from "../../core/sparsity/methods/define-method.ts";
 import { inputGradMethods } from "../../core/sparsity/methods/input-grad/methods.ts";
-import type { MethodEntry, WeightMethod, WeightMethodEntry } from "../../core/sparsity/methods/method.ts";
+import type { WeightMethod } from "../../core/sparsity/methods/method.ts";
 import { unstructuredMethods } from "../../core/sparsity/methods/unstructured/methods.ts";
 import type { UnstructuredMethod } from "../../core/sparsity/methods/unstructured/unstructured-method.ts";
 import { weightGradMethods } from "../../core/sparsity/methods/weight-grad/methods.ts";
@@ -14,20 +15,15 @@ import type { MethodChoice, OperandChoice, Recipe } from "./recipe.ts";
 
 type ChosenMethods = Pick<Recipe, "method" | "spatialBranches" | "activations" | "inputGrad" | "weightGrad">;
 
-/** The line of the table for this name; of a method without a pattern that of dense, for it acts beside the products. */
-function entryOf({ name }: MethodChoice): WeightMethodEntry {
-  return weightMethods.find((entry) => entry.name === name) ?? dense;
-}
-
 /** What prunes weights without a pattern; null where the recipe's method is another. */
 export function unstructuredMethodOf({ method }: Pick<Recipe, "method">): UnstructuredMethod | null {
-  return unstructuredMethods.find(({ name }) => name === method.name)?.make(...valuesOf(method)) ?? null;
+  return made(unstructuredMethods, method) ?? null;
 }
 
-/** What is done to the weights by patterns; "dense" does nothing. */
+/** What is done to the weights by patterns; dense where the method has none, for it acts beside the products. */
 export function weightMethodOf({ method, spatialBranches }: Pick<Recipe, "method" | "spatialBranches">): WeightMethod {
-  const made = entryOf(method).make(...valuesOf(method));
-  return spatialBranches ? { ...made, spatialBranches } : made;
+  const chosen = made(weightMethods, method) ?? dense();
+  return spatialBranches ? { ...chosen, spatialBranches } : chosen;
 }
 
 /** What a recipe asks to be sparse in each layer, by the name of its weight: what its `layers` say comes first. */
@@ -46,10 +42,8 @@ export function operandsByLayer(recipe: ChosenMethods & Pick<Recipe, "layers">):
 /** What a recipe asks to be sparse. */
 export function operandsOf(recipe: ChosenMethods): Operands {
   const { method, activations, inputGrad, weightGrad } = recipe;
-  const { sparse } = entryOf(method);
+  const sparse = weightMethods.some((one) => one.sparse && one.name === method.name);
   const pattern = (own: string | undefined): Pattern => parsePattern(own ?? method.pattern ?? "2:4");
-  const made = <M>(methods: readonly MethodEntry<M>[], choice: OperandChoice): M | undefined =>
-    methods.find(({ name }) => name === choice.name)?.make(...valuesOf(choice));
   const ofActivations = made(activationMethods, activations);
   const ofInputGrad = made(inputGradMethods, inputGrad);
   const ofWeightGrad = made(weightGradMethods, weightGrad);
@@ -69,14 +63,10 @@ function patternOfActivations({ method, activations }: ChosenMethods): Pattern {
   return { ...parsePattern(method.pattern ?? "2:4"), v: 1 };
 }
 
-/** The numbers and the words of a choice, without its name and pattern. */
-function valuesOf({
-  name,
-  pattern,
-  ...values
-}: MethodChoice | OperandChoice): [Record<string, number>, Record<string, string>] {
-  const entries = Object.entries(values);
-  const numbers = entries.filter((entry): entry is [string, number] => typeof entry[1] === "number");
-  const words = entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");
-  return [Object.fromEntries(numbers), Object.fromEntries(words)];
+/** The method that a choice names, with what else it says as options; undefined where no method of the table has its name. */
+function made<Method>(
+  methods: readonly MethodFactory<Method>[],
+  { name: chosen, pattern, ...options }: MethodChoice | OperandChoice,
+): Method | undefined {
+  return methods.find(({ name }) => name === chosen)?.(options);
 }

@@ -12,9 +12,13 @@ export function optimizerOf(recipe: Recipe, steps: number): Transform {
   const { optimizer } = recipe;
   const method = unstructuredMethodOf(recipe) ?? weightMethodOf(recipe);
   const rate = phased(steps, method.restarts?.(steps) ?? [], (length) => scheduleOf(optimizer, length));
-  if (optimizer.name === "sgd") return sgd({ ...optimizer, rate });
+  const { weightDecay } = optimizer;
+  if (optimizer.name === "sgd") {
+    const { momentum, nesterov } = optimizer;
+    return sgd({ rate, momentum, nesterov, weightDecay });
+  }
   const decays = optimizer.decayed === "matrices" ? ({ shape }: Parameter) => shape.length > 1 : undefined;
-  return adamW({ ...optimizer, rate, decays });
+  return adamW({ rate, weightDecay, decays });
 }
 
 /** The schedule of one phase of the run: warm-up and milestones are shares of its steps. */

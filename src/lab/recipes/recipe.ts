@@ -4,15 +4,12 @@
  */
 import { z } from "zod";
 import { expected, nearest } from "../../core/errors.ts";
+import { defaultOf, type Option } from "../../core/options.ts";
 import { isPattern, PATTERN_FORM } from "../../core/sparse/pattern.ts";
 import { activationMethods } from "../../core/sparsity/methods/activations/methods.ts";
+import type { MethodFactory } from "../../core/sparsity/methods/define-method.ts";
 import { inputGradMethods } from "../../core/sparsity/methods/input-grad/methods.ts";
-import type {
-  ActivationMethod,
-  InputGradMethod,
-  MethodEntry,
-  WeightGradMethod,
-} from "../../core/sparsity/methods/method.ts";
+import type { ActivationMethod, InputGradMethod, WeightGradMethod } from "../../core/sparsity/methods/method.ts";
 import { strategies } from "../../core/sparsity/methods/strategies.ts";
 import { groupStructures } from "../../core/sparsity/methods/structured/groups.ts";
 import { unstructuredMethods } from "../../core/sparsity/methods/unstructured/methods.ts";
@@ -71,21 +68,22 @@ const optimizer = z
 
 const pattern = z.string().refine(isPattern, `expected ${PATTERN_FORM}`);
 
-/** The numbers and words of a line of a table of methods. */
-const keysOf = ({
-  hyperParameters,
-  choices = {},
-}: Pick<MethodEntry<unknown>, "hyperParameters" | "choices">): Record<string, z.ZodType> =>
-  Object.fromEntries([
-    ...Object.entries(hyperParameters).map(([name, { min, max, words, about, default: value }]) => {
-      const number = z.number().min(min).max(max);
-      const schema = words === undefined ? number : z.union([number, z.enum(names(words))]);
-      return [name, schema.default(value).describe(about)] as const;
+/** The options of a method. */
+const keysOf = ({ options }: MethodFactory<unknown>): Record<string, z.ZodType> =>
+  Object.fromEntries(
+    Object.entries(options).map(([name, option]) => {
+      const value = defaultOf(option);
+      return [name, keyOf(option).default(value).describe(option.about)];
     }),
-    ...Object.entries(choices).map(
-      ([name, { words, about }]) => [name, z.enum(names(words)).default(words[0]).describe(about)] as const,
-    ),
-  ]);
+  );
+
+function keyOf(option: Option): z.ZodType<number | string> {
+  if (option.kind === "word") return z.enum(names(option.words));
+  const { min, max, integer = false, words } = option;
+  const within = z.number().min(min).max(max);
+  const number = integer ? within.refine(Number.isInteger, "expected a whole number") : within;
+  return words === undefined ? number : z.union([number, z.enum(names(words))]);
+}
 
 type Named = z.ZodObject<{ name: z.ZodLiteral<string> }>;
 
@@ -102,7 +100,7 @@ const method = z.discriminatedUnion("name", [...ofPatterns, ...withoutPattern]).
 
 /** One of a table of methods for an operand beside the weight, or dense. */
 const operand = (
-  methods: readonly MethodEntry<ActivationMethod | InputGradMethod | WeightGradMethod>[],
+  methods: readonly MethodFactory<ActivationMethod | InputGradMethod | WeightGradMethod>[],
   about: string,
 ) =>
   z
@@ -110,7 +108,7 @@ const operand = (
       z.strictObject({ name: z.literal("dense") }),
       ...methods.map((entry) => {
         // a fixed mask is its own pattern
-        const own = "pattern" in entry.make();
+        const own = "pattern" in entry();
         const chosen = pattern.optional().describe("N:M or N:MvV; left out, that of the method for weights");
         return z
           .strictObject({ name: z.literal(entry.name), ...(own ? {} : { pattern: chosen }), ...keysOf(entry) })
@@ -304,18 +302,18 @@ interface Choices {
   weightGrad: OperandChoice;
 }
 
-/** A method with its pattern (none for dense) and its numbers. */
+/** A method with its pattern (none for dense) and its options. */
 export interface MethodChoice {
   readonly name: string;
   readonly pattern?: string;
-  readonly [hyperParameter: string]: string | number | undefined;
+  readonly [option: string]: string | number | undefined;
 }
 
 /** A method for an operand beside the weight; "dense" for none. */
 export interface OperandChoice {
   readonly name: string;
   readonly pattern?: string | undefined;
-  readonly [hyperParameter: string]: string | number | undefined;
+  readonly [option: string]: string | number | undefined;
 }
 
 /** The JSON schema of recipes, for editors. */

@@ -1,5 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { Option } from "../../core/options.ts";
+import { inputGradMethods } from "../../core/sparsity/methods/input-grad/methods.ts";
+import { unstructuredMethods } from "../../core/sparsity/methods/unstructured/methods.ts";
+import { weightGradMethods } from "../../core/sparsity/methods/weight-grad/methods.ts";
+import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
 import { withMethodTables } from "./methods-page.ts";
 
 const folder = new URL("../../../docs/methods/", import.meta.url);
@@ -13,3 +18,34 @@ test("it links to every page of its folder, and to no other", () => {
   const linked = new Set([...page.matchAll(/\]\(([a-z-]+\.md)/g)].map(([, target]) => target));
   expect(linked).toEqual(new Set(readdirSync(folder).filter((name) => name !== "README.md")));
 });
+
+describe("the page of a method", () => {
+  const withOptions = [
+    ...[...weightMethods, ...unstructuredMethods].map((method) => [method.name, "", method] as const),
+    ...inputGradMethods.map((method) => [method.name, "inputGrad.", method] as const),
+    ...weightGradMethods.map((method) => [method.name, "weightGrad.", method] as const),
+  ].filter(([, , { options }]) => Object.keys(options).length > 0);
+
+  test.each(withOptions)("has the defaults and ranges that are checked: %s", (name, prefix, { options }) => {
+    const rows = readFileSync(new URL(`${name}.md`, folder), "utf8")
+      .split("\n")
+      .map((line) => line.split("|").map((cell) => cell.trim()));
+    for (const [key, option] of Object.entries(options)) {
+      const [, , value, range] = rows.find(([, first]) => first === `\`${prefix}${key}\``) ?? [];
+      expect([key, option.kind === "number" ? Number(value) : value, range]).toEqual([
+        key,
+        option.kind === "number" ? option.default : `\`${option.words[0]}\``,
+        rangeOf(option),
+      ]);
+    }
+  });
+});
+
+function rangeOf(option: Option): string {
+  const words = (option.words ?? []).map((word) => `\`${word}\``).join(", ");
+  if (option.kind === "word") return words;
+  const [min, max] = [option.min, option.max].map((bound) =>
+    bound.toLocaleString("en-US", { maximumFractionDigits: 6 }),
+  );
+  return `${min} to ${max}${words && `, or ${words}`}`;
+}

@@ -1,7 +1,7 @@
 /** The tables of docs/methods/README.md. */
 import { activationMethods } from "../../core/sparsity/methods/activations/methods.ts";
+import type { MethodFactory } from "../../core/sparsity/methods/define-method.ts";
 import { inputGradMethods } from "../../core/sparsity/methods/input-grad/methods.ts";
-import type { MethodEntry } from "../../core/sparsity/methods/method.ts";
 import { unstructuredMethods } from "../../core/sparsity/methods/unstructured/methods.ts";
 import { weightGradMethods } from "../../core/sparsity/methods/weight-grad/methods.ts";
 import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
@@ -23,9 +23,11 @@ export function withMethodTables(page: string): string {
 }
 
 /** suffix: of the names of their pages. */
-function table(heading: string, methods: readonly MethodEntry<unknown>[], suffix = ""): string {
-  const rows = methods.map(({ name, about, source, hyperParameters, choices = {} }) => {
-    const keys = [...Object.keys(hyperParameters), ...Object.keys(choices)].map((key) => `\`${key}\``).join(", ");
+function table(heading: string, methods: readonly MethodFactory<unknown>[], suffix = ""): string {
+  const rows = methods.map(({ name, about, source, options }) => {
+    const keys = Object.keys(options)
+      .map((key) => `\`${key}\``)
+      .join(", ");
     return [`[\`${name}\`](${name}${suffix}.md)`, about, keys, source];
   });
   const lines = [["name", "what it does", "keys", "source"], ...rows];

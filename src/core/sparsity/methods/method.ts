@@ -82,7 +82,7 @@ export interface RunningVariance {
   /** What is added to its root. */
   readonly epsilon: number;
   /** Updates that it looks back: 1 / (1 - beta2). */
-  readonly memory: number;
+  readonly window: number;
   /** Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before. */
   readonly drift: number;
   /** The step before which it was frozen; null while it moves. */
@@ -123,42 +123,6 @@ export interface WeightMethod {
   permutesAt?(steps: number): number;
   /** Steps at which the schedule of the learning rate starts anew. */
   restarts?(steps: number): readonly number[];
-}
-
-/** A number that a method takes. */
-export interface HyperParameter {
-  readonly default: number;
-  readonly min: number;
-  readonly max: number;
-  /** Words that may stand for a number. */
-  readonly words?: readonly string[];
-  readonly about: string;
-}
-
-/** A word that a method takes; the first is the default. */
-export interface Choice {
-  readonly words: readonly string[];
-  readonly about: string;
-}
-
-/** A line of a table of methods. */
-export interface MethodEntry<Method> {
-  /** As in recipes and on the command line. */
-  readonly name: string;
-  /** As in tables. */
-  readonly title: string;
-  readonly about: string;
-  /** Paper and section. */
-  readonly source: string;
-  readonly hyperParameters: Readonly<Record<string, HyperParameter>>;
-  readonly choices?: Readonly<Record<string, Choice>>;
-  /** Makes the method; what is left out takes its default. words: choices, and words in the place of numbers. */
-  make(values?: Readonly<Record<string, number>>, words?: Readonly<Record<string, string>>): Method;
-}
-
-export interface WeightMethodEntry extends MethodEntry<WeightMethod> {
-  /** False for the one that leaves weights dense. */
-  readonly sparse: boolean;
 }
 
 /** What methods that make the operand of one product have. */

@@ -1,5 +1,5 @@
 import { type Pattern, patternName } from "../../../sparse/pattern.ts";
-import type { ActivationMethod, MethodEntry } from "../method.ts";
+import { defineActivationMethod } from "../define-method.ts";
 
 /**
  * The largest activations of each group, along the inputs that forward sums over. Behind a squared ReLU, where half of them
@@ -8,14 +8,14 @@ import type { ActivationMethod, MethodEntry } from "../method.ts";
  * Differences: (1) any N:M; (2) the paper's backward products use this sparsity too, here the weight gradient multiplies
  * by a dense copy with zeros: it sums over positions, along which there is no pattern.
  */
-export const magnitude: MethodEntry<ActivationMethod> = {
+export const magnitude = defineActivationMethod({
   name: "magnitude",
   title: "magnitude",
   about: "keeps the largest activations behind a squared ReLU; the weight of that layer stays dense in forward",
   source: "Haziza et al. 2025",
-  hyperParameters: {},
-  make: () => ({ name: "magnitude", misfit: ofOneRow, pack: (rows, x) => rows.prune(x) }),
-};
+  options: {},
+  make: () => ({ misfit: ofOneRow, pack: (rows, x) => rows.prune(x) }),
+});
 
 // Where places of a text share a mask it tells of the next character: a small GPT "reached" 1.8 bits for 3.3.
 function ofOneRow(pattern: Pattern): string | undefined {

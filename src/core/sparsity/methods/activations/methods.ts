@@ -1,5 +1,6 @@
 /** The table of methods for sparse activations in forward. */
-import type { ActivationMethod, MethodEntry } from "../method.ts";
+import type { MethodFactory } from "../define-method.ts";
+import type { ActivationMethod } from "../method.ts";
 import { magnitude } from "./magnitude.ts";
 
-export const activationMethods: readonly MethodEntry<ActivationMethod>[] = [magnitude];
+export const activationMethods: readonly MethodFactory<ActivationMethod>[] = [magnitude];

@@ -1,5 +1,6 @@
+import { number } from "../../../options.ts";
 import { searchOrder } from "../../../sparse/order-search.ts";
-import type { InputGradMethod, MethodEntry } from "../method.ts";
+import { defineInputGradMethod } from "../define-method.ts";
 import { refreshEvery } from "../weights/refresh.ts";
 
 /**
@@ -9,20 +10,16 @@ import { refreshEvery } from "../weights/refresh.ts";
  * what they are; (2) candidates are compared on 64 inputs; (3) the order of now is a candidate too; (4) the mask of
  * forward is that of the weight method, which may be SR-STE as in the paper.
  */
-export const biMask: MethodEntry<InputGradMethod> = {
+export const biMask = defineInputGradMethod({
   name: "bi-mask",
   title: "Bi-Mask",
   about: "as double-pruned, with the outputs in an order that keeps more",
   source: "Zhang et al. 2023 (Bi-Mask)",
-  hyperParameters: {
-    refresh: { ...refreshEvery(100), about: "steps from one search for an order to the next" },
-    candidates: { default: 100, min: 0, max: 1e4, about: "random orders of a search" },
+  options: {
+    refresh: refreshEvery(100, "steps from one search for an order to the next"),
+    candidates: number({ default: 100, min: 0, max: 1e4, integer: true, about: "random orders of a search" }),
   },
-  make: ({
-    refresh = biMask.hyperParameters.refresh.default,
-    candidates = biMask.hyperParameters.candidates.default,
-  } = {}) => ({
-    name: "bi-mask",
+  make: ({ refresh, candidates }) => ({
     operand: "weight",
     pack: (transpose, weight, mask, taps, draw) => {
       if (transpose.order === null || draw.step % refresh === 0) {
@@ -31,4 +28,4 @@ export const biMask: MethodEntry<InputGradMethod> = {
       transpose.prune(weight, mask, taps);
     },
   }),
-};
+});

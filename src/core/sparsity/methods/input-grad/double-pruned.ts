@@ -1,4 +1,4 @@
-import type { InputGradMethod, MethodEntry } from "../method.ts";
+import { defineInputGradMethod } from "../define-method.ts";
 import { refreshEvery } from "../weights/refresh.ts";
 
 /**
@@ -8,14 +8,13 @@ import { refreshEvery } from "../weights/refresh.ts";
  * Difference: the second mask is chosen anew every `refresh` steps, by default at each, where the paper fixes both. In
  * between it is what both the last choice and the mask of forward keep: a group may then keep fewer.
  */
-export const doublePruned: MethodEntry<InputGradMethod> = {
+export const doublePruned = defineInputGradMethod({
   name: "double-pruned",
   title: "double-pruned",
   about: "prunes the pruned weight once more, along its outputs",
   source: "Mozaffari et al. 2025 (SLoPe)",
-  hyperParameters: { refresh: refreshEvery(1) },
-  make: ({ refresh = doublePruned.hyperParameters.refresh.default } = {}) => ({
-    name: "double-pruned",
+  options: { refresh: refreshEvery(1) },
+  make: ({ refresh }) => ({
     operand: "weight",
     pack: (transpose, weight, mask, taps, { step }) => {
       if (refresh === 1) transpose.prune(weight, mask, taps);
@@ -23,4 +22,4 @@ export const doublePruned: MethodEntry<InputGradMethod> = {
       else transpose.pruneChosen(weight, mask, taps);
     },
   }),
-};
+});

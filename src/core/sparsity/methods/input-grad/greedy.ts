@@ -1,14 +1,14 @@
-import type { InputGradMethod, MethodEntry } from "../method.ts";
+import { defineInputGradMethod } from "../define-method.ts";
 
 /**
  * The largest entries of the neural gradient, along the outputs that inputGrad sums over: least squared error, but biased,
  * and the error is passed on to all layers below. To compare with. Source: Xu et al. 2022, strategies GG and GX.
  */
-export const greedy: MethodEntry<InputGradMethod> = {
+export const greedy = defineInputGradMethod({
   name: "greedy",
   title: "greedy",
   about: "keeps the largest entries of the neural gradient; biased, to compare with",
   source: "Xu et al. 2022",
-  hyperParameters: {},
-  make: () => ({ name: "greedy", operand: "gradient", pack: (rows, gradient) => rows.prune(gradient) }),
-};
+  options: {},
+  make: () => ({ operand: "gradient", pack: (rows, gradient) => rows.prune(gradient) }),
+});

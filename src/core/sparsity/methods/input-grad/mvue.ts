@@ -1,4 +1,4 @@
-import type { InputGradMethod, MethodEntry } from "../method.ts";
+import { defineInputGradMethod } from "../define-method.ts";
 
 /**
  * The minimum-variance unbiased N:M sample of the neural gradient, along the outputs that inputGrad sums over. The gradient
@@ -6,11 +6,11 @@ import type { InputGradMethod, MethodEntry } from "../method.ts";
  * variances add up. Source: Chmiel et al. 2023; with vectors of rows, inclusion by their norms.
  * Difference: the paper samples for weightGrad and multiplies by a transposable weight here, to keep the variance low.
  */
-export const mvue: MethodEntry<InputGradMethod> = {
+export const mvue = defineInputGradMethod({
   name: "mvue",
   title: "MVUE",
   about: "an unbiased sample of the neural gradient, along the outputs",
   source: "Chmiel et al. 2023",
-  hyperParameters: {},
-  make: () => ({ name: "mvue", operand: "gradient", pack: (rows, gradient, draw) => rows.sample(gradient, draw) }),
-};
+  options: {},
+  make: () => ({ operand: "gradient", pack: (rows, gradient, draw) => rows.sample(gradient, draw) }),
+});

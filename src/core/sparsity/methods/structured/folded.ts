@@ -6,7 +6,7 @@
 import type { Kernels } from "../../../backend/kernels.ts";
 import type { F32 } from "../../../backend/memory.ts";
 import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
-import { choiceOf, type GroupLassoOptions, type Lambda, type Penalty } from "./penalties.ts";
+import { checkLasso, choiceOf, type GroupLassoOptions, type Lambda, type Penalty } from "./penalties.ts";
 
 /** The arrays of the batch norm behind a weight, one entry an output. */
 export interface Folding {
@@ -32,8 +32,10 @@ export function foldedGroupLasso(
   structure: GroupStructure,
   shape: WeightShape,
   { gain, gainGradient, shift, variance, epsilon }: Folding,
-  { bySize = false, smallest, among }: GroupLassoOptions = {},
+  options: GroupLassoOptions = {},
 ): Penalty {
+  checkLasso("foldedGroupLasso", lambda, options);
+  const { bySize = false, smallest, among } = options;
   const { rows, columns, tall, wide } = structure.tiles(shape);
   const [outputs, k] = [shape.rows, shape.taps * shape.channels];
   const across = Math.ceil(columns / wide);

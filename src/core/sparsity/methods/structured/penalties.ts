@@ -5,6 +5,7 @@
 
 import type { Kernels } from "../../../backend/kernels.ts";
 import type { F32 } from "../../../backend/memory.ts";
+import { checkFlags, checkNumbers, requireOptions } from "../../../options.ts";
 import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
 
 export interface Penalty {
@@ -33,6 +34,7 @@ interface Crossing {
 
 /** lambda * sum |w|. */
 export function l1(kernels: Kernels, lambda: number): Penalty {
+  checkNumbers("l1", { lambda }, { min: 0 });
   return {
     name: "l1",
     value: (w) => lambda * w.reduce((sum, x) => sum + Math.abs(x), 0),
@@ -43,6 +45,7 @@ export function l1(kernels: Kernels, lambda: number): Penalty {
 
 /** lambda / 2 * sum w^2: weight decay. */
 export function l2(kernels: Kernels, lambda: number): Penalty {
+  checkNumbers("l2", { lambda }, { min: 0 });
   return {
     name: "l2",
     value: (w) => (lambda / 2) * w.reduce((sum, x) => sum + x * x, 0),
@@ -83,14 +86,25 @@ interface Rival {
  */
 export type Lambda = number | { readonly within: number };
 
+/** Throws unless a group lasso can be of these. */
+export function checkLasso(where: string, lambda: Lambda, options: GroupLassoOptions): void {
+  requireOptions(where, options, { bySize: true, smallest: true, among: true });
+  const { bySize = false, smallest = 1 } = options;
+  checkNumbers(where, typeof lambda === "object" ? { "lambda.within": lambda.within } : { lambda }, { min: 0 });
+  checkNumbers(where, { smallest }, { above: 0, max: 1 });
+  checkFlags(where, { bySize });
+}
+
 /** lambda * the sum over groups of their Euclidean norms. */
 export function groupLasso(
   kernels: Kernels,
   lambda: Lambda,
   structure: GroupStructure,
   shape: WeightShape,
-  { bySize = false, smallest = 1, among }: GroupLassoOptions = {},
+  options: GroupLassoOptions = {},
 ): Penalty {
+  checkLasso("groupLasso", lambda, options);
+  const { bySize = false, smallest = 1, among } = options;
   const { rows, columns, tall, wide } = structure.tiles(shape);
   const count = groupCount(structure, shape);
   const norms = kernels.float64(count);

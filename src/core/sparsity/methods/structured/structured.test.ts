@@ -218,3 +218,24 @@ describe("penalties", () => {
     expect(() => groupStructure("fiter")).toThrow("groups: expected one of filter, row");
   });
 });
+
+describe("what penalties are made of", () => {
+  const lasso = (lambda: number | { within: number }, options?: object): Penalty =>
+    groupLasso(kernels, lambda, groupStructure("row"), { rows: 2, taps: 1, channels: 4 }, options);
+
+  test.each([
+    [() => l1(kernels, Number.NaN), "l1: expected lambda of 0 or more, got NaN."],
+    [() => l2(kernels, -1), "l2: expected lambda of 0 or more, got -1."],
+    [() => lasso(Number.NaN), "groupLasso: expected lambda of 0 or more, got NaN."],
+    [() => lasso({ within: -1 }), "groupLasso: expected lambda.within of 0 or more, got -1."],
+    [() => lasso(1, { smallest: 0 }), "groupLasso: expected smallest above 0 and of at most 1, got 0."],
+    [() => lasso(1, { bySize: "yes" }), 'groupLasso: expected bySize true or false, got "yes".'],
+    [() => lasso(1, { bysize: true }), 'got "bysize". The nearest is "bySize".'],
+  ])("%s is refused: %s", (make, message) => {
+    expect(make).toThrow(message);
+  });
+
+  test("may lie on the bounds", () => {
+    expect(() => lasso({ within: 0 }, { smallest: 1, bySize: true, among: undefined })).not.toThrow();
+  });
+});

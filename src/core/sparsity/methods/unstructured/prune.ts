@@ -1,10 +1,11 @@
-import type { Clock, MethodEntry } from "../method.ts";
+import { number, word } from "../../../options.ts";
+import type { Clock } from "../method.ts";
 import { stepAt } from "../weights/refresh.ts";
 import { BUDGETS, type Budget, keptOfLayers } from "./budgets.ts";
 import { largest, largestWithin } from "./choose.ts";
 import { cubic, denseSparseDense, iterative, oneShot, type SparsitySchedule } from "./schedules.ts";
 import { SCORES, type Score, scoresOf, scoresOfUnits, UNITS, type Unit, unitsOf } from "./scores.ts";
-import type { UnstructuredMethod, UnstructuredSite } from "./unstructured-method.ts";
+import { defineUnstructuredMethod, type UnstructuredSite } from "./unstructured-method.ts";
 
 /**
  * Pruning without a pattern: the entries with the least scores become zero and stay so, by a schedule.
@@ -12,47 +13,31 @@ import type { UnstructuredMethod, UnstructuredSite } from "./unstructured-method
  * Differences: (1) first-order scores are of the gradient of one batch; (2) a rewind brings back all parameters but not the
  * running means of batch norm, which follow by themselves.
  */
-export const prune: MethodEntry<UnstructuredMethod> = {
+export const prune = defineUnstructuredMethod({
   name: "prune",
   title: "pruning",
   about: "entries with the least scores become zero, by a schedule; no pattern",
   source: "Zhu and Gupta 2017; Frankle and Carbin 2019; Han et al. 2017",
-  hyperParameters: {
-    sparsity: { default: 0.9, min: 0, max: 0.9999, about: "share of zeros at the end" },
-    from: { default: 0.1, min: 0, max: 1, about: "share of all steps before the first pruning" },
-    until: {
-      default: 0.6,
-      min: 0,
-      max: 1,
+  options: {
+    sparsity: number({ default: 0.9, min: 0, max: 0.9999, about: "share of zeros at the end" }),
+    from: number({ default: 0.1, min: 0, max: 1, about: "share of all steps before the first pruning" }),
+    until: number({
+      ...{ default: 0.6, min: 0, max: 1 },
       about: "share of all steps by which cubic is done and dense-sparse-dense is dense",
-    },
-    every: { default: 50, min: 1, max: 1e6, about: "cubic: steps from one pruning to the next" },
-    rounds: { default: 4, min: 1, max: 100, about: "iterative: prunings, evenly over the run" },
-    rewindTo: {
-      default: 0.1,
-      min: 0,
-      max: 1,
+    }),
+    every: number({ default: 50, min: 1, max: 1e6, integer: true, about: "cubic: steps from one pruning to the next" }),
+    rounds: number({ default: 4, min: 1, max: 100, integer: true, about: "iterative: prunings, evenly over the run" }),
+    rewindTo: number({
+      ...{ default: 0.1, min: 0, max: 1 },
       about: "iterative: share of the first round at which the weights are noted",
-    },
+    }),
+    schedule: word(["cubic", "one-shot", "iterative", "dense-sparse-dense"], "when how much is pruned"),
+    score: word(SCORES, "|w|, or |w dL/dw|"),
+    budget: word(BUDGETS, "how layers share the zeros"),
+    units: word(UNITS, "what is pruned as one, by its mean score; blocks of 4x4"),
+    rewind: word(["weights", "none"], "iterative: whether each round begins with the weights of the first"),
   },
-  choices: {
-    schedule: { words: ["cubic", "one-shot", "iterative", "dense-sparse-dense"], about: "when how much is pruned" },
-    score: { words: SCORES, about: "|w|, or |w dL/dw|" },
-    budget: { words: BUDGETS, about: "how layers share the zeros" },
-    units: { words: UNITS, about: "what is pruned as one, by its mean score; blocks of 4x4" },
-    rewind: { words: ["weights", "none"], about: "iterative: whether each round begins with the weights of the first" },
-  },
-  make: (
-    {
-      sparsity = prune.hyperParameters.sparsity.default,
-      from = prune.hyperParameters.from.default,
-      until = prune.hyperParameters.until.default,
-      every = prune.hyperParameters.every.default,
-      rounds = prune.hyperParameters.rounds.default,
-      rewindTo = prune.hyperParameters.rewindTo.default,
-    } = {},
-    { schedule = "cubic", score = "magnitude", budget = "uniform", units = "weights", rewind = "weights" } = {},
-  ) => {
+  make: ({ sparsity, from, until, every, rounds, rewindTo, schedule, score, budget, units, rewind }) => {
     const begins = (steps: number): number[] =>
       Array.from({ length: rounds }, (_, i) => Math.max(1, Math.round(((i + 1) * steps) / (rounds + 1))));
     const planOf = ({ steps }: Pick<Clock, "steps">): Plan => {
@@ -74,7 +59,6 @@ export const prune: MethodEntry<UnstructuredMethod> = {
       }
     };
     return {
-      name: "prune",
       ...(schedule === "iterative" ? { restarts: begins } : {}),
       // what comes back is stepped at once
       readsGradient: (clock) =>
@@ -85,14 +69,14 @@ export const prune: MethodEntry<UnstructuredMethod> = {
         if (rewinds && step === Math.min(begins(steps)[0] - 1, Math.round(rewindTo * begins(steps)[0]))) all.remember();
         const { at, isDue } = planOf(clock);
         if (!isDue(step)) return "step";
-        keepShare(all.sites, at(step), { score: score as Score, budget: budget as Budget, units: units as Unit });
+        keepShare(all.sites, at(step), { score, budget, units });
         if (!rewinds) return "step";
         all.rewind();
         return "rest";
       },
     };
   },
-};
+});
 
 interface Plan {
   readonly at: SparsitySchedule;

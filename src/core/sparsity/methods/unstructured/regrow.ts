@@ -1,26 +1,23 @@
 /** What SET and RigL share: a random sparse network, and at some steps as many entries grown as dropped. */
-import type { Clock, HyperParameter } from "../method.ts";
+import { type CompleteOptions, number, word } from "../../../options.ts";
+import type { Clock } from "../method.ts";
 import { stepAt } from "../weights/refresh.ts";
 import { keptOfLayers } from "./budgets.ts";
 import { countOnes, largest } from "./choose.ts";
 import { scoresOf } from "./scores.ts";
 import type { UnstructuredMethod, UnstructuredSite, UnstructuredSites } from "./unstructured-method.ts";
 
-/** The keys of both. */
-export const REGROW_KEYS = {
-  sparsity: { default: 0.9, min: 0, max: 0.9999, about: "share of zeros, from the first step to the last" },
-  every: { default: 100, min: 1, max: 1e6, about: "steps from one update to the next" },
-  drop: { default: 0.3, min: 0, max: 1, about: "share of what is kept that an update drops and grows" },
-  until: { default: 0.75, min: 0, max: 1, about: "share of all steps after which masks stay" },
-} satisfies Record<string, HyperParameter>;
+/** Those of both. */
+export const REGROW_OPTIONS = {
+  sparsity: number({ default: 0.9, min: 0, max: 0.9999, about: "share of zeros, from the first step to the last" }),
+  every: number({ default: 100, min: 1, max: 1e6, integer: true, about: "steps from one update to the next" }),
+  drop: number({ default: 0.3, min: 0, max: 1, about: "share of what is kept that an update drops and grows" }),
+  until: number({ default: 0.75, min: 0, max: 1, about: "share of all steps after which masks stay" }),
+  budget: word(["erk", "uniform"], "how layers share the zeros"),
+};
 
-/** As for all layers together, or by ERK. */
-export const REGROW_BUDGETS = ["erk", "uniform"] as const;
-
-interface RegrowOptions {
-  readonly name: string;
-  readonly values: Readonly<Record<string, number>>;
-  readonly budget: string;
+/** Where the two differ. */
+interface Rule {
   /** The share that is dropped, from 0 at the begin of a run to 1 where updates end. */
   readonly dropAt: (drop: number, done: number) => number;
   readonly readsGradient: boolean;
@@ -28,16 +25,17 @@ interface RegrowOptions {
   readonly grow: (site: UnstructuredSite, all: () => Float32Array) => Float32Array;
 }
 
-export function regrowing({ name, values, budget, dropAt, grow, readsGradient }: RegrowOptions): UnstructuredMethod {
-  const given = (key: keyof typeof REGROW_KEYS): number => values[key] ?? REGROW_KEYS[key].default;
+export function regrowing(
+  { sparsity, every, drop, until, budget }: CompleteOptions<typeof REGROW_OPTIONS>,
+  { dropAt, grow, readsGradient }: Rule,
+): Omit<UnstructuredMethod, "name"> {
   const isDue = ({ step, steps }: Pick<Clock, "step" | "steps">): boolean =>
-    step > 0 && step % given("every") === 0 && step < stepAt(given("until"), steps);
+    step > 0 && step % every === 0 && step < stepAt(until, steps);
   return {
-    name,
     readsGradient: (clock) => readsGradient && isDue(clock),
     begin: ({ sites, random }) => {
       const draws = random(0);
-      const counts = keptOfLayers(sites, budget === "uniform" ? "uniform" : "erk", given("sparsity"));
+      const counts = keptOfLayers(sites, budget, sparsity);
       sites.forEach((site, i) => {
         site.keep(largest(drawn(site, draws), counts[i]));
       });
@@ -45,11 +43,11 @@ export function regrowing({ name, values, budget, dropAt, grow, readsGradient }:
     update: (all: UnstructuredSites, clock: Clock) => {
       if (!isDue(clock)) return "step";
       const { step, steps } = clock;
-      const end = stepAt(given("until"), steps);
+      const end = stepAt(until, steps);
       const draws = all.random(step);
       for (const site of all.sites) {
         const count = countOnes(site.kept);
-        const dropped = Math.floor(dropAt(given("drop"), step / end) * count);
+        const dropped = Math.floor(dropAt(drop, step / end) * count);
         const survivors = largest(scoresOf(site, "magnitude"), count - dropped);
         const scores = grow(site, () => drawn(site, draws));
         for (let i = 0; i < scores.length; i++) if (survivors[i] === 1) scores[i] = -1;

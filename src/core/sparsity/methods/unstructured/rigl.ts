@@ -1,6 +1,5 @@
-import type { MethodEntry } from "../method.ts";
-import { REGROW_BUDGETS, REGROW_KEYS, regrowing } from "./regrow.ts";
-import type { UnstructuredMethod } from "./unstructured-method.ts";
+import { REGROW_OPTIONS, regrowing } from "./regrow.ts";
+import { defineUnstructuredMethod } from "./unstructured-method.ts";
 
 /**
  * RigL: drops the smallest weights and grows where the gradient is largest, at constant sparsity; fewer and fewer by a
@@ -8,17 +7,16 @@ import type { UnstructuredMethod } from "./unstructured-method.ts";
  * Differences: (1) of equal scores the lower index wins; (2) there is no update before the first step.
  * The defaults of 100 steps, 0.3 and 75 % of the run are unconfirmed.
  */
-export const rigl: MethodEntry<UnstructuredMethod> = {
+export const rigl = defineUnstructuredMethod({
   name: "rigl",
   title: "RigL",
   about: "sparse from the first step; drops the smallest weights and grows by gradients, without a pattern",
   source: "Evci et al. 2020; google-research/rigl",
-  hyperParameters: REGROW_KEYS,
-  choices: { budget: { words: REGROW_BUDGETS, about: "how layers share the zeros" } },
-  make: (values = {}, { budget = REGROW_BUDGETS[0] } = {}) =>
-    regrowing({
-      ...{ name: "rigl", values, budget, readsGradient: true },
+  options: REGROW_OPTIONS,
+  make: (options) =>
+    regrowing(options, {
+      readsGradient: true,
       dropAt: (drop, done) => (drop / 2) * (1 + Math.cos(Math.PI * done)),
       grow: ({ gradient }) => Float32Array.from(gradient).map(Math.abs),
     }),
-};
+});

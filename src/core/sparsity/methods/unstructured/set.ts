@@ -1,23 +1,21 @@
-import type { MethodEntry } from "../method.ts";
-import { REGROW_BUDGETS, REGROW_KEYS, regrowing } from "./regrow.ts";
-import type { UnstructuredMethod } from "./unstructured-method.ts";
+import { REGROW_OPTIONS, regrowing } from "./regrow.ts";
+import { defineUnstructuredMethod } from "./unstructured-method.ts";
 
 /**
  * SET: drops the smallest weights and grows as many at random, at constant sparsity. Source: Mocanu et al. 2018.
  * Differences: (1) the smallest |w| are dropped, theirs are the smallest positive and the largest negative; (2) grown weights
  * start at zero; (3) an update takes the place of a step of the optimizer for these weights, as in RigL.
  */
-export const set: MethodEntry<UnstructuredMethod> = {
+export const set = defineUnstructuredMethod({
   name: "set",
   title: "SET",
   about: "sparse from the first step; drops the smallest weights and grows others at random, without a pattern",
   source: "Mocanu et al. 2018",
-  hyperParameters: REGROW_KEYS,
-  choices: { budget: { words: REGROW_BUDGETS, about: "how layers share the zeros" } },
-  make: (values = {}, { budget = REGROW_BUDGETS[0] } = {}) =>
-    regrowing({
-      ...{ name: "set", values, budget, readsGradient: false },
+  options: REGROW_OPTIONS,
+  make: (options) =>
+    regrowing(options, {
+      readsGradient: false,
       dropAt: (drop) => drop,
       grow: (_, draw) => draw(),
     }),
-};
+});

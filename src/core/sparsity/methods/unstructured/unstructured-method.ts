@@ -6,6 +6,7 @@
 import type { Kernels } from "../../../backend/kernels.ts";
 import type { F32 } from "../../../backend/memory.ts";
 import type { Random } from "../../../random.ts";
+import { type Define, definerOf } from "../define-method.ts";
 import type { Clock } from "../method.ts";
 
 /** A weight whose zeros have no pattern, as a method sees it. */
@@ -53,3 +54,5 @@ export interface UnstructuredMethod {
   /** On the finished gradients, before the optimizer. "rest": the weights under it are not stepped this time. */
   update(all: UnstructuredSites, clock: Clock): "step" | "rest";
 }
+
+export const defineUnstructuredMethod: Define<UnstructuredMethod> = definerOf();

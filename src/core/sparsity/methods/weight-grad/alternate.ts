@@ -1,5 +1,6 @@
+import { number } from "../../../options.ts";
 import { philox } from "../../../random.ts";
-import type { MethodEntry, WeightGradMethod } from "../method.ts";
+import { defineWeightGradMethod } from "../define-method.ts";
 
 // "alt": a stream of its own beside that of the samples
 const STREAM = 0x616c74;
@@ -9,16 +10,15 @@ const STREAM = 0x616c74;
  * gradient. For data whose neighbors are not alike. Source: the fixed masks of Xu et al. 2022, without restoration.
  * Difference: the coin and the scale make it unbiased; without them half of the gradient is never seen.
  */
-export const alternate: MethodEntry<WeightGradMethod> = {
+export const alternate = defineWeightGradMethod({
   name: "alternate",
   title: "alternate",
   about: "keeps every second position of the activations, twice as large",
   source: "Xu et al. 2022",
-  hyperParameters: {
-    scale: { default: 2, min: 0, max: 4, about: "of what is kept; 2 is right on average" },
+  options: {
+    scale: number({ default: 2, min: 0, max: 4, about: "of what is kept; 2 is right on average" }),
   },
-  make: ({ scale = alternate.hyperParameters.scale.default } = {}) => ({
-    name: "alternate",
+  make: ({ scale }) => ({
     operand: "activations",
     pattern: { n: 1, m: 2, v: 1 },
     keep: (_x, _geometry, { seed, layer, step }) => {
@@ -27,4 +27,4 @@ export const alternate: MethodEntry<WeightGradMethod> = {
       return { mask: words[0] & 1, restore: 0, scale };
     },
   }),
-};
+});

@@ -1,5 +1,5 @@
 import { type Pattern, patternName } from "../../../sparse/pattern.ts";
-import type { MethodEntry, WeightGradMethod } from "../method.ts";
+import { defineWeightGradMethod } from "../define-method.ts";
 
 /**
  * An unbiased 2:4 sample of the neural gradient by two draws, the second among the other three: simpler than MVUE, with 1.06
@@ -7,19 +7,18 @@ import type { MethodEntry, WeightGradMethod } from "../method.ts";
  * Source: Hu et al. 2024 (FST), `_MVUE24_approx` of their code.
  * Difference: sums of the others are summed, where that code subtracts from the whole and adds an epsilon.
  */
-export const approxMvue: MethodEntry<WeightGradMethod> = {
+export const approxMvue = defineWeightGradMethod({
   name: "approx-mvue",
   title: "approx-MVUE",
   about: "an unbiased 2:4 sample of the neural gradient by two draws, not of least variance; to compare with",
   source: "Hu et al. 2024",
-  hyperParameters: {},
+  options: {},
   make: () => ({
-    name: "approx-mvue",
     operand: "gradient",
     misfit: only24,
     pack: (transpose, gradient, draw) => transpose.sampleApproximately(gradient, draw),
   }),
-};
+});
 
 function only24(pattern: Pattern): string | undefined {
   return patternName(pattern) === "2:4" ? undefined : `approx-mvue samples 2:4, not ${patternName(pattern)}`;

@@ -1,18 +1,17 @@
-import type { MethodEntry, WeightGradMethod } from "../method.ts";
+import { defineWeightGradMethod } from "../define-method.ts";
 
 /**
  * The largest entries of the neural gradient, along the positions that weightGrad sums over: least squared error, but
  * biased, so the error does not average out. To compare with. Source: the contrast in Chmiel et al. 2023, section 3.
  */
-export const greedy: MethodEntry<WeightGradMethod> = {
+export const greedy = defineWeightGradMethod({
   name: "greedy",
   title: "greedy",
   about: "keeps the largest entries of the neural gradient; biased, to compare with",
   source: "Chmiel et al. 2023",
-  hyperParameters: {},
+  options: {},
   make: () => ({
-    name: "greedy",
     operand: "gradient",
     pack: (transpose, gradient) => transpose.prune(gradient, null, 1),
   }),
-};
+});

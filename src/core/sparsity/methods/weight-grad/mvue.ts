@@ -1,19 +1,18 @@
-import type { MethodEntry, WeightGradMethod } from "../method.ts";
+import { defineWeightGradMethod } from "../define-method.ts";
 
 /**
  * The minimum-variance unbiased N:M sample of the neural gradient, along the positions that weightGrad sums over: right
  * on average, whatever the gradient. Source: Chmiel et al. 2023; with vectors of rows, inclusion by their norms.
  * Difference: one systematic draw a group, for every N:M, where the paper tabulates pairs for 2:4.
  */
-export const mvue: MethodEntry<WeightGradMethod> = {
+export const mvue = defineWeightGradMethod({
   name: "mvue",
   title: "MVUE",
   about: "an unbiased sample of the neural gradient",
   source: "Chmiel et al. 2023",
-  hyperParameters: {},
+  options: {},
   make: () => ({
-    name: "mvue",
     operand: "gradient",
     pack: (transpose, gradient, draw) => transpose.sample(gradient, draw),
   }),
-};
+});

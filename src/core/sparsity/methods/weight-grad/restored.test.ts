@@ -93,7 +93,7 @@ function cosine(x: Float32Array, { mask, restore, scale }: FixedMaskChoice): num
 test("restoration brings the gradient of smooth images nearer to the dense one, and not that of noise", () => {
   const [smooth, noise] = [images(0.9), images(0)];
   const shares = [0, 0.03, 0.25, 0.5, 0.75];
-  for (const mask of ["columns", "checkerboard", "authors"]) {
+  for (const mask of restored.options.mask.words) {
     const along = (x: Float32Array): number[] =>
       shares.map((restore) => cosine(x, { ...maskOf(x, mask), restore, scale: 1 }));
     const [rising, falling] = [along(smooth), along(noise)];
@@ -104,8 +104,10 @@ test("restoration brings the gradient of smooth images nearer to the dense one, 
   }
 });
 
-const maskOf = (x: Float32Array, mask: string): FixedMaskChoice => {
-  const method = restored.make({}, { mask, restore: "measured" });
+type Word = (typeof restored.options.mask.words)[number];
+
+const maskOf = (x: Float32Array, mask: Word): FixedMaskChoice => {
+  const method = restored({ mask, restore: "measured" });
   if (method.operand !== "activations") throw new Error("of activations");
   return method.keep(x, geometry, draw);
 };
@@ -140,8 +142,8 @@ test("measured: what neighboring columns have in common, the same whenever the s
 });
 
 test("the words draw from their masks, anew each step", () => {
-  const drawn = (word: string): Set<number> => {
-    const method = restored.make({}, { mask: word });
+  const drawn = (word: Word): Set<number> => {
+    const method = restored({ mask: word });
     if (method.operand !== "activations") throw new Error("of activations");
     const steps = Array.from({ length: 64 }, (_, step) => method.keep(gradient, geometry, { ...draw, step }).mask);
     return new Set(steps);

@@ -1,8 +1,8 @@
 import type { Geometry } from "../../../backend/geometry.ts";
 import type { F32 } from "../../../backend/memory.ts";
-import type { Draw } from "../../../random.ts";
-import { philox } from "../../../random.ts";
-import type { MethodEntry, WeightGradMethod } from "../method.ts";
+import { number, word } from "../../../options.ts";
+import { type Draw, philox } from "../../../random.ts";
+import { defineWeightGradMethod } from "../define-method.ts";
 
 // "rest": a stream of its own
 const STREAM = 0x72657374;
@@ -10,7 +10,7 @@ const STREAM = 0x72657374;
 const PAIRS = 256;
 
 /** The masks of weightGradAlternate that a word draws from, one a step. */
-const masks: Readonly<Record<string, readonly number[]>> = {
+const masks = {
   columns: [1],
   checkerboard: [2, 3],
   authors: [4, 1, 2, 3],
@@ -23,24 +23,26 @@ const masks: Readonly<Record<string, readonly number[]>> = {
  * itself (the authors' shift wraps around images and counts some columns twice); the mask is drawn once a layer and step;
  * "measured" is ours.
  */
-export const restored: MethodEntry<WeightGradMethod> = {
+export const restored = defineWeightGradMethod({
   name: "restored",
   title: "restored",
   about: "keeps every second column of the activations of images, whose neighbors stand for the others",
   source: "Xu et al. 2022",
-  hyperParameters: {
-    restore: {
+  options: {
+    restore: number({
       ...{ default: 0.03, min: 0, max: 1, words: ["measured"] },
       about:
         "what is taken of a kept column for its dropped neighbor; measured: what suits the layer's activations best",
-    },
-    scale: { default: 1, min: 0, max: 4, about: "of the whole; without restoration half of the gradient is seen" },
+    }),
+    scale: number({
+      default: 1,
+      min: 0,
+      max: 4,
+      about: "of the whole; without restoration half of the gradient is seen",
+    }),
+    mask: word(Object.keys(masks) as (keyof typeof masks)[], "which columns: always the same, or drawn anew each step"),
   },
-  choices: {
-    mask: { words: Object.keys(masks), about: "which columns: always the same, or drawn anew each step" },
-  },
-  make: ({ restore = 0.03, scale = 1 } = {}, { mask = "columns", restore: rule } = {}) => ({
-    name: "restored",
+  make: ({ restore, scale, mask }) => ({
     operand: "activations",
     pattern: { n: 1, m: 2, v: 1 },
     ofImages: true,
@@ -48,15 +50,14 @@ export const restored: MethodEntry<WeightGradMethod> = {
       const words = new Uint32Array(4);
       philox(words, draw.seed, STREAM, draw.layer, draw.step, 0, 0);
       const drawn = masks[mask];
-      const measured = rule === "measured";
       return {
         mask: drawn[words[0] % drawn.length],
-        restore: measured ? neighborSimilarity(x, geometry, draw) : restore,
+        restore: restore === "measured" ? neighborSimilarity(x, geometry, draw) : restore,
         scale,
       };
     },
   }),
-};
+});
 
 /**
  * The s with the least |x_i - s x_j|^2 over neighboring columns i and j of im2col(x), from 0 to 1: half in each of both

@@ -1,4 +1,6 @@
-import type { Clock, WeightMethodEntry, WeightSite } from "../method.ts";
+import { number, word } from "../../../options.ts";
+import { defineWeightMethod } from "../define-method.ts";
+import type { Clock, WeightSite } from "../method.ts";
 
 /**
  * ASP: train dense, prune once by magnitude, train again under the frozen mask.
@@ -10,30 +12,30 @@ import type { Clock, WeightMethodEntry, WeightSite } from "../method.ts";
  * (2) no limit on the sizes of layers but that groups tile the inputs (apex wants 16 inputs and 8 outputs).
  * (3) moments of pruned weights are cleared at the pruning; apex leaves them.
  */
-export const asp: WeightMethodEntry = {
+export const asp = defineWeightMethod({
   name: "asp",
   title: "ASP",
   about: "trains dense, prunes once, trains again with the mask frozen",
   source: "Mishra et al. 2021; NVIDIA apex contrib/sparsity",
   sparse: true,
-  hyperParameters: {
-    pruneAt: { default: 0.5, min: 0, max: 1, about: "share of all steps before the pruning" },
-    recompute: { default: 0, min: 0, max: 1e6, about: "steps from one mask to the next after it; 0: it stays" },
+  options: {
+    pruneAt: number({ default: 0.5, min: 0, max: 1, about: "share of all steps before the pruning" }),
+    recompute: number({
+      default: 0,
+      min: 0,
+      max: 1e6,
+      integer: true,
+      about: "steps from one mask to the next after it; 0: it stays",
+    }),
+    permute: word(["none", "channels"], "channels: puts them in an order in which the pruning keeps more magnitude"),
   },
-  choices: {
-    permute: {
-      words: ["none", "channels"],
-      about: "channels: puts them in an order in which the pruning keeps more magnitude",
-    },
-  },
-  make: ({ pruneAt = asp.hyperParameters.pruneAt.default, recompute = 0 } = {}, { permute = "none" } = {}) => {
+  make: ({ pruneAt, recompute, permute }) => {
     const pruneStep = (steps: number): number => Math.min(steps - 1, Math.round(steps * pruneAt));
     const choosesAt = ({ step, steps, training }: Clock): boolean => {
       const since = step - pruneStep(steps);
       return training && (since === 0 || (recompute > 0 && since > 0 && since % recompute === 0));
     };
     return {
-      name: "asp",
       beforeForward: (site, clock) => {
         if (choosesAt(clock) || (!site.pruned && clock.training && clock.step > pruneStep(clock.steps))) choose(site);
         else if (site.pruned) site.repack();
@@ -50,7 +52,7 @@ export const asp: WeightMethodEntry = {
       ...(permute === "channels" ? { permutesAt: pruneStep } : {}),
     };
   },
-};
+});
 
 /** Brings back what was pruned before, chooses a mask and keeps what it prunes aside. */
 function choose(site: WeightSite): void {

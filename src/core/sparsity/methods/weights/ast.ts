@@ -1,4 +1,5 @@
-import type { WeightMethodEntry } from "../method.ts";
+import { number } from "../../../options.ts";
+import { defineWeightMethod } from "../define-method.ts";
 import { decayDecoupled, pruneEvery, refreshEvery, stepAt } from "./refresh.ts";
 
 /**
@@ -9,27 +10,22 @@ import { decayDecoupled, pruneEvery, refreshEvery, stepAt } from "./refresh.ts";
  * sees gradients only, and lambda is larger for it. (2) lambda is that of T0 and T0 a share of the run:
  * alpha = lambda / T0. (3) A mask stays for one step unless more are asked for. (4) Neither distillation nor SLoRB.
  */
-export const ast: WeightMethodEntry = {
+export const ast = defineWeightMethod({
   name: "ast",
   title: "AST",
   about: "SR-STE with a decay that rises and stays out of the optimizer's moments",
   source: "Huang et al. 2025; thu-ml/Adaptive-Sparse-Trainer",
   sparse: true,
-  hyperParameters: {
-    lambda: { default: 5, min: 0, max: 1000, about: "strength of the decay from T0 on" },
-    rise: { default: 0.5, min: 0, max: 1, about: "T0 as a share of all steps" },
+  options: {
+    lambda: number({ default: 5, min: 0, max: 1000, about: "strength of the decay from T0 on" }),
+    rise: number({ default: 0.5, min: 0, max: 1, about: "T0 as a share of all steps" }),
     refresh: refreshEvery(1),
   },
-  make: ({
-    lambda = ast.hyperParameters.lambda.default,
-    rise = ast.hyperParameters.rise.default,
-    refresh = 1,
-  } = {}) => ({
-    name: "ast",
+  make: ({ lambda, rise, refresh }) => ({
     beforeForward: (site, clock) => pruneEvery(refresh, site, clock),
     onGradient: (site, clock) => {
       const until = rise === 0 ? 0 : stepAt(rise, clock.steps);
       decayDecoupled(site, until === 0 ? lambda : lambda * Math.min(1, clock.step / until), clock);
     },
   }),
-};
+});

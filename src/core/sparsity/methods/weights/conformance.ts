@@ -15,7 +15,7 @@ import { Device } from "../../../tensor/device.ts";
 import { type Parameter, tensor } from "../../../tensor/tensor.ts";
 import type { Session } from "../../session.ts";
 import { sparsify } from "../../sparsify.ts";
-import type { WeightMethodEntry } from "../method.ts";
+import type { WeightMethodFactory } from "../define-method.ts";
 import { weightMethods } from "./methods.ts";
 
 export const STEPS = 12;
@@ -46,7 +46,7 @@ export interface SetupOptions {
 }
 
 export function setup(
-  entry: WeightMethodEntry,
+  entry: WeightMethodFactory,
   transform: Transform,
   pattern = "2:4",
   numbers: Record<string, number> = {},
@@ -55,7 +55,7 @@ export function setup(
   const device = new Device(jsKernels());
   const random = new Random(3);
   const model = mlp([inputs, 32, 4], { device, random });
-  const sparsity = sparsify(model, { weights: entry.make(numbers, words), pattern, steps });
+  const sparsity = sparsify(model, { weights: entry({ ...numbers, ...words }), pattern, steps });
   const optimizer = new Optimizer(model, chain(clipByGlobalNorm(5), sparsity.around(transform)));
   const x = Array.from({ length: 8 * inputs }, () => random.normal());
   const labels = Int32Array.from({ length: 8 }, (_, i) => i % 4);
@@ -109,11 +109,11 @@ export function saved({ model, sparsity, optimizer }: Setup): (other: Setup) => 
   };
 }
 
-export const named = (name: string): WeightMethodEntry => weightMethods.find((entry) => entry.name === name)!;
+export const named = (name: string): WeightMethodFactory => weightMethods.find((entry) => entry.name === name)!;
 
 /** Why a method is not tried with a pattern or an optimizer. */
-export function unfit(entry: WeightMethodEntry, pattern: string, optimizer: Transform): string | undefined {
-  const method = entry.make();
+export function unfit(entry: WeightMethodFactory, pattern: string, optimizer: Transform): string | undefined {
+  const method = entry();
   if (method.needsVariance === true && optimizer.variance === undefined) return "no variance";
   return method.misfit?.(parsePattern(pattern), 32);
 }

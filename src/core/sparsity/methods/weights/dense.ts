@@ -1,12 +1,12 @@
-import type { WeightMethodEntry } from "../method.ts";
+import { defineWeightMethod } from "../define-method.ts";
 
 /** No sparsity: what the others are compared with. */
-export const dense: WeightMethodEntry = {
+export const dense = defineWeightMethod({
   name: "dense",
   title: "dense",
   about: "trains all weights",
   source: "the baseline",
   sparse: false,
-  hyperParameters: {},
-  make: () => ({ name: "dense", beforeForward: () => {} }),
-};
+  options: {},
+  make: () => ({ beforeForward: () => {} }),
+});

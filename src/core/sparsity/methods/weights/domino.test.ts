@@ -75,11 +75,11 @@ describe("DominoSearch", () => {
   });
 
   test("counts multiplications where they are the budget", () => {
-    const patterns = ["parameters", "flops"].map((budget) => {
+    const patterns = (["parameters", "flops"] as const).map((budget) => {
       const device = new Device(jsKernels());
       const model = cnn(4, [8, 16, 32], 4, { device, random: new Random(1) });
       const numbers = { decay: 0, until: 0.1 };
-      const sparsity = sparsify(model, { weights: domino.make(numbers, { budget }), pattern: "2:4", steps: STEPS });
+      const sparsity = sparsify(model, { weights: domino({ ...numbers, budget }), pattern: "2:4", steps: STEPS });
       const optimizer = new Optimizer(model, sparsity.around(sgd({ rate: 0.01 })));
       const random = new Random(2);
       for (let i = 0; i < 4; i++) {

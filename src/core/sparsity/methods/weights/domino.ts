@@ -1,5 +1,7 @@
+import { number, word } from "../../../options.ts";
 import type { Pattern } from "../../../sparse/pattern.ts";
-import type { WeightMethodEntry, WeightSite } from "../method.ts";
+import { defineWeightMethod } from "../define-method.ts";
+import type { WeightSite } from "../method.ts";
 
 /** Of the groups of a layer, those that must have weights to spare; the authors' code. */
 const VOTES = 0.75;
@@ -13,33 +15,28 @@ const VOTES = 0.75;
  * cost more, theirs goes by what Erdos-Renyi densities would be; (3) groups vote every `every` steps; (4) a search that
  * has not met the budget at `until` is ended: the cheapest steps of N, by |w| lost for each thing saved, are taken.
  */
-export const domino: WeightMethodEntry = {
+export const domino = defineWeightMethod({
   name: "domino",
   title: "DominoSearch",
   about: "searches an N of the common M for each layer, within the budget of N:M in all; then SR-STE",
   source: "Sun et al. 2021 (DominoSearch); aojunzz/DominoSearch",
   sparse: true,
-  hyperParameters: {
-    until: { default: 0.25, min: 0, max: 1, about: "share of all steps by which the search has ended" },
-    every: { default: 10, min: 1, max: 1e6, about: "steps from one vote of the groups to the next" },
-    decay: { default: 0.01, min: 0, max: 10, about: "pull on what is kept while the search goes on" },
-    lambda: { default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights afterwards" },
+  options: {
+    until: number({ default: 0.25, min: 0, max: 1, about: "share of all steps by which the search has ended" }),
+    every: number({
+      default: 10,
+      min: 1,
+      max: 1e6,
+      integer: true,
+      about: "steps from one vote of the groups to the next",
+    }),
+    decay: number({ default: 0.01, min: 0, max: 10, about: "pull on what is kept while the search goes on" }),
+    lambda: number({ default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights afterwards" }),
+    budget: word(["parameters", "flops"], "what the layers together keep N of M of"),
   },
-  choices: {
-    budget: { words: ["parameters", "flops"], about: "what the layers together keep N of M of" },
-  },
-  make: (
-    {
-      until = domino.hyperParameters.until.default,
-      every = domino.hyperParameters.every.default,
-      decay = domino.hyperParameters.decay.default,
-      lambda = domino.hyperParameters.lambda.default,
-    } = {},
-    { budget = "parameters" } = {},
-  ) => {
+  make: ({ until, every, decay, lambda, budget }) => {
     const costOf = ({ rows, k, positions }: WeightSite): number => rows * k * (budget === "flops" ? positions : 1);
     return {
-      name: "domino",
       beforeForward: (site, { training }) => {
         const search = searchOf(site);
         if (!search.begun) {
@@ -89,7 +86,7 @@ export const domino: WeightMethodEntry = {
       },
     };
   },
-};
+});
 
 /** What a layer remembers of its search, as numbers. */
 class Search {

@@ -4,6 +4,7 @@ import { Training } from "../../../../../test/training.ts";
 import { combinationCount, combinations } from "../../../sparse/combinations.ts";
 import { parsePattern } from "../../../sparse/pattern.ts";
 import type { WeightSite } from "../method.ts";
+import { dense } from "./dense.ts";
 import { lbc, survivors } from "./lbc.ts";
 
 const STEPS = 40;
@@ -89,7 +90,7 @@ describe("LBC", () => {
   });
 
   test("refuses patterns with more combinations than 4:8 has", () => {
-    const method = lbc.make();
+    const method = lbc();
     expect(method.misfit?.(parsePattern("8:16"), 32)).toContain("more than 70 combinations");
     for (const pattern of ["2:4", "4:8", "2:8v4", "1:16"]) {
       expect(method.misfit?.(parsePattern(pattern), 32)).toBeUndefined();
@@ -97,12 +98,12 @@ describe("LBC", () => {
   });
 
   test("multiplies by all weights before the first removal, bit for bit as dense training", () => {
-    const dense = new Training({ make: () => ({ name: "dense", beforeForward: () => {} }) }, { steps: STEPS });
+    const plain = new Training(dense, { steps: STEPS });
     const masked = new Training(lbc, { steps: STEPS, numbers: { from: 0.25 } });
-    for (let i = 0; i <= STEPS / 4; i++) expect(masked.step()).toBe(dense.step());
+    for (let i = 0; i <= STEPS / 4; i++) expect(masked.step()).toBe(plain.step());
     // with five of six combinations no weight is missing yet
-    for (let i = STEPS / 4 + 1; i < STEPS / 2; i++) expect(Number.isFinite(masked.step() - dense.step())).toBe(true);
-    expect(masked.step()).not.toBe(dense.step());
+    for (let i = STEPS / 4 + 1; i < STEPS / 2; i++) expect(Number.isFinite(masked.step() - plain.step())).toBe(true);
+    expect(masked.step()).not.toBe(plain.step());
   });
 
   for (const [pattern, momentum] of [
@@ -113,7 +114,7 @@ describe("LBC", () => {
     ["2:8v4", 0],
   ] as const) {
     test(`removes what explicit scores of all combinations remove: ${pattern}, momentum ${momentum}`, () => {
-      const method = lbc.make({ momentum });
+      const method = lbc({ momentum });
       const { n, m } = parsePattern(pattern);
       const all = combinationCount(n, m);
       let explicit: Explicit | null = null;
@@ -132,7 +133,7 @@ describe("LBC", () => {
           expect([...one.gradient].every((g, i) => union[i] === 1 || g === 0)).toBe(true);
         },
       };
-      const run = new Training({ make: () => watched }, { steps: STEPS, pattern });
+      const run = new Training(() => watched, { steps: STEPS, pattern });
       for (let i = 0; i < STEPS; i++) {
         run.step();
         expect(site!.pruned).toBe(i >= STEPS / 2);

@@ -1,7 +1,9 @@
 import { maskWords } from "../../../backend/families/masks.ts";
+import { number } from "../../../options.ts";
 import { combinationCount, combinations } from "../../../sparse/combinations.ts";
 import { type Pattern, patternName } from "../../../sparse/pattern.ts";
-import type { WeightMethodEntry, WeightSite } from "../method.ts";
+import { defineWeightMethod } from "../define-method.ts";
+import type { WeightSite } from "../method.ts";
 
 /** Those of 4:8. */
 const MOST = 70;
@@ -19,26 +21,26 @@ const BITS = 24;
  * Differences: (1) scores without momentum where not asked for, see the page; (2) they descend at the weights' rate,
  * without decay; (3) where no gradient was ever seen magnitudes decide; (4) removed weights are zero, moments too.
  */
-export const lbc: WeightMethodEntry = {
+export const lbc = defineWeightMethod({
   name: "lbc",
   title: "LBC",
   about: "removes the lowest scored combinations of a group until one is left; dense arithmetic until then",
   source: "Zhang et al. 2022 (LBC); zyxxmu/LBC",
   sparse: true,
-  hyperParameters: {
-    from: { default: 0, min: 0, max: 1, about: "share of all steps before the first combination is removed" },
-    until: { default: 0.5, min: 0, max: 1, about: "share of all steps at which one is left" },
-    momentum: { default: 0, min: 0, max: 0.999, about: "of the scores; not 0: a second number a weight is kept" },
+  options: {
+    from: number({ default: 0, min: 0, max: 1, about: "share of all steps before the first combination is removed" }),
+    until: number({ default: 0.5, min: 0, max: 1, about: "share of all steps at which one is left" }),
+    momentum: number({
+      default: 0,
+      min: 0,
+      max: 0.999,
+      about: "of the scores; not 0: a second number a weight is kept",
+    }),
   },
-  make: ({
-    from = lbc.hyperParameters.from.default,
-    until = lbc.hyperParameters.until.default,
-    momentum = lbc.hyperParameters.momentum.default,
-  } = {}) => {
+  make: ({ from, until, momentum }) => {
     const left = (count: number, step: number, steps: number): number =>
       survivors(count, step, Math.round(from * steps), Math.min(steps - 1, Math.round(until * steps)));
     return {
-      name: "lbc",
       misfit: (pattern) =>
         combinationCount(pattern.n, pattern.m) > MOST
           ? `${patternName(pattern)} has more than ${MOST} combinations`
@@ -70,7 +72,7 @@ export const lbc: WeightMethodEntry = {
       },
     };
   },
-};
+});
 
 /** How many of `count` combinations are left at a step: falls by the third power, in the end one. */
 export function survivors(count: number, step: number, from: number, until: number): number {

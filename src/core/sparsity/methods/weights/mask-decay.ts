@@ -1,4 +1,6 @@
-import type { WeightMethodEntry, WeightSite } from "../method.ts";
+import { number, word } from "../../../options.ts";
+import { defineWeightMethod } from "../define-method.ts";
+import type { WeightSite } from "../method.ts";
 import { stepAt, stepOf } from "./refresh.ts";
 
 /** What the exponential decay has come to when it is cut to 0. */
@@ -11,28 +13,19 @@ const LAST = 0.01;
  * the exponential one is cut to 0 when it has come to 0.01, where the source goes on with what is left of it.
  * (2) The decay counts from the end of the dense share; in the source's code from the first step.
  */
-export const maskDecay: WeightMethodEntry = {
+export const maskDecay = defineWeightMethod({
   name: "mask-decay",
   title: "mask decay",
   about: "pruned weights fade from the forward product, then the mask is binary",
   source: "Kao et al. 2022; Bambhaniya et al. 2024 (MdGf)",
   sparse: true,
-  hyperParameters: {
-    decayFrom: { default: 0.1, min: 0, max: 1, about: "share of all steps that are dense, before the decay" },
-    decayUntil: { default: 0.6, min: 0, max: 1, about: "share of all steps before the mask is binary" },
+  options: {
+    decayFrom: number({ default: 0.1, min: 0, max: 1, about: "share of all steps that are dense, before the decay" }),
+    decayUntil: number({ default: 0.6, min: 0, max: 1, about: "share of all steps before the mask is binary" }),
+    decay: word(["linear", "exponential"], "how d goes to 0"),
+    mask: word(["moving", "fixed"], "whether the binary mask is chosen anew at every step"),
   },
-  choices: {
-    decay: { words: ["linear", "exponential"], about: "how d goes to 0" },
-    mask: { words: ["moving", "fixed"], about: "whether the binary mask is chosen anew at every step" },
-  },
-  make: (
-    {
-      decayFrom = maskDecay.hyperParameters.decayFrom.default,
-      decayUntil = maskDecay.hyperParameters.decayUntil.default,
-    } = {},
-    { decay = "linear", mask = "moving" } = {},
-  ) => ({
-    name: "mask-decay",
+  make: ({ decayFrom, decayUntil, decay, mask }) => ({
     beforeForward: (site, clock) => {
       const step = stepOf(clock);
       const from = stepAt(decayFrom, clock.steps);
@@ -48,7 +41,7 @@ export const maskDecay: WeightMethodEntry = {
       else site.repack();
     },
   }),
-};
+});
 
 /** Products by W (E + (1 - E) d), E chosen now; with d = 1 they are those of the dense weight, bit for bit. */
 function fade(site: WeightSite, d: number): void {

@@ -1,17 +1,19 @@
 import { maskWords } from "../../../backend/families/masks.ts";
-import type { WeightMethodEntry, WeightSite } from "../method.ts";
+import { number, word } from "../../../options.ts";
+import { defineWeightMethod } from "../define-method.ts";
+import type { WeightSite } from "../method.ts";
 import { refreshEvery } from "./refresh.ts";
 
 /** Of the logistic functions; the authors' code. */
 const TEMPERATURE = 0.01;
 
 /** Falls from 1 to 0 while x rises from 0 to 1. */
-const SHAPES: Readonly<Record<string, (x: number) => number>> = {
-  linear: (x) => 1 - x,
-  cos: (x) => Math.cos((x * Math.PI) / 2),
+const SHAPES = {
+  linear: (x: number) => 1 - x,
+  cos: (x: number) => Math.cos((x * Math.PI) / 2),
   // 0.05 an epoch over 30 epochs, as theirs
-  exp: (x) => 1 - (1 - Math.exp(-1.5 * x)) / (1 - Math.exp(-1.5)),
-  cubic: (x) => (1 - x) ** 3,
+  exp: (x: number) => 1 - (1 - Math.exp(-1.5 * x)) / (1 - Math.exp(-1.5)),
+  cubic: (x: number) => (1 - x) ** 3,
 };
 
 /**
@@ -22,32 +24,24 @@ const SHAPES: Readonly<Record<string, (x: number) => number>> = {
  * falls by steps, not by epochs; (3) kernel positions count in any window of more than one tap; (4) of equal |w| none
  * is below a threshold by its place.
  */
-export const maxq: WeightMethodEntry = {
+export const maxq = defineWeightMethod({
   name: "maxq",
   title: "MaxQ",
   about: "SR-STE with kept weights multiplied by 1 to 3, and groups that become sparse one after the other",
   source: "Xiang et al. 2024 (MaxQ); JingyangXiang/MaxQ",
   sparse: true,
-  hyperParameters: {
-    denseUntil: { default: 0.25, min: 0, max: 1, about: "share of all steps from which on no group is dense" },
-    lambda: { default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights" },
+  options: {
+    denseUntil: number({ default: 0.25, min: 0, max: 1, about: "share of all steps from which on no group is dense" }),
+    lambda: number({ default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights" }),
     refresh: refreshEvery(10),
+    shape: word(Object.keys(SHAPES) as (keyof typeof SHAPES)[], "how the share of dense groups falls"),
   },
-  choices: { shape: { words: Object.keys(SHAPES), about: "how the share of dense groups falls" } },
-  make: (
-    {
-      denseUntil = maxq.hyperParameters.denseUntil.default,
-      lambda = maxq.hyperParameters.lambda.default,
-      refresh = maxq.hyperParameters.refresh.default,
-    } = {},
-    { shape = "linear" } = {},
-  ) => {
+  make: ({ denseUntil, lambda, refresh, shape }) => {
     const denseShare = (step: number, steps: number): number => {
       const end = Math.min(steps - 1, Math.round(denseUntil * steps));
       return step < end ? SHAPES[shape](step / end) : 0;
     };
     return {
-      name: "maxq",
       beforeForward: (site, { step, steps, training }) => {
         const thresholds = thresholdsOf(site);
         if (!thresholds.known && !training) return;
@@ -70,7 +64,7 @@ export const maxq: WeightMethodEntry = {
       onGradient: (site) => site.decayPruned(lambda),
     };
   },
-};
+});
 
 interface Thresholds {
   readonly ofRows: Float32Array;

@@ -1,5 +1,5 @@
 /** The table of methods for weights: recipes, the command line and the conformance suite go through it. */
-import type { WeightMethodEntry } from "../method.ts";
+import type { WeightMethodFactory } from "../define-method.ts";
 import { asp } from "./asp.ts";
 import { ast } from "./ast.ts";
 import { dense } from "./dense.ts";
@@ -15,7 +15,7 @@ import { step } from "./step.ts";
 import { structureDecay } from "./structure-decay.ts";
 import { transposable } from "./transposable.ts";
 
-export const weightMethods: readonly WeightMethodEntry[] = [
+export const weightMethods: readonly WeightMethodFactory[] = [
   dense,
   asp,
   srSte,

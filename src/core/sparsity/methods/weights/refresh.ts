@@ -1,12 +1,11 @@
-import type { Clock, HyperParameter, WeightSite } from "../method.ts";
+import { type NumberOption, number } from "../../../options.ts";
+import type { Clock, WeightSite } from "../method.ts";
 
 /** How long a mask stays; the key of the methods that choose masks anew. */
-export const refreshEvery = (steps: number): HyperParameter => ({
-  default: steps,
-  min: 1,
-  max: 1e6,
-  about: "steps from one choice of the mask to the next",
-});
+export const refreshEvery = (
+  steps: number,
+  about = "steps from one choice of the mask to the next",
+): NumberOption<never> => number({ default: steps, min: 1, max: 1e6, integer: true, about });
 
 /** Chooses the mask when its time is over, else packs under the one there is. */
 export function pruneEvery(refresh: number, site: WeightSite, { step }: Clock, prune = () => site.prune()): void {

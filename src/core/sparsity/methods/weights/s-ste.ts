@@ -1,4 +1,4 @@
-import type { WeightMethodEntry } from "../method.ts";
+import { defineWeightMethod } from "../define-method.ts";
 import { pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
@@ -8,15 +8,14 @@ import { pruneEvery, refreshEvery } from "./refresh.ts";
  * Differences: (1) with vectors the threshold is on the sum of |w| over the rows, and rows shrink by the same share;
  * (2) no 8-bit numbers.
  */
-export const sSte: WeightMethodEntry = {
+export const sSte = defineWeightMethod({
   name: "s-ste",
   title: "S-STE",
   about: "STE with soft thresholds: weights enter and leave the mask at zero",
   source: "Hu et al. 2024 (S-STE)",
   sparse: true,
-  hyperParameters: { refresh: refreshEvery(1) },
-  make: ({ refresh = 1 } = {}) => ({
-    name: "s-ste",
+  options: { refresh: refreshEvery(1) },
+  make: ({ refresh }) => ({
     beforeForward: (site, clock) => pruneEvery(refresh, site, clock, () => site.pruneSoftly()),
   }),
-};
+});

@@ -1,4 +1,4 @@
-import type { WeightMethodEntry } from "../method.ts";
+import { defineWeightMethod } from "../define-method.ts";
 import { srSte } from "./sr-ste.ts";
 
 /**
@@ -7,13 +7,12 @@ import { srSte } from "./sr-ste.ts";
  * Differences: (1) the taps are chosen when masks are, so they stay with them (`refresh`, phases); (2) a run of a model
  * without such convolutions is refused. The branches go with any other method too: `spatialBranches` of a recipe.
  */
-export const spre: WeightMethodEntry = {
+export const spre = defineWeightMethod({
   name: "spre",
   title: "SpRe",
   about: "SR-STE with branches beside 3x3 convolutions, merged at the end",
   source: "Zhang et al. 2023; zyxxmu/SpRE",
   sparse: true,
-  hyperParameters: srSte.hyperParameters,
-  ...(srSte.choices === undefined ? {} : { choices: srSte.choices }),
-  make: (...chosen) => ({ ...srSte.make(...chosen), name: "spre", spatialBranches: true }),
-};
+  options: srSte.options,
+  make: (options) => ({ ...srSte(options), spatialBranches: true }),
+});

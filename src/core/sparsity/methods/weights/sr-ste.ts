@@ -1,4 +1,5 @@
-import type { WeightMethodEntry } from "../method.ts";
+import { number, word } from "../../../options.ts";
+import { defineWeightMethod } from "../define-method.ts";
 import { decayDecoupled, pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
@@ -9,28 +10,27 @@ import { decayDecoupled, pruneEvery, refreshEvery } from "./refresh.ts";
  * Differences: (1) groups of a convolution run along channels; (2) a layer whose channels they do not tile and the last
  * layer stay dense, where the paper prunes the first convolution.
  */
-export const srSte: WeightMethodEntry = {
+export const srSte = defineWeightMethod({
   name: "sr-ste",
   title: "SR-STE",
   about: "STE with a decay of the pruned weights",
   source: "Zhou et al. 2021; aojunzz/NM-sparsity",
   sparse: true,
-  hyperParameters: {
-    lambda: { default: 2e-4, min: -1, max: 1, about: "strength of the decay; 0 is STE, below 0 pruned weights grow" },
+  options: {
+    lambda: number({
+      default: 2e-4,
+      min: -1,
+      max: 1,
+      about: "strength of the decay; 0 is STE, below 0 pruned weights grow",
+    }),
     refresh: refreshEvery(1),
+    form: word(["gradient", "decoupled"], "whether the decay joins the gradient or acts on the weight itself"),
   },
-  choices: {
-    form: {
-      words: ["gradient", "decoupled"],
-      about: "whether the decay joins the gradient or acts on the weight itself",
-    },
-  },
-  make: ({ lambda = srSte.hyperParameters.lambda.default, refresh = 1 } = {}, { form = "gradient" } = {}) => ({
-    name: "sr-ste",
+  make: ({ lambda, refresh, form }) => ({
     beforeForward: (site, clock) => pruneEvery(refresh, site, clock),
     onGradient: (site, clock) => {
       if (form === "gradient") site.decayPruned(lambda);
       else decayDecoupled(site, lambda, clock);
     },
   }),
-};
+});

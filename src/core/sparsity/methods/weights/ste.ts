@@ -1,4 +1,4 @@
-import type { WeightMethodEntry } from "../method.ts";
+import { defineWeightMethod } from "../define-method.ts";
 import { pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
@@ -7,15 +7,14 @@ import { pruneEvery, refreshEvery } from "./refresh.ts";
  * Difference: a layer whose channels groups do not tile (the first convolution of color images) and the last layer
  * stay dense.
  */
-export const ste: WeightMethodEntry = {
+export const ste = defineWeightMethod({
   name: "ste",
   title: "STE",
   about: "prunes anew at every step, updates all weights",
   source: "Bengio et al. 2013; Zhou et al. 2021",
   sparse: true,
-  hyperParameters: { refresh: refreshEvery(1) },
-  make: ({ refresh = 1 } = {}) => ({
-    name: "ste",
+  options: { refresh: refreshEvery(1) },
+  make: ({ refresh }) => ({
     beforeForward: (site, clock) => pruneEvery(refresh, site, clock),
   }),
-};
+});

@@ -1,4 +1,5 @@
-import type { WeightMethodEntry } from "../method.ts";
+import { number } from "../../../options.ts";
+import { defineWeightMethod } from "../define-method.ts";
 import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
 
 /**
@@ -8,23 +9,18 @@ import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
  * Differences: (1) the window is 1 / (1 - beta2) steps, but not more than a tenth of the run. (2) The mean is over one
  * entry of 61. (3) Biases and dense layers keep their variance frozen too, as in the source.
  */
-export const step: WeightMethodEntry = {
+export const step = defineWeightMethod({
   name: "step",
   title: "STEP",
   about: "dense until Adam's variance has settled, then STE with it frozen",
   source: "Lu et al. 2023",
   sparse: true,
-  hyperParameters: {
-    least: { default: 0.1, min: 0, max: 1, about: "share of all steps that are dense at least" },
-    largest: { default: 0.5, min: 0, max: 1, about: "share of all steps that are dense at most" },
+  options: {
+    least: number({ default: 0.1, min: 0, max: 1, about: "share of all steps that are dense at least" }),
+    largest: number({ default: 0.5, min: 0, max: 1, about: "share of all steps that are dense at most" }),
     refresh: refreshEvery(1),
   },
-  make: ({
-    least = step.hyperParameters.least.default,
-    largest = step.hyperParameters.largest.default,
-    refresh = 1,
-  } = {}) => ({
-    name: "step",
+  make: ({ least, largest, refresh }) => ({
     needsVariance: true,
     beforeForward: (site, clock) => {
       const begin = site.memory("begin", 1)[0];
@@ -34,7 +30,7 @@ export const step: WeightMethodEntry = {
     afterStepOfAll: ({ sites, variance, memory }, { step: now, steps }) => {
       if (variance === null || variance.frozenAt !== null) return;
       const { drift, epsilon } = variance;
-      const window = Math.max(1, Math.min(variance.memory, Math.round(steps / 10)));
+      const window = Math.max(1, Math.min(variance.window, Math.round(steps / 10)));
       const drifts = memory("drifts", window);
       // the first is NaN, and so is the mean until the window is full
       drifts[now % window] = drift;
@@ -45,4 +41,4 @@ export const step: WeightMethodEntry = {
       for (const site of sites) site.memory("begin", 1)[0] = taken;
     },
   }),
-};
+});

@@ -1,5 +1,7 @@
+import { number, word } from "../../../options.ts";
 import { misfit, type Pattern } from "../../../sparse/pattern.ts";
-import type { WeightMethodEntry, WeightSite } from "../method.ts";
+import { defineWeightMethod } from "../define-method.ts";
+import type { WeightSite } from "../method.ts";
 import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
 
 /**
@@ -10,27 +12,29 @@ import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
  * largest of the multiples that does; frames that become the same are one. (2) The N:M frame is as long as the others and
  * then goes on to the end: so says a comment of the source, whose code begins it with the fine-tuning.
  */
-export const structureDecay: WeightMethodEntry = {
+export const structureDecay = defineWeightMethod({
   name: "structure-decay",
   title: "structure decay",
   about: "the pattern gets sparser in frames, from dense to N:M",
   source: "Kao et al. 2022; Bambhaniya et al. 2024 (SdGf)",
   sparse: true,
-  hyperParameters: {
-    decayFrom: { default: 0.1, min: 0, max: 1, about: "share of all steps that are dense, before the first frame" },
-    decayUntil: { default: 0.6, min: 0, max: 1, about: "share of all steps at which the frames end; N:M goes on" },
+  options: {
+    decayFrom: number({
+      default: 0.1,
+      min: 0,
+      max: 1,
+      about: "share of all steps that are dense, before the first frame",
+    }),
+    decayUntil: number({
+      default: 0.6,
+      min: 0,
+      max: 1,
+      about: "share of all steps at which the frames end; N:M goes on",
+    }),
     refresh: refreshEvery(1),
+    frames: word(["stepwise", "geometric"], "from (M-1):M by halves, or from 8N:8M"),
   },
-  choices: { frames: { words: ["stepwise", "geometric"], about: "from (M-1):M by halves, or from 8N:8M" } },
-  make: (
-    {
-      decayFrom = structureDecay.hyperParameters.decayFrom.default,
-      decayUntil = structureDecay.hyperParameters.decayUntil.default,
-      refresh = 1,
-    } = {},
-    { frames = "stepwise" } = {},
-  ) => ({
-    name: "structure-decay",
+  make: ({ decayFrom, decayUntil, refresh, frames }) => ({
     beforeForward: (site, clock) => {
       const { steps } = clock;
       const step = stepOf(clock);
@@ -43,7 +47,7 @@ export const structureDecay: WeightMethodEntry = {
       pruneEvery(refresh, site, clock);
     },
   }),
-};
+});
 
 /** (M-1):M, M/2:M, M/4:M, ... N:M. */
 function halves({ n, m, v }: Pattern): Pattern[] {

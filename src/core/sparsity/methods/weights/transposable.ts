@@ -1,6 +1,7 @@
-import { TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../../backend/families/masks.ts";
+import { TRANSPOSABLE_SOLVERS } from "../../../backend/families/masks.ts";
+import { number, word } from "../../../options.ts";
 import { misfit } from "../../../sparse/pattern.ts";
-import type { WeightMethodEntry } from "../method.ts";
+import { defineWeightMethod } from "../define-method.ts";
 import { pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
@@ -11,29 +12,21 @@ import { pruneEvery, refreshEvery } from "./refresh.ts";
  * Differences: (1) the first choice is at step 0, not after a dense start; (2) blocks of a convolution lie within a tap;
  * (3) greedy masks are filled up to N.
  */
-export const transposable: WeightMethodEntry = {
+export const transposable = defineWeightMethod({
   name: "transposable",
   title: "transposable",
   about: "SR-STE with masks that are N:M along inputs and outputs",
   source: "Hubara et al. 2021; Hu et al. 2024",
   sparse: true,
-  hyperParameters: {
-    lambda: { default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights" },
+  options: {
+    lambda: number({ default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights" }),
     refresh: refreshEvery(40),
+    solver: word(TRANSPOSABLE_SOLVERS, "of the masks: the best, or heavy weights first"),
   },
-  choices: { solver: { words: TRANSPOSABLE_SOLVERS, about: "of the masks: the best, or heavy weights first" } },
-  make: (
-    {
-      lambda = transposable.hyperParameters.lambda.default,
-      refresh = transposable.hyperParameters.refresh.default,
-    } = {},
-    { solver = "exact" } = {},
-  ) => ({
-    name: "transposable",
+  make: ({ lambda, refresh, solver }) => ({
     misfit: (pattern, rows) =>
       pattern.v === 1 ? misfit(pattern, rows, "outputs") : "transposable masks are not shared by vectors of rows",
-    beforeForward: (site, clock) =>
-      pruneEvery(refresh, site, clock, () => site.pruneTransposable(solver as TransposableSolver)),
+    beforeForward: (site, clock) => pruneEvery(refresh, site, clock, () => site.pruneTransposable(solver)),
     onGradient: (site) => site.decayPruned(lambda),
   }),
-};
+});
