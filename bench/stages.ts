@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Dataset, Split } from "../src/core/data/dataset.ts";
-import { decodeSafetensors, encodeSafetensors } from "../src/core/io/safetensors.ts";
-import { loadState, stateOf } from "../src/core/nn/module.ts";
+import { encodeModel } from "../src/core/io/model-file.ts";
+import { decodeSafetensors } from "../src/core/io/safetensors.ts";
+import { loadState, type State, stateOf } from "../src/core/nn/state.ts";
 import type { Device } from "../src/core/tensor/device.ts";
 import type { Change } from "../src/lab/compression/compress.ts";
 import type { Recipe } from "../src/lab/recipes/recipe.ts";
@@ -15,8 +16,6 @@ import { Run } from "../src/lab/runs/run.ts";
 import { machineOf } from "../src/lab/runs/together.ts";
 import { interleave } from "../src/lab/statistics/interleave.ts";
 import { readFile, writeFileAtomically } from "../src/node/files.ts";
-
-type State = ReturnType<typeof stateOf>;
 
 /** A network after its training. */
 export interface Trained {
@@ -56,7 +55,7 @@ export class Stages {
     const run = this.begin(recipe, start);
     while (!run.done) run.advance();
     const state = stateOf(run.model);
-    if (path !== undefined) writeFileAtomically(path, encodeSafetensors(state, {}));
+    if (path !== undefined) writeFileAtomically(path, encodeModel(state));
     console.log(`${recipe.model.name}, ${run.steps} steps: ${((performance.now() - begin) / 1000).toFixed(0)} s`);
     return { key, state };
   }

@@ -14,7 +14,7 @@
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { loadState, stateOf } from "../src/core/nn/module.ts";
+import { loadState, type State, stateOf } from "../src/core/nn/state.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { compress, forwardTimes } from "../src/lab/compression/compress.ts";
 import { loadData } from "../src/lab/data/sources.ts";
@@ -34,8 +34,6 @@ import {
   Stages,
   stepTimes,
 } from "./stages.ts";
-
-type State = ReturnType<typeof stateOf>;
 
 interface Setting extends Lengths {
   readonly recipe: object;

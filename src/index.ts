@@ -15,6 +15,7 @@ export { crossEntropy } from "./core/autograd/ops/cross-entropy.ts";
 export { type DetectionLossOptions, detectionLoss } from "./core/autograd/ops/detection-loss.ts";
 export { dropout } from "./core/autograd/ops/dropout.ts";
 export { embedding } from "./core/autograd/ops/embedding.ts";
+export { flatten } from "./core/autograd/ops/flatten.ts";
 export { gatherColumns } from "./core/autograd/ops/gather-columns.ts";
 export { gelu } from "./core/autograd/ops/gelu.ts";
 export { layerNorm } from "./core/autograd/ops/layer-norm.ts";
@@ -49,6 +50,7 @@ export { type Augmentation, flipAndCrop, ImageBatches, type ImageBatchOptions } 
 export { textDataset } from "./core/data/text-dataset.ts";
 export { TokenBatches, type TokenBatchOptions } from "./core/data/token-batches.ts";
 export { TrisparseError } from "./core/errors.ts";
+export { encodeModel, type LoadModelOptions, loadModel, saveModel } from "./core/io/model-file.ts";
 export { type DecodedTensor, decodeSafetensors, encodeSafetensors, type TensorData } from "./core/io/safetensors.ts";
 export {
   type AveragePrecision,
@@ -98,10 +100,11 @@ export { type LenetWidths, lenet } from "./core/nn/models/lenet.ts";
 export { mlp } from "./core/nn/models/mlp.ts";
 export { type ResnetBlock, type ResnetWidths, resnet } from "./core/nn/models/resnet.ts";
 export { type Fire, squeezenet } from "./core/nn/models/squeezenet.ts";
-export { Buffer, FusingModule, type InitOptions, loadState, Module, stateOf } from "./core/nn/module.ts";
+export { Buffer, type BufferOptions, FusingModule, type InitOptions, Module } from "./core/nn/module.ts";
 export { AveragePool, GlobalAveragePool, MaxPool, type PoolOptions } from "./core/nn/pooling.ts";
 export { Residual, ShiftedShortcut, SubsamplingShortcut } from "./core/nn/residual.ts";
 export { Sequential } from "./core/nn/sequential.ts";
+export { loadState, type SavedState, type State, stateOf } from "./core/nn/state.ts";
 export { type AdamWOptions, adamW } from "./core/optim/adamw.ts";
 export { clipByGlobalNorm } from "./core/optim/clip.ts";
 export { Optimizer } from "./core/optim/optimizer.ts";

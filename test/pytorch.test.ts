@@ -20,6 +20,7 @@ import { Device } from "../src/core/tensor/device.ts";
 import { Parameter, type Tensor, tensor } from "../src/core/tensor/tensor.ts";
 import { nativeInstructionSets, nativeKernels } from "../src/node/native.ts";
 import { openWasm, wasmInstructionSets } from "../src/node/wasm.ts";
+import { fill, uniform } from "./formula.ts";
 
 interface OptimizerOptions {
   type: string;
@@ -51,19 +52,6 @@ interface OpCase {
 
 const golden = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), "utf8"));
-
-/** The formula of the golden files: u in [0, 1) of element i of tensor s. */
-function uniform(s: number, i: number): number {
-  let h = (Math.imul(i, 2654435761) + Math.imul(s, Math.imul(40503, 65537)) + 12345) >>> 0;
-  h = (h ^ (h >>> 15)) >>> 0;
-  h = Math.imul(h, 2246822519) >>> 0;
-  h = (h ^ (h >>> 13)) >>> 0;
-  return h / 2 ** 32;
-}
-
-function fill(data: Float32Array, s: number, bound = 1): void {
-  for (let i = 0; i < data.length; i++) data[i] = (uniform(s, i) * 2 - 1) * bound;
-}
 
 function transformOf({ type, lr, momentum, nesterov, weight_decay: weightDecay }: OptimizerOptions): Transform {
   return type === "sgd" ? sgd({ rate: lr, momentum, nesterov, weightDecay }) : adamW({ rate: lr, weightDecay });

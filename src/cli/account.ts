@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { jsKernels } from "../core/backend/js.ts";
 import { parameterEfficiency } from "../core/metrics/parameter-efficiency.ts";
-import { loadState } from "../core/nn/module.ts";
+import { loadState } from "../core/nn/state.ts";
 import { Random } from "../core/random.ts";
 import { PackedMatrix } from "../core/sparse/formats/packed-matrix.ts";
 import { parsePattern } from "../core/sparse/pattern.ts";

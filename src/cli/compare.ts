@@ -5,7 +5,7 @@ import { type Command, Option } from "commander";
 import { jsKernels } from "../core/backend/js.ts";
 import type { Dataset } from "../core/data/dataset.ts";
 import { TrisparseError } from "../core/errors.ts";
-import type { SavedState } from "../core/nn/module.ts";
+import type { SavedState } from "../core/nn/state.ts";
 import { parsePattern } from "../core/sparse/pattern.ts";
 import { strategies } from "../core/sparsity/methods/strategies.ts";
 import { unstructuredMethods } from "../core/sparsity/methods/unstructured/methods.ts";

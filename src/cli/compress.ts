@@ -3,12 +3,13 @@ import { existsSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { decodeSafetensors } from "../core/io/safetensors.ts";
+import type { SavedState } from "../core/nn/state.ts";
 import { type CompressOptions, compress } from "../lab/compression/compress.ts";
 import { parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
 import { compressText } from "../lab/report/compress-table.ts";
 import { checkVacant, readJson, writeJson, writeModel } from "../lab/runs/run-folder.ts";
 import { machineOf } from "../lab/runs/together.ts";
+import { readWeights } from "../lab/runs/weights.ts";
 import { readFile } from "../node/files.ts";
 import { checkFits, defaultFolder } from "./compare.ts";
 import {
@@ -101,18 +102,13 @@ async function run(path: string, options: Options): Promise<void> {
 }
 
 /** The recipe of a run's or a smaller model's folder and what reads its weights, or a recipe alone. */
-export function modelAt(
-  verb: string,
-  path: string,
-): { readonly file: string; readonly weights?: () => NonNullable<CompressOptions["start"]> } {
+export function modelAt(verb: string, path: string): { readonly file: string; readonly weights?: () => SavedState } {
   const file = join(path, "recipe.json");
   if (!existsSync(file)) return { file: path };
   const weights = join(path, "weights.safetensors");
   if (!existsSync(weights))
     throw usageError(verb, "a run that is done", `${path} without its weights`, `First: trisparse resume ${path}`);
-  const read = (): NonNullable<CompressOptions["start"]> =>
-    decodeSafetensors(readFile("weights", weights), weights).tensors as NonNullable<CompressOptions["start"]>;
-  return { file, weights: read };
+  return { file, weights: () => readWeights(readFile("weights", weights), weights) };
 }
 
 function withOptions(given: unknown, file: string, options: Options): Recipe {

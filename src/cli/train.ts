@@ -5,14 +5,14 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../core/data/dataset.ts";
-import { decodeSafetensors, type TensorArray } from "../core/io/safetensors.ts";
-import type { SavedState } from "../core/nn/module.ts";
+import type { SavedState } from "../core/nn/state.ts";
 import type { Device } from "../core/tensor/device.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
 import { comparisonText, recipeText } from "../lab/report/table.ts";
 import { isComparison, openComparison } from "../lab/runs/compare.ts";
 import { checkVacant, RunFolder, readJson, writeJson } from "../lab/runs/run-folder.ts";
 import { machineOf, trainTogether } from "../lab/runs/together.ts";
+import { readWeights } from "../lab/runs/weights.ts";
 import { readFile } from "../node/files.ts";
 import { checkFits, defaultFolder, failUnverified, finishComparison } from "./compare.ts";
 import {
@@ -89,23 +89,17 @@ function readStart(path: string): { file: string; start: SavedState; sha256: str
   const file = isFolder ? own : path;
   return asUsage(() => {
     const bytes = readFile("--from", file);
-    const { tensors } = decodeSafetensors(bytes, file);
-    const start = new Map(
-      [...tensors].map(([name, { shape, data, dtype }]) => [
-        name,
-        { shape, data: real(data, `${name} of type ${dtype}`) },
-      ]),
-    );
+    const start = readWeights(bytes, file);
+    for (const [name, { data }] of start) checkFinite(name, data);
     return { file, start, sha256: createHash("sha256").update(bytes).digest("hex") };
   });
 }
 
-/** Integers are no weights, and one value that is no number would spoil all of them. */
-function real(data: TensorArray, got: string): Float32Array | Float64Array {
-  const isReal = data instanceof Float32Array || data instanceof Float64Array;
-  if (isReal && data.every(Number.isFinite)) return data;
-  const wrong = isReal ? `${got} with a value that is not finite` : got;
-  throw usageError("--from", "tensors of finite real numbers", wrong, "Write the file anew from the trained model");
+/** One value that is no number would spoil all others. */
+function checkFinite(name: string, data: ArrayLike<number | bigint>): void {
+  if (Array.prototype.every.call(data, (value) => Number.isFinite(Number(value)))) return;
+  const wrong = `${name} with a value that is not finite`;
+  throw usageError("--from", "tensors of finite numbers", wrong, "Write the file anew from the trained model");
 }
 
 export function addResume(program: Command): void {

@@ -2,13 +2,14 @@
 
     python3 test/golden/make_golden.py
 
-Needs numpy and torch; the files kept here were made with torch 2.13.0+cpu. The tests read only the JSON, so this runs
+Needs numpy, torch and safetensors; the files kept here were made with torch 2.13.0+cpu. The tests read only the JSON, so this runs
 again only when a case is added. It writes the files beside itself and prints how far float32 and float64 runs differ:
 that distance is what summation order may do to a loss, and a test's tolerance has to stay above it.
 
 License: Apache-2.0, as the rest of trisparse.
 """
 
+import base64
 import json
 import math
 from collections import OrderedDict
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save
 from torch import nn
 
 HERE = Path(__file__).parent
@@ -356,6 +358,120 @@ def write_ops():
     print(f"ops.json: {len(cases)} cases, largest tensor {largest} numbers")
 
 
+# --- whole models: the file that PyTorch writes, an input, and what the model makes of it ---
+
+
+def small_lenet():
+    """Of images 20x24 with 2 channels: what is flattened has 2 x 3 places, and another order by place and by channel."""
+    return layers(
+        **dict(conv1=nn.Conv2d(2, 3, 5), pool1=nn.MaxPool2d(2), conv2=nn.Conv2d(3, 4, 5), pool2=nn.MaxPool2d(2)),
+        **dict(flatten=nn.Flatten(), fc1=nn.Linear(4 * 2 * 3, 8), relu1=nn.ReLU(), fc2=nn.Linear(8, 10)),
+    )
+
+
+class Residual(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.body = layers(
+            **dict(conv1=conv(inputs, outputs, stride), bn1=nn.BatchNorm2d(outputs), relu1=nn.ReLU()),
+            **dict(conv2=conv(outputs, outputs), bn2=nn.BatchNorm2d(outputs)),
+        )
+        self.stride, self.added = stride, outputs - inputs
+
+    def forward(self, x):
+        shortcut = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.added))
+        return F.relu(self.body(x) + shortcut)
+
+
+def small_resnet():
+    return layers(
+        **dict(conv1=conv(3, 2), bn1=nn.BatchNorm2d(2), relu1=nn.ReLU()),
+        **dict(block1=Residual(2, 2, 1), block2=Residual(2, 4, 2), block3=Residual(4, 6, 2)),
+        **dict(average=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten(), fc=nn.Linear(6, 10)),
+    )
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.qkv, self.projection, self.heads = nn.Linear(width, 3 * width), nn.Linear(width, width), heads
+
+    def forward(self, x):
+        batch, length, width = x.shape
+        q, k, v = (y.reshape(batch, length, self.heads, -1).transpose(1, 2) for y in self.qkv(x).split(width, 2))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.projection(y.transpose(1, 2).reshape(batch, length, width))
+
+
+class GptBlock(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = layers(fc1=nn.Linear(width, 4 * width), activation=nn.GELU(), fc2=nn.Linear(4 * width, width))
+
+    def forward(self, x):
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class SmallGpt(nn.Module):
+    """Its head has the weight of its table of tokens."""
+
+    def __init__(self, vocabulary=7, context=6, width=8, heads=2):
+        super().__init__()
+        self.tokens = nn.Embedding(vocabulary, width)
+        self.positions = nn.Parameter(0.02 * torch.randn(context, width))
+        self.blocks = nn.Sequential(GptBlock(width, heads))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, vocabulary, bias=False)
+        self.head.weight = self.tokens.weight
+
+    def forward(self, x):
+        hidden = self.tokens(x) + self.positions[: x.shape[1]]
+        return self.head(self.norm(self.blocks(hidden))).flatten(0, 1)
+
+
+def model_case(build, shape, classes):
+    """After two steps of training, so that statistics are none of the first. Inputs: images of the formula, or tokens."""
+    torch.manual_seed(7)
+    model = build()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def batch(s):
+        if len(shape) == 4:
+            return channels_first(values(s, shape))
+        return torch.from_numpy((uniform(s, math.prod(shape)) * classes).astype(np.int64)).reshape(shape)
+
+    for step in range(2):
+        logits = model(batch(1000 + step))
+        labels = torch.from_numpy((uniform(2000 + step, len(logits)) * classes).astype(np.int64))
+        optimizer.zero_grad()
+        F.cross_entropy(logits, labels).backward()
+        optimizer.step()
+    # the format refuses tensors that share memory
+    state = {name: x.clone().contiguous() for name, x in model.state_dict().items()}
+    file = base64.b64encode(save(state, metadata={"format": "pt"})).decode()
+    with torch.no_grad():
+        x = batch(3000)
+        logits = model.double().eval()(x.double() if x.is_floating_point() else x)
+    return {"input": {"s": 3000, "shape": list(shape)}, "logits": logits.flatten().tolist(), "file": file}
+
+
+def write_models():
+    models = {
+        "lenet": model_case(small_lenet, (2, 20, 24, 2), 10),
+        "resnet": model_case(small_resnet, (3, 8, 8, 3), 10),
+        "gpt": model_case(SmallGpt, (2, 5), 7),
+    }
+    about = (
+        "file: base64 of the safetensors file of the model's state_dict; logits in float64, in evaluation mode, of the input "
+        "number s of the formula: images [B,H,W,C], or tokens floor(u * 7)"
+    )
+    write("models.json", {"torch": torch.__version__, "about": about, "models": models})
+    print("models.json:", ", ".join(f"{name} {len(case['file'])} characters" for name, case in models.items()))
+
+
 def write(file, content):
     """Compact, but with a line for each entry of the first two levels, so that a diff can be read."""
     dump = lambda x: json.dumps(x, separators=(",", ":"), allow_nan=False)
@@ -381,6 +497,7 @@ def main():
     write_losses("cnn-losses.json", cnn, [8, 16, 16, 3], 10, {"sgd": sgd(0.05), "adamw": ADAMW}, evaluated)
     write_losses("resnet-losses.json", resnet8, [4, 16, 16, 3], 6, {"sgd": sgd(0.02)})
     write_ops()
+    write_models()
 
 
 if __name__ == "__main__":

@@ -152,6 +152,11 @@ const cases: Record<OpName, () => Case[]> = {
       run: (table) => ops.embedding(tensor(device, [2, 2], [4, 0, 1, 4]), table),
     },
   ],
+  flatten: () => [
+    { about: "images", inputs: [parameter(2, 3, 2, 4)], run: (x) => ops.flatten(x) },
+    { about: "of one channel", inputs: [parameter(2, 3, 2, 1)], run: (x) => ops.flatten(x) },
+    { about: "sequences", inputs: [parameter(2, 3, 4)], run: (x) => ops.flatten(x) },
+  ],
   gatherColumns: () => [
     {
       about: "under a kernel",

@@ -15,19 +15,24 @@ export class BatchNorm extends FusingModule {
   readonly bias: Parameter;
   readonly runningMean: Buffer;
   readonly runningVariance: Buffer;
+  /** Batches that the running statistics have seen: one number. */
+  readonly batchesTracked: Buffer;
 
   constructor(channels: number, { device }: InitOptions) {
     super();
     this.weight = new Parameter(device, [channels]);
     this.weight.data.fill(1);
     this.bias = new Parameter(device, [channels]);
-    this.runningMean = new Buffer(device.kernels.float32(channels));
-    this.runningVariance = new Buffer(device.kernels.float32(channels));
+    this.runningMean = new Buffer(device.kernels.float32(channels), { name: "running_mean" });
+    this.runningVariance = new Buffer(device.kernels.float32(channels), { name: "running_var" });
     this.runningVariance.data.fill(1);
+    const tracked = { name: "num_batches_tracked", shape: [], optional: true };
+    this.batchesTracked = new Buffer(new Uint32Array(1), tracked);
   }
 
   override forward(x: Tensor, relu = false): Tensor {
     const form = this.training ? batchNorm : batchNormInfer;
+    if (this.training) this.batchesTracked.data[0]++;
     return form(x, this.weight, this.bias, this.#running(), { relu });
   }
 
@@ -35,6 +40,7 @@ export class BatchNorm extends FusingModule {
   forwardPooled(x: Tensor, pool: MaxPool): Tensor {
     if (!this.training || pool.kernel > BATCH_NORM_POOL_KERNEL) return pool.forward(this.forward(x, true));
     const { kernel, stride, padding } = pool;
+    this.batchesTracked.data[0]++;
     return batchNormPool(x, this.weight, this.bias, this.#running(), kernel, { stride, padding });
   }
 

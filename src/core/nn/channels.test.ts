@@ -14,8 +14,9 @@ import { lenet } from "./models/lenet.ts";
 import { mlp } from "./models/mlp.ts";
 import { resnet } from "./models/resnet.ts";
 import { squeezenet } from "./models/squeezenet.ts";
-import { Module, stateOf } from "./module.ts";
+import { Module } from "./module.ts";
 import { Sequential } from "./sequential.ts";
+import { valuesOf } from "./state.ts";
 
 const device = new Device(jsKernels());
 const at = { device, random: new Random(3) };
@@ -76,17 +77,18 @@ describe("channels", () => {
 
   test("of a cnn go through batch norm and its statistics", () => {
     expect(described(trace("cnn"))[1]).toBe(
-      "conv1.weight 4: w conv1.weight:0, w bn1.weight:0, w bn1.runningMean:0, w bn1.runningVariance:0, " +
+      "conv1.weight 4: w conv1.weight:0, w bn1.weight:0, w bn1.running_mean:0, w bn1.running_var:0, " +
         "w bn1.bias:0, r conv2.weight:3",
     );
   });
 
-  test("of images are spread by a flatten: place * channels + channel", () => {
+  test("of images are spread by a flatten: channel * places + place", () => {
     const group = trace("lenet").groups[2];
     expect(group.name).toBe("conv2.weight");
     const [reader] = group.uses.filter(({ reads }) => reads);
     expect([reader.name, reader.axis, reader.times]).toEqual(["fc1.weight", 1, 2 * 3]);
-    expect([...reader.entries]).toEqual(Array.from({ length: 300 }, (_, i) => i));
+    expect([...reader.entries].slice(0, 50)).toEqual(Array.from({ length: 50 }, (_, channel) => 6 * channel));
+    expect([...reader.entries].slice(250)).toEqual(Array.from({ length: 50 }, (_, channel) => 6 * channel + 5));
   });
 
   test("of a residual sum are tied, apart from those that a shortcut appends", () => {
@@ -197,9 +199,9 @@ describe("channels", () => {
   test("are found without a change of the model", () => {
     const { model, shape } = models.cnn;
     model.train();
-    const before = [...stateOf(model)].map(([name, { data }]) => [name, [...data]]);
+    const before = [...valuesOf(model)].map(([name, { data }]) => [name, [...data]]);
     traceChannels(model, shape);
-    expect([...stateOf(model)].map(([name, { data }]) => [name, [...data]])).toEqual(before);
+    expect([...valuesOf(model)].map(([name, { data }]) => [name, [...data]])).toEqual(before);
     expect([...model.modules()].every(([, { training }]) => training)).toBe(true);
   });
 });

@@ -20,7 +20,7 @@ export interface ChannelUse {
   readonly reads: boolean;
   /**
    * Entries along the axis: those of channel c are entries[i * size + c] for i in 0..times - 1. Behind a flatten of P
-   * places of C channels times is P, and they are i * C + c.
+   * places times is P, and they are c * P + i.
    */
   readonly entries: Int32Array;
   readonly times: number;
@@ -141,10 +141,13 @@ class Tracer {
   constructor(model: Module) {
     this.#model = model;
     this.#names = new Map([...model.namedParameters()].map(([name, parameter]) => [parameter, name]));
-    for (const [path, module] of model.modules()) {
-      const buffers = Object.entries(module).filter((entry): entry is [string, Buffer] => entry[1] instanceof Buffer);
-      const named = buffers.map(([name, buffer]): [string, Buffer] => [path === "" ? name : `${path}.${name}`, buffer]);
-      for (const value of Object.values(module)) if (value instanceof Tensor) this.#beside.set(value, named);
+    const buffers = new Map([...model.namedBuffers()].map(([name, buffer]) => [buffer, name]));
+    for (const [, module] of model.modules()) {
+      const own = Object.values(module);
+      const named = own.flatMap((value): [string, Buffer][] =>
+        value instanceof Buffer ? [[buffers.get(value)!, value]] : [],
+      );
+      for (const value of own) if (value instanceof Tensor) this.#beside.set(value, named);
     }
   }
 
@@ -196,6 +199,11 @@ class Tracer {
         const nodes = this.#of(x);
         if (channels % nodes.length !== 0) break;
         return Int32Array.from({ length: channels }, (_, i) => nodes[i % nodes.length]);
+      }
+      case "flatten": {
+        const nodes = this.#of(x);
+        const places = channels / nodes.length;
+        return Int32Array.from({ length: channels }, (_, i) => nodes[Math.floor(i / places)]);
       }
       case "resizeChannels": {
         const nodes = this.#of(x);
@@ -278,9 +286,9 @@ class Tracer {
     }
     const used = [this.#axis(name, parameter as Parameter, parameter.shape, axis, nodes)];
     for (const [path, buffer] of this.#beside.get(parameter) ?? []) {
-      const { length } = buffer.data;
-      if (parameter.shape.length === 1 && length === nodes.length)
-        used.push(this.#axis(path, buffer, [length], 0, nodes));
+      const { shape } = buffer;
+      if (parameter.shape.length === 1 && shape.length === 1 && shape[0] === nodes.length)
+        used.push(this.#axis(path, buffer, shape, 0, nodes));
     }
     return used;
   }

@@ -19,8 +19,8 @@ const linear = (inputs: number, outputs: number): Linear => new Linear(inputs, o
 function left(model: Module, zeros: readonly string[]): Record<string, readonly number[]> {
   for (const [name, { data }] of model.namedParameters())
     if (zeros.some((path) => name === `${path}.weight`)) data.fill(0);
-  const { state } = withoutDeadChannels(model, [4]);
-  const weights = [...state].filter(([name]) => name.endsWith(".weight"));
+  const { values } = withoutDeadChannels(model, [4]);
+  const weights = [...values].filter(([name]) => name.endsWith(".weight"));
   return Object.fromEntries(weights.map(([name, { shape }]) => [name.replace(".weight", ""), shape]));
 }
 

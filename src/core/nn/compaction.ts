@@ -1,6 +1,6 @@
 /**
- * What zeros make superfluous, taken out of a model's state: channels that hold the same value whatever the input is, or
- * that nothing reads, and residual bodies that came to add a constant. The smaller state computes the same outputs, up to
+ * What zeros make superfluous, taken out of a model's values: channels that hold the same value whatever the input is, or
+ * that nothing reads, and residual bodies that came to add a constant. What is left computes the same outputs, up to
  * rounding; where that cannot be had, the channel stays and says why.
  */
 import { Parameter, type Shape, sizeOf, type Tensor } from "../tensor/tensor.ts";
@@ -11,10 +11,9 @@ import { Container } from "./container.ts";
 import { Conv2d } from "./conv2d.ts";
 import { GatheredLinear } from "./gathered-linear.ts";
 import { Linear } from "./linear.ts";
-import { type Module, stateOf } from "./module.ts";
+import type { Module } from "./module.ts";
 import { Residual } from "./residual.ts";
-
-export type State = ReturnType<typeof stateOf>;
+import { type Values, valuesOf } from "./state.ts";
 
 /** What became of a group of channels. */
 export interface Removal {
@@ -25,15 +24,15 @@ export interface Removal {
   readonly reasons: readonly string[];
 }
 
-/** The state without the channels that can go, and what they added to what reads them in its biases. */
+/** The values without the channels that can go, and what they added to what reads them in its biases. */
 export function withoutDeadChannels(
   model: Module,
   shape: Shape,
-): { readonly state: State; readonly removals: readonly Removal[] } {
+): { readonly values: Values; readonly removals: readonly Removal[] } {
   const graph = traceChannels(model, shape);
   const constants = new Constants(model, graph);
-  const state: State = new Map(
-    [...stateOf(model)].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
+  const values: Values = new Map(
+    [...valuesOf(model)].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
   );
   const dropped = new Map<string, { name: string; axis: number; entries: Set<number> }>();
   const removals: Removal[] = [];
@@ -63,7 +62,7 @@ export function withoutDeadChannels(
         gone.push(branch);
       }
       for (const { name, sums } of contributions) {
-        const { data } = state.get(name)!;
+        const { data } = values.get(name)!;
         sums.forEach((sum, o) => {
           data[o] += sum;
         });
@@ -80,13 +79,13 @@ export function withoutDeadChannels(
       removals.push({ group: group.name, size: group.size, removed, reasons: [...reasons] });
   }
   for (const { name, axis, entries } of dropped.values()) {
-    const { shape, data } = state.get(name)!;
+    const { shape, data } = values.get(name)!;
     const left = Int32Array.from({ length: shape[axis] }, (_, at) => at).filter((at) => !entries.has(at));
     const smaller = shape.map((length, i) => (i === axis ? left.length : length));
-    state.set(name, { shape: smaller, data: takeAlong(data, shape, axis, left) });
+    values.set(name, { shape: smaller, data: takeAlong(data, shape, axis, left) });
   }
-  for (const name of state.keys()) if (gone.some((branch) => branch.holds(name))) state.delete(name);
-  return { state, removals };
+  for (const name of values.keys()) if (gone.some((branch) => branch.holds(name))) values.delete(name);
+  return { values, removals };
 }
 
 /** What is concatenated with others. */
@@ -126,11 +125,11 @@ function branchesOf(model: Module, graph: ChannelGraph): Branch[] {
 const GATHERED = { linear: 0.9, conv2d: 0.25 };
 
 /**
- * The state without columns of linear layers and convolutions that are zero in all rows, and how many each has left.
+ * The values without columns of linear layers and convolutions that are zero in all rows, and how many each has left.
  * Gathering costs time, so convolutions must have lost most of theirs.
  */
-export function withoutZeroColumns(model: Module): { readonly state: State; readonly columns: Map<string, number> } {
-  const state: State = new Map(stateOf(model));
+export function withoutZeroColumns(model: Module): { readonly values: Values; readonly columns: Map<string, number> } {
+  const values: Values = new Map(valuesOf(model));
   const columns = new Map<string, number>();
   for (const [parent, container] of model.modules()) {
     if (!(container instanceof Container)) continue;
@@ -147,11 +146,11 @@ export function withoutZeroColumns(model: Module): { readonly state: State; read
       if (left.length === 0 || left.length > most) continue;
       const path = parent === "" ? name : `${parent}.${name}`;
       columns.set(path, left.length);
-      state.set(`${path}.weight`, { shape: [rows, left.length], data: takeAlong(data, [rows, k], 1, left) });
-      state.set(`${path}.columns`, { shape: [left.length], data: left });
+      values.set(`${path}.weight`, { shape: [rows, left.length], data: takeAlong(data, [rows, k], 1, left) });
+      values.set(`${path}.columns`, { shape: [left.length], data: left });
     }
   }
-  return { state, columns };
+  return { values, columns };
 }
 
 /** By the path of a Residual the constants its body adds, or why it has none. */
@@ -170,7 +169,7 @@ export function constantBodies(model: Module, shape: Shape): Map<string, Float32
   return found;
 }
 
-/** Sums for each output of a layer that reads a channel, to be added to this array of the state. */
+/** Sums for each output of a layer that reads a channel, to be added to this array. */
 interface Contribution {
   readonly name: string;
   readonly sums: Float64Array;
@@ -196,7 +195,7 @@ class Constants {
     this.#names = new Map([...model.namedParameters()].map(([name, parameter]) => [parameter, name]));
     for (const [path, module] of model.modules()) {
       if (module instanceof Conv2d) this.#convolutions.set(module.weight, module);
-      if (module instanceof BatchNorm) this.#means.set(module.weight, `${path}.runningMean`);
+      if (module instanceof BatchNorm) this.#means.set(module.weight, `${path}.running_mean`);
     }
     for (const operation of graph.operations) this.#varying.set(operation.output, this.#through(operation));
     this.#products = graph.operations
@@ -287,6 +286,8 @@ class Constants {
       case "reshape":
         if (channels % varying.length !== 0) break;
         return Uint8Array.from({ length: channels }, (_, i) => varying[i % varying.length]);
+      case "flatten":
+        return Uint8Array.from({ length: channels }, (_, i) => varying[Math.floor((i * varying.length) / channels)]);
       case "resizeChannels":
         return Uint8Array.from({ length: channels }, (_, c) => varying[c] ?? 0);
       case "concatenate":

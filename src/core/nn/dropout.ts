@@ -11,7 +11,7 @@ export class Dropout extends Module {
   constructor(probability: number, { random }: InitOptions) {
     super();
     this.probability = probability;
-    this.draw = new Buffer(Uint32Array.of(random.bits(), random.bits(), 0));
+    this.draw = new Buffer(Uint32Array.of(random.bits(), random.bits(), 0), { persistent: false });
   }
 
   override forward(x: Tensor): Tensor {

@@ -1,10 +1,10 @@
-import { reshape } from "../autograd/ops/reshape.ts";
+import { flatten } from "../autograd/ops/flatten.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
-/** [B, ...] to [B, product of the rest]. */
+/** [B, ...] to [B, product of the rest]; images [B, H, W, C] channel by channel, as PyTorch's: [B, C * H * W]. */
 export class Flatten extends Module {
   override forward(x: Tensor): Tensor {
-    return reshape(x, [x.shape[0], x.size / x.shape[0]]);
+    return flatten(x);
   }
 }

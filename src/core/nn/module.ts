@@ -2,10 +2,9 @@
  * Modules: layers and networks of layers. Parameters, buffers and child modules are found by their properties, so a
  * module is a class with a constructor and a `forward`. Their names are the paths of properties: "block1.conv1.weight".
  */
-import { expected } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { Device } from "../tensor/device.ts";
-import { Parameter, type Tensor } from "../tensor/tensor.ts";
+import { Parameter, type Shape, type Tensor } from "../tensor/tensor.ts";
 
 /** Where a layer's parameters live and what their first values are drawn from. */
 export interface InitOptions {
@@ -13,12 +12,32 @@ export interface InitOptions {
   readonly random: Random;
 }
 
-/** State that is saved but not trained: running statistics, counters of draws. Moved in place. */
+export interface BufferOptions {
+  /** Its name in paths. Default: that of the property. */
+  readonly name?: string | undefined;
+  /** Default [data.length]. */
+  readonly shape?: Shape | undefined;
+  /** False: of this training alone, as PyTorch has it: no part of a model's state and its files. Default true. */
+  readonly persistent?: boolean | undefined;
+  /** True: a state may lack it, and then it stays as it is. Default false. */
+  readonly optional?: boolean | undefined;
+}
+
+/** State that is kept but not trained: running statistics, counters of draws. Moved in place. */
 export class Buffer {
   readonly data: Float32Array | Uint32Array;
+  readonly name: string | null;
+  readonly shape: Shape;
+  readonly persistent: boolean;
+  readonly optional: boolean;
 
-  constructor(data: Float32Array | Uint32Array) {
+  constructor(data: Float32Array | Uint32Array, options: BufferOptions = {}) {
+    const { name = null, shape = [data.length], persistent = true, optional = false } = options;
     this.data = data;
+    this.name = name;
+    this.shape = shape;
+    this.persistent = persistent;
+    this.optional = optional;
   }
 }
 
@@ -53,17 +72,21 @@ export abstract class Module {
     return this.#collect((value) => value instanceof Buffer);
   }
 
-  #collect<T>(wanted: (value: unknown) => value is T): Map<string, T> {
-    const found = new Map<string, T>();
-    const seen = new Set<T>();
+  /** Parameters and buffers of this module and all below it, by path; what modules share as often as it is found. */
+  *arrays(): Generator<[string, Parameter | Buffer]> {
     for (const [path, module] of this.modules()) {
-      for (const [name, value] of Object.entries(module)) {
-        if (!wanted(value) || seen.has(value)) continue;
-        seen.add(value);
-        found.set(path === "" ? name : `${path}.${name}`, value);
+      for (const [property, value] of Object.entries(module)) {
+        if (!(value instanceof Parameter || value instanceof Buffer)) continue;
+        const name = value instanceof Buffer ? (value.name ?? property) : property;
+        yield [path === "" ? name : `${path}.${name}`, value];
       }
     }
-    return found;
+  }
+
+  #collect<T extends Parameter | Buffer>(wanted: (value: unknown) => value is T): Map<string, T> {
+    const found = new Map<T, string>();
+    for (const [path, value] of this.arrays()) if (wanted(value) && !found.has(value)) found.set(value, path);
+    return new Map([...found].map(([value, path]) => [path, value]));
   }
 
   /** Switches to training, or with false to evaluation. */
@@ -80,35 +103,4 @@ export abstract class Module {
 /** A layer that can end in ReLU at no cost; a Sequential asks for it where a ReLU follows. */
 export abstract class FusingModule extends Module {
   abstract override forward(x: Tensor, relu?: boolean): Tensor;
-}
-
-/** Parameters and buffers of a model by path. */
-export type ModelState = Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array }>;
-
-/** Parameters and buffers by path, as saved in a model file. */
-export function stateOf(model: Module): ModelState {
-  const state: ModelState = new Map();
-  for (const [name, { shape, data }] of model.namedParameters()) state.set(name, { shape, data });
-  for (const [name, { data }] of model.namedBuffers()) state.set(name, { shape: [data.length], data });
-  return state;
-}
-
-/** What `stateOf` gave, from a file or from another model. */
-export type SavedState = ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number> }>;
-
-/** Copies a state into the model. Nothing is changed unless every name and shape fits. */
-export function loadState(model: Module, state: SavedState, where = "load state"): void {
-  const own = stateOf(model);
-  const todo = "Load it into a model of the same recipe";
-  for (const name of state.keys()) {
-    if (!own.has(name)) throw expected(where, `tensors of this model (${[...own.keys()].join(", ")})`, name, todo);
-  }
-  for (const [name, { shape }] of own) {
-    const given = state.get(name);
-    if (given === undefined) throw expected(where, `a tensor ${name}`, "none of this name", todo);
-    if (given.shape.join() !== shape.join())
-      throw expected(where, `${name} of shape [${shape}]`, `[${given.shape}]`, todo);
-  }
-  for (const [name, { data }] of own) data.set(state.get(name)!.data);
-  for (const parameter of model.parameters()) parameter.touch();
 }

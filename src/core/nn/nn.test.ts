@@ -13,8 +13,9 @@ import { lenet } from "./models/lenet.ts";
 import { mlp } from "./models/mlp.ts";
 import { resnet } from "./models/resnet.ts";
 import { squeezenet } from "./models/squeezenet.ts";
-import { type InitOptions, loadState, type Module, stateOf } from "./module.ts";
+import type { InitOptions, Module } from "./module.ts";
 import { Sequential } from "./sequential.ts";
+import { loadState, stateOf } from "./state.ts";
 
 const init = (seed = 1): InitOptions => ({ device: new Device(jsKernels()), random: new Random(seed) });
 const weightsOf = (model: Module): number => model.parameters().reduce((sum, { size }) => sum + size, 0);
@@ -66,7 +67,11 @@ describe("modules", () => {
       new Sequential({ inner: new BatchNorm(3, init()) }),
     ]);
     expect([...model.namedParameters().keys()]).toEqual(["0.weight", "0.bias", "2.inner.weight", "2.inner.bias"]);
-    expect([...model.namedBuffers().keys()]).toEqual(["2.inner.runningMean", "2.inner.runningVariance"]);
+    expect([...model.namedBuffers().keys()]).toEqual([
+      "2.inner.running_mean",
+      "2.inner.running_var",
+      "2.inner.num_batches_tracked",
+    ]);
   });
 
   test("switch between training and evaluation all the way down", () => {

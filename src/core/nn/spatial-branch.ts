@@ -45,7 +45,8 @@ export function normalizedConvs(model: Module): NormalizedConv[] {
 /** What one convolution and one batch norm have to hold to do what both of each did. */
 export interface Merged {
   readonly weight: Float32Array;
-  readonly norm: Readonly<Record<"weight" | "bias" | "runningMean" | "runningVariance", Float32Array>>;
+  /** By their names in files. */
+  readonly norm: Readonly<Record<"weight" | "bias" | "running_mean" | "running_var", Float32Array>>;
 }
 
 /**
@@ -70,5 +71,6 @@ export function merge(w: Float32Array, norm: BatchNorm, v: Float32Array, branchN
     bias[o] = biasW + biasV;
   }
   const gain = new Float32Array(outputs).fill(Math.sqrt(1 + BATCH_NORM_EPSILON));
-  return { weight, norm: { weight: gain, bias, runningMean, runningVariance: new Float32Array(outputs).fill(1) } };
+  const variance = new Float32Array(outputs).fill(1);
+  return { weight, norm: { weight: gain, bias, running_mean: runningMean, running_var: variance } };
 }

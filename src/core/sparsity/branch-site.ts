@@ -4,6 +4,7 @@ import { maskWords } from "../backend/families/masks.ts";
 import type { F32 } from "../backend/memory.ts";
 import type { BatchNorm } from "../nn/batch-norm.ts";
 import { type Merged, merge, type NormalizedConv, type SpatialBranch } from "../nn/spatial-branch.ts";
+import type { Values } from "../nn/state.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { importantTaps } from "../sparse/important-taps.ts";
 import { patternName } from "../sparse/pattern.ts";
@@ -117,14 +118,14 @@ export class BranchSite implements SparseWeight {
   }
 
   /** Puts the merged convolution in the place of both, in what is saved of a model. */
-  mergeInto(state: Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array }>): void {
+  mergeInto(values: Values): void {
     const { path, normPath } = this.#pair;
-    for (const name of [...state.keys()]) {
-      if (name.startsWith(`${path}.branch.`)) state.delete(name);
+    for (const name of [...values.keys()]) {
+      if (name.startsWith(`${path}.branch.`)) values.delete(name);
     }
     const { weight, norm } = this.merged();
     const put = (name: string, data: Float32Array): void => {
-      state.set(name, { ...state.get(name)!, data });
+      values.set(name, { ...values.get(name)!, data });
     };
     put(`${path}.weight`, weight);
     for (const [name, data] of Object.entries(norm)) put(`${normPath}.${name}`, data);

@@ -3,8 +3,9 @@
  * that multiplies" and its operand plan, methods know sites; neither knows the other.
  */
 import { expected } from "../errors.ts";
-import type { ModelState, Module } from "../nn/module.ts";
+import type { Module } from "../nn/module.ts";
 import { normalizedConvs, SpatialBranch } from "../nn/spatial-branch.ts";
+import type { Values } from "../nn/state.ts";
 import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { compactBytes, encodeCompact } from "../sparse/formats/compact.ts";
@@ -197,10 +198,10 @@ export class PatternSparsifier implements Sparsifier {
    * With zeros; in a dense phase it is the weight. One convolution takes the place of each that has a branch: in evaluation
    * mode it does the same.
    */
-  applyTo(state: ModelState): void {
+  applyTo(values: Values): void {
     this.#reading(() => {
-      for (const site of this.#sites) state.set(site.name, { shape: site.parameter.shape, data: site.effective() });
-      for (const branch of this.#branches.values()) branch.mergeInto(state);
+      for (const site of this.#sites) values.set(site.name, { shape: site.parameter.shape, data: site.effective() });
+      for (const branch of this.#branches.values()) branch.mergeInto(values);
     });
   }
 

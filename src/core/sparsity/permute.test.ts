@@ -95,7 +95,7 @@ describe("permuted channels", () => {
       "mlp fc2.weight 24: fc3.weight",
       "lenet conv1.weight 1: the model's input",
       "lenet conv1.weight 8: conv2.weight",
-      "lenet conv2.weight 12: fc1.weight",
+      "lenet conv2.weight 12: fc1.weight has others between them",
       "lenet fc1.weight 24: fc2.weight",
     ]);
     expect(

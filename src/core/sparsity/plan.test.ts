@@ -3,7 +3,7 @@ import type { Product } from "../backend/families/products.ts";
 import { jsKernels } from "../backend/js.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
-import { stateOf } from "../nn/module.ts";
+import { valuesOf } from "../nn/state.ts";
 import { Random } from "../random.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
@@ -89,7 +89,7 @@ test("a sample of gradients needs positions that its groups tile", () => {
 
 test("a trace knows every product of a batch and leaves the model as it was", () => {
   const model = cnn(3, [4, 8], 5, birth());
-  const before = [...stateOf(model)].map(([name, { data }]) => [name, [...data]]);
+  const before = [...valuesOf(model)].map(([name, { data }]) => [name, [...data]]);
   const products = traceProducts(model, [8, 8, 3], 10);
   const found = multiplyingWeights(model).map(({ name, weight }) => {
     const { geometry, inputGrad } = products.get(weight)!;
@@ -100,7 +100,7 @@ test("a trace knows every product of a batch and leaves the model as it was", ()
     ["conv2.weight", "10 4 4 4 3 3 1 1 4 4 8", true],
     ["fc.weight", "10 1 1 8 1 1 1 0 1 1 5", true],
   ]);
-  expect([...stateOf(model)].map(([name, { data }]) => [name, [...data]])).toEqual(before);
+  expect([...valuesOf(model)].map(([name, { data }]) => [name, [...data]])).toEqual(before);
   expect(multiplyingWeights(model).every(({ weight }) => weight.plan === null)).toBe(true);
 });
 

@@ -1,6 +1,7 @@
 /** What a user holds of a model that is trained sparse: everything that is asked of its sparse weights hangs on it. */
 import { expected } from "../errors.ts";
-import { loadState, type ModelState, type Module, stateOf } from "../nn/module.ts";
+import type { Module } from "../nn/module.ts";
+import { loadValues, type State, stateOf, type Values, valuesOf } from "../nn/state.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import { Optimizer } from "../optim/optimizer.ts";
 import { chain, type Transform } from "../optim/transform.ts";
@@ -109,10 +110,14 @@ export class Session {
    * What the products multiply by, zeros included, with all other parameters and buffers: what is saved and shipped. Reads
    * only. Layers whose method prunes later are still dense in it, and so is everything in a dense phase.
    */
-  state(): ModelState {
-    const state = stateOf(this.model);
-    for (const sparsifier of this.#sparsifiers) sparsifier.applyTo(state);
-    return state;
+  state(): State {
+    return stateOf(this.model, this.#values());
+  }
+
+  #values(): Values {
+    const values = valuesOf(this.model);
+    for (const sparsifier of this.#sparsifiers) sparsifier.applyTo(values);
+    return values;
   }
 
   /** Checks, layer by layer, that the values which products multiply by have their pattern. Reads only. */
@@ -173,9 +178,9 @@ export class Session {
 
   /** Ends the session: the model is an ordinary one again, with the values that its products multiplied by as its weights. */
   detach(): Module {
-    const state = this.state();
+    const values = this.#values();
     for (const sparsifier of this.#sparsifiers) sparsifier.detach();
-    loadState(this.model, state, "detach");
+    loadValues(this.model, values, "detach");
     this.#detached = true;
     return this.model;
   }

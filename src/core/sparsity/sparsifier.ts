@@ -3,7 +3,7 @@
  * penalties. A session holds a list of sparsifiers and asks nothing of them but this.
  */
 import type { MaskHistory } from "../metrics/mask-history.ts";
-import type { ModelState } from "../nn/module.ts";
+import type { Values } from "../nn/state.ts";
 import type { Transform } from "../optim/transform.ts";
 import type { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import type { Pattern } from "../sparse/pattern.ts";
@@ -54,8 +54,8 @@ export interface Sparsifier {
   report(): readonly SparseLayer[];
   /** Bytes of its weights in the form in which they would be stored, by name; weights that are dense now are left out. */
   storedBytes(): ReadonlyMap<string, number>;
-  /** Of a model's state: puts what the products multiply by in the place of its weights. Reads only. */
-  applyTo(state: ModelState): void;
+  /** Of a model's values: puts what the products multiply by in the place of its weights. Reads only. */
+  applyTo(values: Values): void;
   /** Checks the values that products multiply by. Reads only. */
   verify(): VerifiedLayer[];
   /** What the rest of the run depends on; `restore` brings it back, at the step that the run goes on with. */

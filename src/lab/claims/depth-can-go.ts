@@ -1,5 +1,5 @@
 import type { Dataset } from "../../core/data/dataset.ts";
-import { loadState, stateOf } from "../../core/nn/module.ts";
+import { loadState, type State, stateOf } from "../../core/nn/state.ts";
 import { scoreOf } from "../../core/task/evaluate.ts";
 import type { Device } from "../../core/tensor/device.ts";
 import { compress } from "../compression/compress.ts";
@@ -48,7 +48,7 @@ interface Found {
 
 function trial(recipe: Recipe, data: Dataset, device: Device): Found {
   const { regularize: _, ...plain } = recipe;
-  const trained = (changes: object, start?: ReturnType<typeof stateOf>): Run => {
+  const trained = (changes: object, start?: State): Run => {
     const run = new Run({ ...plain, ...changes } as Recipe, data, device, { routing: "dense" });
     if (start !== undefined) loadState(run.model, start, "depth-can-go");
     while (!run.done) run.advance();

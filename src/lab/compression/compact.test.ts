@@ -3,7 +3,8 @@ import { crossEntropy } from "../../core/autograd/ops/cross-entropy.ts";
 import { backward } from "../../core/autograd/tape.ts";
 import { jsKernels } from "../../core/backend/js.ts";
 import type { Task } from "../../core/data/dataset.ts";
-import { type Module, stateOf } from "../../core/nn/module.ts";
+import type { Module } from "../../core/nn/module.ts";
+import { valuesOf } from "../../core/nn/state.ts";
 import { Optimizer } from "../../core/optim/optimizer.ts";
 import { sgd } from "../../core/optim/sgd.ts";
 import { Random } from "../../core/random.ts";
@@ -31,18 +32,18 @@ function born(architecture: Recipe["model"], task: Task): Module {
 }
 
 const architecture = (model: object): Recipe["model"] => parseRecipe({ model }).model;
-const array = (model: Module, name: string): Float32Array => stateOf(model).get(name)!.data as Float32Array;
+const array = (model: Module, name: string): Float32Array => valuesOf(model).get(name)!.data as Float32Array;
 
 /** Zeroes rows of a weight: filters, hidden units. */
 function zeroRows(model: Module, name: string, rows: readonly number[]): void {
-  const { data, shape } = stateOf(model).get(name)!;
+  const { data, shape } = valuesOf(model).get(name)!;
   const k = data.length / shape[0];
   for (const row of rows) data.fill(0, row * k, (row + 1) * k);
 }
 
 /** Zeroes entries of the last axis: channels, inputs. */
 function zeroColumns(model: Module, name: string, columns: readonly number[]): void {
-  const { data, shape } = stateOf(model).get(name)!;
+  const { data, shape } = valuesOf(model).get(name)!;
   const k = shape[shape.length - 1];
   for (let i = 0; i < data.length; i++) if (columns.includes(i % k)) data[i] = 0;
 }
@@ -58,17 +59,17 @@ function outputsOf(model: Module, task: Task): Float32Array {
 
 /** Compacts; checks that outputs stay, that the result can be written as a recipe, and that it trains. */
 function checked(model: Module, from: Recipe["model"], task: Task): ReturnType<typeof compact> {
-  const before = [...stateOf(model)].map(([name, { data }]) => [name, [...data]]);
+  const before = [...valuesOf(model)].map(([name, { data }]) => [name, [...data]]);
   const result = compact(model, from, task, at);
-  expect([...stateOf(model)].map(([name, { data }]) => [name, [...data]])).toEqual(before);
+  expect([...valuesOf(model)].map(([name, { data }]) => [name, [...data]])).toEqual(before);
   const [old, now] = [outputsOf(model, task), outputsOf(result.model, task)];
   const scale = Math.max(1, ...old.map(Math.abs));
   old.forEach((value, i) => {
     expect(Math.abs(value - now[i])).toBeLessThan(1e-5 * scale);
   });
   const again = buildModel(architecture(JSON.parse(JSON.stringify(result.architecture))), task, at);
-  expect([...stateOf(again)].map(([name, { shape }]) => [name, shape])).toEqual(
-    [...stateOf(result.model)].map(([name, { shape }]) => [name, shape]),
+  expect([...valuesOf(again)].map(([name, { shape }]) => [name, shape])).toEqual(
+    [...valuesOf(result.model)].map(([name, { shape }]) => [name, shape]),
   );
   const optimizer = new Optimizer(result.model.train(), sgd({ rate: 0.01 }));
   const x = tensor(device, [2, ...inputShapeOf(task)], new Float32Array(2 * sizeOf(inputShapeOf(task))).fill(1));
@@ -101,7 +102,7 @@ describe("a compact model", () => {
     const from = architecture({ name: "mlp", hidden: [4, 4] });
     const model = born(from, task);
     zeroColumns(model, "fc3.weight", [2]);
-    const { data } = stateOf(model).get("fc2.weight")!;
+    const { data } = valuesOf(model).get("fc2.weight")!;
     for (const row of [0, 1, 3]) data[row * 4 + 1] = 0;
     expect(checked(model, from, task).architecture).toMatchObject({ hidden: [3, 3] });
   });
@@ -281,7 +282,7 @@ describe("a compact model", () => {
       const from = architecture({ name: "squeezenet", width: upTo(6), fires });
       const model = born(from, task);
       const some = (length: number): number[] => [...Array(length).keys()].filter(() => drawn.uniform() < 0.4);
-      for (const [name, { shape, data }] of stateOf(model)) {
+      for (const [name, { shape, data }] of valuesOf(model)) {
         if (name.endsWith("conv.weight") || name === "conv1.weight") {
           zeroRows(model, name, some(shape[0]));
           if (drawn.uniform() < 0.5) zeroColumns(model, name, some(shape[3]));
@@ -310,7 +311,7 @@ describe("a compact model", () => {
     const from = architecture({ name: "lenet", widths: [6, 8, 10] });
     const model = born(from, task);
     const zeroTaps = (name: string, kept: readonly number[]): void => {
-      const { data, shape } = stateOf(model).get(name)!;
+      const { data, shape } = valuesOf(model).get(name)!;
       const k = data.length / shape[0];
       for (let i = 0; i < data.length; i++) if (!kept.includes(i % k)) data[i] = 0;
     };
@@ -328,7 +329,7 @@ describe("a compact model", () => {
     const padded = architecture({ name: "cnn", widths: [3, 9] });
     const cnn = born(padded, task);
     for (const name of ["conv1.weight", "conv2.weight"]) {
-      const { data, shape } = stateOf(cnn).get(name)!;
+      const { data, shape } = valuesOf(cnn).get(name)!;
       const k = data.length / shape[0];
       for (let i = 0; i < data.length; i++) if (![0, 5, 8].includes(i % k)) data[i] = 0;
     }

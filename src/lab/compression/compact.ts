@@ -3,15 +3,10 @@
  * part of a recipe that builds it.
  */
 import type { Task } from "../../core/data/dataset.ts";
-import {
-  constantBodies,
-  type Removal,
-  type State,
-  withoutDeadChannels,
-  withoutZeroColumns,
-} from "../../core/nn/compaction.ts";
+import { constantBodies, type Removal, withoutDeadChannels, withoutZeroColumns } from "../../core/nn/compaction.ts";
 import { blocksOf, type ResnetBlock } from "../../core/nn/models/resnet.ts";
-import { type InitOptions, loadState, type Module, stateOf } from "../../core/nn/module.ts";
+import type { InitOptions, Module } from "../../core/nn/module.ts";
+import { loadValues, type Values, valuesOf } from "../../core/nn/state.ts";
 import { type Architecture, buildModel, inputShapeOf, withWidthsOf } from "../recipes/architecture.ts";
 
 export interface Compacted {
@@ -34,16 +29,16 @@ export function compact(model: Module, architecture: Architecture, task: Task, i
   const blocks: string[] = [];
   const removals = new Map<string, Removal>();
   let [now, smaller] = [architecture, model];
-  const rebuild = (next: Architecture, state: State): void => {
-    now = withColumnsIn(state, next);
+  const rebuild = (next: Architecture, values: Values): void => {
+    now = withColumnsIn(values, next);
     smaller = buildModel(now, task, init);
-    loadState(smaller, state, "compact");
+    loadValues(smaller, values, "compact");
   };
   while (true) {
     const depth = withoutConstantBodies(smaller, now, shape);
     if (depth !== null) {
       blocks.push(...depth.blocks);
-      rebuild(depth.architecture, depth.state);
+      rebuild(depth.architecture, depth.values);
     }
     const width = withoutDeadChannels(smaller, shape);
     for (const removal of width.removals) {
@@ -54,13 +49,13 @@ export function compact(model: Module, architecture: Architecture, task: Task, i
     }
     // what is gone may have been the only reader of something else
     if (width.removals.every(({ removed }) => removed === 0)) break;
-    rebuild(withWidthsOf(now, width.state), width.state);
+    rebuild(withWidthsOf(now, width.values), width.values);
   }
   if (now.name !== "gpt") {
-    const { state, columns } = withoutZeroColumns(smaller);
-    if (columns.size > 0) rebuild({ ...now, columns: { ...now.columns, ...Object.fromEntries(columns) } }, state);
+    const { values, columns } = withoutZeroColumns(smaller);
+    if (columns.size > 0) rebuild({ ...now, columns: { ...now.columns, ...Object.fromEntries(columns) } }, values);
   }
-  if (smaller === model) rebuild(architecture, stateOf(model));
+  if (smaller === model) rebuild(architecture, valuesOf(model));
   return { architecture: now, model: smaller, removals: [...removals.values()], blocks };
 }
 
@@ -68,25 +63,25 @@ function withoutConstantBodies(
   model: Module,
   architecture: Architecture,
   shape: readonly number[],
-): { readonly architecture: Architecture; readonly state: State; readonly blocks: string[] } | null {
+): { readonly architecture: Architecture; readonly values: Values; readonly blocks: string[] } | null {
   if (architecture.name !== "resnet") return null;
   const blocks: ResnetBlock[] = [...blocksOf(architecture.depth, architecture)];
-  const state = stateOf(model);
+  const values = valuesOf(model);
   const gone: string[] = [];
   for (const [path, constants] of constantBodies(model, shape)) {
     if (typeof constants === "string") continue;
     const shifted = constants.some((value) => value !== 0);
     blocks[Number(path.slice("block".length)) - 1] = shifted ? "constant" : "shortcut";
-    for (const name of state.keys()) if (name.startsWith(`${path}.body.`)) state.delete(name);
-    if (shifted) state.set(`${path}.bias`, { shape: [constants.length], data: constants });
+    for (const name of values.keys()) if (name.startsWith(`${path}.body.`)) values.delete(name);
+    if (shifted) values.set(`${path}.bias`, { shape: [constants.length], data: constants });
     gone.push(path);
   }
-  return gone.length === 0 ? null : { architecture: { ...architecture, blocks }, state, blocks: gone };
+  return gone.length === 0 ? null : { architecture: { ...architecture, blocks }, values, blocks: gone };
 }
 
 /** A layer that gathers its columns may be gone with its block or branch. */
-function withColumnsIn(state: State, architecture: Architecture): Architecture {
+function withColumnsIn(values: Values, architecture: Architecture): Architecture {
   if (architecture.name === "gpt" || architecture.columns === undefined) return architecture;
-  const columns = Object.entries(architecture.columns).filter(([path]) => state.has(`${path}.weight`));
+  const columns = Object.entries(architecture.columns).filter(([path]) => values.has(`${path}.weight`));
   return { ...architecture, columns: Object.fromEntries(columns) };
 }

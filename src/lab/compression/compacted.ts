@@ -1,7 +1,8 @@
 /** What a run's penalties were worth: the model without what they zeroed, beside the model that was trained. */
 
 import type { Dataset } from "../../core/data/dataset.ts";
-import { loadState, type Module, stateOf } from "../../core/nn/module.ts";
+import type { Module } from "../../core/nn/module.ts";
+import { loadState, stateOf } from "../../core/nn/state.ts";
 import { Random } from "../../core/random.ts";
 import type { Device } from "../../core/tensor/device.ts";
 import type { Recipe } from "../recipes/recipe.ts";

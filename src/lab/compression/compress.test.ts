@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { loadState, stateOf } from "../../core/nn/module.ts";
+import { loadState, stateOf, valuesOf } from "../../core/nn/state.ts";
 import { Random } from "../../core/random.ts";
 import { Device } from "../../core/tensor/device.ts";
 import { tensor } from "../../core/tensor/tensor.ts";
@@ -23,7 +23,7 @@ const rows = [{ structure: "row", lambda: 0.04 }];
 
 describe("penalties of a recipe", () => {
   const zeroRows = (run: Run, name: string): number[] => {
-    const { data, shape } = stateOf(run.model).get(name)!;
+    const { data, shape } = valuesOf(run.model).get(name)!;
     const k = shape[1];
     return Array.from({ length: shape[0] }, (_, row) => row).filter((row) =>
       data.subarray(row * k, (row + 1) * k).every((x) => x === 0),
@@ -187,8 +187,8 @@ describe("compress of a resnet", () => {
     const start = stateOf(buildModel(resnet([]).model, data, { device, random: new Random(1) }));
     // the third by its mean square alone: its norm, of more channels, is the largest
     for (const [i, size] of [0.3, 0.1, 0.25].entries()) {
-      const { data } = start.get(`block${i + 1}.body.${weight}.weight`)!;
-      const mean = Math.hypot(...(data as Float32Array)) / Math.sqrt(data.length);
+      const data = start.get(`block${i + 1}.body.${weight}.weight`)!.data as Float32Array;
+      const mean = Math.hypot(...data) / Math.sqrt(data.length);
       for (let k = 0; k < data.length; k++) data[k] *= size / mean;
     }
     const penalty = { structure, smallest, layers: `body.${weight}` };
@@ -204,7 +204,7 @@ describe("compress of a resnet", () => {
     const gains: number[] = [];
     while (!run.done) {
       run.advance();
-      gains.push(stateOf(run.model).get("bn1.weight")!.data[0]);
+      gains.push(valuesOf(run.model).get("bn1.weight")!.data[0]);
     }
     expect(gains[3]).not.toBe(gains[2]);
     expect(new Set(gains.slice(3, 12)).size).toBe(1);

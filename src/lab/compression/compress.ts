@@ -5,7 +5,8 @@
 import type { Dataset } from "../../core/data/dataset.ts";
 import { expected } from "../../core/errors.ts";
 import type { Removal } from "../../core/nn/compaction.ts";
-import { loadState, type Module, stateOf } from "../../core/nn/module.ts";
+import type { Module } from "../../core/nn/module.ts";
+import { loadState, type SavedState, stateOf } from "../../core/nn/state.ts";
 import { Random } from "../../core/random.ts";
 import { multiplyingWeights, traceProducts } from "../../core/sparsity/layers.ts";
 import { evaluate } from "../../core/task/evaluate.ts";
@@ -27,7 +28,7 @@ export interface CompressOptions {
   /** Epochs of tuning the smaller model, a third of the dense run's, rounded up. */
   readonly tune?: number | undefined;
   /** A trained model; without one it is trained first. */
-  readonly start?: Parameters<typeof loadState>[1] | undefined;
+  readonly start?: SavedState | undefined;
   readonly onStep?: ((stage: Stage, record: StepRecord, steps: number) => void) | undefined;
 }
 

@@ -5,7 +5,6 @@
 import { z } from "zod";
 import { KIND_WORDS, type Task } from "../../core/data/dataset.ts";
 import { expected } from "../../core/errors.ts";
-import type { State } from "../../core/nn/compaction.ts";
 import { gatherInputs } from "../../core/nn/gathered-linear.ts";
 import { cnn } from "../../core/nn/models/cnn.ts";
 import { detector } from "../../core/nn/models/detector.ts";
@@ -15,6 +14,7 @@ import { mlp } from "../../core/nn/models/mlp.ts";
 import { blocksOf, resnet } from "../../core/nn/models/resnet.ts";
 import { squeezenet } from "../../core/nn/models/squeezenet.ts";
 import type { InitOptions, Module } from "../../core/nn/module.ts";
+import type { Values } from "../../core/nn/state.ts";
 import { type Shape, sizeOf } from "../../core/tensor/tensor.ts";
 
 /** A model that recipes can name. */
@@ -26,7 +26,7 @@ interface ModelEntry<Kind extends Task["kind"], Keys extends z.ZodRawShape> {
   readonly keys: Keys;
   build(own: z.infer<z.ZodObject<Keys>>, task: Extract<Task, { kind: Kind }>, init: InitOptions): Module;
   /** The keys whose numbers are those of the arrays of a state: what is left of a model when channels are gone. */
-  widthsOf(state: State, own: z.infer<z.ZodObject<Keys>>): Partial<z.infer<z.ZodObject<Keys>>>;
+  widthsOf(state: Values, own: z.infer<z.ZodObject<Keys>>): Partial<z.infer<z.ZodObject<Keys>>>;
 }
 
 /** Nothing but the types of an entry. */
@@ -204,7 +204,7 @@ export function buildModel(architecture: Architecture, task: Task, init: InitOpt
 }
 
 /** The architecture with the widths that the arrays of a state have. */
-export function withWidthsOf(architecture: Architecture, state: State): Architecture {
+export function withWidthsOf(architecture: Architecture, state: Values): Architecture {
   return { ...architecture, ...entryOf(architecture).widthsOf(state, architecture) } as Architecture;
 }
 
@@ -226,19 +226,19 @@ function entryOf({ name }: Architecture): ModelEntry<Task["kind"], z.ZodRawShape
 }
 
 /** Outputs of a layer. */
-function rowsOf(state: State, layer: string): number {
+function rowsOf(state: Values, layer: string): number {
   const found = state.get(`${layer}.weight`);
   if (found === undefined) throw expected("widths of a state", `a layer ${layer}`, "none", "Pass its own model");
   return found.shape[0];
 }
 
-function convolutionsOf(state: State, { widths }: { widths: readonly number[] }): { widths: number[] } {
+function convolutionsOf(state: Values, { widths }: { widths: readonly number[] }): { widths: number[] } {
   return { widths: widths.map((_, i) => rowsOf(state, `conv${i + 1}`)) };
 }
 
 /** Each stage's width from a block that is left of it, or else of what its neighbors have: see below. */
 function stagesOf(
-  state: State,
+  state: Values,
   { depth, widths }: { depth: number; widths: readonly [number, number, number] },
 ): [number, number, number] {
   const perStage = (depth - 2) / 6;

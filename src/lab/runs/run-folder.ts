@@ -6,9 +6,11 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { expected } from "../../core/errors.ts";
+import { encodeModel, FORMAT_VERSION, saveModel } from "../../core/io/model-file.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../core/io/safetensors.ts";
+import { checkpointOfVersion1, isVersion1 } from "../../core/io/version-1.ts";
 import type { MaskRecord } from "../../core/metrics/mask-record.ts";
-import { type Module, stateOf } from "../../core/nn/module.ts";
+import type { Module } from "../../core/nn/module.ts";
 import type { GradientReport } from "../../core/sparsity/gradient-probe.ts";
 import type { MaskSnapshots } from "../../core/sparsity/mask-monitor.ts";
 import type { PlannedLayer } from "../../core/sparsity/plan.ts";
@@ -24,8 +26,7 @@ export interface EpochRecord {
   readonly test: Evaluation;
 }
 
-const FORMAT = "trisparse-checkpoint-1";
-const WEIGHTS_FORMAT = "trisparse-weights-1";
+const FORMAT = `trisparse-checkpoint-${FORMAT_VERSION}`;
 const MASKS_FORMAT = "trisparse-masks-1";
 
 /** Parses JSON of a file of ours. */
@@ -153,7 +154,10 @@ export class RunFolder {
     this.#saveMasks(run);
     const metrics = this.#file("metrics.jsonl");
     const metricsBytes = existsSync(metrics) ? statSync(metrics).size : 0;
-    const metadata = { format: FORMAT, step: String(run.step), metricsBytes: String(metricsBytes) };
+    const metadata = {
+      ...{ format: FORMAT, trisparse_format: FORMAT_VERSION },
+      ...{ step: String(run.step), metricsBytes: String(metricsBytes) },
+    };
     writeFileAtomically(this.#file("checkpoint.safetensors"), encodeSafetensors(run.state(), metadata));
   }
 
@@ -191,7 +195,8 @@ export class RunFolder {
     const step = Number(metadata.step);
     const metricsBytes = Number(metadata.metricsBytes);
     const todo = "Copy a whole checkpoint here, or delete it to start this run anew";
-    if (metadata.format !== FORMAT || !Number.isInteger(step) || step < 0 || step > run.steps) {
+    const isKnown = metadata.format === FORMAT || isVersion1(metadata);
+    if (!isKnown || !Number.isInteger(step) || step < 0 || step > run.steps) {
       throw expected(
         checkpoint,
         `a checkpoint of format ${FORMAT} at a step of 0..${run.steps}`,
@@ -202,7 +207,8 @@ export class RunFolder {
     const size = existsSync(metrics) ? statSync(metrics).size : 0;
     if (!(size >= metricsBytes))
       throw expected(metrics, `at least ${metricsBytes} bytes, as its checkpoint says`, `${size}`, todo);
-    run.restore(tensors as ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>, step);
+    const state = isVersion1(metadata) ? checkpointOfVersion1(tensors, run.model, run.inputShape, checkpoint) : tensors;
+    run.restore(state as ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>, step);
     this.#restoreMasks(run);
     if (size > metricsBytes) truncateSync(metrics, metricsBytes);
     if (metricsBytes === 0) return;
@@ -223,8 +229,8 @@ export class RunFolder {
   /** Writes the trained weights as they are used and the summary. */
   finish(run: Run, result: unknown): void {
     this.flush();
-    const metadata = { format: WEIGHTS_FORMAT, recipe: JSON.stringify(this.recipe) };
-    writeFileAtomically(this.#file("weights.safetensors"), encodeSafetensors(run.trainedWeights(), metadata));
+    const bytes = encodeModel(run.trainedWeights(), { recipe: JSON.stringify(this.recipe) });
+    writeFileAtomically(this.#file("weights.safetensors"), bytes);
     writeJson(this.#file("result.json"), result);
   }
 }
@@ -233,8 +239,7 @@ export class RunFolder {
 export function writeModel(path: string, recipe: Recipe, model: Module): void {
   mkdirSync(path, { recursive: true });
   writeJson(join(path, "recipe.json"), recipe);
-  const metadata = { format: WEIGHTS_FORMAT, recipe: JSON.stringify(recipe) };
-  writeFileAtomically(join(path, "weights.safetensors"), encodeSafetensors(stateOf(model), metadata));
+  writeFileAtomically(join(path, "weights.safetensors"), saveModel(model, { recipe: JSON.stringify(recipe) }));
 }
 
 /** The snapshots of a masks.safetensors, and [rows, k] of each layer. */

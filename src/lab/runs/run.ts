@@ -9,7 +9,8 @@ import { batchesOf } from "../../core/data/batches-of.ts";
 import type { Dataset } from "../../core/data/dataset.ts";
 import { flipAndCrop } from "../../core/data/image-batches.ts";
 import { expected } from "../../core/errors.ts";
-import { loadState, type ModelState, type Module, type SavedState, stateOf } from "../../core/nn/module.ts";
+import type { Module } from "../../core/nn/module.ts";
+import { loadState, loadValues, type SavedState, type State, valuesOf } from "../../core/nn/state.ts";
 import { clipByGlobalNorm } from "../../core/optim/clip.ts";
 import { Optimizer } from "../../core/optim/optimizer.ts";
 import { chain } from "../../core/optim/transform.ts";
@@ -64,6 +65,8 @@ export class Run {
   readonly plan: readonly PlannedLayer[];
   readonly masks: MaskMonitor;
   readonly batches: Batches;
+  /** Of one input, without the batch. */
+  readonly inputShape: Shape;
   /** Steps of the whole run. */
   readonly steps: number;
   /** Steps done. */
@@ -72,7 +75,6 @@ export class Run {
   permuted: readonly PermutedChannels[] = [];
   readonly #objective: Objective;
   readonly #optimizer: Optimizer;
-  readonly #shape: Shape;
 
   constructor(recipe: Recipe, data: Dataset, device: Device, options: RunOptions = {}) {
     this.recipe = recipe;
@@ -81,7 +83,7 @@ export class Run {
     const setup = setUp(recipe, data, { device, random: new Random(seed, INIT_STREAM) });
     const { model, weights, input } = setup;
     this.model = model;
-    this.#shape = input.shape;
+    this.inputShape = input.shape;
     this.#objective = objectives[data.kind];
     if (options.start !== undefined) loadState(model, options.start, "start");
     this.batches = batchesOf(data, {
@@ -147,7 +149,7 @@ export class Run {
     const patterns = this.session.permutes(this.step);
     if (patterns.size === 0) return 0;
     const begin = performance.now();
-    this.permuted = permuteChannels(this.model, this.#shape, (name) => patterns.get(name) ?? null, {
+    this.permuted = permuteChannels(this.model, this.inputShape, (name) => patterns.get(name) ?? null, {
       memories: this.#optimizer.memories(),
       seed: this.recipe.seed,
       workers: permutationWorkers(),
@@ -180,14 +182,14 @@ export class Run {
   }
 
   /** The trained weights as they are used: pruned entries are zero. */
-  trainedWeights(): ModelState {
+  trainedWeights(): State {
     return this.session.state();
   }
 
   /** Everything the rest of the run depends on. */
   state(): RunState {
     const state: RunState = new Map();
-    for (const [name, entry] of stateOf(this.model)) state.set(`model/${name}`, entry);
+    for (const [name, entry] of valuesOf(this.model)) state.set(`model/${name}`, entry);
     for (const [name, data] of this.#optimizer.memories())
       state.set(`optimizer/${name}`, { shape: [data.length], data });
     for (const [name, entry] of this.session.checkpoint()) state.set(name, entry);
@@ -215,7 +217,7 @@ export class Run {
         );
       }
     }
-    loadState(this.model, part("model/"), "checkpoint");
+    loadValues(this.model, part("model/"), "checkpoint");
     for (const [name, array] of this.#optimizer.memories()) array.set(saved.get(name)!.data);
     this.session.restore(state, step);
     this.masks.restore(part("masks/"));

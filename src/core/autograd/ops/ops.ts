@@ -11,6 +11,7 @@ import { crossEntropy } from "./cross-entropy.ts";
 import { detectionLoss } from "./detection-loss.ts";
 import { dropout } from "./dropout.ts";
 import { embedding } from "./embedding.ts";
+import { flatten } from "./flatten.ts";
 import { gatherColumns } from "./gather-columns.ts";
 import { gelu } from "./gelu.ts";
 import { layerNorm } from "./layer-norm.ts";
@@ -35,6 +36,7 @@ export const ops: {
   readonly detectionLoss: typeof detectionLoss;
   readonly dropout: typeof dropout;
   readonly embedding: typeof embedding;
+  readonly flatten: typeof flatten;
   readonly gatherColumns: typeof gatherColumns;
   readonly gelu: typeof gelu;
   readonly globalAveragePool: typeof globalAveragePool;
@@ -60,6 +62,7 @@ export const ops: {
     detectionLoss,
     dropout,
     embedding,
+    flatten,
   },
   ...{ gatherColumns, gelu, globalAveragePool, layerNorm, linear, maxPool, relu, reshape, resizeChannels, squaredRelu },
 };

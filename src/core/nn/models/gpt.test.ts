@@ -8,7 +8,7 @@ import { Random } from "../../random.ts";
 import { multiplyingWeights } from "../../sparsity/layers.ts";
 import { Device } from "../../tensor/device.ts";
 import { tensor } from "../../tensor/tensor.ts";
-import { loadState, stateOf } from "../module.ts";
+import { loadState, stateOf } from "../state.ts";
 import { type GptOptions, gpt } from "./gpt.ts";
 
 const options: GptOptions = { vocabulary: 7, context: 6, layers: 2, width: 8, heads: 2 };
@@ -18,14 +18,14 @@ const born = (more: Partial<GptOptions> = {}, seed = 1) =>
 const tokens = (...values: number[]) => tensor(device, [1, values.length], values);
 
 describe("a GPT", () => {
-  test("has the parameters of its description, the table of tokens once", () => {
+  test("has the parameters of its description, the table of tokens once, and in a file under both of its names", () => {
     const [d, block] = [8, 12 * 8 * 8 + 13 * 8];
     const sizes = born()
       .parameters()
       .map(({ size }) => size);
     expect(sizes.reduce((a, b) => a + b, 0)).toBe(7 * d + 6 * d + 2 * block + 2 * d);
     const names = [...stateOf(born()).keys()];
-    expect(names.filter((name) => /^(tokens|head)\./.test(name))).toEqual(["tokens.weight"]);
+    expect(names.filter((name) => /^(tokens|head)\./.test(name))).toEqual(["tokens.weight", "head.weight"]);
     expect(new Set(names).size).toBe(names.length);
   });
 

@@ -1,0 +1,54 @@
+import { type Kernels, matrixGeometry } from "../../backend/kernels.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { record } from "../tape.ts";
+import { reshape } from "./reshape.ts";
+
+/**
+ * [B, ...] to [B, product of the rest]. Images [B, H, W, C] give [B, C * H * W]: their places channel by channel, so that
+ * a linear layer behind it has the columns that it has in PyTorch and ONNX. A copy only where both orders differ.
+ */
+export function flatten(x: Tensor): Tensor {
+  const [batch] = x.shape;
+  const inputs = x.size / batch;
+  const channels = x.shape.length === 4 ? x.shape[3] : inputs;
+  const places = inputs / channels;
+  if (places === 1 || channels === 1) return reshape(x, [batch, inputs]);
+  const { device } = x;
+  const { kernels } = device;
+  const { there, back } = ordersOf(kernels, places, channels);
+  const geometry = matrixGeometry(batch, inputs, inputs);
+  const y = device.buffer(x.size);
+  kernels.gatherColumns(y, x.data, there, inputs, geometry);
+  return record("flatten", [x], [batch, inputs], y, (dy, grads) => {
+    const dx = grads.into(0);
+    if (dx !== null) kernels.gatherColumns(dx, dy, back, inputs, geometry);
+  });
+}
+
+/** Where the entries of an image come from, and where they go. */
+interface Orders {
+  readonly there: Uint32Array;
+  readonly back: Uint32Array;
+}
+
+/** In the memory of a backend, by the shape of an image. */
+const orders = new WeakMap<Kernels, Map<string, Orders>>();
+
+function ordersOf(kernels: Kernels, places: number, channels: number): Orders {
+  const known = orders.get(kernels) ?? new Map<string, Orders>();
+  orders.set(kernels, known);
+  const key = `${places}x${channels}`;
+  let found = known.get(key);
+  if (found === undefined) {
+    found = { there: kernels.uint32(places * channels), back: kernels.uint32(places * channels) };
+    for (let place = 0; place < places; place++) {
+      for (let channel = 0; channel < channels; channel++) {
+        const [last, first] = [place * channels + channel, channel * places + place];
+        found.there[first] = last;
+        found.back[last] = first;
+      }
+    }
+    known.set(key, found);
+  }
+  return found;
+}
