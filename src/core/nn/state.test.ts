@@ -10,10 +10,12 @@ import { gatherInputs } from "./gathered-linear.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { Sequential } from "./sequential.ts";
-import { loadState, loadValues, stateOf, valuesOf } from "./state.ts";
+import { loadState, loadValues, type SavedState, type SavedTensor, stateOf, valuesOf } from "./state.ts";
 
 const device = new Device(jsKernels());
 const init = { device, random: new Random(1) };
+
+const withOne = (state: SavedState, name: string, one: SavedTensor): SavedState => new Map([...state, [name, one]]);
 
 describe("a state", () => {
   test("has convolutions as [outputs, inputs, height, width]", () => {
@@ -67,9 +69,9 @@ describe("a state", () => {
     expect([...stateOf(model).keys()]).toEqual(["fc.weight", "fc.bias"]);
     expect([...values.keys()]).toEqual(["fc.weight", "fc.bias", "dropout.draw"]);
     const draw = { shape: [3], data: Uint32Array.of(7, 8, 9) };
-    loadState(model, new Map([...stateOf(model), ["dropout.draw", draw]]));
+    loadState(model, withOne(stateOf(model), "dropout.draw", draw));
     expect([...values.get("dropout.draw")!.data]).not.toEqual([7, 8, 9]);
-    loadValues(model, new Map([...values, ["dropout.draw", draw]]));
+    loadValues(model, withOne(values, "dropout.draw", draw));
     expect([...valuesOf(model).get("dropout.draw")!.data]).toEqual([7, 8, 9]);
   });
 
@@ -81,11 +83,11 @@ describe("a state", () => {
     expect(norm.batchesTracked.data[0]).toBe(0);
     for (const data of [Int32Array.of(5), BigInt64Array.of(5n), Uint8Array.of(5)]) {
       norm.batchesTracked.data[0] = 0;
-      loadState(norm, new Map<string, Saved>([...state, ["num_batches_tracked", { shape: [], data }]]));
+      loadState(norm, withOne(state, "num_batches_tracked", { shape: [], data }));
       expect(norm.batchesTracked.data[0]).toBe(5);
     }
     const negative = { shape: [], data: BigInt64Array.of(-1n) };
-    expect(() => loadState(norm, new Map([...state, ["num_batches_tracked", negative]]))).toThrow(
+    expect(() => loadState(norm, withOne(state, "num_batches_tracked", negative))).toThrow(
       "load state: num_batches_tracked: expected whole numbers of 32 bits, got -1",
     );
   });
@@ -104,7 +106,7 @@ describe("a state", () => {
     const model = gatherInputs(new Sequential({ fc: new Linear(4, 1, init, { bias: false }) }), { fc: 2 }, init);
     expect(stateOf(model).get("fc.columns")).toEqual({ shape: [2], data: BigInt64Array.of(0n, 1n) });
     const columns = { shape: [2], data: BigInt64Array.of(1n, 3n) };
-    loadState(model, new Map([...stateOf(model), ["fc.columns", columns]]));
+    loadState(model, withOne(stateOf(model), "fc.columns", columns));
     expect([...valuesOf(model).get("fc.columns")!.data]).toEqual([1, 3]);
     const without = new Map([...stateOf(model)].filter(([name]) => name !== "fc.columns"));
     expect(() => loadState(model, without)).toThrow("expected a tensor fc.columns, got none of this name");

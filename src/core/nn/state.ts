@@ -13,9 +13,9 @@ export type Values = Map<string, { readonly shape: Shape; readonly data: Float32
 export type State = Map<string, { readonly shape: Shape; readonly data: Float32Array | BigInt64Array }>;
 
 /** A state from a file or of another model. */
-export type SavedState = ReadonlyMap<string, Saved>;
+export type SavedState = ReadonlyMap<string, SavedTensor>;
 
-interface Saved {
+export interface SavedTensor {
   readonly shape: Shape;
   readonly data: ArrayLike<number | bigint>;
 }
@@ -77,7 +77,7 @@ const isPersistent = (array: Parameter | Buffer): boolean => !(array instanceof 
 /** How values are read that another layout has. */
 interface Layout {
   shapeOf(shape: Shape): Shape;
-  dataOf(saved: Saved): ArrayLike<number | bigint>;
+  dataOf(saved: SavedTensor): ArrayLike<number | bigint>;
 }
 
 /** passedOver: names of no use that the state may have. */
@@ -158,7 +158,7 @@ export function channelsFirst(data: ArrayLike<number>, shape: Shape): Float32Arr
 }
 
 /** The other way round. */
-function channelsLast({ data, shape }: Saved): ArrayLike<number | bigint> {
+function channelsLast({ data, shape }: SavedTensor): ArrayLike<number | bigint> {
   if (shape.length !== 4) return data;
   return transposed(data as ArrayLike<number>, shape, ([outer, channels, height, width]) => [
     outer,

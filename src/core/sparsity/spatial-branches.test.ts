@@ -14,7 +14,7 @@ import { cnn } from "../nn/models/cnn.ts";
 import { resnet } from "../nn/models/resnet.ts";
 import type { Module } from "../nn/module.ts";
 import { SpatialBranch } from "../nn/spatial-branch.ts";
-import { loadState, stateOf } from "../nn/state.ts";
+import { loadState, stateOf, valuesOf } from "../nn/state.ts";
 import { Random } from "../random.ts";
 import { kept, verifyMask, verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
@@ -111,7 +111,7 @@ describe("the merged model", () => {
     expect(pruned).toBe(!(one.method.name === "asp" && one.method.pruneAt === 0.9));
     const pattern = parsePattern(one.method.pattern!);
     for (const { name, conv } of branchesOf(model)) {
-      const merged = state.get(`${name}.weight`)!.data as Float32Array;
+      const merged = valuesOf(ordinary).get(`${name}.weight`)!.data as Float32Array;
       const rows = conv.weight.shape[0];
       expect(verifyValues(merged, rows, merged.length / rows, pattern).ok).toBe(pruned);
     }

@@ -173,7 +173,7 @@ describe("a compact model", () => {
     array(model, "block5.body.bn1.bias").fill(-4);
     // all zero: not even a constant
     zeroRows(model, "block6.body.conv2.weight", [...Array(6).keys()]);
-    for (const part of ["runningMean", "bias"]) array(model, `block6.body.bn2.${part}`).fill(0);
+    for (const part of ["running_mean", "bias"]) array(model, `block6.body.bn2.${part}`).fill(0);
     // one that cannot go: what it adds is other at the border
     zeroRows(model, "block8.body.conv1.weight", [...Array(8).keys()]);
     array(model, "block8.body.bn1.bias").fill(4);
