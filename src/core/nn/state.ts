@@ -40,12 +40,13 @@ export function stateOf(model: Module, values: Values = valuesOf(model)): State 
   for (const [array, names] of arraysOf(model)) {
     const given = values.get(names[0]);
     if (given === undefined || !isPersistent(array)) continue;
-    const { shape, data } = given;
-    const saved = {
-      shape: channelsFirstShape(shape),
-      data: data instanceof Float32Array ? channelsFirst(data, shape) : BigInt64Array.from(data, BigInt),
-    };
-    for (const name of names) state.set(name, saved);
+    for (const name of names) {
+      const { shape, data } = values.get(name) ?? given;
+      state.set(name, {
+        shape: channelsFirstShape(shape),
+        data: data instanceof Float32Array ? channelsFirst(data, shape) : BigInt64Array.from(data, BigInt),
+      });
+    }
   }
   return state;
 }

@@ -1,4 +1,5 @@
-import { type Kernels, matrixGeometry } from "../../backend/kernels.ts";
+import { matrixGeometry } from "../../backend/geometry.ts";
+import type { Kernels } from "../../backend/kernels.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { reshape } from "./reshape.ts";
