@@ -5,7 +5,8 @@ import { backward } from "../autograd/tape.ts";
 import { jsKernels } from "../backend/js.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
-import { loadState, type Module, stateOf } from "../nn/module.ts";
+import type { Module } from "../nn/module.ts";
+import { loadState, type State, stateOf } from "../nn/state.ts";
 import { adamW } from "../optim/adamw.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
@@ -61,7 +62,7 @@ function training(build: (device: Device) => Module, shape: readonly number[]): 
 const ofMlp = (): Training => training((device) => mlp([16, 32, 16, 4], { device, random: new Random(1) }), [16]);
 const ofCnn = (): Training => training((device) => cnn(4, [8, 8], 4, { device, random: new Random(1) }), [6, 6, 4]);
 
-const bits = (state: ReturnType<typeof stateOf>): Map<string, number[]> =>
+const bits = (state: State): Map<string, (number | bigint)[]> =>
   new Map([...state].map(([name, { data }]) => [name, [...data]]));
 
 function trained(
@@ -75,7 +76,8 @@ function trained(
   return { session, optimizer };
 }
 
-const zeros = (values: ArrayLike<number>): number => Array.from(values).filter((value) => value === 0).length;
+const zeros = (values: ArrayLike<number | bigint>): number =>
+  Array.from(values as ArrayLike<number>).filter((value) => value === 0).length;
 
 describe("the state of a session", () => {
   test("is what the products multiply by: half of each sparse weight is zero, and it gives the same outputs", () => {
