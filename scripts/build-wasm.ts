@@ -1,8 +1,10 @@
 /**
  * Compiles native/wasm.cc to the two modules in src/core/backend, without and with relaxed SIMD, with the clang that npm
- * provides: no compiler on the machine is needed and the result is the same everywhere. With --check nothing is written;
- * exit code 1 if a file in the tree is not what the sources give.
+ * provides: no compiler on the machine is needed and the result is the same everywhere. Each module says in a section of its
+ * own what it was made from, which a test compares. With --check all is compiled and nothing written; exit code 1 if a file in the
+ * tree is not what the sources give.
  */
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,6 +49,17 @@ function sources(folder: string): Tree {
   );
 }
 
+/** The section that a module ends with: its kind (0: custom), length and name, and a hash of all that the module is made from. */
+export function sourcesSection(instructionSet: WasmInstructionSet): Buffer {
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const compiler: string = manifest.devDependencies["@yowasp/clang"];
+  const made = JSON.stringify({ instructionSet, compiler, flags, linking, sources: sources(native) });
+  const name = Buffer.from("sources");
+  const hash = createHash("sha256").update(made).digest();
+  // lengths below 128 are one byte
+  return Buffer.concat([Uint8Array.of(0, 1 + name.length + hash.length, name.length), name, hash]);
+}
+
 /** The module's bytes. */
 export async function buildWasm(instructionSet: WasmInstructionSet): Promise<Uint8Array> {
   const [printed, messages]: string[][] = [[], []];
@@ -67,7 +80,7 @@ export async function buildWasm(instructionSet: WasmInstructionSet): Promise<Uin
   };
   try {
     const linked = await run(["wasm-ld", ...linking, "wasm.o", "-o", "linked.wasm"], await compile());
-    return linked["linked.wasm"] as Uint8Array;
+    return Buffer.concat([linked["linked.wasm"] as Uint8Array, sourcesSection(instructionSet)]);
   } catch (error) {
     throw new Error(`build:wasm: the compiler failed\n${messages.join("")}`, {
       cause: (error as { code?: number }).code,

@@ -19,7 +19,7 @@ try {
   execFileSync("npx", ["tsx", "scripts/build-native.ts", "--sanitize"], { cwd: root, stdio: "inherit" });
   const library = (name: string): string =>
     execFileSync(compiler, [`-print-file-name=${name}`], { encoding: "utf8" }).trim();
-  const { status } = spawnSync("npx", ["vitest", "run", "src/core/backend/conformance.test.ts"], {
+  const { status } = spawnSync("npx", ["vitest", "run", "src/core/backend/conformance.test.ts", "-t", "native"], {
     cwd: root,
     stdio: "inherit",
     env: {

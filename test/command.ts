@@ -1,16 +1,20 @@
 /** The command line as a user meets it: a process in a folder of its own, its output, its exit code and the files it leaves. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { afterAll, expect } from "vitest";
+import { afterAll, expect, inject } from "vitest";
 
-const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+const main = join(inject("built"), "dist/cli/main.js");
 const root = mkdtempSync(join(tmpdir(), "trisparse-cli-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+/** What still runs. */
+const children = new Set<ChildProcess>();
+
+// a test that failed in between does not wait for its processes, and a training would go on for minutes
+afterAll(() => {
+  for (const child of children) child.kill("SIGKILL");
+  rmSync(root, { recursive: true, force: true });
+});
 
 export interface Ended {
   readonly code: number | null;
@@ -53,12 +57,17 @@ export class Place {
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},
   ): { child: ChildProcess; ended: Promise<Ended> } {
-    const child = spawn(process.execPath, ["--import", tsx, main, ...args], {
+    const child = spawn(process.execPath, [main, ...args], {
       cwd: this.folder,
-      // what times decide is no matter for a test
-      env: { ...process.env, TRISPARSE_CACHE: this.at("cache"), TRISPARSE_ROUTE: "sparse", ...environment },
+      // What times decide is no matter for a test. One thread each: tests run beside each other.
+      env: {
+        ...process.env,
+        ...{ TRISPARSE_CACHE: this.at("cache"), TRISPARSE_ROUTE: "sparse", TRISPARSE_THREADS: "1", ...environment },
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    children.add(child);
+    child.on("close", () => children.delete(child));
     const ended = new Promise<Ended>((resolve, reject) => {
       let [stdout, stderr] = ["", ""];
       child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -47,13 +47,12 @@ export function philox(
   out[3] = x3;
 }
 
-/** Upper 32 bits of a 32 x 32 bit product, by 16-bit halves: doubles hold only 53 bits of it. */
+/**
+ * Upper 32 bits of a 32 x 32 bit product. The double nearest to the product is off by at most 2^10, and so is what is left
+ * without the lower bits: 2^-22 of the upper ones, which rounding takes away.
+ */
 function multiplyHigh(a: number, b: number): number {
-  const [aHigh, aLow] = [a >>> 16, a & 0xffff];
-  const [bHigh, bLow] = [b >>> 16, b & 0xffff];
-  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const carry = (middle & 0xffff) + aLow * bHigh;
-  return (aHigh * bHigh + Math.floor(middle / 65536) + Math.floor(carry / 65536)) >>> 0;
+  return ((a * b - (Math.imul(a, b) >>> 0)) / 4294967296 + 0.5) >>> 0;
 }
 
 /** A sequence of draws: one (seed, stream) pair, a counter that moves on by itself. */

@@ -1,14 +1,25 @@
-/** The native backend against the oracle, with every instruction set of this machine; the oracle against PyTorch. */
+/**
+ * The native and the WASM backend against the oracle, with every instruction set of this machine; the oracle against PyTorch.
+ * All backends in one file: each trial is drawn once, and the oracle asked once.
+ */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
+import { openWasm, wasmInstructionSets } from "../../node/wasm.ts";
 import { kernelConformance, sameBitsConformance } from "./conformance.ts";
 import type { Geometry } from "./geometry.ts";
 import { jsKernels } from "./js.ts";
 import type { F32 } from "./memory.ts";
+import { WASM_INSTRUCTION_SETS } from "./wasm.ts";
 
 const sets = nativeInstructionSets();
 for (const set of sets) kernelConformance(`native ${set}`, () => nativeKernels(1, set));
+
+const available = wasmInstructionSets();
+for (const set of WASM_INSTRUCTION_SETS) {
+  if (available.includes(set)) kernelConformance(`wasm ${set}`, () => openWasm(set));
+  else test.skip(`wasm ${set}: this engine has no relaxed SIMD`, () => {});
+}
 
 describe.skipIf(sets.length === 0)("native", () => {
   const threads = (set: string) => [1, 2, 4].map((count) => () => nativeKernels(count, set));
