@@ -1,22 +1,25 @@
 // Convolutions in groups: output o sees the channels of its group alone, w [out, taps, channels / groups]. With one channel
 // a group (depthwise) all channels are computed side by side; else a group is a dense convolution of its own, of copies.
 
-// y += a * b
-static inline void add_products(float* y, const float* a, const float* b, int count) {
+// y += a * b; out of line, as what calls it has no speed to lose and WASM has a size
+__attribute__((noinline)) static void add_products(float* y, const float* a, const float* b, int count) {
   by_some_lanes(count, [&](int i, auto lanes) {
     lanes.store(y + i, lanes.load(y + i) + lanes.load(a + i) * lanes.load(b + i));
   });
 }
 
-// w [out, taps] as [taps, out], so that channels are neighbors; and back
-static void transpose_taps(float* to, const float* from, int rows, int columns) {
+// w [rows, columns] as [columns, rows]: of taps, so that channels are neighbors, and back
+__attribute__((noinline)) static void transpose_taps(float* to, const float* from, int rows, int columns) {
   for (int row = 0; row < rows; row++)
     for (int column = 0; column < columns; column++) to[(size_t)column * rows + row] = from[(size_t)row * columns + column];
 }
 
-// visit(pixel of x, position, tap) for every tap that lies in the image, of the positions of one line of outputs
-template <class Visit>
-static void windows_of_line(const Geometry& g, int image, int row, const Visit& visit) {
+// What a depthwise convolution multiplies; the products of two of them are added to the third.
+enum Into { INTO_X, INTO_Y, INTO_TAPS };
+
+// For every tap that lies in the image, of the positions of one line of outputs: taps [tap, channel].
+__attribute__((noinline)) static void depthwise_line(const Geometry& g, int image, int row, float* x, float* y, float* taps, Into into) {
+  const int channels = g.channels;
   for (int kh = 0; kh < g.kernel_height; kh++) {
     const int h = row * g.stride + kh - g.padding;
     if ((unsigned)h >= (unsigned)g.height) continue;
@@ -24,7 +27,9 @@ static void windows_of_line(const Geometry& g, int image, int row, const Visit& 
     for (int column = 0; column < g.out_width; column++)
       for (int kw = 0; kw < g.kernel_width; kw++) {
         const int w = column * g.stride + kw - g.padding;
-        if ((unsigned)w < (unsigned)g.width) visit(line + w, first + column, kh * g.kernel_width + kw);
+        if ((unsigned)w >= (unsigned)g.width) continue;
+        float* const of[] = {x + (line + w) * channels, y + (first + column) * channels, taps + (size_t)(kh * g.kernel_width + kw) * channels};
+        add_products(of[into], of[(into + 1) % 3], of[(into + 2) % 3], channels);
       }
   }
 }
@@ -35,11 +40,9 @@ static void depthwise_forward(float* y, const float* x, const float* w, const fl
   const int channels = g.channels;
   parallel(g.batch * g.out_height, [&](int line) {
     float* begin = y + (size_t)line * g.out_width * channels;
-    for (int column = 0; column < g.out_width; column++)
-      for (int c = 0; c < channels; c++) begin[(size_t)column * channels + c] = bias ? bias[c] : 0;
-    windows_of_line(g, line / g.out_height, line % g.out_height, [&](size_t pixel, size_t position, int tap) {
-      add_products(y + position * channels, x + pixel * channels, taps + (size_t)tap * channels, channels);
-    });
+    if (!bias) __builtin_memset(begin, 0, (size_t)g.out_width * channels * sizeof(float));
+    else for (int column = 0; column < g.out_width; column++) __builtin_memcpy(begin + (size_t)column * channels, bias, channels * sizeof(float));
+    depthwise_line(g, line / g.out_height, line % g.out_height, (float*)x, y, taps, INTO_Y);
     if (relu) for (size_t i = 0; i < (size_t)g.out_width * channels; i++) begin[i] = rectified(begin[i]);
   });
   runtime->count_multiplies((int64_t)g.positions() * g.taps() * channels);
@@ -61,10 +64,7 @@ static void depthwise_input_grad(float* dx, const float* dy, const float* w, con
   const size_t size = (size_t)g.height * g.width * channels;
   parallel(g.batch, [&](int image) {
     __builtin_memset(dx + image * size, 0, size * sizeof(float));
-    for (int row = 0; row < g.out_height; row++)
-      windows_of_line(g, image, row, [&](size_t pixel, size_t position, int tap) {
-        add_products(dx + pixel * channels, dy + position * channels, taps + (size_t)tap * channels, channels);
-      });
+    for (int row = 0; row < g.out_height; row++) depthwise_line(g, image, row, dx, (float*)dy, taps, INTO_X);
   });
   const int64_t rows = pairs_along(g.height, g.kernel_height, g.stride, g.padding);
   runtime->count_multiplies(g.batch * rows * pairs_along(g.width, g.kernel_width, g.stride, g.padding) * channels);
@@ -79,9 +79,7 @@ static void depthwise_weight_grad(float* dw, const float* dy, const float* x, co
     float *sum = sums + (size_t)image * size, *of_line = scratch<float>(SCRATCH_STRIP, size);
     for (int row = 0; row < g.out_height; row++) {
       __builtin_memset(of_line, 0, size * sizeof(float));
-      windows_of_line(g, image, row, [&](size_t pixel, size_t position, int tap) {
-        add_products(of_line + (size_t)tap * channels, x + pixel * channels, dy + position * channels, channels);
-      });
+      depthwise_line(g, image, row, (float*)x, (float*)dy, of_line, INTO_TAPS);
       for (int i = 0; i < size; i++) sum[i] += of_line[i];
     }
   });

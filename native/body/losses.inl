@@ -1,5 +1,8 @@
 // Losses: each writes the mean and, in the same pass, its gradient. Sums are in double precision, of chunks that are fixed by
-// the shape and added in order.
+// the shape and added in order. A step computes one of them once: in WASM size counts, and loops are not copied for each case.
+#ifdef __wasm__
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+#endif
 
 // The sum of body(from, to) over chunks of 0..count-1.
 template <class Body>
@@ -81,3 +84,6 @@ static void target_cross_entropy(float* loss, float* dlogits, const float* logit
     return losses;
   }) / total);
 }
+#ifdef __wasm__
+#pragma clang attribute pop
+#endif
