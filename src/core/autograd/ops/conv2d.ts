@@ -1,6 +1,6 @@
 import { expected } from "../../errors.ts";
-import { GroupedWeight } from "../../sparse/formats/grouped-weight.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { GroupedWeight } from "./grouped-weight.ts";
 import { product } from "./product.ts";
 import { requireShape, slide, type Window } from "./shapes.ts";
 

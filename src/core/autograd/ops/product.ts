@@ -5,10 +5,10 @@
 import type { Geometry } from "../../backend/geometry.ts";
 import { expected } from "../../errors.ts";
 import { DenseMatrix } from "../../sparse/formats/dense-matrix.ts";
-import type { GroupedWeight } from "../../sparse/formats/grouped-weight.ts";
 import type { ForwardOperand } from "../../sparse/operand.ts";
 import { Parameter, type Shape, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
+import type { GroupedWeight } from "./grouped-weight.ts";
 
 /**
  * y = im2col(x) w^T + bias, then ReLU if asked; shape [T..., O] is the output's. grouped: w where it is that of a

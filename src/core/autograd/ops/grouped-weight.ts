@@ -1,8 +1,8 @@
-/** The weight of a convolution in groups as an operand. There is no sparse kernel for it. */
+/** The weight of a convolution in groups as an operand: always dense, there is no sparse kernel for it. */
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
-import type { Epilogue, ForwardOperand, InputGradOperand, WeightGradOperand } from "../operand.ts";
+import type { Epilogue, ForwardOperand, InputGradOperand, WeightGradOperand } from "../../sparse/operand.ts";
 
 export class GroupedWeight implements ForwardOperand, InputGradOperand, WeightGradOperand {
   readonly #kernels: Kernels;
