@@ -1,12 +1,16 @@
 // Convolutions in groups: output o sees the channels of its group alone, w [out, taps, channels / groups]. With one channel
 // a group (depthwise) all channels are computed side by side; else a group is a dense convolution of its own, of copies.
 
-// y += a * b; out of line, as what calls it has no speed to lose and WASM has a size
+// y += a * b: the one loop that takes time, out of line so that it is there once
 __attribute__((noinline)) static void add_products(float* y, const float* a, const float* b, int count) {
   by_some_lanes(count, [&](int i, auto lanes) {
     lanes.store(y + i, lanes.load(y + i) + lanes.load(a + i) * lanes.load(b + i));
   });
 }
+
+#ifdef __wasm__
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+#endif
 
 // w [rows, columns] as [columns, rows]: of taps, so that channels are neighbors, and back
 __attribute__((noinline)) static void transpose_taps(float* to, const float* from, int rows, int columns) {
@@ -138,3 +142,7 @@ static void grouped_weight_grad(float* dw, const float* dy, const float* x, cons
     weight_grad(dw + group * one.weights(), one.y, one.x, one.geometry);
   }
 }
+
+#ifdef __wasm__
+#pragma clang attribute pop
+#endif

@@ -367,4 +367,46 @@ describe("shapes that do not fit are refused", () => {
     expect(() => ops.maxPool(of(1, 4, 4, 1), 2, { padding: 2 })).toThrow("padding of at most half of it, got 2 and 2");
     expect(() => ops.dropout(of(2), 1, { seed: 0, layer: 0, step: 0 })).toThrow("a probability in [0, 1), got 1");
   });
+
+  test("losses and convolutions in groups name what they were given and what to do", () => {
+    const logits = of(2, 3);
+    expect(() => ops.crossEntropy(logits, [0, 1])).not.toThrow();
+    expect(() => ops.crossEntropy(logits, [0, 1.5])).toThrow("labels in 0..2, got 1.5 in row 1. Give the model");
+    expect(() => ops.crossEntropy(logits, [0, -100])).toThrow("got -100 in row 1. Name the label of rows that do not");
+    expect(() => ops.crossEntropy(logits, [0, 1, 2])).toThrow(
+      "crossEntropy: expected 2 labels or 6 probabilities for logits of shape [2, 3], got 3. Give each row of the logits",
+    );
+    expect(() => ops.crossEntropy(logits, of(3, 2))).toThrow("expected targets of shape [2, 3], got [3, 2]");
+    expect(() => ops.crossEntropy(logits, parameter(2, 3))).toThrow("expected targets without a gradient");
+    expect(() => ops.crossEntropy(logits, of(2, 3), { ignoreIndex: 1 })).toThrow(
+      "labels where there is an ignoreIndex",
+    );
+    expect(() => ops.crossEntropy(logits, [0, 1], { labelSmoothing: 1.1 })).toThrow(
+      "a labelSmoothing in 0..1, got 1.1",
+    );
+    expect(() => ops.crossEntropy(logits, [0, 1], { classWeights: [1, 2] })).toThrow(
+      "classWeights of 3 classes, got 2",
+    );
+    expect(() => ops.crossEntropy(logits, [0, 1], { labelSmooting: 0.1 } as object)).toThrow(
+      'crossEntropy: expected options labelSmoothing, classWeights, ignoreIndex, got "labelSmooting". Perhaps you mean',
+    );
+    expect(() => ops.mse(logits, [1, 2])).toThrow("mse: expected 6 targets for shape [2, 3], got 2");
+    expect(() => ops.mae(logits, of(3, 2))).toThrow("mae: expected targets of shape [2, 3], got [3, 2]");
+    expect(() => ops.huber(logits, of(2, 3), { delta: 0 })).toThrow("huber: expected a delta above 0, got 0");
+    expect(() => ops.binaryCrossEntropyWithLogits(logits, of(2, 3), { positiveWeight: [1] })).toThrow(
+      "a positiveWeight of 3 classes, got 1",
+    );
+    expect(() => ops.conv2d(of(1, 4, 4, 4), of(6, 3, 3, 1), null, { groups: 4 })).toThrow(
+      "groups that divide 6 outputs, got 4",
+    );
+    expect(() => ops.conv2d(of(1, 4, 4, 6), of(6, 3, 3, 1), null, { groups: 3 })).toThrow("shape [any, any, any, 3]");
+  });
+
+  test("rows that are all left out have no loss and no gradient", () => {
+    const x = parameter(2, 3);
+    const loss = ops.crossEntropy(x, [7, 7], { ignoreIndex: 7 });
+    expect(loss.item()).toBeNaN();
+    backward(loss);
+    expect([...x.grad]).toEqual([0, 0, 0, 0, 0, 0]);
+  });
 });
