@@ -8,10 +8,14 @@ export { addBias } from "./core/autograd/ops/add-bias.ts";
 export { addRows } from "./core/autograd/ops/add-rows.ts";
 export { averagePool, globalAveragePool } from "./core/autograd/ops/average-pool.ts";
 export { batchNorm } from "./core/autograd/ops/batch-norm.ts";
+export {
+  type BinaryCrossEntropyOptions,
+  binaryCrossEntropyWithLogits,
+} from "./core/autograd/ops/binary-cross-entropy.ts";
 export { causalAttention } from "./core/autograd/ops/causal-attention.ts";
 export { concatenate } from "./core/autograd/ops/concatenate.ts";
-export { conv2d } from "./core/autograd/ops/conv2d.ts";
-export { crossEntropy } from "./core/autograd/ops/cross-entropy.ts";
+export { type Conv2dWindow, conv2d } from "./core/autograd/ops/conv2d.ts";
+export { type CrossEntropyOptions, crossEntropy } from "./core/autograd/ops/cross-entropy.ts";
 export { type DetectionLossOptions, detectionLoss } from "./core/autograd/ops/detection-loss.ts";
 export { dropout } from "./core/autograd/ops/dropout.ts";
 export { embedding } from "./core/autograd/ops/embedding.ts";
@@ -20,7 +24,9 @@ export { gatherColumns } from "./core/autograd/ops/gather-columns.ts";
 export { gelu } from "./core/autograd/ops/gelu.ts";
 export { layerNorm } from "./core/autograd/ops/layer-norm.ts";
 export { linear } from "./core/autograd/ops/linear.ts";
+export type { Targets } from "./core/autograd/ops/loss.ts";
 export { maxPool } from "./core/autograd/ops/max-pool.ts";
+export { type HuberOptions, huber, mae, mse } from "./core/autograd/ops/regression-losses.ts";
 export { relu } from "./core/autograd/ops/relu.ts";
 export { reshape } from "./core/autograd/ops/reshape.ts";
 export { resizeChannels } from "./core/autograd/ops/resize-channels.ts";

@@ -84,6 +84,23 @@ const cases: Record<OpName, () => Case[]> = {
       run: (x, g, b) => ops.batchNormPool(x, g, b, running(2), 3, { stride: 2, padding: 1 }),
     },
   ],
+  binaryCrossEntropyWithLogits: () => [
+    {
+      about: "targets between 0 and 1",
+      inputs: [parameter(2, 3)],
+      run: (x) => ops.binaryCrossEntropyWithLogits(x, [0, 1, 0.3, 1, 0, 0.9]),
+    },
+    {
+      about: "weighted, of far logits",
+      inputs: [spaced(3, 2, 20)],
+      run: (x) =>
+        ops.binaryCrossEntropyWithLogits(
+          ops.linear(x, tensor(device, [2, 20], new Float32Array(40).fill(0.5))),
+          tensor(device, [3, 2, 2], [1, 0, 0.5, 1, 0, 1, 1, 0, 0, 0, 1, 1]),
+          { positiveWeight: [0.5, 4] },
+        ),
+    },
+  ],
   causalAttention: () => [
     { about: "two heads", inputs: [parameter(2, 5, 12)], run: (x) => ops.causalAttention(x, 2) },
     { about: "one head, longer", inputs: [parameter(1, 9, 9)], run: (x) => ops.causalAttention(x, 1) },
@@ -119,9 +136,30 @@ const cases: Record<OpName, () => Case[]> = {
       inputs: [spaced(1, 2, 2, 3), spaced(4, 1, 1, 3)],
       run: (x, w) => ops.conv2d(x, w, null, {}, true),
     },
+    {
+      about: "depthwise",
+      inputs: [parameter(2, 4, 5, 3), parameter(3, 3, 3, 1), parameter(3)],
+      run: (x, w, b) => ops.conv2d(x, w, b, { padding: 1, groups: 3 }),
+    },
+    {
+      about: "two groups, stride 2, with ReLU",
+      inputs: [spaced(2, 5, 4, 4), parameter(6, 3, 3, 2), parameter(6)],
+      run: (x, w, b) => ops.conv2d(x, w, b, { stride: 2, padding: 1, groups: 2 }, true),
+    },
   ],
   crossEntropy: () => [
     { about: "three rows", inputs: [parameter(3, 5)], run: (x) => ops.crossEntropy(x, Int32Array.of(0, 4, 2)) },
+    {
+      about: "smoothed, weighted, one row left out",
+      inputs: [parameter(2, 2, 3)],
+      run: (x) =>
+        ops.crossEntropy(x, [0, -100, 2, 1], { labelSmoothing: 0.2, classWeights: [1, 0.5, 3], ignoreIndex: -100 }),
+    },
+    {
+      about: "probabilities",
+      inputs: [parameter(2, 3)],
+      run: (x) => ops.crossEntropy(x, [0.2, 0.3, 0.5, 1, 0, 0], { labelSmoothing: 0.1, classWeights: [2, 1, 0.5] }),
+    },
   ],
   detectionLoss: () => {
     const outputs = spaced(1, 2, 2, 8);
@@ -169,6 +207,13 @@ const cases: Record<OpName, () => Case[]> = {
   globalAveragePool: () => [
     { about: "non-square", inputs: [parameter(2, 3, 4, 2)], run: (x) => ops.globalAveragePool(x) },
   ],
+  huber: () => [
+    {
+      about: "errors on both sides of delta, of both tensors",
+      inputs: [spaced(3, 4), parameter(3, 4)],
+      run: (x, y) => ops.huber(x, y, { delta: 0.4 }),
+    },
+  ],
   layerNorm: () => [
     {
       about: "rows of sequences",
@@ -198,6 +243,10 @@ const cases: Record<OpName, () => Case[]> = {
       run: (x, w) => ops.linear(ops.linear(x, w), w),
     },
   ],
+  mae: () => [
+    { about: "numbers", inputs: [spaced(2, 3)], run: (x) => ops.mae(x, [0, 0.3, -0.7, 9, -9, 0.01]) },
+    { about: "of both tensors", inputs: [spaced(2, 3), parameter(2, 3)], run: (x, y) => ops.mae(x, y) },
+  ],
   maxPool: () => [
     { about: "2x2", inputs: [spaced(2, 4, 4, 2)], run: (x) => ops.maxPool(x, 2) },
     {
@@ -205,6 +254,11 @@ const cases: Record<OpName, () => Case[]> = {
       inputs: [spaced(1, 5, 5, 2)],
       run: (x) => ops.maxPool(x, 3, { stride: 2, padding: 1 }),
     },
+  ],
+  mse: () => [
+    { about: "numbers", inputs: [parameter(2, 2)], run: (x) => ops.mse(x, Float32Array.of(0, 0.3, -0.7, 9)) },
+    { about: "of both tensors", inputs: [parameter(2, 3), parameter(2, 3)], run: (x, y) => ops.mse(x, y) },
+    { about: "of a tensor and itself, doubled", inputs: [parameter(5)], run: (x) => ops.mse(x, ops.add(x, x)) },
   ],
   relu: () => [{ about: "values of both signs", inputs: [spaced(12)], run: (x) => ops.relu(x) }],
   reshape: () => [{ about: "to a row", inputs: [parameter(2, 3, 2)], run: (x) => ops.reshape(x, [12]) }],
@@ -317,5 +371,47 @@ describe("shapes that do not fit are refused", () => {
     expect(() => ops.maxPool(of(1, 40, 40, 1), 17)).toThrow("maxPool: expected a kernel of at most 16");
     expect(() => ops.maxPool(of(1, 4, 4, 1), 2, { padding: 2 })).toThrow("padding of at most half of it, got 2 and 2");
     expect(() => ops.dropout(of(2), 1, { seed: 0, layer: 0, step: 0 })).toThrow("a probability in [0, 1), got 1");
+  });
+
+  test("losses and convolutions in groups name what they were given and what to do", () => {
+    const logits = of(2, 3);
+    expect(() => ops.crossEntropy(logits, [0, 1])).not.toThrow();
+    expect(() => ops.crossEntropy(logits, [0, 1.5])).toThrow("labels in 0..2, got 1.5 in row 1. Give the model");
+    expect(() => ops.crossEntropy(logits, [0, -100])).toThrow("got -100 in row 1. Name the label of rows that do not");
+    expect(() => ops.crossEntropy(logits, [0, 1, 2])).toThrow(
+      "crossEntropy: expected 2 labels or 6 probabilities for logits of shape [2, 3], got 3. Give each row of the logits",
+    );
+    expect(() => ops.crossEntropy(logits, of(3, 2))).toThrow("expected targets of shape [2, 3], got [3, 2]");
+    expect(() => ops.crossEntropy(logits, parameter(2, 3))).toThrow("expected targets without a gradient");
+    expect(() => ops.crossEntropy(logits, of(2, 3), { ignoreIndex: 1 })).toThrow(
+      "labels where there is an ignoreIndex",
+    );
+    expect(() => ops.crossEntropy(logits, [0, 1], { labelSmoothing: 1.1 })).toThrow(
+      "a labelSmoothing in 0..1, got 1.1",
+    );
+    expect(() => ops.crossEntropy(logits, [0, 1], { classWeights: [1, 2] })).toThrow(
+      "classWeights of 3 classes, got 2",
+    );
+    expect(() => ops.crossEntropy(logits, [0, 1], { labelSmooting: 0.1 } as object)).toThrow(
+      'crossEntropy: expected options labelSmoothing, classWeights, ignoreIndex, got "labelSmooting". Perhaps you mean',
+    );
+    expect(() => ops.mse(logits, [1, 2])).toThrow("mse: expected 6 targets for shape [2, 3], got 2");
+    expect(() => ops.mae(logits, of(3, 2))).toThrow("mae: expected targets of shape [2, 3], got [3, 2]");
+    expect(() => ops.huber(logits, of(2, 3), { delta: 0 })).toThrow("huber: expected a delta above 0, got 0");
+    expect(() => ops.binaryCrossEntropyWithLogits(logits, of(2, 3), { positiveWeight: [1] })).toThrow(
+      "a positiveWeight of 3 classes, got 1",
+    );
+    expect(() => ops.conv2d(of(1, 4, 4, 4), of(6, 3, 3, 1), null, { groups: 4 })).toThrow(
+      "groups that divide 6 outputs, got 4",
+    );
+    expect(() => ops.conv2d(of(1, 4, 4, 6), of(6, 3, 3, 1), null, { groups: 3 })).toThrow("shape [any, any, any, 3]");
+  });
+
+  test("rows that are all left out have no loss and no gradient", () => {
+    const x = parameter(2, 3);
+    const loss = ops.crossEntropy(x, [7, 7], { ignoreIndex: 7 });
+    expect(loss.item()).toBeNaN();
+    backward(loss);
+    expect([...x.grad]).toEqual([0, 0, 0, 0, 0, 0]);
   });
 });

@@ -8,6 +8,7 @@
 import { describe, expect, test } from "vitest";
 import { call, check, sameBits } from "./conformance/check.ts";
 import { elementwiseProperties, elementwiseTrials } from "./conformance/elementwise.ts";
+import { groupedConvolutionTrials } from "./conformance/grouped-convolutions.ts";
 import { lossesTrials } from "./conformance/losses.ts";
 import { maskProperties, masksTrials } from "./conformance/masks.ts";
 import { normalizationTrials } from "./conformance/normalization.ts";
@@ -23,6 +24,7 @@ import type { KernelFamilies, KernelName, Kernels } from "./kernels.ts";
 
 const trials: Trials<KernelFamilies> = {
   ...productTrials,
+  ...groupedConvolutionTrials,
   ...packsTrials,
   ...masksTrials,
   ...elementwiseTrials,

@@ -4,6 +4,7 @@
  */
 import type { KernelFamilies, KernelName, Kernels } from "./kernels.ts";
 import { elementwise } from "./oracle/elementwise.ts";
+import { groupedConvolutions } from "./oracle/grouped-convolutions.ts";
 import { losses } from "./oracle/losses.ts";
 import { masks } from "./oracle/masks.ts";
 import { normalization } from "./oracle/normalization.ts";
@@ -35,6 +36,7 @@ export function jsKernels(): Kernels {
 function families(count: (multiplies: number) => void): KernelFamilies {
   return {
     ...products(count),
+    ...groupedConvolutions(count),
     ...packs,
     ...masks,
     ...elementwise,

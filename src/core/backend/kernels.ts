@@ -9,6 +9,7 @@
  */
 
 import type { ElementwiseKernels } from "./families/elementwise.ts";
+import type { GroupedConvolutionKernels } from "./families/grouped-convolutions.ts";
 import type { LossKernels } from "./families/losses.ts";
 import type { MaskKernels } from "./families/masks.ts";
 import type { NormalizationKernels } from "./families/normalization.ts";
@@ -22,6 +23,7 @@ import type { Memory } from "./memory.ts";
 /** The kernels by their names: all that differs between backends is how they are computed. */
 export interface KernelFamilies
   extends ProductKernels,
+    GroupedConvolutionKernels,
     PackKernels,
     MaskKernels,
     ElementwiseKernels,

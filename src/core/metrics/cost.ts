@@ -28,18 +28,23 @@ export interface ProductCost {
 }
 
 /** Entries of each matrix of a layer: of the gradients as of what they are gradients of. */
-function entries(g: Geometry): Record<CostOperand, number> {
+function entries(g: Geometry, groups: number): Record<CostOperand, number> {
   const [batch, height, width, channels, kernelHeight, kernelWidth, , , outHeight, outWidth, out] = g;
   return {
     input: batch * height * width * channels,
-    weight: out * kernelHeight * kernelWidth * channels,
+    weight: (out * kernelHeight * kernelWidth * channels) / groups,
     output: batch * outHeight * outWidth * out,
   };
 }
 
-/** The same for all three: a product of two of the matrices writes the third. */
-export function productCost(product: Product, g: Geometry, sparse: SparseOperand | null = null): ProductCost {
-  const counts = entries(g);
+/** The same for all three: a product of two of the matrices writes the third. groups: of a convolution's channels. */
+export function productCost(
+  product: Product,
+  g: Geometry,
+  sparse: SparseOperand | null = null,
+  groups = 1,
+): ProductCost {
+  const counts = entries(g, groups);
   const result: CostOperand = RESULTS[product];
   const positions = g[0] * g[8] * g[9];
   const macs = positions * counts.weight * (sparse !== null && sparse.operand !== result ? sparse.density : 1);

@@ -4,8 +4,10 @@ import { Random } from "../random.ts";
 import { Device } from "../tensor/device.ts";
 import { sizeOf, Tensor, tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activations.ts";
+import { BatchNorm } from "./batch-norm.ts";
 import { type ChannelGraph, type ChannelGroup, reorderChannels, traceChannels } from "./channels.ts";
 import { Concatenated } from "./concatenated.ts";
+import { Conv2d } from "./conv2d.ts";
 import { LayerNorm } from "./layer-norm.ts";
 import { Linear } from "./linear.ts";
 import { cnn } from "./models/cnn.ts";
@@ -203,5 +205,31 @@ describe("channels", () => {
     traceChannels(model, shape);
     expect([...valuesOf(model)].map(([name, { data }]) => [name, [...data]])).toEqual(before);
     expect([...model.modules()].every(([, { training }]) => training)).toBe(true);
+  });
+
+  test("of a depthwise convolution go through it in any order, but stay; other groups fix theirs", () => {
+    const model = new Sequential({
+      first: new Conv2d(3, 6, 1, at),
+      depthwise: new Conv2d(6, 6, 3, at, { padding: 1, groups: 6 }),
+      norm: new BatchNorm(6, at),
+      second: new Conv2d(6, 4, 1, at),
+      grouped: new Conv2d(4, 4, 3, at, { groups: 2 }),
+      last: new Conv2d(4, 2, 1, at),
+    });
+    disturb(model);
+    const graph = traceChannels(model, [5, 4, 3]);
+    expect(described(graph).slice(1, 4)).toEqual([
+      "first.weight 6 (a depthwise convolution has a group for each of them): w first.weight:0, w first.bias:0, " +
+        "w depthwise.weight:0, w depthwise.bias:0, w norm.weight:0, w norm.runningMean:0, w norm.runningVariance:0, " +
+        "w norm.bias:0, r second.weight:3",
+      "second.weight 4 (a grouped convolution divides them into groups): w second.weight:0, w second.bias:0",
+      "grouped.weight 4 (a grouped convolution divides them into groups): w grouped.weight:0, w grouped.bias:0, " +
+        "r last.weight:3",
+    ]);
+    const before = outputsOf(model, [5, 4, 3]);
+    reorderChannels(graph.groups[1], [3, 5, 0, 1, 4, 2]);
+    outputsOf(model, [5, 4, 3]).forEach((value, i) => {
+      expect(value).toBeCloseTo(before[i], 5);
+    });
   });
 });

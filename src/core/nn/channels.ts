@@ -182,6 +182,19 @@ class Tracer {
         if (bias !== undefined) this.#writes(bias, 0, nodes);
         return nodes;
       }
+      case "groupedConv2d": {
+        const [weight, bias] = others;
+        const nodes = isDepthwise(x, weight) ? this.#of(x) : this.#fresh(channels);
+        this.#writes(weight, 0, nodes);
+        if (bias !== undefined) this.#writes(bias, 0, nodes);
+        if (isDepthwise(x, weight)) {
+          this.#note("kept", "a depthwise convolution has a group for each of them", nodes);
+          return nodes;
+        }
+        for (const grouped of [this.#of(x), nodes])
+          this.#note("fixed", "a grouped convolution divides them into groups", grouped);
+        return nodes;
+      }
       case "embedding":
         return this.#writes(x, 1, this.#fresh(channels));
       case "layerNorm":
@@ -377,6 +390,11 @@ class Channel {
     const uses = [...this.entries].map(([use, list]) => `${use}x${list.length}`);
     return [...uses, ...[...this.notes].sort()].join();
   }
+}
+
+/** Whether a convolution in groups makes each channel of the same channel alone. */
+function isDepthwise(x: Tensor, { shape: [outputs, , , width] }: Tensor): boolean {
+  return width === 1 && outputs === x.shape[x.shape.length - 1];
 }
 
 function operationsTo(output: Tensor): TracedOperation[] {

@@ -135,7 +135,8 @@ export function withoutZeroColumns(model: Module): { readonly values: Values; re
     if (!(container instanceof Container)) continue;
     for (const [name, layer] of container.layers) {
       const linear = layer instanceof Linear;
-      if (!(linear || layer instanceof Conv2d) || layer instanceof GatheredLinear) continue;
+      const gathers = linear || (layer instanceof Conv2d && layer.groups === 1);
+      if (!gathers || layer instanceof GatheredLinear) continue;
       const { data, shape } = layer.weight;
       const [rows] = shape;
       const k = data.length / rows;

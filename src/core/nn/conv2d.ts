@@ -1,4 +1,6 @@
 import { conv2d } from "../autograd/ops/conv2d.ts";
+import { expected } from "../errors.ts";
+import { requireOptions } from "../options.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
 import { fanInUniform, type Initializer } from "./initializers.ts";
 import { FusingModule, type InitOptions, type Module } from "./module.ts";
@@ -8,38 +10,48 @@ export interface Conv2dOptions {
   readonly stride?: number | undefined;
   /** Zeros on each side. Default 0. */
   readonly padding?: number | undefined;
+  /** Outputs of a group see the inputs of the same group alone; as many as inputs: depthwise. Divides both. Default 1. */
+  readonly groups?: number | undefined;
   /** Default true. */
   readonly bias?: boolean | undefined;
   /** Default fanInUniform. */
   readonly initializer?: Initializer | undefined;
 }
 
-/** Convolution of channels-last images [B, H, W, inputs] with square kernels; groups = 1. */
+/** Convolution of channels-last images [B, H, W, inputs] with square kernels. */
 export class Conv2d extends FusingModule {
-  /** [outputs, kernel, kernel, inputs]. */
+  /** [outputs, kernel, kernel, inputs / groups]. */
   readonly weight: Parameter;
   /** [outputs], or null. */
   readonly bias: Parameter | null;
   readonly stride: number;
   readonly padding: number;
+  readonly groups: number;
   readonly initializer: Initializer;
   /** Of the same input; a Sequential adds what it gives behind the batch norm that follows. See SpatialBranch. */
   branch: Module | null = null;
 
   constructor(inputs: number, outputs: number, kernel: number, init: InitOptions, options: Conv2dOptions = {}) {
     super();
-    const { stride = 1, padding = 0, bias = true, initializer = fanInUniform } = options;
+    requireOptions("Conv2d", options, { stride: true, padding: true, groups: true, bias: true, initializer: true });
+    const { stride = 1, padding = 0, groups = 1, bias = true, initializer = fanInUniform } = options;
+    if (!(Number.isInteger(groups) && groups > 0 && inputs % groups === 0 && outputs % groups === 0)) {
+      const wanted = `groups that divide ${inputs} inputs and ${outputs} outputs`;
+      throw expected("Conv2d", wanted, `${groups}`, "Choose a divisor of both");
+    }
     const taps = kernel * kernel;
-    this.weight = new Parameter(init.device, [outputs, kernel, kernel, inputs]);
-    initializer(this.weight.data, inputs * taps, outputs * taps, init.random);
+    const fanIn = (inputs / groups) * taps;
+    this.weight = new Parameter(init.device, [outputs, kernel, kernel, inputs / groups]);
+    initializer(this.weight.data, fanIn, outputs * taps, init.random);
     this.bias = bias ? new Parameter(init.device, [outputs]) : null;
-    if (this.bias !== null) fanInUniform(this.bias.data, inputs * taps, outputs * taps, init.random);
+    if (this.bias !== null) fanInUniform(this.bias.data, fanIn, outputs * taps, init.random);
     this.stride = stride;
     this.padding = padding;
+    this.groups = groups;
     this.initializer = initializer;
   }
 
   override forward(x: Tensor, relu = false): Tensor {
-    return conv2d(x, this.weight, this.bias, { stride: this.stride, padding: this.padding }, relu);
+    return conv2d(x, this.weight, this.bias, { stride: this.stride, padding: this.padding, groups: this.groups }, relu);
   }
 }

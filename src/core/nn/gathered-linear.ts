@@ -45,7 +45,7 @@ export function gatherInputs<M extends Module>(
     if (!(module instanceof Container)) continue;
     for (const [name, layer] of module.layers) {
       const at = path === "" ? name : `${path}.${name}`;
-      if (!todo.has(at) || !(layer instanceof Linear || layer instanceof Conv2d)) continue;
+      if (!todo.has(at) || !(layer instanceof Linear || (layer instanceof Conv2d && layer.groups === 1))) continue;
       const most = layer.weight.size / layer.weight.shape[0];
       if (columns[at] > most)
         throw expected("gatherInputs", `at most ${most} columns of ${at}`, `${columns[at]}`, "Lower it");
@@ -54,6 +54,11 @@ export function gatherInputs<M extends Module>(
     }
   }
   if (todo.size > 0)
-    throw expected("gatherInputs", "layers of the model", [...todo].join(), "Name linear layers or convolutions");
+    throw expected(
+      "gatherInputs",
+      "layers of the model",
+      [...todo].join(),
+      "Name linear layers or convolutions without groups",
+    );
   return model;
 }

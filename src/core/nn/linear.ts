@@ -1,4 +1,5 @@
 import { linear } from "../autograd/ops/linear.ts";
+import { requireOptions } from "../options.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
 import { fanInUniform, type Initializer } from "./initializers.ts";
 import { FusingModule, type InitOptions } from "./module.ts";
@@ -23,6 +24,7 @@ export class Linear extends FusingModule {
 
   constructor(inputs: number, outputs: number, init: InitOptions, options: LinearOptions = {}) {
     super();
+    requireOptions("Linear", options, { bias: true, initializer: true, biasInitializer: true, tied: true });
     const { bias = true, initializer = fanInUniform, biasInitializer = fanInUniform, tied } = options;
     this.weight = tied ?? new Parameter(init.device, [outputs, inputs]);
     if (tied === undefined) initializer(this.weight.data, inputs, outputs, init.random);

@@ -5,6 +5,7 @@ import { Device } from "../tensor/device.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { ReLU } from "./activations.ts";
 import { BatchNorm } from "./batch-norm.ts";
+import { Conv2d } from "./conv2d.ts";
 import { Dropout } from "./dropout.ts";
 import { fanInUniform, type Initializer, kaimingNormal, kaimingUniform, xavierUniform } from "./initializers.ts";
 import { Linear } from "./linear.ts";
@@ -14,6 +15,7 @@ import { mlp } from "./models/mlp.ts";
 import { resnet } from "./models/resnet.ts";
 import { squeezenet } from "./models/squeezenet.ts";
 import type { InitOptions, Module } from "./module.ts";
+import { MaxPool } from "./pooling.ts";
 import { Sequential } from "./sequential.ts";
 import { loadState, stateOf } from "./state.ts";
 
@@ -141,5 +143,32 @@ describe("initializers have the variance they claim", () => {
     }
     const z = (total / variance - 1) / Math.sqrt(2 / n / seeds);
     expect(Math.abs(z)).toBeLessThan(4);
+  });
+});
+
+describe("Conv2d", () => {
+  test("in groups has weights of one group's inputs, drawn by their number", () => {
+    const { weight, bias } = new Conv2d(64, 128, 3, init(), { groups: 32 });
+    expect(weight.shape).toEqual([128, 3, 3, 2]);
+    const bound = 1 / Math.sqrt(2 * 9);
+    for (const { data } of [weight, bias!]) {
+      const largest = Math.max(...data.map(Math.abs));
+      expect(largest).toBeLessThanOrEqual(bound);
+      // of 128 numbers none beyond 0.9 of the bound: once in 700,000
+      expect(largest).toBeGreaterThan(0.9 * bound);
+    }
+  });
+
+  test("refuses groups that do not divide its channels, and layers refuse options they do not know", () => {
+    expect(() => new Conv2d(6, 8, 3, init(), { groups: 4 })).toThrow(
+      "Conv2d: expected groups that divide 6 inputs and 8 outputs, got 4. Choose a divisor of both.",
+    );
+    expect(() => new Conv2d(6, 8, 3, init(), { paddin: 1 } as object)).toThrow(
+      'Conv2d: expected options stride, padding, groups, bias, initializer, got "paddin". Perhaps you mean "padding".',
+    );
+    expect(() => new Linear(6, 8, init(), { biases: false } as object)).toThrow(
+      'got "biases". Perhaps you mean "bias".',
+    );
+    expect(() => new MaxPool(2, { strides: 2 } as object)).toThrow("pooling: expected options stride, padding, got");
   });
 });

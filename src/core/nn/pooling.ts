@@ -1,5 +1,6 @@
 import { averagePool, globalAveragePool } from "../autograd/ops/average-pool.ts";
 import { maxPool } from "../autograd/ops/max-pool.ts";
+import { requireOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -15,8 +16,10 @@ abstract class Pool extends Module {
   readonly stride: number;
   readonly padding: number;
 
-  constructor(kernel: number, { stride = kernel, padding = 0 }: PoolOptions = {}) {
+  constructor(kernel: number, options: PoolOptions = {}) {
     super();
+    requireOptions("pooling", options, { stride: true, padding: true });
+    const { stride = kernel, padding = 0 } = options;
     this.kernel = kernel;
     this.stride = stride;
     this.padding = padding;

@@ -36,7 +36,7 @@ export interface NormalizedConv {
 /** The 3x3 convolutions of a model that may have a branch. */
 export function normalizedConvs(model: Module): NormalizedConv[] {
   return normalizedLayers(model).flatMap(({ path, layer, normPath, norm }) =>
-    layer instanceof Conv2d && layer.weight.shape[1] === 3 && layer.bias === null
+    layer instanceof Conv2d && layer.groups === 1 && layer.weight.shape[1] === 3 && layer.bias === null
       ? [{ path, conv: layer, normPath, norm }]
       : [],
   );

@@ -45,7 +45,7 @@ export function account(
   patterns: ReadonlyMap<string, string> = new Map(),
 ): ModelAccount {
   const products = traceProducts(model, shape, batch);
-  const layers = multiplyingWeights(model).map(({ name, weight, rows, k }): LayerAccount => {
+  const layers = multiplyingWeights(model).map(({ name, weight, rows, k, groups }): LayerAccount => {
     const values = weights.get(name) ?? weight.data;
     const { nonZeros } = countMatrix(values, rows, k);
     const asked = patterns.get(name);
@@ -59,9 +59,9 @@ export function account(
     const { geometry, inputGrad } = products.get(weight)!;
     const sparse = { operand: "weight", density: nonZeros / weight.size, bytes: bytes[smallest] } as const;
     const costs = (operand: typeof sparse | null): Record<Product, ProductCost> => ({
-      forward: productCost("forward", geometry, operand),
-      inputGrad: inputGrad ? productCost("inputGrad", geometry, operand) : NOTHING,
-      weightGrad: productCost("weightGrad", geometry, operand),
+      forward: productCost("forward", geometry, operand, groups),
+      inputGrad: inputGrad ? productCost("inputGrad", geometry, operand, groups) : NOTHING,
+      weightGrad: productCost("weightGrad", geometry, operand, groups),
     });
     return {
       ...{ name, shape: weight.shape, nonZeros, sparsity: 1 - nonZeros / weight.size, pattern, bytes, smallest },

@@ -17,6 +17,8 @@ export interface MultiplyingWeight {
   readonly axisLength: number;
   /** Whether dx is the forward product of dy with other places of the same weight: see inputGradGeometry. */
   readonly turns: boolean;
+  /** Of a convolution; 1 elsewhere. */
+  readonly groups: number;
 }
 
 /** In the order of the model. */
@@ -30,7 +32,8 @@ export function multiplyingWeights(model: Module): MultiplyingWeight[] {
     const axis = module instanceof Linear ? "inputs" : "channels";
     const name = path === "" ? "weight" : `${path}.weight`;
     const turns = module instanceof Linear || (module.stride === 1 && module.padding < weight.shape[1]);
-    found.push({ name, weight, rows, k: weight.size / rows, axis, axisLength, turns });
+    const groups = module instanceof Conv2d ? module.groups : 1;
+    found.push({ name, weight, rows, k: weight.size / rows, axis, axisLength, turns, groups });
   }
   return found;
 }

@@ -118,14 +118,17 @@ export function planLayers(
   });
 }
 
-/** Why each weight stays dense by what `skip` says, or undefined where it need not. */
+const GROUPED = "grouped convolution: no sparse kernel";
+
+/** Why each weight stays dense, by what `skip` says or for want of a kernel; undefined where it need not. */
 export function skipReasons(weights: readonly MultiplyingWeight[], skip: readonly string[]): (string | undefined)[] {
   requireNames(weights, "skip", skip, `${SKIP_FORM} of `);
-  return weights.map((weight, i) =>
-    skip
+  return weights.map((weight, i) => {
+    if (weight.groups > 1) return GROUPED;
+    return skip
       .map((item) => skippedBy(item, weight, i === 0, i === weights.length - 1))
-      .find((reason) => reason !== undefined),
-  );
+      .find((reason) => reason !== undefined);
+  });
 }
 
 function requireNames(

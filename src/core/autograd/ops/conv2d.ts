@@ -1,13 +1,34 @@
+import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { GroupedWeight } from "./grouped-weight.ts";
 import { product } from "./product.ts";
 import { requireShape, slide, type Window } from "./shapes.ts";
 
-/** y [B, H', W', O] = x [B, H, W, C] convolved with w [O, KH, KW, C], plus bias [O]; groups = 1. */
-export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null = null, window: Window = {}, relu = false): Tensor {
+export interface Conv2dWindow extends Window {
+  /** Of channels: outputs of one see the inputs of the same alone. Divides both. Default 1. */
+  readonly groups?: number | undefined;
+}
+
+/**
+ * y [B, H', W', O] = x [B, H, W, C] convolved with w [O, KH, KW, C / groups], plus bias [O], then ReLU if asked. With
+ * groups = C = O it is a depthwise convolution.
+ */
+export function conv2d(
+  x: Tensor,
+  w: Tensor,
+  bias: Tensor | null = null,
+  { groups = 1, ...window }: Conv2dWindow = {},
+  relu = false,
+): Tensor {
   requireShape("conv2d: w", w, [null, null, null, null]);
   const [outputs, kh, kw, channels] = w.shape;
-  requireShape("conv2d: x", x, [null, null, null, channels]);
+  if (!(Number.isInteger(groups) && groups > 0 && outputs % groups === 0)) {
+    throw expected("conv2d", `groups that divide ${outputs} outputs`, `${groups}`, "Check the shape of the weight");
+  }
+  requireShape("conv2d: x", x, [null, null, null, channels * groups]);
   if (bias !== null) requireShape("conv2d: bias", bias, [outputs]);
   const { geometry, shape } = slide("conv2d", x, [kh, kw], window, outputs);
-  return product("conv2d", x, w, bias, geometry, shape, relu);
+  if (groups === 1) return product("conv2d", x, w, bias, geometry, shape, relu);
+  const weight = new GroupedWeight(x.device.kernels, w.data, groups);
+  return product("groupedConv2d", x, w, bias, geometry, shape, relu, weight);
 }

@@ -1,32 +1,90 @@
 import { expected } from "../../errors.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
-import { record } from "../tape.ts";
-import { requireShape } from "./shapes.ts";
+import { requireOptions } from "../../options.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { countOf, onDevice, recordLoss, requireConstant, requireTargets, type Targets } from "./loss.ts";
 
-/** Mean of -log softmax(logits)[label] over the rows of logits [T, classes]; labels [T] in 0..classes - 1. */
-export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
-  requireShape("crossEntropy: logits", logits, [labels.length, null]);
-  const { device } = logits;
-  const [rows, classes] = logits.shape;
-  for (const label of labels) {
-    if (label < 0 || label >= classes) {
+export interface CrossEntropyOptions {
+  /** Share of each target that is spread over all classes, 0..1. Default 0. */
+  readonly labelSmoothing?: number | undefined;
+  /** What each class counts; of labels the mean is weighted by them, as in PyTorch. Default 1. */
+  readonly classWeights?: ArrayLike<number> | undefined;
+  /** Rows with this label count neither in the sum nor in the mean; if all do, the loss is NaN. Default: none. */
+  readonly ignoreIndex?: number | undefined;
+}
+
+/**
+ * Mean of -log softmax(logits)[target] over the rows of logits [..., classes]: PyTorch's CrossEntropyLoss, with classes in
+ * the last axis. targets: a label in 0..classes - 1 for each row, or a probability for each logit, which has no gradient.
+ */
+export function crossEntropy(logits: Tensor, targets: Targets, options: CrossEntropyOptions = {}): Tensor {
+  const op = "crossEntropy";
+  requireOptions(op, options, { labelSmoothing: true, classWeights: true, ignoreIndex: true });
+  const { labelSmoothing = 0, classWeights, ignoreIndex } = options;
+  const { device, size } = logits;
+  const classes = logits.shape[logits.shape.length - 1];
+  const rows = size / classes;
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    throw expected(op, "a labelSmoothing in 0..1", `${labelSmoothing}`, "Give the share that all classes get");
+  if (classWeights !== undefined && classWeights.length !== classes)
+    throw expected(op, `classWeights of ${classes} classes`, `${classWeights.length}`, "Give each class one");
+  const labels = countOf(targets) === rows ? labelsOf(logits, targets, ignoreIndex) : null;
+  const dlogits = device.buffer(size);
+  if (labels !== null && labelSmoothing === 0 && classWeights === undefined && ignoreIndex === undefined) {
+    const losses = device.buffer(rows);
+    device.kernels.softmaxCrossEntropy(losses, dlogits, logits.data, labels, rows, classes);
+    const mean = device.buffer(1);
+    mean[0] = losses.reduce((sum, loss) => sum + loss, 0) / rows;
+    return recordLoss(op, logits, mean, dlogits);
+  }
+  if (labels === null) requireProbabilities(logits, targets, ignoreIndex);
+  const probabilities = labels === null ? onDevice(device, targets) : null;
+  const weights = classWeights === undefined ? null : onDevice(device, classWeights);
+  const mean = device.buffer(1);
+  device.kernels.targetCrossEntropy(
+    ...([mean, dlogits, logits.data, labels, probabilities, weights] as const),
+    ...([rows, classes, labelSmoothing] as const),
+  );
+  return recordLoss(op, logits, mean, dlogits);
+}
+
+/** Labels in memory of the device, checked; -1 for the rows that are left out. */
+function labelsOf(logits: Tensor, targets: Targets, ignoreIndex: number | undefined): Int32Array {
+  const given = targets instanceof Tensor ? targets.data : targets;
+  const classes = logits.shape[logits.shape.length - 1];
+  const labels = logits.device.integers(given.length);
+  for (let row = 0; row < labels.length; row++) {
+    const label = given[row];
+    if (label === ignoreIndex) {
+      labels[row] = -1;
+      continue;
+    }
+    if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
       throw expected(
         "crossEntropy",
         `labels in 0..${classes - 1}`,
-        `${label}`,
-        "Give the model as many outputs as there are classes",
+        `${label} in row ${row}`,
+        label < 0
+          ? "Name the label of rows that do not count as ignoreIndex"
+          : "Give the model as many outputs as there are classes",
       );
     }
+    labels[row] = label;
   }
-  const losses = device.buffer(rows);
-  const dlogits = device.buffer(logits.size);
-  device.kernels.softmaxCrossEntropy(losses, dlogits, logits.data, labels, rows, classes);
-  const mean = device.buffer(1);
-  mean[0] = losses.reduce((sum, loss) => sum + loss, 0) / rows;
-  return record("crossEntropy", [logits], [1], mean, (dmean, grads) => {
-    const dx = grads.into(0);
-    if (dx === null) return;
-    dx.set(dlogits);
-    if (dmean[0] !== 1) device.kernels.scale(dx, dx.length, dmean[0]);
-  });
+  return labels;
+}
+
+function requireProbabilities(logits: Tensor, targets: Targets, ignoreIndex: number | undefined): void {
+  const rows = logits.size / logits.shape[logits.shape.length - 1];
+  if (countOf(targets) !== logits.size) {
+    throw expected(
+      "crossEntropy",
+      `${rows} labels or ${logits.size} probabilities for logits of shape [${logits.shape.join(", ")}]`,
+      `${countOf(targets)}`,
+      "Give each row of the logits one label",
+    );
+  }
+  requireTargets("crossEntropy", logits, targets);
+  requireConstant("crossEntropy", targets);
+  if (ignoreIndex !== undefined)
+    throw expected("crossEntropy", "labels where there is an ignoreIndex", "probabilities", "Leave it out");
 }

@@ -1,7 +1,7 @@
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { record } from "../tape.ts";
+import { recordLoss } from "./loss.ts";
 
 export interface DetectionLossOptions {
   /** Of a cell without an object beside one with: there are many more of the former. Default 0.25. */
@@ -71,10 +71,5 @@ export function detectionLoss(
   }
   const loss = device.buffer(1);
   loss[0] = named + (boxes * placed) / Math.max(1, objects);
-  return record("detectionLoss", [outputs], [1], loss, (dloss, grads) => {
-    const dx = grads.into(0);
-    if (dx === null) return;
-    dx.set(gradient);
-    if (dloss[0] !== 1) device.kernels.scale(dx, dx.length, dloss[0]);
-  });
+  return recordLoss("detectionLoss", outputs, loss, gradient);
 }

@@ -4,6 +4,7 @@ import { addBias } from "./add-bias.ts";
 import { addRows } from "./add-rows.ts";
 import { averagePool, globalAveragePool } from "./average-pool.ts";
 import { batchNorm, batchNormPool } from "./batch-norm.ts";
+import { binaryCrossEntropyWithLogits } from "./binary-cross-entropy.ts";
 import { causalAttention } from "./causal-attention.ts";
 import { concatenate } from "./concatenate.ts";
 import { conv2d } from "./conv2d.ts";
@@ -17,6 +18,7 @@ import { gelu } from "./gelu.ts";
 import { layerNorm } from "./layer-norm.ts";
 import { linear } from "./linear.ts";
 import { maxPool } from "./max-pool.ts";
+import { huber, mae, mse } from "./regression-losses.ts";
 import { relu } from "./relu.ts";
 import { reshape } from "./reshape.ts";
 import { resizeChannels } from "./resize-channels.ts";
@@ -29,6 +31,7 @@ export const ops: {
   readonly averagePool: typeof averagePool;
   readonly batchNorm: typeof batchNorm;
   readonly batchNormPool: typeof batchNormPool;
+  readonly binaryCrossEntropyWithLogits: typeof binaryCrossEntropyWithLogits;
   readonly causalAttention: typeof causalAttention;
   readonly concatenate: typeof concatenate;
   readonly conv2d: typeof conv2d;
@@ -40,9 +43,12 @@ export const ops: {
   readonly gatherColumns: typeof gatherColumns;
   readonly gelu: typeof gelu;
   readonly globalAveragePool: typeof globalAveragePool;
+  readonly huber: typeof huber;
   readonly layerNorm: typeof layerNorm;
   readonly linear: typeof linear;
+  readonly mae: typeof mae;
   readonly maxPool: typeof maxPool;
+  readonly mse: typeof mse;
   readonly relu: typeof relu;
   readonly reshape: typeof reshape;
   readonly resizeChannels: typeof resizeChannels;
@@ -55,6 +61,7 @@ export const ops: {
     averagePool,
     batchNorm,
     batchNormPool,
+    binaryCrossEntropyWithLogits,
     causalAttention,
     concatenate,
     conv2d,
@@ -64,7 +71,21 @@ export const ops: {
     embedding,
     flatten,
   },
-  ...{ gatherColumns, gelu, globalAveragePool, layerNorm, linear, maxPool, relu, reshape, resizeChannels, squaredRelu },
+  ...{
+    gatherColumns,
+    gelu,
+    globalAveragePool,
+    huber,
+    layerNorm,
+    linear,
+    mae,
+    maxPool,
+    mse,
+    relu,
+    reshape,
+    resizeChannels,
+    squaredRelu,
+  },
 };
 
 export type OpName = keyof typeof ops;

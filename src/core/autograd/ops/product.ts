@@ -3,12 +3,17 @@
  * that the weight's plan has for it, or by the weight.
  */
 import type { Geometry } from "../../backend/geometry.ts";
+import { expected } from "../../errors.ts";
 import { DenseMatrix } from "../../sparse/formats/dense-matrix.ts";
 import type { ForwardOperand } from "../../sparse/operand.ts";
 import { Parameter, type Shape, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
+import type { GroupedWeight } from "./grouped-weight.ts";
 
-/** y = im2col(x) w^T + bias, then ReLU if asked; shape [T..., O] is the output's. */
+/**
+ * y = im2col(x) w^T + bias, then ReLU if asked; shape [T..., O] is the output's. grouped: w where it is that of a
+ * convolution in groups.
+ */
 export function product(
   op: string,
   x: Tensor,
@@ -17,14 +22,21 @@ export function product(
   geometry: Geometry,
   shape: Shape,
   relu: boolean,
+  grouped: GroupedWeight | null = null,
 ): Tensor {
   const { device } = x;
   const { kernels } = device;
   const out = geometry[10];
   const positions = geometry[0] * geometry[8] * geometry[9];
   const plan = w instanceof Parameter ? w.plan : null;
-  const dense = new DenseMatrix(kernels, w.data);
-  const operand: ForwardOperand = plan?.forward(x, geometry) ?? dense;
+  const dense = grouped ?? new DenseMatrix(kernels, w.data);
+  // kernels of other operands would read such a weight as one of all channels, beyond its end
+  const orDense = <T>(operand: T | null | undefined): T | typeof dense => {
+    if (operand && grouped !== null)
+      throw expected(op, "a weight that its plan leaves dense", "a sparse operand", "Name the layer in skip");
+    return operand ?? dense;
+  };
+  const operand: ForwardOperand = orDense(plan?.forward(x, geometry));
   const y = device.buffer(positions * out);
   device.timed("forward", () => operand.forward(y, x.data, geometry, { bias: bias?.data ?? null, relu }));
   return record(op, bias === null ? [x, w] : [x, w, bias], shape, y, (dy, grads) => {
@@ -32,7 +44,7 @@ export function product(
     const dw = grads.into(1);
     if (dw !== null) {
       const input = operand.input ?? x.data;
-      const gradient = plan?.weightGrad(dy, input, geometry) ?? dense;
+      const gradient = orDense(plan?.weightGrad(dy, input, geometry));
       device.timed("weightGrad", () => gradient.weightGrad(dw, dy, input, geometry));
     }
     // the bias has the gradient of all entries, not of the sample
@@ -40,7 +52,7 @@ export function product(
     if (dbias !== null) kernels.columnSums(dbias, dy, positions, out);
     const dx = grads.into(0);
     if (dx === null) return;
-    const weight = plan?.inputGrad(dy) ?? dense;
+    const weight = orDense(plan?.inputGrad(dy));
     device.timed("inputGrad", () => {
       weight.inputGrad(dx, dy, geometry);
       operand.keepInputGrad?.(dx);

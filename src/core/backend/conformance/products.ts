@@ -8,7 +8,7 @@ import type { KernelName, Kernels } from "../kernels.ts";
 import type { Numbers } from "../positions.ts";
 import { call, counted, magnitudesOf } from "./check.ts";
 import { compressedRows, fewRows, pack, readPack, slices, writtenPack } from "./operands.ts";
-import { ALL_PATTERNS, conv, type Shapes, sizes } from "./shapes.ts";
+import { ALL_PATTERNS, conv, isMatrix, type Shapes, sizes } from "./shapes.ts";
 import {
   type Argument,
   type ArgumentObject,
@@ -24,8 +24,6 @@ import {
   trial,
   written,
 } from "./trials.ts";
-
-const isMatrix = (g: Geometry): boolean => g[4] * g[5] === 1 && g[6] === 1 && g[7] === 0;
 
 /**
  * Products with a packed operand of [rows, k], the dense one drawn once without and once with NaN. sizeOf: rows, k and what

@@ -27,6 +27,8 @@ export const sizes = (g: Geometry): { t: number; i: number; o: number; x: number
   x: g[0] * g[1] * g[2] * g[3],
 });
 
+export const isMatrix = (g: Geometry): boolean => g[4] * g[5] === 1 && g[6] === 1 && g[7] === 0;
+
 /** A small geometry that `fits`: images and kernels that are not square, strides beyond the kernel, padding beyond the image. */
 function randomGeometry(fits: (g: Geometry) => boolean = () => true): Geometry {
   const size = (): number => (random.integer(3) === 0 ? oneOf([1, 48, 63, 64, 65, 96, 200]) : 1 + random.integer(130));

@@ -4,4 +4,47 @@ import type { F32 } from "../memory.ts";
 export interface LossKernels {
   /** losses [rows]; dlogits = (softmax - one hot) / rows, the gradient of their mean. */
   softmaxCrossEntropy(losses: F32, dlogits: F32, logits: F32, labels: Int32Array, rows: number, classes: number): void;
+  /**
+   * loss [1] = the mean over e = x - targets of quadratic e^2 where |e| <= reach, linear (|e| - reach / 2) beyond; dx [count]
+   * its gradient. (reach, quadratic, linear): squares are (Infinity, 1, 1), sizes (0, 1, 1), Huber's (delta, 0.5, delta).
+   */
+  regressionLoss(
+    loss: F32,
+    dx: F32,
+    x: F32,
+    targets: F32,
+    count: number,
+    reach: number,
+    quadratic: number,
+    linear: number,
+  ): void;
+  /**
+   * loss [1] = the mean of (1 - y) x + (1 + (p - 1) y) log(1 + e^-x) over logits x and targets y [rows, classes], p of their
+   * class, null for 1; dlogits its gradient.
+   */
+  binaryCrossEntropy(
+    loss: F32,
+    dlogits: F32,
+    logits: F32,
+    targets: F32,
+    positive: F32 | null,
+    rows: number,
+    classes: number,
+  ): void;
+  /**
+   * loss [1] and its gradient dlogits, of rows -sum of w t log softmax(logits). t: (1 - smoothing) of the target and
+   * smoothing / classes. The target is a label, and the sum is divided by that of the weights w of the labels; rows with a
+   * label below 0 count nowhere. Or, with labels null, targets [rows, classes], and it is divided by rows. weights null: 1.
+   */
+  targetCrossEntropy(
+    loss: F32,
+    dlogits: F32,
+    logits: F32,
+    labels: Int32Array | null,
+    targets: F32 | null,
+    weights: F32 | null,
+    rows: number,
+    classes: number,
+    smoothing: number,
+  ): void;
 }

@@ -13,4 +13,50 @@ export const losses: LossKernels = {
       }
     }
   },
+  regressionLoss: (loss, dx, x, targets, count, reach, quadratic, linear) => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const error = x[i] - targets[i];
+      const near = Math.abs(error) <= reach;
+      sum += near ? quadratic * error ** 2 : linear * (Math.abs(error) - reach / 2);
+      dx[i] = (near ? 2 * quadratic * error : linear * Math.sign(error)) / count;
+    }
+    loss[0] = sum / count;
+  },
+  binaryCrossEntropy: (loss, dlogits, logits, targets, positive, rows, classes) => {
+    const count = rows * classes;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const [x, y] = [logits[i], targets[i]];
+      const weight = 1 + ((positive?.[i % classes] ?? 1) - 1) * y;
+      sum += (1 - y) * x + weight * (Math.log1p(Math.exp(-Math.abs(x))) + Math.max(-x, 0));
+      dlogits[i] = (1 - y - weight / (1 + Math.exp(x))) / count;
+    }
+    loss[0] = sum / count;
+  },
+  targetCrossEntropy: (loss, dlogits, logits, labels, targets, weights, rows, classes, smoothing) => {
+    const weightOf = (c: number): number => weights?.[c] ?? 1;
+    const isCounted = (row: number): boolean => labels === null || labels[row] >= 0;
+    let total = 0;
+    for (let row = 0; row < rows; row++) {
+      if (isCounted(row)) total += labels === null ? 1 : weightOf(labels[row]);
+    }
+    let losses = 0;
+    for (let row = 0; row < rows; row++) {
+      const x = Array.from(logits.subarray(row * classes, (row + 1) * classes));
+      const largest = Math.max(...x.filter((value) => !Number.isNaN(value)));
+      const logSum = Math.log(x.reduce((sum, value) => sum + Math.exp(value - largest), 0)) + largest;
+      const wanted = x.map((_, c) => {
+        const target = labels === null ? targets![row * classes + c] : Number(c === labels[row]);
+        return isCounted(row) ? ((1 - smoothing) * target + smoothing / classes) * weightOf(c) : 0;
+      });
+      const mass = wanted.reduce((sum, q) => sum + q, 0);
+      x.forEach((value, c) => {
+        if (wanted[c] !== 0) losses += wanted[c] * (logSum - value);
+        const grad = Math.exp(value - logSum) * mass - wanted[c];
+        dlogits[row * classes + c] = isCounted(row) && total !== 0 ? grad / total : 0;
+      });
+    }
+    loss[0] = losses / total;
+  },
 };

@@ -68,7 +68,7 @@ function csrPlaces(index: Uint8Array, starts: Uint32Array, k: number, out: numbe
 }
 
 /** Pairs of an input pixel and a tap that some window could put on it: with stride s only about one tap in s^2 can. */
-function hits(g: Geometry): number {
+export function hits(g: Geometry): number {
   const { batch, height, width, kh, kw, stride, padding } = shapeOf(g);
   const along = (length: number, kernel: number): number => {
     let count = 0;

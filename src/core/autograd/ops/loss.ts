@@ -1,0 +1,51 @@
+/** What losses share: targets in the memory of the device, and the rule of a loss whose gradient was computed with it. */
+import type { F32 } from "../../backend/memory.ts";
+import { expected } from "../../errors.ts";
+import type { Device } from "../../tensor/device.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { record } from "../tape.ts";
+
+/** Numbers of the caller, or a tensor. */
+export type Targets = ArrayLike<number> | Tensor;
+
+export const countOf = (targets: Targets): number => (targets instanceof Tensor ? targets.size : targets.length);
+
+/** Values in memory of the device; those of a tensor as they are. */
+export function onDevice(device: Device, values: Targets): F32 {
+  if (values instanceof Tensor) return values.data;
+  const copy = device.buffer(values.length);
+  copy.set(values);
+  return copy;
+}
+
+/** Throws unless there is one target for each value of x, and where they are a tensor, in the same shape. */
+export function requireTargets(where: string, x: Tensor, targets: Targets): void {
+  const shape = targets instanceof Tensor ? targets.shape : null;
+  if (shape === null ? countOf(targets) === x.size : shape.join() === x.shape.join()) return;
+  throw expected(
+    where,
+    shape === null ? `${x.size} targets for shape [${x.shape.join(", ")}]` : `targets of shape [${x.shape.join(", ")}]`,
+    shape === null ? `${countOf(targets)}` : `[${shape.join(", ")}]`,
+    "Give each value one target",
+  );
+}
+
+/** Throws where targets are a tensor with a gradient: this loss has none for them. */
+export function requireConstant(where: string, targets: Targets): void {
+  if (!(targets instanceof Tensor && targets.needsGrad)) return;
+  const todo = "Make them inside of device.withoutGradients";
+  throw expected(where, "targets without a gradient", "a tensor that depends on parameters", todo);
+}
+
+/** Records a loss [1] of x; gradient: of x, free to be kept. Targets given here have its negative. */
+export function recordLoss(op: string, x: Tensor, loss: F32, gradient: F32, targets: Tensor | null = null): Tensor {
+  const { kernels } = x.device;
+  return record(op, targets === null ? [x] : [x, targets], [1], loss, (dloss, grads) => {
+    [1, -1].slice(0, targets === null ? 1 : 2).forEach((sign, i) => {
+      const dx = grads.into(i);
+      if (dx === null) return;
+      dx.set(gradient);
+      if (sign * dloss[0] !== 1) kernels.scale(dx, dx.length, sign * dloss[0]);
+    });
+  });
+}
