@@ -31,8 +31,8 @@ const models: Record<string, { readonly model: Module; readonly shape: number[] 
   lenet: { model: lenet(20, 24, 1, 10, at), shape: [20, 24, 1] },
   resnet: { model: resnet(8, 3, 10, at), shape: [8, 8, 3] },
   squeezenet: { model: squeezenet(3, 6, fires, 10, at), shape: [8, 8, 3] },
-  gpt: { model: gpt(options, at), shape: [5] },
-  "gpt of squared ReLU": { model: gpt({ ...options, activation: "squared-relu", dropout: 0.1 }, at), shape: [5] },
+  gpt: { model: gpt({ ...options, ...at }), shape: [5] },
+  "gpt of squared ReLU": { model: gpt({ ...options, ...at, activation: "squared-relu", dropout: 0.1 }), shape: [5] },
 };
 
 /** A model whose normalization and biases are not the trivial ones of birth. */

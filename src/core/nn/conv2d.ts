@@ -1,9 +1,10 @@
 import { conv2d } from "../autograd/ops/conv2d.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
+import { deviceOf, type InitOptions, randomOf } from "./init-options.ts";
 import { fanInUniform, type Initializer } from "./initializers.ts";
-import { FusingModule, type InitOptions, type Module } from "./module.ts";
+import { FusingModule, type Module } from "./module.ts";
 
-export interface Conv2dOptions {
+export interface Conv2dOptions extends InitOptions {
   /** Default 1. */
   readonly stride?: number | undefined;
   /** Zeros on each side. Default 0. */
@@ -26,14 +27,16 @@ export class Conv2d extends FusingModule {
   /** Of the same input; a Sequential adds what it gives behind the batch norm that follows. See SpatialBranch. */
   branch: Module | null = null;
 
-  constructor(inputs: number, outputs: number, kernel: number, init: InitOptions, options: Conv2dOptions = {}) {
+  constructor(inputs: number, outputs: number, kernel: number, options: Conv2dOptions = {}) {
     super();
     const { stride = 1, padding = 0, bias = true, initializer = fanInUniform } = options;
+    const device = deviceOf(options);
+    const random = randomOf(options);
     const taps = kernel * kernel;
-    this.weight = new Parameter(init.device, [outputs, kernel, kernel, inputs]);
-    initializer(this.weight.data, inputs * taps, outputs * taps, init.random);
-    this.bias = bias ? new Parameter(init.device, [outputs]) : null;
-    if (this.bias !== null) fanInUniform(this.bias.data, inputs * taps, outputs * taps, init.random);
+    this.weight = new Parameter(device, [outputs, kernel, kernel, inputs]);
+    initializer(this.weight.data, inputs * taps, outputs * taps, random);
+    this.bias = bias ? new Parameter(device, [outputs]) : null;
+    if (this.bias !== null) fanInUniform(this.bias.data, inputs * taps, outputs * taps, random);
     this.stride = stride;
     this.padding = padding;
     this.initializer = initializer;

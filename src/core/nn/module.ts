@@ -3,15 +3,7 @@
  * module is a class with a constructor and a `forward`. Their names are the paths of properties: "block1.conv1.weight".
  */
 import { expected } from "../errors.ts";
-import type { Random } from "../random.ts";
-import type { Device } from "../tensor/device.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-
-/** Where a layer's parameters live and what their first values are drawn from. */
-export interface InitOptions {
-  readonly device: Device;
-  readonly random: Random;
-}
 
 /** State that is saved but not trained: running statistics, counters of draws. Moved in place. */
 export class Buffer {

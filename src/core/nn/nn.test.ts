@@ -13,10 +13,10 @@ import { lenet } from "./models/lenet.ts";
 import { mlp } from "./models/mlp.ts";
 import { resnet } from "./models/resnet.ts";
 import { squeezenet } from "./models/squeezenet.ts";
-import { type InitOptions, loadState, type Module, stateOf } from "./module.ts";
+import { loadState, type Module, stateOf } from "./module.ts";
 import { Sequential } from "./sequential.ts";
 
-const init = (seed = 1): InitOptions => ({ device: new Device(jsKernels()), random: new Random(seed) });
+const init = (seed = 1) => ({ device: new Device(jsKernels()), random: new Random(seed) });
 const weightsOf = (model: Module): number => model.parameters().reduce((sum, { size }) => sum + size, 0);
 
 describe("models", () => {

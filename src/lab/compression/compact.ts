@@ -10,8 +10,9 @@ import {
   withoutDeadChannels,
   withoutZeroColumns,
 } from "../../core/nn/compaction.ts";
+import type { InitOptions } from "../../core/nn/init-options.ts";
 import { blocksOf, type ResnetBlock } from "../../core/nn/models/resnet.ts";
-import { type InitOptions, loadState, type Module, stateOf } from "../../core/nn/module.ts";
+import { loadState, type Module, stateOf } from "../../core/nn/module.ts";
 import { type Architecture, buildModel, inputShapeOf, withWidthsOf } from "../recipes/architecture.ts";
 
 export interface Compacted {

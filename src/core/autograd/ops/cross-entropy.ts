@@ -22,11 +22,9 @@ export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
   const dlogits = device.buffer(logits.size);
   device.kernels.softmaxCrossEntropy(losses, dlogits, logits.data, labels, rows, classes);
   const mean = device.buffer(1);
-  mean[0] = losses.reduce((sum, loss) => sum + loss, 0) / rows;
+  device.kernels.mean(mean, losses, rows);
   return record("crossEntropy", [logits], [1], mean, (dmean, grads) => {
     const dx = grads.into(0);
-    if (dx === null) return;
-    dx.set(dlogits);
-    if (dmean[0] !== 1) device.kernels.scale(dx, dx.length, dmean[0]);
+    if (dx !== null) device.kernels.scaleBy(dx, dlogits, dmean, dx.length);
   });
 }

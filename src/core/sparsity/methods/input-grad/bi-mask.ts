@@ -23,6 +23,7 @@ export const biMask: MethodEntry<InputGradMethod> = {
     candidates = biMask.hyperParameters.candidates.default,
   } = {}) => ({
     name: "bi-mask",
+    readsHost: "candidate orders are compared by what they keep",
     operand: "weight",
     pack: (transpose, weight, mask, taps, draw) => {
       if (transpose.order === null || draw.step % refresh === 0) {

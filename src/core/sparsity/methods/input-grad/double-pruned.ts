@@ -16,6 +16,7 @@ export const doublePruned: MethodEntry<InputGradMethod> = {
   hyperParameters: { refresh: refreshEvery(1) },
   make: ({ refresh = doublePruned.hyperParameters.refresh.default } = {}) => ({
     name: "double-pruned",
+    ...(refresh === 1 ? {} : { readsHost: "masks are noted and met between two refreshes" }),
     operand: "weight",
     pack: (transpose, weight, mask, taps, { step }) => {
       if (refresh === 1) transpose.prune(weight, mask, taps);

@@ -75,6 +75,7 @@ export const prune: MethodEntry<UnstructuredMethod> = {
     };
     return {
       name: "prune",
+      readsHost: "weights are pruned by the order of their scores",
       ...(schedule === "iterative" ? { restarts: begins } : {}),
       // what comes back is stepped at once
       readsGradient: (clock) =>

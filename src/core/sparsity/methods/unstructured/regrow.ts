@@ -34,6 +34,7 @@ export function regrowing({ name, values, budget, dropAt, grow, readsGradient }:
     step > 0 && step % given("every") === 0 && step < stepAt(given("until"), steps);
   return {
     name,
+    readsHost: "weights are dropped and grown by the order of their scores",
     readsGradient: (clock) => readsGradient && isDue(clock),
     begin: ({ sites, random }) => {
       const draws = random(0);

@@ -41,6 +41,7 @@ export const restored: MethodEntry<WeightGradMethod> = {
   },
   make: ({ restore = 0.03, scale = 1 } = {}, { mask = "columns", restore: rule } = {}) => ({
     name: "restored",
+    ...(rule === "measured" ? { readsHost: "how alike neighbors are is measured on a sample" } : {}),
     operand: "activations",
     pattern: { n: 1, m: 2, v: 1 },
     ofImages: true,

@@ -40,6 +40,7 @@ export const domino: WeightMethodEntry = {
     const costOf = ({ rows, k, positions }: WeightSite): number => rows * k * (budget === "flops" ? positions : 1);
     return {
       name: "domino",
+      readsHost: "groups vote for fewer kept weights by their magnitudes",
       beforeForward: (site, { training }) => {
         const search = searchOf(site);
         if (!search.begun) {

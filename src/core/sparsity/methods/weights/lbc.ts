@@ -39,6 +39,7 @@ export const lbc: WeightMethodEntry = {
       survivors(count, step, Math.round(from * steps), Math.min(steps - 1, Math.round(until * steps)));
     return {
       name: "lbc",
+      readsHost: "combinations are removed by the sums of their scores",
       misfit: (pattern) =>
         combinationCount(pattern.n, pattern.m) > MOST
           ? `${patternName(pattern)} has more than ${MOST} combinations`

@@ -48,6 +48,7 @@ export const maxq: WeightMethodEntry = {
     };
     return {
       name: "maxq",
+      ...(denseUntil > 0 ? { readsHost: "dense groups are chosen by the sums of their magnitudes" } : {}),
       beforeForward: (site, { step, steps, training }) => {
         const thresholds = thresholdsOf(site);
         if (!thresholds.known && !training) return;

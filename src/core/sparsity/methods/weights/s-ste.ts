@@ -17,6 +17,7 @@ export const sSte: WeightMethodEntry = {
   hyperParameters: { refresh: refreshEvery(1) },
   make: ({ refresh = 1 } = {}) => ({
     name: "s-ste",
+    readsHost: "the scale of each weight is fitted at its first pruning",
     beforeForward: (site, clock) => pruneEvery(refresh, site, clock, () => site.pruneSoftly()),
   }),
 };

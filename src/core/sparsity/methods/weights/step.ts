@@ -25,6 +25,7 @@ export const step: WeightMethodEntry = {
     refresh = 1,
   } = {}) => ({
     name: "step",
+    readsHost: "the variance has settled when its drift, taken on a sample of the gradients, is small",
     needsVariance: true,
     beforeForward: (site, clock) => {
       const begin = site.memory("begin", 1)[0];
