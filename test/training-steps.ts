@@ -1,15 +1,5 @@
 /** What test/browser.test.ts runs in Node and in a bare context: a few steps that use most kinds of kernels. */
-import {
-  adamW,
-  backward,
-  cnn,
-  crossEntropy,
-  type Device,
-  Random,
-  sparsify,
-  srSte,
-  tensor,
-} from "../src/core/index.ts";
+import { adamW, backward, cnn, crossEntropy, type Device, Random, sparsify, srSte, tensor } from "../src/core/index.ts";
 
 const [BATCH, SIDE, CHANNELS, CLASSES, STEPS] = [8, 8, 4, 4, 4];
 

@@ -59,8 +59,7 @@ function training(build: (device: Device) => Module, shape: readonly number[]): 
 }
 
 const ofMlp = (): Training => training((device) => mlp([16, 32, 16, 4], { device, random: new Random(1) }), [16]);
-const ofCnn = (): Training =>
-  training((device) => cnn(4, [8, 8], 4, { device, random: new Random(1) }), [6, 6, 4]);
+const ofCnn = (): Training => training((device) => cnn(4, [8, 8], 4, { device, random: new Random(1) }), [6, 6, 4]);
 
 const bits = (state: ReturnType<typeof stateOf>): Map<string, number[]> =>
   new Map([...state].map(([name, { data }]) => [name, [...data]]));
@@ -83,8 +82,8 @@ describe("the state of a session", () => {
     const one = ofMlp();
     const { session } = trained(one, {});
     const state = session.state();
-    expect(zeros(state.get("fc1.weight")!.data)).toBe(16 * 32 / 2);
-    expect(zeros(state.get("fc2.weight")!.data)).toBe(32 * 16 / 2);
+    expect(zeros(state.get("fc1.weight")!.data)).toBe((16 * 32) / 2);
+    expect(zeros(state.get("fc2.weight")!.data)).toBe((32 * 16) / 2);
     expect(zeros(state.get("fc3.weight")!.data)).toBe(0);
     // the weights that are trained stay dense
     expect(zeros(stateOf(one.model).get("fc1.weight")!.data)).toBe(0);

@@ -6,8 +6,8 @@ import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
-import type { Epilogue, ForwardOperand, OperandFormat } from "../operand.ts";
 import type { Draw } from "../../random.ts";
+import type { Epilogue, ForwardOperand, OperandFormat } from "../operand.ts";
 import { misfit, type Pattern, patternName } from "../pattern.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
 
