@@ -30,7 +30,7 @@ describe.concurrent("compare", () => {
       "dense",
       "ste",
     ]);
-    expect(stdout).toMatch(/Ran on (native \w+|wasm \S+), 1 thread, under a load of/);
+    expect(stdout).toMatch(/Ran on (native \w+|wasm \S+) in f32, 1 thread, under a load of/);
     expect(stdout).toMatch(/all 2 along inputs/);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(stderr).toMatch(

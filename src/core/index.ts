@@ -22,7 +22,6 @@ export { reshape } from "./autograd/ops/reshape.ts";
 export { resizeChannels } from "./autograd/ops/resize-channels.ts";
 export { squaredRelu } from "./autograd/ops/squared-relu.ts";
 export { backward, record } from "./autograd/tape.ts";
-export { jsKernels } from "./backend/js.ts";
 export type { Kernels } from "./backend/kernels.ts";
 export {
   WASM_FILES,
