@@ -25,7 +25,7 @@ import { Device } from "../src/core/tensor/device.ts";
 import { cifar10 } from "../src/lab/data/cifar10.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -35,7 +35,7 @@ const { values: options } = parseArgs({
     threads: { type: "string", default: "2" },
   },
 });
-const { kernels } = pick({ threads: Number(options.threads) });
+const { kernels } = openDeviceSync({ threads: Number(options.threads) });
 const SHARES = [0, 0.03, 0.25, 0.5, 0.75, 1];
 const BATCHES = 8;
 const BATCH = 64;

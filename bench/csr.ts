@@ -14,7 +14,7 @@ import { PackedMatrix } from "../src/core/sparse/formats/packed-matrix.ts";
 import { SlicedMatrix } from "../src/core/sparse/formats/sliced-matrix.ts";
 import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { interleave } from "../src/lab/statistics/interleave.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 const SPARSITIES = [0.5, 0.75, 0.9, 0.95, 0.98];
 /** N:M of the same sparsity; 1:16 is the sparsest there is. */
@@ -22,7 +22,7 @@ const PATTERNS: Readonly<Record<number, string>> = { 0.5: "2:4", 0.75: "1:4", 0.
 
 const { values: options } = parseArgs({ options: { json: { type: "string" } } });
 const size = 1024;
-const { kernels } = pick({ threads: 1 });
+const { kernels } = openDeviceSync({ threads: 1 });
 const [load] = loadavg();
 const random = new Random(1);
 const filled = (length: number): Float32Array => {

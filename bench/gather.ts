@@ -13,10 +13,10 @@ import { Random } from "../src/core/random.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { sizeOf, Tensor } from "../src/core/tensor/tensor.ts";
 import { interleave } from "../src/lab/statistics/interleave.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 const { values: options } = parseArgs({ options: { json: { type: "string" } } });
-const { kernels } = pick({ threads: 1 });
+const { kernels } = openDeviceSync({ threads: 1 });
 const device = new Device(kernels);
 const random = new Random(1);
 const birth = { device, random };
@@ -25,7 +25,7 @@ const layers: readonly (readonly [name: string, layer: Conv2d | Linear, input: r
   [
     ["LeNet's conv1", new Conv2d(1, 20, 5, birth), [128, 28, 28, 1], [7]],
     ["LeNet's conv2", new Conv2d(20, 50, 5, birth), [128, 12, 12, 20], [250, 125, 41, 14]],
-    ["3x3, 64 to 64 channels, padded", new Conv2d(64, 64, 3, birth, { padding: 1 }), [128, 16, 16, 64], [288, 144]],
+    ["3x3, 64 to 64 channels, padded", new Conv2d(64, 64, 3, { ...birth, padding: 1 }), [128, 16, 16, 64], [288, 144]],
     ["linear, 784 to 500", new Linear(784, 500, birth), [128, 784], [469, 256, 100]],
   ];
 const found = layers.map(([layer, dense, shape, counts]) => {

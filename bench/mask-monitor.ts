@@ -16,7 +16,7 @@ import { Device } from "../src/core/tensor/device.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
 import { type Quartiles, quartiles } from "../src/lab/statistics/quartiles.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
     json: { type: "string" },
   },
 });
-const { kernels } = pick({ threads: Number(options.threads) });
+const { kernels } = openDeviceSync({ threads: Number(options.threads) });
 const device = new Device(kernels);
 const rounds = Number(options.rounds);
 const random = new Random(1);

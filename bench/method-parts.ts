@@ -16,10 +16,10 @@ import { mvue as mvueOf } from "../src/core/sparse/mvue.ts";
 import { searchOrder } from "../src/core/sparse/order-search.ts";
 import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { interleave } from "../src/lab/statistics/interleave.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 const { values: options } = parseArgs({ options: { json: { type: "string" } } });
-const { kernels } = pick({ threads: 1 });
+const { kernels } = openDeviceSync({ threads: 1 });
 const [load] = loadavg();
 const N = 1024;
 const random = new Random(1);

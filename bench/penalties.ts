@@ -10,10 +10,11 @@ import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { backward } from "../src/core/autograd/tape.ts";
+import type { InitOptions } from "../src/core/nn/init-options.ts";
 import { cnn } from "../src/core/nn/models/cnn.ts";
 import { lenet } from "../src/core/nn/models/lenet.ts";
 import { mlp } from "../src/core/nn/models/mlp.ts";
-import type { InitOptions, Module } from "../src/core/nn/module.ts";
+import type { Module } from "../src/core/nn/module.ts";
 import { Optimizer } from "../src/core/optim/optimizer.ts";
 import { sgd } from "../src/core/optim/sgd.ts";
 import { Random } from "../src/core/random.ts";
@@ -24,7 +25,7 @@ import { sizeOf, Tensor } from "../src/core/tensor/tensor.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { penaltiesOf } from "../src/lab/recipes/regularizers.ts";
 import { quartiles } from "../src/lab/statistics/quartiles.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -52,7 +53,7 @@ const variants: Readonly<Record<string, readonly object[]>> = {
   "rows and columns folded, proximal": penalties("proximal", ["row", "column"], { folded: true }),
   "rows and columns folded, subgradient": penalties("subgradient", ["row", "column"], { folded: true }),
 };
-const { kernels } = pick({ threads: Number(options.threads) });
+const { kernels } = openDeviceSync({ threads: Number(options.threads) });
 const [load] = loadavg();
 const found: { model: string; stepMs: number; penalties: Record<string, { ms: number; share: number }> }[] = [];
 

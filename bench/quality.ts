@@ -14,7 +14,7 @@ import { Device } from "../src/core/tensor/device.ts";
 import { loadData } from "../src/lab/data/sources.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { createComparison, runComparison, withMethod } from "../src/lab/runs/compare.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 const { values: options } = parseArgs({
   options: { "data-dir": { type: "string" }, threads: { type: "string", default: "1" } },
@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
 const folder = options["data-dir"];
 if (folder === undefined)
   throw new Error("quality: expected --data-dir DIR with the folders fashion-mnist and cifar10, got none.");
-const { kernels, why } = pick({ threads: Number(options.threads) });
+const { kernels, why } = openDeviceSync({ threads: Number(options.threads) });
 console.log(why);
 
 interface Claim {

@@ -22,7 +22,7 @@ import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
 import { interleave } from "../src/lab/statistics/interleave.ts";
 import { quartiles } from "../src/lab/statistics/quartiles.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -34,7 +34,7 @@ const { values: options } = parseArgs({
     patterns: { type: "string", default: "2:4,1:4,2:8,1:8" },
   },
 });
-const { kernels } = pick({ threads: Number(options.threads) });
+const { kernels } = openDeviceSync({ threads: Number(options.threads) });
 const [load] = loadavg();
 const patterns = options.patterns.split(",");
 console.log(`${kernels.backend} ${kernels.instructionSet}, ${kernels.threads} threads`);

@@ -12,7 +12,7 @@ import { KERNEL_NAMES } from "../src/core/backend/js.ts";
 import type { Kernels } from "../src/core/backend/kernels.ts";
 import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { STEP_MODELS, STEP_PLANS, stepOf } from "../src/lab/bench/step.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -31,7 +31,7 @@ if (model === undefined || plan === undefined) {
   );
 }
 const steps = Number(options.steps);
-const { kernels } = pick({ threads: Number(options.threads) });
+const { kernels } = openDeviceSync({ threads: Number(options.threads) });
 
 const spent = new Map<string, number>();
 const timed = Object.fromEntries(

@@ -13,7 +13,7 @@ import { parsePattern } from "../src/core/sparse/pattern.ts";
 import { DEFAULT_PLANS, STEP_MODELS, stepOf } from "../src/lab/bench/step.ts";
 import { quartiles } from "../src/lab/statistics/quartiles.ts";
 import { writeFileAtomically } from "../src/node/files.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 import { type ModelName, timed, type Variant } from "./peers/peer.ts";
 import { openPyTorch } from "./peers/pytorch.ts";
 
@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
 const threads = Number(options.threads);
 const rounds = Number(options.rounds);
 const WARM_UP = 5;
-const { kernels } = pick({ threads });
+const { kernels } = openDeviceSync({ threads });
 
 function ours(which: ModelName): Variant[] {
   const model = STEP_MODELS[which];

@@ -15,14 +15,13 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { loadState, type State, stateOf } from "../src/core/nn/state.ts";
-import { Device } from "../src/core/tensor/device.ts";
 import { compress, forwardTimes } from "../src/lab/compression/compress.ts";
 import { loadData } from "../src/lab/data/sources.ts";
 import { parseRecipe, type Recipe } from "../src/lab/recipes/recipe.ts";
 import { compressText } from "../src/lab/report/compress-table.ts";
 import { Run } from "../src/lab/runs/run.ts";
 import { machineOf } from "../src/lab/runs/together.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 import {
   type Answers,
   answersOf,
@@ -91,7 +90,7 @@ interface CifarLine extends Line {
   readonly model: Recipe["model"];
 }
 const lines = new Lines<CifarLine>("structured-cifar10.jsonl");
-const device = new Device(pick({ threads: 1 }).kernels);
+const device = openDeviceSync({ threads: 1 });
 const all = await loadData("cifar10", { dir: values["data-dir"] });
 const split = heldOut(all, 2000, true);
 const data = values.validate ? heldOut(split, 2000) : split;

@@ -12,13 +12,12 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { scoreOf } from "../src/core/task/evaluate.ts";
-import { Device } from "../src/core/tensor/device.ts";
 import { compress, forwardTimes } from "../src/lab/compression/compress.ts";
 import { loadData } from "../src/lab/data/sources.ts";
 import { parseRecipe, type Recipe } from "../src/lab/recipes/recipe.ts";
 import { compressText } from "../src/lab/report/compress-table.ts";
 import { machineOf } from "../src/lab/runs/together.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 import { heldOut, type Lengths, type Line, Lines, penalties, Stages } from "./stages.ts";
 
 const lenet = {
@@ -62,7 +61,7 @@ interface MnistLine extends Line {
   readonly model: Recipe["model"];
 }
 const lines = new Lines<MnistLine>("structured.jsonl");
-const device = new Device(pick({ threads: 1 }).kernels);
+const device = openDeviceSync({ threads: 1 });
 const all = await loadData("mnist", { dir: values["data-dir"] });
 const data = values.validate ? heldOut(all, 5000) : all;
 const stages = new Stages(data, device, values.cache);

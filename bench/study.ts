@@ -18,7 +18,7 @@ import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { readStudy, type StudyResult, studyTable } from "../src/lab/report/study-table.ts";
 import { Run } from "../src/lab/runs/run.ts";
 import { quartiles } from "../src/lab/statistics/quartiles.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 interface Study {
   readonly recipe: object;
@@ -47,7 +47,7 @@ async function train(): Promise<void> {
   if (out === undefined || positionals.length !== 1) throw new Error("study: expected STUDY.json and --out FILE.");
   const study = JSON.parse(readFileSync(positionals[0], "utf8")) as Study;
   const [shard, shards] = options.shard.split("/").map(Number);
-  const { kernels } = pick({ threads: Number(options.threads) });
+  const { kernels } = openDeviceSync({ threads: Number(options.threads) });
   const jobs = study.seeds.flatMap((seed) =>
     Object.entries(study.variants).map(([variant, changes]) => ({ variant, seed, changes })),
   );

@@ -1,23 +1,36 @@
-import * as ts from "trisparse";
+import {
+  adamW,
+  backward,
+  batchesOf,
+  crossEntropy,
+  evaluate,
+  mlp,
+  openDevice,
+  sparsify,
+  srSte,
+  warmupCosine,
+} from "trisparse";
+import { loadData } from "trisparse/lab";
 
-const device = ts.openDevice(); // native kernels, or WASM where there is no compiler
-const at = { device, random: new ts.Random(1) };
-const model = ts.mlp([784, 256, 10], at); // or a Sequential of layers
+const device = await openDevice({ seed: 1 }); // native kernels, or WASM where there is no compiler
+const model = mlp([784, 256, 10]); // or a Sequential of layers
 
-const data = await ts.loadData("digits");
-const batches = ts.batchesOf(data, { batch: 128, seed: 1 });
+const data = await loadData("digits");
+const batches = batchesOf(data, { batch: 128, seed: 1 });
 const steps = 5 * batches.stepsPerEpoch;
-const sparsity = ts.sparsify(model, { weights: ts.srSte(), pattern: "2:4", steps });
-const rate = ts.warmupCosine({ rate: 2e-3, steps, warmup: 20 });
-const optimizer = sparsity.optimizer(ts.adamW({ rate }));
+const sparsity = sparsify(model, { weights: srSte(), pattern: "2:4", steps });
+const rate = warmupCosine({ rate: 2e-3, steps, warmup: 20 });
+const optimizer = sparsity.optimizer(adamW({ rate }));
 
 for (let step = 0; step < steps; step++) {
-  device.step(() => {
+  const mean = device.step(() => {
     const { x, labels } = batches.training(device, step);
-    const loss = ts.crossEntropy(model.forward(x), labels);
+    const loss = crossEntropy(model.forward(x), labels);
     optimizer.zeroGrad();
-    ts.backward(loss);
+    backward(loss);
     optimizer.step();
+    return loss.item();
   });
+  if (step % 100 === 0) console.log(step, await mean);
 }
-console.log(ts.evaluate(model, device, batches), sparsity.verify());
+console.log(evaluate(model, device, batches), sparsity.verify());

@@ -117,7 +117,7 @@ napi_value set_threads_js(napi_env env, napi_callback_info info) {
   int32_t count = 1;
   napi_get_cb_info(env, info, &argc, &argument, nullptr, nullptr);
   napi_get_value_int32(env, argument, &count);
-  set_threads(count < 1 ? 1 : count > 64 ? 64 : count);
+  set_threads(count < 1 ? 1 : count > 256 ? 256 : count);
   return nullptr;
 }
 

@@ -1,11 +1,10 @@
 /** What the studies of structure keep of each test image. */
 import { expect, test } from "vitest";
 import { answersOf, packed, unpacked } from "../bench/stages.ts";
-import { Device } from "../src/core/tensor/device.ts";
 import { loadData } from "../src/lab/data/sources.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
-import { pick } from "../src/node/pick.ts";
+import { openDeviceSync } from "../src/node/open-device.ts";
 
 test("answers of images are read as they were written, to a thousandth of a nat", () => {
   const answers = [
@@ -23,7 +22,7 @@ test("answers of images are read as they were written, to a thousandth of a nat"
 });
 
 test("answers come to what an evaluation says", async () => {
-  const device = new Device(pick({ threads: 1 }).kernels);
+  const device = openDeviceSync({ threads: 1 });
   const data = await loadData("digits", { seed: 1, limit: { train: 256, test: 100 } });
   const run = new Run(
     parseRecipe({

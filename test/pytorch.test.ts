@@ -6,10 +6,11 @@ import { ops } from "../src/core/autograd/ops/ops.ts";
 import { backward, record } from "../src/core/autograd/tape.ts";
 import { jsKernels } from "../src/core/backend/js.ts";
 import type { Kernels } from "../src/core/backend/kernels.ts";
+import type { InitOptions } from "../src/core/nn/init-options.ts";
 import { cnn } from "../src/core/nn/models/cnn.ts";
 import { mlp } from "../src/core/nn/models/mlp.ts";
 import { resnet } from "../src/core/nn/models/resnet.ts";
-import { type InitOptions, Module } from "../src/core/nn/module.ts";
+import { Module } from "../src/core/nn/module.ts";
 import { adamW } from "../src/core/optim/adamw.ts";
 import { clipByGlobalNorm } from "../src/core/optim/clip.ts";
 import { Optimizer } from "../src/core/optim/optimizer.ts";
@@ -109,7 +110,7 @@ for (const [backend, make] of backends) {
               trained.zeroGrad();
               backward(mean);
               trained.step();
-              return mean.item();
+              return mean.data[0];
             });
             expect(Math.abs(loss / losses64[step] - 1)).toBeLessThan(1e-5);
           }

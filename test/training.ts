@@ -66,7 +66,7 @@ export class Training {
       this.#used = Float32Array.from(this.weight.plan === null ? this.weight.data : denseWeightOf(this.weight));
       this.#first ??= this.#used;
       this.#optimizer.step();
-      return mean.item();
+      return mean.data[0];
     });
     this.sparsity.observe();
     return loss;

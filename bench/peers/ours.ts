@@ -3,7 +3,7 @@
 import { parsePattern, patternName } from "../../src/core/sparse/pattern.ts";
 import { gemmCalls } from "../../src/lab/bench/gemm.ts";
 import { STEP_MODELS, stepOf } from "../../src/lab/bench/step.ts";
-import { pick } from "../../src/node/pick.ts";
+import { openDeviceSync } from "../../src/node/open-device.ts";
 import { version } from "../../src/node/version.ts";
 import { at, type Peer, timed } from "./peer.ts";
 
@@ -11,7 +11,7 @@ const PATTERNS = ["2:4", "2:4v2"].map(parsePattern);
 
 export function ours(backend: "native" | "wasm", threads: number): Peer {
   // a case has kernels of its own, so that no array of another case lives on in their memory
-  const open = () => pick({ backend, threads }).kernels;
+  const open = () => openDeviceSync({ backend, threads }).kernels;
   const name = backend === "native" ? "trisparse" : "trisparse WASM";
   return {
     ...{ name, version, runtime: backend, instructionSet: open().instructionSet, threads },

@@ -15,6 +15,8 @@
 #include "slices.inl"
 #include "csr.inl"
 #include "elementwise.inl"
+#include "reductions.inl"
+#include "losses.inl"
 #include "tiles.inl"
 #include "masks.inl"
 #include "soft-axes.inl"

@@ -20,10 +20,6 @@ static void add_product(float* y, const float* a, const float* b, int count, flo
   });
 }
 
-static void scale(float* x, int count, float factor) {
-  parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) x[i] *= factor; });
-}
-
 static void relu(float* y, const float* x, int count) {
   parallel_chunks(count, CHUNK, [&](int from, int to) { for (int i = from; i < to; i++) y[i] = rectified(x[i]); });
 }
@@ -36,23 +32,6 @@ static void relu_backward(float* dx, const float* dy, const float* y, int count)
       dx[i] = y[i] > 0 ? g : 0;
     }
   });
-}
-
-static void sum_of_squares(double* out, const float* x, int count) {
-  const int chunks = ceil_div(count, CHUNK);
-  double* partial = scratch<double>(SCRATCH_PARTIAL, chunks + 1);
-  parallel_chunks(count, CHUNK, [&](int from, int to) {
-    double lanes[8] = {};
-    int i = from;
-    for (; i + 8 <= to; i += 8)
-      for (int j = 0; j < 8; j++) lanes[j] += (double)x[i + j] * x[i + j];
-    for (; i < to; i++) lanes[0] += (double)x[i] * x[i];
-    double sum = 0;
-    for (int j = 0; j < 8; j++) sum += lanes[j];
-    partial[from / CHUNK] = sum;
-  });
-  *out = 0;
-  for (int i = 0; i < chunks; i++) *out += partial[i];
 }
 
 // sums of the columns of x [rows, columns], in row chunks of fixed size: partial [chunk][columns], then added in order
@@ -165,24 +144,6 @@ static void copy_columns(float* y, const float* x, int rows, int count, int y_co
       const float* from = x + (size_t)row * x_columns + x_begin;
       by_some_lanes(there, [&](int c, auto lanes) { lanes.store(to + c, lanes.load(from + c)); });
       for (int c = there; c < count; c++) to[c] = 0;
-    }
-  });
-}
-
-// losses[row] = -log softmax(logits)[label]; dlogits = (softmax - one hot) / rows, the gradient of the mean loss
-static void softmax_cross_entropy(float* losses, float* dlogits, const float* logits, const int32_t* labels, int rows, int classes) {
-  parallel_chunks(rows, max_of(1, CHUNK / max_of(1, classes)), [&](int from, int to) {
-    for (int row = from; row < to; row++) {
-      const float* x = logits + (size_t)row * classes;
-      float* d = dlogits + (size_t)row * classes;
-      float largest = x[0];
-      for (int c = 1; c < classes; c++) largest = x[c] > largest ? x[c] : largest;
-      float sum = 0;
-      for (int c = 0; c < classes; c++) sum += d[c] = exponential(x[c] - largest);
-      losses[row] = (float)__builtin_log((double)sum) + largest - x[labels[row]];
-      const float share = 1.0f / (sum * rows);
-      for (int c = 0; c < classes; c++) d[c] *= share;
-      d[labels[row]] -= 1.0f / rows;
     }
   });
 }

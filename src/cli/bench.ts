@@ -16,6 +16,7 @@ import {
   type MachineOptions,
   oneOf,
   openDevice,
+  precisionOption,
   type RouteOptions,
   threadsOption,
   wholeNumber,
@@ -71,6 +72,7 @@ export function addBench(program: Command): void {
     )
     .addOption(threadsOption)
     .addOption(backendOption)
+    .addOption(precisionOption)
     .addOption(jsonOption)
     .action(bench);
 }

@@ -30,7 +30,7 @@ describe.concurrent("compare", () => {
       "dense",
       "ste",
     ]);
-    expect(stdout).toMatch(/Ran on (native \w+|wasm \S+), 1 thread, under a load of/);
+    expect(stdout).toMatch(/Ran on (native \w+|wasm \S+) in f32, 1 thread, under a load of/);
     expect(stdout).toMatch(/all 2 along inputs/);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(stderr).toMatch(
@@ -53,7 +53,16 @@ describe.concurrent("compare", () => {
     const json = JSON.parse(stdout) as Comparison;
     expect(Object.keys(json)).toEqual(["machine", "data", "model", "epochs", "seed", "recipe", "runs"]);
     expect(json).toMatchObject({ data: "digits", model: "mlp", epochs: 1, seed: 7 });
-    expect(Object.keys(json.machine)).toEqual(["cpu", "cores", "node", "backend", "instructionSet", "threads", "load"]);
+    expect(Object.keys(json.machine)).toEqual([
+      "cpu",
+      "cores",
+      "node",
+      "backend",
+      "instructionSet",
+      "threads",
+      "precision",
+      "load",
+    ]);
     expect(json.runs.map(({ method }) => method)).toEqual(["dense", "sr-ste"]);
     const wanted = {
       plan: { forward: "sparse", inputGrad: "masked", weightGrad: "dense" },

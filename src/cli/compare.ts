@@ -38,6 +38,7 @@ import {
   oneOf,
   openDevice,
   positive,
+  precisionOption,
   type RouteOptions,
   routeOption,
   routesOf,
@@ -148,6 +149,7 @@ export function addCompare(program: Command): void {
     .addOption(routeOption)
     .addOption(threadsOption)
     .addOption(backendOption)
+    .addOption(precisionOption)
     .addOption(jsonOption)
     .action(compare);
 }
@@ -161,7 +163,7 @@ async function compare(options: CompareOptions): Promise<void> {
   const out = options.out ?? defaultFolder();
   asUsage(() => checkVacant("--out", out));
   checkJson(options);
-  const device = openDevice(options);
+  const device = openDevice(options, recipe);
   if (options.serve === undefined) return await train(out, choices, recipe, device, options);
   const live = await LivePage.open(out, options.serve === true ? 0 : options.serve);
   process.stderr.write(`live: ${live.address}\n`);

@@ -19,6 +19,7 @@ import {
   type MachineOptions,
   oneOf,
   openDevice,
+  precisionOption,
   threadsOption,
   wholeNumber,
 } from "./options.ts";
@@ -73,6 +74,7 @@ export function addCompress(program: Command): void {
     .option("--out <folder>", "a new folder for the smaller model (default: runs/<date and time>)")
     .addOption(threadsOption)
     .addOption(backendOption)
+    .addOption(precisionOption)
     .addOption(jsonOption)
     .action(run);
 }
@@ -85,7 +87,7 @@ async function run(path: string, options: Options): Promise<void> {
   const out = options.out ?? defaultFolder();
   asUsage(() => checkVacant("--out", out));
   checkJson(options);
-  const device = openDevice(options);
+  const device = openDevice(options, recipe);
   const load = loadavg()[0];
   const data = await loadDataOf(recipe);
   checkFits(recipe, data);

@@ -17,6 +17,7 @@ import {
   jsonOption,
   type MachineOptions,
   openDevice,
+  precisionOption,
   type RouteOptions,
   routeOption,
   routingOf,
@@ -36,6 +37,7 @@ export function addExplain(program: Command): void {
     .addOption(routeOption)
     .addOption(threadsOption)
     .addOption(backendOption)
+    .addOption(precisionOption)
     .addOption(jsonOption)
     .action(explain);
 }
@@ -44,7 +46,7 @@ function explain(file: string, options: MachineOptions & RouteOptions): void {
   const recipe = asUsage(() => parseRecipe(readJson("recipe", file), file));
   checkJson(options);
   const load = loadavg()[0];
-  const device = openDevice(options);
+  const device = openDevice(options, recipe);
   const { task } = sources[recipe.data.name];
   const setup = asUsage(() => setUp(recipe, task, { device, random: new Random(recipe.seed) }));
   const routing = routingOf(options) ?? "auto";

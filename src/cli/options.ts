@@ -3,16 +3,18 @@
 import { Option } from "commander";
 import { Dispatcher } from "../core/sparsity/dispatcher.ts";
 import { ROUTINGS, type Routing } from "../core/sparsity/plan.ts";
-import { Device } from "../core/tensor/device.ts";
+import type { Device } from "../core/tensor/device.ts";
+import { PRECISIONS, type Precision, precisionOf } from "../core/tensor/precision.ts";
 import type { Recipe } from "../lab/recipes/recipe.ts";
 import { found, obstacle } from "../node/files.ts";
-import { BACKENDS, type Backend, pick } from "../node/pick.ts";
+import { BACKENDS, type Backend, openDeviceSync } from "../node/open-device.ts";
 import { timesFile } from "../node/times-file.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
 export interface MachineOptions {
   readonly threads?: number;
   readonly backend?: Backend;
+  readonly precision?: Precision;
   readonly json?: string;
 }
 
@@ -53,12 +55,16 @@ export function oneOf<T extends string>(name: string, known: readonly T[]): (tex
 
 export const threadsOption: Option = new Option(
   "--threads <count>",
-  "threads of the native kernels; results do not depend on it (default: the cores, at most 4)",
+  "threads of the native kernels; results do not depend on it (default: the physical cores)",
 ).argParser(wholeNumber("threads", 1, 256));
 export const backendOption: Option = new Option(
   "--backend <name>",
   `${BACKENDS.join(", ")} (default: the fastest that works)`,
 ).argParser(oneOf("backend", BACKENDS));
+export const precisionOption: Option = new Option(
+  "--precision <name>",
+  `of the three products: ${PRECISIONS.join(", ")} (default: the recipe's, else f32)`,
+).argParser((text: string) => asUsage(() => precisionOf("--precision", text)));
 export const jsonOption: Option = new Option(
   "--json <file>",
   "also write the results to a file as JSON; - writes only JSON, to standard output",
@@ -90,14 +96,14 @@ export function routingOf({ route }: RouteOptions): Routing | undefined {
   return found;
 }
 
-/** Opens the device that the options ask for, and says on stderr what was chosen. */
-export function openDevice(options: MachineOptions & RouteOptions): Device {
-  const { threads, backend } = options;
+/** Opens the device that the options ask for, and else the recipe; says on stderr what was chosen. */
+export function openDevice(options: MachineOptions & RouteOptions, recipe?: Pick<Recipe, "precision">): Device {
+  const { threads, backend, precision = recipe?.precision } = options;
   // before anything is made: a word of the environment that is none
   routingOf(options);
-  const { kernels, why } = asUsage(() => pick({ threads, backend }));
-  process.stderr.write(`${why}\n`);
-  return new Device(kernels);
+  const device = asUsage(() => openDeviceSync({ threads, backend, precision }));
+  process.stderr.write(`${device.why}\n`);
+  return device;
 }
 
 /** Refuses, before hours of training, a place that the results could not be written to. */

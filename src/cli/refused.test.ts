@@ -42,6 +42,11 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
     },
     "an unknown data set": { args: ["compare", "--data", "mnits"], code: 2, says: 'Perhaps you mean "mnist".' },
     "an unknown model": { args: ["compare", "--model", "resnt"], code: 2, says: 'Perhaps you mean "resnet".' },
+    "a precision that comes later": {
+      args: ["compare", "--precision", "bf16"],
+      code: 2,
+      says: '--precision: expected the precision "f32", got "bf16". bf16 comes later',
+    },
     "an unknown backend": {
       args: ["compare", "--backend", "cuda"],
       code: 2,

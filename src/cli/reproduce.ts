@@ -18,6 +18,7 @@ import {
   type MachineOptions,
   oneOf,
   openDevice,
+  precisionOption,
   threadsOption,
   wholeNumber,
 } from "./options.ts";
@@ -54,6 +55,7 @@ export function addReproduce(program: Command): void {
     )
     .addOption(threadsOption)
     .addOption(backendOption)
+    .addOption(precisionOption)
     .addOption(jsonOption)
     .action(run);
 }

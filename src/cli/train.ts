@@ -24,6 +24,7 @@ import {
   monitored,
   monitorOption,
   openDevice,
+  precisionOption,
   type RouteOptions,
   routeOption,
   routesOf,
@@ -56,6 +57,7 @@ export function addTrain(program: Command): void {
     .addOption(routeOption)
     .addOption(threadsOption)
     .addOption(backendOption)
+    .addOption(precisionOption)
     .addOption(jsonOption)
     .action(train);
 }
@@ -71,7 +73,7 @@ async function train(file: string, options: TrainOptions): Promise<void> {
   asUsage(() => checkVacant("--out", out));
   checkJson(options);
   const given = options.from === undefined ? null : readStart(options.from);
-  const device = openDevice(options);
+  const device = openDevice(options, recipe);
   const data = await loadDataOf(recipe);
   checkFits(recipe, data, given?.start);
   const folder = RunFolder.create(out, recipe);
@@ -110,6 +112,7 @@ export function addResume(program: Command): void {
     .option("--data-dir <folder>", "the folder of the data set's files now (default: as before)")
     .addOption(threadsOption)
     .addOption(backendOption)
+    .addOption(precisionOption)
     .addOption(jsonOption)
     .action(resume);
 }
@@ -126,7 +129,7 @@ async function resume(path: string, options: TrainOptions): Promise<void> {
   checkJson(options);
   const folder = isComparison(path) ? openComparison(path)[0] : RunFolder.open(path);
   const { recipe } = folder;
-  const device = openDevice(options);
+  const device = openDevice(options, recipe);
   const dir = options.dataDir ?? recipe.data.dir;
   const data = await loadDataOf({ ...recipe, data: { ...recipe.data, ...(dir === undefined ? {} : { dir }) } });
   if (isComparison(path)) await finishComparison(path, options, data, device);

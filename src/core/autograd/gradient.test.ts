@@ -283,7 +283,7 @@ function project(y: Tensor): Tensor {
 }
 
 function checkGradient({ inputs, run }: Case): void {
-  const value = (): number => device.withoutGradients(() => project(run(...inputs)).item());
+  const value = (): number => device.withoutGradients(() => project(run(...inputs)).data[0]);
   for (const input of inputs) input.zeroGrad();
   backward(project(run(...inputs)));
   const step = 1e-5;

@@ -41,7 +41,7 @@ export function backward(loss: Tensor): void {
   const device = loss.device;
   const grads = new Map<Tensor, F32>();
   const seed = device.temporary(1);
-  seed[0] = 1;
+  device.kernels.fill(seed, 1, 1);
   grads.set(loss, seed);
 
   for (const output of inReverseOrder(loss)) {
@@ -77,7 +77,7 @@ export function backward(loss: Tensor): void {
           grads.set(input, grad);
           return;
         }
-        destination(input).set(grad);
+        device.kernels.copy(destination(input), grad, grad.length);
       },
     };
     creator.backward(grad, inputs);

@@ -1,6 +1,7 @@
 /** The contract on compiled kernels, which go by the names of native/kernels.def and take their arguments by position. */
 
 import { elementwisePositions } from "./families/elementwise.ts";
+import { lossPositions } from "./families/losses.ts";
 import { maskPositions } from "./families/masks.ts";
 import { normalizationPositions } from "./families/normalization.ts";
 import { optimizerPositions } from "./families/optimizers.ts";
@@ -16,6 +17,7 @@ export const positions: Positions<KernelFamilies> = {
   ...maskPositions,
   ...elementwisePositions,
   ...normalizationPositions,
+  ...lossPositions,
   ...sequencePositions,
   ...optimizerPositions,
 };

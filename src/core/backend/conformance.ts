@@ -15,6 +15,7 @@ import { normalizationTrials } from "./conformance/normalization.ts";
 import { optimizersTrials } from "./conformance/optimizers.ts";
 import { packProperties, packsTrials } from "./conformance/packs.ts";
 import { productProperties, productTrials } from "./conformance/products.ts";
+import { reductionsTrials } from "./conformance/reductions.ts";
 import { sequenceTrials } from "./conformance/sequence.ts";
 import { awkward, large, type Shapes } from "./conformance/shapes.ts";
 import { structureTrials } from "./conformance/structure.ts";
@@ -31,6 +32,7 @@ const trials: Trials<KernelFamilies> = {
   ...normalizationTrials,
   ...structureTrials,
   ...lossesTrials,
+  ...reductionsTrials,
   ...sequenceTrials,
   ...optimizersTrials,
 };

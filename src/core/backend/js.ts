@@ -11,6 +11,7 @@ import { normalization } from "./oracle/normalization.ts";
 import { optimizers } from "./oracle/optimizers.ts";
 import { packs } from "./oracle/packs.ts";
 import { products } from "./oracle/products.ts";
+import { reductions } from "./oracle/reductions.ts";
 import { sequence } from "./oracle/sequence.ts";
 import { structure } from "./oracle/structure.ts";
 
@@ -43,6 +44,7 @@ function families(count: (multiplies: number) => void): KernelFamilies {
     ...normalization,
     ...structure,
     ...losses,
+    ...reductions,
     ...sequence,
     ...optimizers,
   };

@@ -16,6 +16,7 @@ import type { NormalizationKernels } from "./families/normalization.ts";
 import type { OptimizerKernels } from "./families/optimizers.ts";
 import type { PackKernels } from "./families/packs.ts";
 import type { ProductKernels } from "./families/products.ts";
+import type { ReductionKernels } from "./families/reductions.ts";
 import type { SequenceKernels } from "./families/sequence.ts";
 import type { StructureKernels } from "./families/structure.ts";
 import type { Memory } from "./memory.ts";
@@ -30,6 +31,7 @@ export interface KernelFamilies
     NormalizationKernels,
     StructureKernels,
     LossKernels,
+    ReductionKernels,
     SequenceKernels,
     OptimizerKernels {}
 

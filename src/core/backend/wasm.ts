@@ -9,7 +9,8 @@ import type { Kernels } from "./kernels.ts";
 import type { Numbers, Position } from "./positions.ts";
 
 const PAGE = 65536;
-const MAX_PAGES = 65536;
+/** As large as a memory may grow, and smaller where the engine finds no such room in its address space (phones). */
+const MAX_PAGES = [65536, 32768, 16384, 8192, 4096];
 const ALIGNMENT = 64;
 /** Room for the geometries of one call, which callers make anywhere. */
 const GEOMETRY_BYTES = 64;
@@ -49,7 +50,8 @@ interface Block {
 
 /** Gives out blocks of a WASM memory and takes them back. */
 class Heap {
-  readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 64, maximum: MAX_PAGES, shared: true });
+  readonly memory: WebAssembly.Memory;
+  readonly #most: number;
   /** Each growth, of this or of any other shared memory, makes new objects of them all; arrays of each are ours. */
   readonly #buffers = new WeakSet<ArrayBufferLike>();
   /** By address; neighbors are joined. */
@@ -60,6 +62,12 @@ class Heap {
   #unweighed = 0;
   /** From here on the memory is zero, as the engine made it. */
   #fresh = 0;
+
+  constructor() {
+    const { memory, maximum } = sharedMemory();
+    this.memory = memory;
+    this.#most = maximum;
+  }
 
   /** Sets where the module's own data ends. */
   begin(at: number): void {
@@ -119,7 +127,7 @@ class Heap {
   #grow(pages: number, wanted: number): void {
     const now = this.memory.buffer.byteLength / PAGE;
     // a quarter more than needed, so that many small requests do not grow it one by one
-    const step = Math.min(MAX_PAGES - now, Math.max(pages, Math.ceil(now / 4)));
+    const step = Math.min(this.#most - now, Math.max(pages, Math.ceil(now / 4)));
     try {
       if (step < pages) throw new RangeError("limit");
       this.memory.grow(step);
@@ -127,7 +135,7 @@ class Heap {
       const mebi = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
       throw expected(
         "wasm memory",
-        `${mebi(wanted)} more within the 4 GiB of WASM`,
+        `${mebi(wanted)} more within the ${mebi(this.#most * PAGE)} of WASM`,
         `${mebi(now * PAGE)} in use`,
         "Use a smaller model or batch, or the native backend",
       );
@@ -171,6 +179,24 @@ class Heap {
     this.#collected.register(held, { at, bytes });
     return holding(array, held);
   }
+}
+
+/** Throws where an engine has none at all. */
+function sharedMemory(): { memory: WebAssembly.Memory; maximum: number } {
+  let reason: unknown;
+  for (const maximum of MAX_PAGES) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: 64, maximum, shared: true }), maximum };
+    } catch (error) {
+      reason = error;
+    }
+  }
+  throw expected(
+    "wasm memory",
+    "an engine with shared WASM memory",
+    `${reason}`,
+    "Serve the page with cross-origin isolation (COOP and COEP), or ask for the backend js",
+  );
 }
 
 function wholeLines(bytes: number): number {

@@ -6,7 +6,8 @@ import {
   type RunningStatistics,
 } from "../autograd/ops/batch-norm.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-import { Buffer, FusingModule, type InitOptions } from "./module.ts";
+import { deviceOf, type InitOptions } from "./init-options.ts";
+import { Buffer, FusingModule } from "./module.ts";
 import type { MaxPool } from "./pooling.ts";
 
 /** Batch normalization over all axes but the last, of `channels`; epsilon 1e-5, momentum 0.1, as in PyTorch. */
@@ -18,8 +19,9 @@ export class BatchNorm extends FusingModule {
   /** Batches that the running statistics have seen: one number. */
   readonly batchesTracked: Buffer;
 
-  constructor(channels: number, { device }: InitOptions) {
+  constructor(channels: number, options: InitOptions = {}) {
     super();
+    const device = deviceOf(options);
     this.weight = new Parameter(device, [channels]);
     this.weight.data.fill(1);
     this.bias = new Parameter(device, [channels]);

@@ -1,8 +1,14 @@
 import { causalAttention } from "../autograd/ops/causal-attention.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { InitOptions } from "./init-options.ts";
 import { type Initializer, smallNormal, zeros } from "./initializers.ts";
 import { Linear } from "./linear.ts";
-import { type InitOptions, Module } from "./module.ts";
+import { Module } from "./module.ts";
+
+export interface CausalSelfAttentionOptions extends InitOptions {
+  /** Of the projection's weight. Default smallNormal. */
+  readonly projectionInitializer?: Initializer | undefined;
+}
 
 /** Attention of each place of a sequence [B, L, width] to itself and those before it, and a projection of the heads. */
 export class CausalSelfAttention extends Module {
@@ -11,11 +17,11 @@ export class CausalSelfAttention extends Module {
   readonly projection: Linear;
   readonly heads: number;
 
-  /** projection: the initializer of the projection's weight. */
-  constructor(width: number, heads: number, init: InitOptions, projection: Initializer = smallNormal) {
+  constructor(width: number, heads: number, options: CausalSelfAttentionOptions = {}) {
     super();
-    this.qkv = new Linear(width, 3 * width, init, { initializer: smallNormal, biasInitializer: zeros });
-    this.projection = new Linear(width, width, init, { initializer: projection, biasInitializer: zeros });
+    const { projectionInitializer: projection = smallNormal, ...init } = options;
+    this.qkv = new Linear(width, 3 * width, { ...init, initializer: smallNormal, biasInitializer: zeros });
+    this.projection = new Linear(width, width, { ...init, initializer: projection, biasInitializer: zeros });
     this.heads = heads;
   }
 

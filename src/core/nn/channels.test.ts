@@ -34,8 +34,8 @@ const models: Record<string, { readonly model: Module; readonly shape: number[] 
   lenet: { model: lenet(20, 24, 1, 10, at), shape: [20, 24, 1] },
   resnet: { model: resnet(8, 3, 10, at), shape: [8, 8, 3] },
   squeezenet: { model: squeezenet(3, 6, fires, 10, at), shape: [8, 8, 3] },
-  gpt: { model: gpt(options, at), shape: [5] },
-  "gpt of squared ReLU": { model: gpt({ ...options, activation: "squared-relu", dropout: 0.1 }, at), shape: [5] },
+  gpt: { model: gpt({ ...options, ...at }), shape: [5] },
+  "gpt of squared ReLU": { model: gpt({ ...options, ...at, activation: "squared-relu", dropout: 0.1 }), shape: [5] },
 };
 
 /** A model whose normalization and biases are not the trivial ones of birth. */
@@ -210,10 +210,10 @@ describe("channels", () => {
   test("of a depthwise convolution go through it in any order, but stay; other groups fix theirs", () => {
     const model = new Sequential({
       first: new Conv2d(3, 6, 1, at),
-      depthwise: new Conv2d(6, 6, 3, at, { padding: 1, groups: 6 }),
+      depthwise: new Conv2d(6, 6, 3, { ...at, padding: 1, groups: 6 }),
       norm: new BatchNorm(6, at),
       second: new Conv2d(6, 4, 1, at),
-      grouped: new Conv2d(4, 4, 3, at, { groups: 2 }),
+      grouped: new Conv2d(4, 4, 3, { ...at, groups: 2 }),
       last: new Conv2d(4, 2, 1, at),
     });
     disturb(model);

@@ -2,10 +2,11 @@ import { conv2d } from "../autograd/ops/conv2d.ts";
 import { expected } from "../errors.ts";
 import { requireOptions } from "../options.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
+import { deviceOf, type InitOptions, randomOf } from "./init-options.ts";
 import { fanInUniform, type Initializer } from "./initializers.ts";
-import { FusingModule, type InitOptions, type Module } from "./module.ts";
+import { FusingModule, type Module } from "./module.ts";
 
-export interface Conv2dOptions {
+export interface Conv2dOptions extends InitOptions {
   /** Default 1. */
   readonly stride?: number | undefined;
   /** Zeros on each side. Default 0. */
@@ -31,20 +32,24 @@ export class Conv2d extends FusingModule {
   /** Of the same input; a Sequential adds what it gives behind the batch norm that follows. See SpatialBranch. */
   branch: Module | null = null;
 
-  constructor(inputs: number, outputs: number, kernel: number, init: InitOptions, options: Conv2dOptions = {}) {
+  constructor(inputs: number, outputs: number, kernel: number, options: Conv2dOptions = {}) {
     super();
-    requireOptions("Conv2d", options, { stride: true, padding: true, groups: true, bias: true, initializer: true });
+    requireOptions("Conv2d", options, {
+      ...{ stride: true, padding: true, groups: true, bias: true, initializer: true, device: true, random: true },
+    });
     const { stride = 1, padding = 0, groups = 1, bias = true, initializer = fanInUniform } = options;
     if (!(Number.isInteger(groups) && groups > 0 && inputs % groups === 0 && outputs % groups === 0)) {
       const wanted = `groups that divide ${inputs} inputs and ${outputs} outputs`;
       throw expected("Conv2d", wanted, `${groups}`, "Choose a divisor of both");
     }
+    const device = deviceOf(options);
+    const random = randomOf(options);
     const taps = kernel * kernel;
     const fanIn = (inputs / groups) * taps;
-    this.weight = new Parameter(init.device, [outputs, kernel, kernel, inputs / groups]);
-    initializer(this.weight.data, fanIn, outputs * taps, init.random);
-    this.bias = bias ? new Parameter(init.device, [outputs]) : null;
-    if (this.bias !== null) fanInUniform(this.bias.data, fanIn, outputs * taps, init.random);
+    this.weight = new Parameter(device, [outputs, kernel, kernel, inputs / groups]);
+    initializer(this.weight.data, fanIn, outputs * taps, random);
+    this.bias = bias ? new Parameter(device, [outputs]) : null;
+    if (this.bias !== null) fanInUniform(this.bias.data, fanIn, outputs * taps, random);
     this.stride = stride;
     this.padding = padding;
     this.groups = groups;

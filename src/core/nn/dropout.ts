@@ -1,6 +1,7 @@
 import { dropout } from "../autograd/ops/dropout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Buffer, type InitOptions, Module } from "./module.ts";
+import { type InitOptions, randomOf } from "./init-options.ts";
+import { Buffer, Module } from "./module.ts";
 
 /** Zeroes values with `probability` in training, does nothing in evaluation. Counts its draws, so that a run can be replayed. */
 export class Dropout extends Module {
@@ -8,8 +9,9 @@ export class Dropout extends Module {
   /** Seed, layer, and the number of the next draw. */
   readonly draw: Buffer;
 
-  constructor(probability: number, { random }: InitOptions) {
+  constructor(probability: number, options: InitOptions = {}) {
     super();
+    const random = randomOf(options);
     this.probability = probability;
     this.draw = new Buffer(Uint32Array.of(random.bits(), random.bits(), 0), { persistent: false });
   }

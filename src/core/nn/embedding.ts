@@ -1,22 +1,24 @@
 import { embedding } from "../autograd/ops/embedding.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
+import { deviceOf, type InitOptions, randomOf } from "./init-options.ts";
 import { type Initializer, smallNormal } from "./initializers.ts";
-import { type InitOptions, Module } from "./module.ts";
+import { Module } from "./module.ts";
+
+export interface EmbeddingOptions extends InitOptions {
+  /** Default smallNormal. */
+  readonly initializer?: Initializer | undefined;
+}
 
 /** A row of a table for each token: [...] whole numbers in 0..vocabulary - 1, held as float32, to [..., width]. */
 export class Embedding extends Module {
   /** [vocabulary, width]. */
   readonly weight: Parameter;
 
-  constructor(
-    vocabulary: number,
-    width: number,
-    { device, random }: InitOptions,
-    initializer: Initializer = smallNormal,
-  ) {
+  constructor(vocabulary: number, width: number, options: EmbeddingOptions = {}) {
     super();
-    this.weight = new Parameter(device, [vocabulary, width]);
-    initializer(this.weight.data, vocabulary, width, random);
+    const { initializer = smallNormal } = options;
+    this.weight = new Parameter(deviceOf(options), [vocabulary, width]);
+    initializer(this.weight.data, vocabulary, width, randomOf(options));
   }
 
   override forward(x: Tensor): Tensor {

@@ -3,8 +3,9 @@ import { expected } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Container } from "./container.ts";
 import { Conv2d } from "./conv2d.ts";
+import { deviceOf, type InitOptions } from "./init-options.ts";
 import { Linear } from "./linear.ts";
-import { Buffer, type InitOptions, type Module } from "./module.ts";
+import { Buffer, type Module } from "./module.ts";
 
 /**
  * A convolution or linear layer without the columns of its matrix that were zero in all rows: it gathers the others and
@@ -19,10 +20,10 @@ export class GatheredLinear extends Linear {
   readonly padding: number;
 
   /** In the place of `layer`. Its columns are the first ones until they are loaded. */
-  constructor(layer: Linear | Conv2d, count: number, init: InitOptions) {
+  constructor(layer: Linear | Conv2d, count: number, options: InitOptions = {}) {
     const [outputs, kernel] = layer.weight.shape;
-    super(count, outputs, init, { bias: layer.bias !== null });
-    this.columns = new Buffer(init.device.kernels.uint32(count));
+    super(count, outputs, { ...options, bias: layer.bias !== null });
+    this.columns = new Buffer(deviceOf(options).kernels.uint32(count));
     for (let i = 0; i < count; i++) this.columns.data[i] = i;
     this.kernel = layer instanceof Conv2d ? kernel : null;
     this.stride = layer instanceof Conv2d ? layer.stride : 1;
@@ -38,7 +39,7 @@ export class GatheredLinear extends Linear {
 export function gatherInputs<M extends Module>(
   model: M,
   columns: Readonly<Record<string, number>>,
-  init: InitOptions,
+  options: InitOptions = {},
 ): M {
   const todo = new Set(Object.keys(columns));
   for (const [path, module] of [...model.modules()]) {
@@ -49,7 +50,7 @@ export function gatherInputs<M extends Module>(
       const most = layer.weight.size / layer.weight.shape[0];
       if (columns[at] > most)
         throw expected("gatherInputs", `at most ${most} columns of ${at}`, `${columns[at]}`, "Lower it");
-      module.replace(name, new GatheredLinear(layer, columns[at], init));
+      module.replace(name, new GatheredLinear(layer, columns[at], options));
       todo.delete(at);
     }
   }

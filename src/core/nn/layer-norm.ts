@@ -1,14 +1,16 @@
 import { layerNorm } from "../autograd/ops/layer-norm.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-import { type InitOptions, Module } from "./module.ts";
+import { deviceOf, type InitOptions } from "./init-options.ts";
+import { Module } from "./module.ts";
 
 /** Layer normalization over the last axis, of `width`; epsilon 1e-5, as in PyTorch. */
 export class LayerNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
-  constructor(width: number, { device }: InitOptions) {
+  constructor(width: number, options: InitOptions = {}) {
     super();
+    const device = deviceOf(options);
     this.weight = new Parameter(device, [width]);
     this.weight.data.fill(1);
     this.bias = new Parameter(device, [width]);

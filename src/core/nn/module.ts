@@ -2,15 +2,7 @@
  * Modules: layers and networks of layers. Parameters, buffers and child modules are found by their properties, so a
  * module is a class with a constructor and a `forward`. Their names are the paths of properties: "block1.conv1.weight".
  */
-import type { Random } from "../random.ts";
-import type { Device } from "../tensor/device.ts";
 import { Parameter, type Shape, type Tensor } from "../tensor/tensor.ts";
-
-/** Where a layer's parameters live and what their first values are drawn from. */
-export interface InitOptions {
-  readonly device: Device;
-  readonly random: Random;
-}
 
 export interface BufferOptions {
   /** Its name in paths. Default: that of the property. */

@@ -3,7 +3,8 @@ import { addBias } from "../autograd/ops/add-bias.ts";
 import { averagePool } from "../autograd/ops/average-pool.ts";
 import { resizeChannels } from "../autograd/ops/resize-channels.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-import { type InitOptions, Module } from "./module.ts";
+import { deviceOf, type InitOptions } from "./init-options.ts";
+import { Module } from "./module.ts";
 
 /** relu(body(x) + shortcut(x)); without a shortcut x itself. */
 export class Residual extends Module {
@@ -27,9 +28,9 @@ export class ShiftedShortcut extends Module {
   readonly bias: Parameter;
   readonly shortcut: Module | null;
 
-  constructor(channels: number, { device }: InitOptions, shortcut: Module | null = null) {
+  constructor(channels: number, shortcut: Module | null = null, options: InitOptions = {}) {
     super();
-    this.bias = new Parameter(device, [channels]);
+    this.bias = new Parameter(deviceOf(options), [channels]);
     this.shortcut = shortcut;
   }
 

@@ -6,18 +6,19 @@ import { BATCH_NORM_EPSILON } from "../autograd/ops/batch-norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { BatchNorm } from "./batch-norm.ts";
 import { Conv2d } from "./conv2d.ts";
-import { type InitOptions, Module } from "./module.ts";
+import type { InitOptions } from "./init-options.ts";
+import { Module } from "./module.ts";
 import { normalizedLayers } from "./normalized-layers.ts";
 
 export class SpatialBranch extends Module {
   readonly conv: Conv2d;
   readonly norm: BatchNorm;
 
-  constructor({ weight, stride, padding, initializer }: Conv2d, init: InitOptions) {
+  constructor({ weight, stride, padding, initializer }: Conv2d, options: InitOptions = {}) {
     super();
     const [outputs, kernel, , inputs] = weight.shape;
-    this.conv = new Conv2d(inputs, outputs, kernel, init, { stride, padding, bias: false, initializer });
-    this.norm = new BatchNorm(outputs, init);
+    this.conv = new Conv2d(inputs, outputs, kernel, { ...options, stride, padding, bias: false, initializer });
+    this.norm = new BatchNorm(outputs, options);
   }
 
   override forward(x: Tensor): Tensor {

@@ -11,7 +11,7 @@ import { sgd } from "./sgd.ts";
 import { chain } from "./transform.ts";
 
 const device = new Device(jsKernels());
-const layer = (): Linear => new Linear(2, 1, { device, random: new Random(1) }, { bias: false });
+const layer = (): Linear => new Linear(2, 1, { device, random: new Random(1), bias: false });
 
 describe("schedules", () => {
   test("warm up in a line to the rate, then fall along a cosine to the end", () => {

@@ -9,9 +9,10 @@ import { backward } from "../autograd/tape.ts";
 import { jsKernels } from "../backend/js.ts";
 import type { Kernels } from "../backend/kernels.ts";
 import { SquaredReLU } from "../nn/activations.ts";
+import type { InitOptions } from "../nn/init-options.ts";
 import { Linear } from "../nn/linear.ts";
 import { gpt } from "../nn/models/gpt.ts";
-import { type InitOptions, Module } from "../nn/module.ts";
+import { Module } from "../nn/module.ts";
 import { Random } from "../random.ts";
 import { PackedActivations } from "../sparse/formats/packed-activations.ts";
 import type { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
@@ -28,7 +29,7 @@ import { PatternSparsifier } from "./pattern-sparsifier.ts";
 import { type Phases, phaseAt } from "./phases.ts";
 import { inAllLayers, type Operands, type ProductTimes, planLayers, type Routes } from "./plan.ts";
 
-const init = (kernels: Kernels = jsKernels()): InitOptions => ({ device: new Device(kernels), random: new Random(1) });
+const init = (kernels: Kernels = jsKernels()) => ({ device: new Device(kernels), random: new Random(1) });
 const activations = (pattern = "2:4"): Operands => ({
   forward: null,
   activations: { method: magnitude(), pattern: parsePattern(pattern) },
@@ -103,7 +104,7 @@ const labels = Int32Array.from({ length: 8 }, (_, i) => i % 3);
 test("layers whose input is of a squared ReLU multiply sparse activations by a dense weight, others sparse weights", () => {
   const one = init();
   const shape = { vocabulary: 5, context: 8, layers: 2, width: 16, heads: 2 };
-  const model = gpt({ ...shape, activation: "squared-relu" }, one);
+  const model = gpt({ ...shape, ...one, activation: "squared-relu" });
   const products = traceProducts(model, [1], 8);
   const plan = planLayers(multiplyingWeights(model), inAllLayers(all), { routing: "sparse", products });
   const operands = plan.map(({ products: { forward } }) => forward.operand);
@@ -122,7 +123,7 @@ test("layers whose input is of a squared ReLU multiply sparse activations by a d
   expect(fc2.products.forward).toMatchObject({ method: "magnitude", pattern: "2:4" });
   expect(fc2.products.inputGrad.reason).toBe("the weight is dense");
 
-  const gelu = gpt(shape, init());
+  const gelu = gpt({ ...shape, ...init() });
   const none = planLayers(multiplyingWeights(gelu), inAllLayers(activations()), {
     ...{ routing: "sparse", products: traceProducts(gelu, [1], 8) },
   });
@@ -188,7 +189,7 @@ test("the gradient is that of the product with the mask held", () => {
     const { device } = model.fc1.weight;
     const loss = (): Tensor => crossEntropy(model.forward(inputs(device)), labels);
     device.step(() => backward(loss()));
-    const value = (): number => device.step(() => device.withoutGradients(() => loss().item()));
+    const value = (): number => device.step(() => device.withoutGradients(() => loss().data[0]));
     const step = 1e-6;
     for (const { data, grad } of model.parameters()) {
       data.forEach((held, i) => {
@@ -234,7 +235,7 @@ test("packs are used again in the next step, and in a dense phase there are none
 test("no place of a text knows of those behind it: rows share no mask", () => {
   const one = init();
   const options = { vocabulary: 5, context: 8, layers: 1, width: 16, heads: 2, activation: "squared-relu" } as const;
-  const model = gpt(options, one);
+  const model = gpt({ ...options, ...one });
   const products = traceProducts(model, [1], 8);
   const plan = (text: string) =>
     planLayers(multiplyingWeights(model), inAllLayers(activations(text)), { routing: "sparse", products });

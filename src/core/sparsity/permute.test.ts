@@ -19,10 +19,10 @@ const VOCABULARY = 7;
 const models: Record<string, { make(random: Random): Module; readonly shape: number[] }> = {
   mlp: { make: (random) => mlp([16, 32, 24, 3], { device, random }), shape: [4, 4, 1] },
   cnn: { make: (random) => cnn(3, [8, 16, 24], 3, { device, random }), shape: [8, 8, 3] },
-  lenet: { make: (random) => lenet(20, 24, 1, 10, { device, random }, [8, 12, 24]), shape: [20, 24, 1] },
+  lenet: { make: (random) => lenet(20, 24, 1, 10, { device, random, widths: [8, 12, 24] }), shape: [20, 24, 1] },
   resnet: { make: (random) => resnet(8, 3, 10, { device, random }), shape: [8, 8, 3] },
   gpt: {
-    make: (random) => gpt({ vocabulary: VOCABULARY, context: 5, layers: 2, width: 16, heads: 2 }, { device, random }),
+    make: (random) => gpt({ vocabulary: VOCABULARY, context: 5, layers: 2, width: 16, heads: 2, device, random }),
     shape: [5],
   },
 };

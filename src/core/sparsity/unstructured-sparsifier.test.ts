@@ -369,7 +369,7 @@ describe("compressed rows", () => {
     const gradients = (compressed: ReadonlySet<string>) => {
       const random = new Random(5);
       const device = new Device(jsKernels());
-      const model = new Conv2d(3, 6, kernel, { device, random }, { stride, padding });
+      const model = new Conv2d(3, 6, kernel, { device, random, stride, padding });
       new UnstructuredSparsifier(model, multiplyingWeights(model), new Set(["weight"]), set({ sparsity: 0.8 }), {
         ...{ steps: 4, seed: 2, compressed },
       });

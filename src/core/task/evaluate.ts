@@ -20,7 +20,7 @@ export function evaluate(model: Module, device: Device, batches: Batches, split:
         const batch = batches.part(device, split, part);
         const outputs = model.forward(batch.x);
         count += batch.labels.length;
-        total += objective.loss(outputs, batch).item() * batch.labels.length;
+        total += objective.loss(outputs, batch).data[0] * batch.labels.length;
         judge.see(outputs, batch);
       }),
     );

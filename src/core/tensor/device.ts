@@ -4,11 +4,21 @@
  * Tensors made inside `device.step(...)` live in a pool of buffers that the next step reuses: fresh zeroed arrays for
  * every operation would cost up to half of a training step. Reading such a tensor after its step is an error, not stale
  * numbers. Tensors made outside of a step are ordinary garbage-collected arrays.
+ *
+ * All of today's devices compute on the processor: a kernel has run when its call returns, and `tensor.data` is a view of
+ * the memory itself. Nothing in a training step relies on that. A step only queues kernels and reads: the gradient that
+ * backward begins with, the mean of the losses and the norm for clipping are computed and used where the tensors are. A
+ * device whose results come later (WebGPU) keeps what the body of `step` asked for and submits it, in this order, when
+ * the body returns; it then copies what `item()` and `read()` queued out of the step's buffers before the next step's
+ * kernels, and settles their promises when that copy has arrived. It has no `data`. Who works on the host within a step
+ * says so, see `readsHost` of methods.
  */
 
 import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
+import { Random } from "../random.ts";
+import type { Precision } from "./precision.ts";
 
 /** Milliseconds spent since the clocks were last read, by the kernels of each kind; pack: pruning and packing. */
 export interface Clocks {
@@ -18,19 +28,37 @@ export interface Clocks {
   pack: number;
 }
 
+export interface DeviceOptions {
+  /** Default "f32". */
+  readonly precision?: Precision | undefined;
+  /** Of `device.random`. Default 0. */
+  readonly seed?: number | undefined;
+  /** Default: the backend and the number of its threads. */
+  readonly why?: string | undefined;
+}
+
 export class Device {
   readonly kernels: Kernels;
+  readonly precision: Precision;
+  /** What layers draw their first values from where they are given nothing else. */
+  readonly random: Random;
+  /** One sentence: what runs here, and why. */
+  readonly why: string;
   readonly clocks: Clocks = { forward: 0, inputGrad: 0, weightGrad: 0, pack: 0 };
   /** False inside of `withoutGradients`. */
   recording = true;
   #step = 0;
   #inside = false;
+  readonly #reads = new WeakSet<Promise<unknown>>();
   readonly #floats: Pool<F32>;
   readonly #bytes: Pool<Uint8Array>;
   readonly #integers: Pool<Int32Array>;
 
-  constructor(kernels: Kernels) {
+  constructor(kernels: Kernels, { precision = "f32", seed = 0, why }: DeviceOptions = {}) {
     this.kernels = kernels;
+    this.precision = precision;
+    this.random = new Random(seed);
+    this.why = why ?? `The kernels of ${kernels.backend} ${kernels.instructionSet}, as they were given.`;
     this.#floats = new Pool((length) => kernels.float32(length));
     this.#bytes = new Pool((length) => kernels.uint8(length));
     this.#integers = new Pool((length) => kernels.int32(length));
@@ -41,7 +69,10 @@ export class Device {
     return this.#inside ? this.#step : 0;
   }
 
-  /** Runs one step of training or evaluation; what its tensors hold is lost when body returns. Not nested. */
+  /**
+   * Runs one step of training or evaluation; what its tensors hold is lost when body returns. Not nested. The body may
+   * return what `item()` or `read()` of one of its tensors gave, and no other promise.
+   */
   step<T>(body: () => T): T {
     if (this.#inside)
       throw expected(
@@ -54,8 +85,15 @@ export class Device {
     this.#step++;
     try {
       const result = body();
-      if (result instanceof Promise) {
-        throw expected("device.step", "a body that ends before it returns", "a promise", "Await outside of the step");
+      if (result instanceof Promise && !this.#reads.has(result)) {
+        // what it still does fails on buffers of a step that has ended; this error is the one to see
+        result.catch(() => {});
+        throw expected(
+          "device.step",
+          "a body that ends before it returns, for the next step uses its buffers again",
+          "an async body, or a promise that is not of item() or read()",
+          "Return `loss.item()` itself and await what device.step returns",
+        );
       }
       return result;
     } finally {
@@ -64,6 +102,14 @@ export class Device {
       this.#bytes.takeBack();
       this.#integers.takeBack();
     }
+  }
+
+  /** A copy of values that outlives the step: what `item()` and `read()` return. */
+  queueRead<T>(copy: () => T): Promise<T> {
+    // the executor runs at once, and what it throws rejects the promise
+    const promise = new Promise<T>((resolve) => resolve(copy()));
+    this.#reads.add(promise);
+    return promise;
   }
 
   /** Runs body without recording operations for `backward`. */

@@ -5,6 +5,7 @@ import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import type { ForwardOperand, InputGradOperand, WeightGradOperand } from "../sparse/operand.ts";
 import type { Device } from "./device.ts";
+import { firstDevice } from "./first-device.ts";
 
 export type Shape = readonly number[];
 
@@ -32,14 +33,14 @@ export class Tensor {
     this.#scope = scope;
   }
 
-  /** Row-major values. Throws when the step that made this tensor has ended. */
+  /** Row-major values, the memory itself. Throws when the step that made this tensor has ended. */
   get data(): F32 {
     if (this.#scope !== 0 && this.#scope !== this.device.scope) {
       throw expected(
         `tensor [${this.shape}]`,
         "to be read within the step that made it",
         "a step that has ended",
-        "Read its values before device.step returns",
+        "Read its values, or queue item() or read(), before device.step returns",
       );
     }
     return this.#data;
@@ -53,15 +54,17 @@ export class Tensor {
     return this.creator !== null;
   }
 
-  /** A copy of the values. */
-  async read(): Promise<Float32Array> {
-    return Float32Array.from(this.data);
+  /** A copy of the values. Called within the step that made this tensor, it may be awaited after it. */
+  read(): Promise<Float32Array> {
+    return this.device.queueRead(() => Float32Array.from(this.data));
   }
 
-  /** The only value. */
-  item(): number {
-    if (this.size !== 1) throw expected("item", "a tensor of one value", `shape [${this.shape}]`, "Use read()");
-    return this.data[0];
+  /** The only value; like `read`. */
+  item(): Promise<number> {
+    return this.device.queueRead(() => {
+      if (this.size !== 1) throw expected("item", "a tensor of one value", `shape [${this.shape}]`, "Use read()");
+      return this.data[0];
+    });
   }
 }
 
@@ -123,8 +126,13 @@ export class Parameter extends Tensor {
   }
 }
 
-/** Copies values into a new tensor of the device. */
-export function tensor(device: Device, shape: Shape, values: ArrayLike<number>): Tensor {
+/** Copies values into a new tensor of the device, by default the first that was opened in this thread. */
+export function tensor(device: Device, shape: Shape, values: ArrayLike<number>): Tensor;
+export function tensor(shape: Shape, values: ArrayLike<number>): Tensor;
+export function tensor(
+  ...given: [device: Device, shape: Shape, values: ArrayLike<number>] | [shape: Shape, values: ArrayLike<number>]
+): Tensor {
+  const [device, shape, values] = given.length === 3 ? given : [firstDevice("tensor"), ...given];
   if (values.length !== sizeOf(shape)) {
     throw expected("tensor", `${sizeOf(shape)} values for shape [${shape}]`, `${values.length}`, "Check the shape");
   }

@@ -2,13 +2,14 @@
 
 import { backward } from "../../core/autograd/tape.ts";
 import type { Kernels } from "../../core/backend/kernels.ts";
+import type { InitOptions } from "../../core/nn/init-options.ts";
 import { cnn } from "../../core/nn/models/cnn.ts";
 import { detector } from "../../core/nn/models/detector.ts";
 import { gpt } from "../../core/nn/models/gpt.ts";
 import { lenet } from "../../core/nn/models/lenet.ts";
 import { mlp } from "../../core/nn/models/mlp.ts";
 import { resnet } from "../../core/nn/models/resnet.ts";
-import type { InitOptions, Module } from "../../core/nn/module.ts";
+import type { Module } from "../../core/nn/module.ts";
 import { adamW } from "../../core/optim/adamw.ts";
 import { Optimizer } from "../../core/optim/optimizer.ts";
 import { Random } from "../../core/random.ts";
@@ -49,7 +50,7 @@ export const STEP_MODELS: Readonly<Record<string, StepModel>> = {
   },
   gpt: {
     ...{ batch: 32, shape: [128], vocabulary: 65 },
-    build: (init) => gpt({ vocabulary: 65, context: 128, layers: 4, width: 256, heads: 4 }, init),
+    build: (init) => gpt({ vocabulary: 65, context: 128, layers: 4, width: 256, heads: 4, ...init }),
   },
 };
 

@@ -4,8 +4,9 @@
  */
 import type { Task } from "../../core/data/dataset.ts";
 import { constantBodies, type Removal, withoutDeadChannels, withoutZeroColumns } from "../../core/nn/compaction.ts";
+import type { InitOptions } from "../../core/nn/init-options.ts";
 import { blocksOf, type ResnetBlock } from "../../core/nn/models/resnet.ts";
-import type { InitOptions, Module } from "../../core/nn/module.ts";
+import type { Module } from "../../core/nn/module.ts";
 import { loadValues, type Values, valuesOf } from "../../core/nn/state.ts";
 import { type Architecture, buildModel, inputShapeOf, withWidthsOf } from "../recipes/architecture.ts";
 

@@ -1,9 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { loadState, stateOf, valuesOf } from "../../core/nn/state.ts";
 import { Random } from "../../core/random.ts";
-import { Device } from "../../core/tensor/device.ts";
 import { tensor } from "../../core/tensor/tensor.ts";
-import { pick } from "../../node/pick.ts";
+import { openDeviceSync } from "../../node/open-device.ts";
 import { loadData } from "../data/sources.ts";
 import { buildModel } from "../recipes/architecture.ts";
 import { parseRecipe } from "../recipes/recipe.ts";
@@ -11,7 +10,7 @@ import { compressText } from "../report/compress-table.ts";
 import { Run } from "../runs/run.ts";
 import { compress } from "./compress.ts";
 
-const device = new Device(pick({ threads: 1 }).kernels);
+const device = openDeviceSync({ threads: 1 });
 const data = await loadData("digits", { seed: 1, limit: { train: 512, test: 64 } });
 const recipe = (changes: object): ReturnType<typeof parseRecipe> =>
   parseRecipe({

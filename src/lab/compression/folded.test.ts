@@ -5,15 +5,14 @@ import { Random } from "../../core/random.ts";
 import { foldedGroupLasso } from "../../core/sparsity/methods/structured/folded.ts";
 import { groupStructure } from "../../core/sparsity/methods/structured/groups.ts";
 import { groupLasso } from "../../core/sparsity/methods/structured/penalties.ts";
-import { Device } from "../../core/tensor/device.ts";
 import { tensor } from "../../core/tensor/tensor.ts";
-import { pick } from "../../node/pick.ts";
+import { openDeviceSync } from "../../node/open-device.ts";
 import { loadData } from "../data/sources.ts";
 import { parseRecipe } from "../recipes/recipe.ts";
 import { Run } from "../runs/run.ts";
 import { compress } from "./compress.ts";
 
-const device = new Device(pick({ threads: 1 }).kernels);
+const device = openDeviceSync({ threads: 1 });
 const data = await loadData("digits", { seed: 1, limit: { train: 256, test: 64 } });
 const recipe = (changes: object): ReturnType<typeof parseRecipe> =>
   parseRecipe({

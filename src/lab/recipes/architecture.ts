@@ -6,6 +6,7 @@ import { z } from "zod";
 import { KIND_WORDS, type Task } from "../../core/data/dataset.ts";
 import { expected } from "../../core/errors.ts";
 import { gatherInputs } from "../../core/nn/gathered-linear.ts";
+import type { InitOptions } from "../../core/nn/init-options.ts";
 import { cnn } from "../../core/nn/models/cnn.ts";
 import { detector } from "../../core/nn/models/detector.ts";
 import { gpt } from "../../core/nn/models/gpt.ts";
@@ -13,7 +14,7 @@ import { lenet } from "../../core/nn/models/lenet.ts";
 import { mlp } from "../../core/nn/models/mlp.ts";
 import { blocksOf, resnet } from "../../core/nn/models/resnet.ts";
 import { squeezenet } from "../../core/nn/models/squeezenet.ts";
-import type { InitOptions, Module } from "../../core/nn/module.ts";
+import type { Module } from "../../core/nn/module.ts";
 import type { Values } from "../../core/nn/state.ts";
 import { type Shape, sizeOf } from "../../core/tensor/tensor.ts";
 
@@ -53,7 +54,8 @@ const models = {
       dropout: dropout.describe("behind each hidden layer"),
       columns,
     },
-    build: ({ hidden, dropout }, { shape, classes }, init) => mlp([sizeOf(shape), ...hidden, classes], init, dropout),
+    build: ({ hidden, dropout }, { shape, classes }, init) =>
+      mlp([sizeOf(shape), ...hidden, classes], { ...init, dropout }),
     widthsOf: (state, { hidden }) => ({ hidden: hidden.map((_, i) => rowsOf(state, `fc${i + 1}`)) }),
   }),
   cnn: model({
@@ -69,7 +71,7 @@ const models = {
       widths: z.tuple([count, count, count]).default([20, 50, 500]).describe("filters, filters, hidden units"),
       columns,
     },
-    build: ({ widths }, { shape, classes }, init) => lenet(...shape, classes, init, widths),
+    build: ({ widths }, { shape, classes }, init) => lenet(...shape, classes, { ...init, widths }),
     widthsOf: (state): { widths: [number, number, number] } => ({
       widths: [rowsOf(state, "conv1"), rowsOf(state, "conv2"), rowsOf(state, "fc1")],
     }),
@@ -86,7 +88,8 @@ const models = {
         .describe("channels within each block; constant: its shortcut and a bias; shortcut: that alone"),
       columns,
     },
-    build: (own, { shape, classes }, init) => resnet(own.depth, shape[2], classes, init, own),
+    build: (own, { shape, classes }, init) =>
+      resnet(own.depth, shape[2], classes, { ...init, widths: own.widths, blocks: own.blocks }),
     widthsOf: (state, own) => ({
       widths: stagesOf(state, own),
       blocks: blocksOf(own.depth, own).map((block, i) =>
@@ -152,7 +155,7 @@ const models = {
       activation: z.enum(["gelu", "squared-relu"]).default("gelu"),
       dropout: dropout.describe("of the embedded sequence and behind each branch"),
     },
-    build: (own, { classes }, init) => gpt({ ...own, vocabulary: classes }, init),
+    build: (own, { classes }, init) => gpt({ ...own, ...init, vocabulary: classes }),
     widthsOf: (state, { layers }) => ({
       hidden: Array.from({ length: layers }, (_, i) => rowsOf(state, `blocks.${i}.mlp.fc1`)),
     }),

@@ -16,6 +16,7 @@ import { unstructuredMethods } from "../../core/sparsity/methods/unstructured/me
 import { weightGradMethods } from "../../core/sparsity/methods/weight-grad/methods.ts";
 import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
 import { SKIP_FORM } from "../../core/sparsity/plan.ts";
+import { PRECISIONS } from "../../core/tensor/precision.ts";
 import { sources } from "../data/sources.ts";
 import { architectureSchema, normalizedModels } from "./architecture.ts";
 
@@ -268,6 +269,7 @@ const recipe = z
     optimizer,
     epochs: count.optional().describe("passes over the training data; 5 where neither epochs nor steps are given"),
     steps: count.optional().describe("in place of epochs"),
+    precision: z.enum(PRECISIONS).optional().describe("what products compute in; left out, f32"),
     batch: count.default(128),
     seed: z.int().min(0).max(0xffffffff).default(1),
   })

@@ -254,9 +254,18 @@ function gradientsText(result: RunResult): string[] {
 }
 
 /** Where the numbers were measured, on two lines. */
-export function machineText({ backend, instructionSet, threads, load, cpu, cores, node }: Machine): string {
+export function machineText({
+  backend,
+  instructionSet,
+  threads,
+  precision = "f32",
+  load,
+  cpu,
+  cores,
+  node,
+}: Machine): string {
   return [
-    `Ran on ${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, under a load of ${load.join(" to ")};`,
+    `Ran on ${backend} ${instructionSet} in ${precision}, ${threads} thread${threads === 1 ? "" : "s"}, under a load of ${load.join(" to ")};`,
     `${cpu}, ${cores} cores, Node ${node}.`,
   ].join("\n");
 }

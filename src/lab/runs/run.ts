@@ -121,7 +121,7 @@ export class Run {
       const result = this.#loss();
       this.#optimizer.zeroGrad();
       backward(result);
-      const value = result.item();
+      const value = result.data[0];
       if (!Number.isFinite(value)) {
         throw expected(
           `training with ${this.recipe.method.name}, step ${this.step}`,

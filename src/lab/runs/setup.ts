@@ -4,7 +4,8 @@
  */
 import type { Task } from "../../core/data/dataset.ts";
 import { expected } from "../../core/errors.ts";
-import type { InitOptions, Module } from "../../core/nn/module.ts";
+import type { InitOptions } from "../../core/nn/init-options.ts";
+import type { Module } from "../../core/nn/module.ts";
 import { normalizedConvs } from "../../core/nn/spatial-branch.ts";
 import { type Pattern, parsePattern } from "../../core/sparse/pattern.ts";
 import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "../../core/sparsity/layers.ts";

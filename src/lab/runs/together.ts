@@ -13,6 +13,7 @@ import type { PlannedLayer, Route } from "../../core/sparsity/plan.ts";
 import type { VerifiedLayer } from "../../core/sparsity/sparsifier.ts";
 import type { Evaluation } from "../../core/task/objective.ts";
 import type { Clocks, Device } from "../../core/tensor/device.ts";
+import type { Precision } from "../../core/tensor/precision.ts";
 import { type CompactReport, compacted } from "../compression/compacted.ts";
 import { nameOf } from "../recipes/recipe-name.ts";
 import { type Quartiles, quartiles } from "../statistics/quartiles.ts";
@@ -64,11 +65,13 @@ export interface Machine {
   readonly backend: string;
   readonly instructionSet: string;
   readonly threads: number;
+  /** What products compute in. Files of version 0.1 do not say it: f32. */
+  readonly precision?: Precision;
   /** One-minute load average before and after. */
   readonly load: readonly [number, number];
 }
 
-export function machineOf({ kernels }: Device, loadBefore: number): Machine {
+export function machineOf({ kernels, precision }: Device, loadBefore: number): Machine {
   const processors = cpus();
   return {
     cpu: processors[0]?.model.trim() ?? "unknown",
@@ -77,6 +80,7 @@ export function machineOf({ kernels }: Device, loadBefore: number): Machine {
     backend: kernels.backend,
     instructionSet: kernels.instructionSet,
     threads: kernels.threads,
+    precision,
     load: [loadBefore, loadavg()[0]].map((load) => Math.round(load * 100) / 100) as [number, number],
   };
 }

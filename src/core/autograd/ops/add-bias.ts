@@ -12,7 +12,8 @@ export function addBias(x: Tensor, bias: Tensor, relu = false): Tensor {
   // the bias spread over one image: a call of the kernel for each image, not for each place
   const size = sizeOf(shape.slice(1));
   const spread = device.temporary(size);
-  for (let at = 0; at < size; at += channels) spread.set(bias.data, at);
+  kernels.copy(spread, bias.data, channels);
+  for (let at = channels; at < size; at *= 2) kernels.copy(spread.subarray(at), spread, Math.min(at, size - at));
   for (let at = 0; at < x.size; at += size)
     kernels.add(y.subarray(at, at + size), x.data.subarray(at, at + size), spread, size, Number(relu));
   device.release(spread);

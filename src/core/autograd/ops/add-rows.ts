@@ -19,7 +19,7 @@ export function addRows(x: Tensor, rows: Tensor): Tensor {
     const drows = grads.into(1);
     if (drows !== null) {
       kernels.columnSums(drows.subarray(0, size), dy, batch, size);
-      drows.fill(0, size);
+      kernels.fill(drows.subarray(size), drows.length - size, 0);
     }
     grads.pass(0);
   });

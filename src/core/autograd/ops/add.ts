@@ -12,7 +12,7 @@ export function add(a: Tensor, b: Tensor, relu = false): Tensor {
     if (relu) kernels.reluBackward(dy, dy, y, y.length);
     // b first: it copies, a then takes over the memory
     const db = grads.into(1);
-    db?.set(dy);
+    if (db !== null) kernels.copy(db, dy, dy.length);
     grads.pass(0);
   });
 }

@@ -33,7 +33,7 @@ export function crossEntropy(logits: Tensor, targets: Targets, options: CrossEnt
     const losses = device.buffer(rows);
     device.kernels.softmaxCrossEntropy(losses, dlogits, logits.data, labels, rows, classes);
     const mean = device.buffer(1);
-    mean[0] = losses.reduce((sum, loss) => sum + loss, 0) / rows;
+    device.kernels.mean(mean, losses, rows);
     return recordLoss(op, logits, mean, dlogits);
   }
   if (labels === null) requireProbabilities(logits, targets, ignoreIndex);

@@ -35,41 +35,13 @@ export function detectionLoss(
       "Give the model the grid that the boxes were cut to",
     );
   }
-  const { data } = outputs;
-  const logits = device.buffer(cells * (classes + 1));
-  let [weights, objects] = [0, 0];
-  for (let cell = 0; cell < cells; cell++) {
-    const label = labels[cell];
+  for (const label of labels) {
     if (label < 0 || label > classes) {
       throw expected("detectionLoss", `labels in 0..${classes}`, `${label}`, "Give the model as many classes");
     }
-    weights += label === classes ? background : 1;
-    objects += label === classes ? 0 : 1;
-    for (let c = 0; c <= classes; c++) logits[cell * (classes + 1) + c] = data[cell * width + c];
   }
-  const losses = device.buffer(cells);
-  const dlogits = device.buffer(logits.length);
-  device.kernels.softmaxCrossEntropy(losses, dlogits, logits, labels, cells, classes + 1);
-  const gradient = device.buffer(outputs.size).fill(0);
-  let [named, placed] = [0, 0];
-  for (let cell = 0; cell < cells; cell++) {
-    const isObject = labels[cell] < classes;
-    const weight = (isObject ? 1 : background) / weights;
-    named += weight * losses[cell];
-    // the kernel's gradient is that of a plain mean
-    for (let c = 0; c <= classes; c++) {
-      gradient[cell * width + c] = weight * cells * dlogits[cell * (classes + 1) + c];
-    }
-    if (!isObject) continue;
-    for (let i = 0; i < 4; i++) {
-      const at = cell * width + classes + 1 + i;
-      const error = data[at] - offsets[4 * cell + i];
-      const far = Math.abs(error) >= beta;
-      placed += far ? Math.abs(error) - beta / 2 : (error * error) / (2 * beta);
-      gradient[at] = (boxes / objects) * (far ? Math.sign(error) : error / beta);
-    }
-  }
-  const loss = device.buffer(1);
-  loss[0] = named + (boxes * placed) / Math.max(1, objects);
+  const [loss, gradient] = [device.buffer(1), device.buffer(outputs.size)];
+  const numbers = { background, boxes, beta };
+  device.kernels.detectionLoss(loss, gradient, outputs.data, labels, offsets, cells, classes, numbers);
   return recordLoss("detectionLoss", outputs, loss, gradient);
 }

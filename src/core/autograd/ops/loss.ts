@@ -44,8 +44,8 @@ export function recordLoss(op: string, x: Tensor, loss: F32, gradient: F32, targ
     [1, -1].slice(0, targets === null ? 1 : 2).forEach((sign, i) => {
       const dx = grads.into(i);
       if (dx === null) return;
-      dx.set(gradient);
-      if (sign * dloss[0] !== 1) kernels.scale(dx, dx.length, sign * dloss[0]);
+      kernels.scaleBy(dx, gradient, dloss, dx.length);
+      if (sign < 0) kernels.scale(dx, dx.length, sign);
     });
   });
 }

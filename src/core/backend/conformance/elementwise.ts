@@ -57,8 +57,6 @@ export const elementwiseTrials: Trials<ElementwiseKernels> = {
         return [written(empty(count), true), read(draw(count)), count, p, { seed: 12345, layer: -7, step: count }];
       }),
     ),
-  sumOfSquares: (shapes) =>
-    countTrials(shapes, (count, draw) => [written(new Float64Array(1)), read(draw(count)), count], 1e-12),
   columnSums: (shapes) =>
     tableTrials(
       shapes,

@@ -17,6 +17,26 @@ import {
 } from "./trials.ts";
 
 export const lossesTrials: Trials<LossKernels> = {
+  detectionLoss: ({ odd }) =>
+    (odd
+      ? ([
+          [1, 1],
+          [7, 3],
+          [40, 10],
+          // none has an object
+          [5, 0],
+        ] as const)
+      : ([[20000, 10]] as const)
+    ).flatMap(([cells, classes]) =>
+      (odd ? [normal, spoiled] : [normal]).map((draw) => {
+        const labels = Int32Array.from({ length: cells }, () => (classes === 0 ? 0 : random.integer(classes + 1)));
+        const outputs = draw(cells * (classes + 5)).map((x) => 3 * x);
+        const numbers = { background: 0.25, boxes: 0.7, beta: 0.1 };
+        const outs = [written(empty(1)), { ...written(empty(outputs.length)), scale: 1 }];
+        const inputs = [read(outputs), read(labels), read(normal(4 * cells))];
+        return trial(`[${cells}, ${classes}]`, [...outs, ...inputs, cells, classes, numbers], 2e-6);
+      }),
+    ),
   softmaxCrossEntropy: ({ odd }) =>
     (odd
       ? ([

@@ -26,8 +26,6 @@ export interface ElementwiseKernels {
   squaredReluBackward(dx: F32, dy: F32, x: F32, count: number): void;
   /** y = x / (1 - probability) where Philox(seed, layer; i / 4, step)[i % 4] >= probability * 2^32, else 0. Its own backward. */
   dropout(y: F32, x: F32, count: number, probability: number, draw: Draw): void;
-  /** out[0] = sum of x^2, in double precision. */
-  sumOfSquares(out: Float64Array, x: F32, count: number): void;
   /** out [columns] = sums over the rows of x [rows, columns]. */
   columnSums(out: F32, x: F32, rows: number, columns: number): void;
   /** out [rows] = the products of the rows of a with those of b [rows, columns], in double precision. */

@@ -79,10 +79,6 @@ export const elementwise: ElementwiseKernels = {
       y[i] = words[i % 4] < threshold ? 0 : x[i] * scale;
     }
   },
-  sumOfSquares: (out, x, count) => {
-    out[0] = 0;
-    for (let i = 0; i < count; i++) out[0] += x[i] * x[i];
-  },
   columnSums: (out, x, rows, columns) => {
     for (let c = 0; c < columns; c++) {
       let sum = 0;

@@ -1,21 +1,27 @@
 import { ReLU } from "../activations.ts";
 import { BatchNorm } from "../batch-norm.ts";
 import { Conv2d } from "../conv2d.ts";
+import type { InitOptions } from "../init-options.ts";
 import { Linear } from "../linear.ts";
-import type { InitOptions, Module } from "../module.ts";
+import type { Module } from "../module.ts";
 import { GlobalAveragePool, MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
 /** 3x3 conv - batch norm - ReLU for each width, 2x2 max pooling between them, global average, linear. */
-export function cnn(channels: number, widths: readonly number[], classes: number, init: InitOptions): Sequential {
+export function cnn(
+  channels: number,
+  widths: readonly number[],
+  classes: number,
+  options: InitOptions = {},
+): Sequential {
   const layers: Record<string, Module> = {};
   let inputs = channels;
   widths.forEach((width, i) => {
-    layers[`conv${i + 1}`] = new Conv2d(inputs, width, 3, init, { padding: 1, bias: false });
-    layers[`bn${i + 1}`] = new BatchNorm(width, init);
+    layers[`conv${i + 1}`] = new Conv2d(inputs, width, 3, { ...options, padding: 1, bias: false });
+    layers[`bn${i + 1}`] = new BatchNorm(width, options);
     layers[`relu${i + 1}`] = new ReLU();
     if (i < widths.length - 1) layers[`pool${i + 1}`] = new MaxPool(2);
     inputs = width;
   });
-  return new Sequential({ ...layers, average: new GlobalAveragePool(), fc: new Linear(inputs, classes, init) });
+  return new Sequential({ ...layers, average: new GlobalAveragePool(), fc: new Linear(inputs, classes, options) });
 }

@@ -1,7 +1,8 @@
 import { ReLU } from "../activations.ts";
 import { BatchNorm } from "../batch-norm.ts";
 import { Conv2d } from "../conv2d.ts";
-import type { InitOptions, Module } from "../module.ts";
+import type { InitOptions } from "../init-options.ts";
+import type { Module } from "../module.ts";
 import { MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
@@ -13,15 +14,20 @@ const POOLS = 3;
  * convolution that says for each cell of 8 x 8 pixels its class, background being the last, and four offsets of a box:
  * [b, height / 8, width / 8, classes + 1 + 4].
  */
-export function detector(channels: number, widths: readonly number[], classes: number, init: InitOptions): Sequential {
+export function detector(
+  channels: number,
+  widths: readonly number[],
+  classes: number,
+  options: InitOptions = {},
+): Sequential {
   const layers: Record<string, Module> = {};
   let inputs = channels;
   widths.forEach((width, i) => {
-    layers[`conv${i + 1}`] = new Conv2d(inputs, width, 3, init, { padding: 1, bias: false });
-    layers[`bn${i + 1}`] = new BatchNorm(width, init);
+    layers[`conv${i + 1}`] = new Conv2d(inputs, width, 3, { ...options, padding: 1, bias: false });
+    layers[`bn${i + 1}`] = new BatchNorm(width, options);
     layers[`relu${i + 1}`] = new ReLU();
     if (i < POOLS) layers[`pool${i + 1}`] = new MaxPool(2);
     inputs = width;
   });
-  return new Sequential({ ...layers, head: new Conv2d(inputs, classes + 1 + 4, 1, init) });
+  return new Sequential({ ...layers, head: new Conv2d(inputs, classes + 1 + 4, 1, options) });
 }

@@ -14,7 +14,7 @@ import { type GptOptions, gpt } from "./gpt.ts";
 const options: GptOptions = { vocabulary: 7, context: 6, layers: 2, width: 8, heads: 2 };
 const device = new Device(jsKernels());
 const born = (more: Partial<GptOptions> = {}, seed = 1) =>
-  gpt({ ...options, ...more }, { device, random: new Random(seed) });
+  gpt({ ...options, ...more, device, random: new Random(seed) });
 const tokens = (...values: number[]) => tensor(device, [1, values.length], values);
 
 describe("a GPT", () => {
@@ -85,7 +85,7 @@ describe("a GPT", () => {
       const before = table.data[at];
       const at2 = (value: number): number => {
         table.data[at] = value;
-        return device.withoutGradients(loss).item();
+        return device.withoutGradients(loss).data[0];
       };
       const slope = (at2(before + 1e-2) - at2(before - 1e-2)) / 2e-2;
       table.data[at] = before;
@@ -103,7 +103,7 @@ describe("a GPT", () => {
         optimizer.zeroGrad();
         backward(loss);
         optimizer.step();
-        return loss.item();
+        return loss.data[0];
       });
     }
     expect(value).toBeLessThan(0.3);

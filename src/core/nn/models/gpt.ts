@@ -7,13 +7,14 @@ import { GELU, SquaredReLU } from "../activations.ts";
 import { CausalSelfAttention } from "../causal-self-attention.ts";
 import { Dropout } from "../dropout.ts";
 import { Embedding } from "../embedding.ts";
+import { deviceOf, type InitOptions, randomOf } from "../init-options.ts";
 import { type Initializer, normal, smallNormal, zeros } from "../initializers.ts";
 import { LayerNorm } from "../layer-norm.ts";
 import { Linear } from "../linear.ts";
-import { type InitOptions, Module } from "../module.ts";
+import { Module } from "../module.ts";
 import { Sequential } from "../sequential.ts";
 
-export interface GptOptions {
+export interface GptOptions extends InitOptions {
   /** Different tokens. */
   readonly vocabulary: number;
   /** The longest sequence. */
@@ -32,7 +33,7 @@ export interface GptOptions {
 }
 
 /** A language model as GPT-2 (Radford et al. 2019): tokens [B, L] to logits of the token after each, [B * L, vocabulary]. */
-export function gpt(options: GptOptions, init: InitOptions): Module {
+export function gpt(options: GptOptions): Module {
   const { width, heads } = options;
   if (width % heads !== 0) {
     throw expected("gpt", `heads that divide the width of ${width}`, `${heads}`, "Choose 4 heads of a width of 256");
@@ -41,7 +42,7 @@ export function gpt(options: GptOptions, init: InitOptions): Module {
   if (hidden !== undefined && hidden.length !== layers) {
     throw expected("gpt", `hidden widths of ${layers} blocks`, `${hidden.length}`, "Give one for each, or none");
   }
-  return new Gpt(options, init);
+  return new Gpt(options);
 }
 
 class Gpt extends Module {
@@ -54,16 +55,17 @@ class Gpt extends Module {
   /** Last, and its weight is that of `tokens`. */
   readonly head: Linear;
 
-  constructor(options: GptOptions, init: InitOptions) {
+  constructor(options: GptOptions) {
     super();
-    const { vocabulary, context, layers, width } = options;
+    const { vocabulary, context, layers, width, device, random } = options;
+    const init = { device, random };
     this.tokens = new Embedding(vocabulary, width, init);
-    this.positions = new Parameter(init.device, [context, width]);
-    smallNormal(this.positions.data, context, width, init.random);
-    this.dropout = dropoutOf(options, init);
-    this.blocks = new Sequential(Array.from({ length: layers }, (_, i) => new Block(options, i, init)));
+    this.positions = new Parameter(deviceOf(init), [context, width]);
+    smallNormal(this.positions.data, context, width, randomOf(init));
+    this.dropout = dropoutOf(options);
+    this.blocks = new Sequential(Array.from({ length: layers }, (_, i) => new Block(options, i)));
     this.norm = new LayerNorm(width, init);
-    this.head = new Linear(width, vocabulary, init, { bias: false, tied: this.tokens.weight });
+    this.head = new Linear(width, vocabulary, { ...init, bias: false, tied: this.tokens.weight });
   }
 
   override forward(x: Tensor): Tensor {
@@ -83,24 +85,25 @@ class Block extends Module {
   readonly dropout1: Dropout | null;
   readonly dropout2: Dropout | null;
 
-  constructor(options: GptOptions, index: number, init: InitOptions) {
+  constructor(options: GptOptions, index: number) {
     super();
-    const { layers, width, heads, activation = "gelu" } = options;
+    const { layers, width, heads, activation = "gelu", device, random } = options;
+    const init = { device, random };
     const hidden = options.hidden?.[index] ?? 4 * width;
     // a block adds two branches to the sequence: this keeps the variance of their sum
     const last = normal(0.02 / Math.sqrt(2 * layers));
     const linear = (inputs: number, outputs: number, initializer: Initializer): Linear =>
-      new Linear(inputs, outputs, init, { initializer, biasInitializer: zeros });
+      new Linear(inputs, outputs, { ...init, initializer, biasInitializer: zeros });
     this.norm1 = new LayerNorm(width, init);
-    this.attention = new CausalSelfAttention(width, heads, init, last);
+    this.attention = new CausalSelfAttention(width, heads, { ...init, projectionInitializer: last });
     this.norm2 = new LayerNorm(width, init);
     this.mlp = new Sequential({
       fc1: linear(width, hidden, smallNormal),
       activation: activation === "gelu" ? new GELU() : new SquaredReLU(),
       fc2: linear(hidden, width, last),
     });
-    this.dropout1 = dropoutOf(options, init);
-    this.dropout2 = dropoutOf(options, init);
+    this.dropout1 = dropoutOf(options);
+    this.dropout2 = dropoutOf(options);
   }
 
   override forward(x: Tensor): Tensor {
@@ -111,6 +114,6 @@ class Block extends Module {
   }
 }
 
-function dropoutOf({ dropout = 0 }: GptOptions, init: InitOptions): Dropout | null {
-  return dropout > 0 ? new Dropout(dropout, init) : null;
+function dropoutOf({ dropout = 0, device, random }: GptOptions): Dropout | null {
+  return dropout > 0 ? new Dropout(dropout, { device, random }) : null;
 }

@@ -1,12 +1,17 @@
 import { ReLU } from "../activations.ts";
 import { Conv2d } from "../conv2d.ts";
 import { Flatten } from "../flatten.ts";
+import type { InitOptions } from "../init-options.ts";
 import { Linear } from "../linear.ts";
-import type { InitOptions } from "../module.ts";
 import { MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
 export type LenetWidths = readonly [filters1: number, filters2: number, hidden: number];
+
+export interface LenetOptions extends InitOptions {
+  /** Default 20, 50, 500. */
+  readonly widths?: LenetWidths | undefined;
+}
 
 /**
  * The LeNet of Caffe's MNIST example, which structured sparsity learning prunes (Wen et al. 2016, section 4.1):
@@ -17,9 +22,9 @@ export function lenet(
   width: number,
   channels: number,
   classes: number,
-  init: InitOptions,
-  [filters1, filters2, hidden]: LenetWidths = [20, 50, 500],
+  options: LenetOptions = {},
 ): Sequential {
+  const { widths: [filters1, filters2, hidden] = [20, 50, 500], ...init } = options;
   const left = (length: number): number => Math.floor((Math.floor((length - 4) / 2) - 4) / 2);
   return new Sequential({
     conv1: new Conv2d(channels, filters1, 5, init),

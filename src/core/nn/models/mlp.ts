@@ -1,12 +1,18 @@
 import { ReLU } from "../activations.ts";
 import { Dropout } from "../dropout.ts";
 import { Flatten } from "../flatten.ts";
+import type { InitOptions } from "../init-options.ts";
 import { Linear } from "../linear.ts";
-import type { InitOptions, Module } from "../module.ts";
+import type { Module } from "../module.ts";
 import { Sequential } from "../sequential.ts";
 
+export interface MlpOptions extends InitOptions {
+  /** Behind each hidden layer. Default 0. */
+  readonly dropout?: number | undefined;
+}
+
 /** Linear layers with ReLU between; widths: inputs, hidden ones, classes. */
-export function mlp(widths: readonly number[], init: InitOptions, dropout = 0): Sequential {
+export function mlp(widths: readonly number[], { dropout = 0, ...init }: MlpOptions = {}): Sequential {
   const layers: Record<string, Module> = { flatten: new Flatten() };
   for (let i = 1; i < widths.length; i++) {
     layers[`fc${i}`] = new Linear(widths[i - 1], widths[i], init);

@@ -2,9 +2,10 @@ import { expected } from "../../errors.ts";
 import { ReLU } from "../activations.ts";
 import { BatchNorm } from "../batch-norm.ts";
 import { Conv2d } from "../conv2d.ts";
+import type { InitOptions } from "../init-options.ts";
 import { kaimingNormal } from "../initializers.ts";
 import { Linear } from "../linear.ts";
-import type { InitOptions, Module } from "../module.ts";
+import type { Module } from "../module.ts";
 import { GlobalAveragePool } from "../pooling.ts";
 import { Residual, ShiftedShortcut, SubsamplingShortcut } from "../residual.ts";
 import { Sequential } from "../sequential.ts";
@@ -31,8 +32,7 @@ export function resnet(
   depth: number,
   channels: number,
   classes: number,
-  init: InitOptions,
-  { widths = STAGES, blocks }: ResnetWidths = {},
+  { widths = STAGES, blocks, ...init }: ResnetWidths & InitOptions = {},
 ): Sequential {
   if (depth < 8 || (depth - 2) % 6 !== 0) {
     throw expected("resnet", "a depth of 6n + 2 (8, 14, 20, 32, 44, 56)", String(depth), "Choose one of these");
@@ -69,7 +69,7 @@ function blockOf(
 ): Module | null {
   const shortcut = stride === 1 ? null : new SubsamplingShortcut(stride, outputs);
   if (block === "shortcut") return shortcut;
-  if (block === "constant") return new ShiftedShortcut(outputs, init, shortcut);
+  if (block === "constant") return new ShiftedShortcut(outputs, shortcut, init);
   const body = new Sequential({
     conv1: conv(inputs, block, stride, init),
     bn1: new BatchNorm(block, init),
@@ -81,5 +81,5 @@ function blockOf(
 }
 
 function conv(inputs: number, outputs: number, stride: number, init: InitOptions): Conv2d {
-  return new Conv2d(inputs, outputs, 3, init, { stride, padding: 1, bias: false, initializer: kaimingNormal });
+  return new Conv2d(inputs, outputs, 3, { ...init, stride, padding: 1, bias: false, initializer: kaimingNormal });
 }

@@ -2,9 +2,10 @@ import { ReLU } from "../activations.ts";
 import { BatchNorm } from "../batch-norm.ts";
 import { Concatenated } from "../concatenated.ts";
 import { Conv2d } from "../conv2d.ts";
+import type { InitOptions } from "../init-options.ts";
 import { kaimingNormal } from "../initializers.ts";
 import { Linear } from "../linear.ts";
-import type { InitOptions, Module } from "../module.ts";
+import type { Module } from "../module.ts";
 import { GlobalAveragePool, MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
@@ -21,7 +22,7 @@ export function squeezenet(
   width: number,
   fires: readonly Fire[],
   classes: number,
-  init: InitOptions,
+  init: InitOptions = {},
 ): Sequential {
   const layers: Record<string, Module> = { ...convolution("1", channels, width, 3, init), pool1: new MaxPool(2) };
   let inputs = width;
@@ -53,8 +54,8 @@ function convolution(
   init: InitOptions,
 ): Record<string, Module> {
   return {
-    [`conv${name}`]: new Conv2d(inputs, outputs, kernel, init, {
-      ...{ padding: (kernel - 1) / 2, bias: false, initializer: kaimingNormal },
+    [`conv${name}`]: new Conv2d(inputs, outputs, kernel, {
+      ...{ ...init, padding: (kernel - 1) / 2, bias: false, initializer: kaimingNormal },
     }),
     [`bn${name}`]: new BatchNorm(outputs, init),
     [`relu${name}`]: new ReLU(),

@@ -107,6 +107,11 @@ export interface WeightMethod {
   readonly spatialBranches?: boolean;
   /** Why it has no masks of this pattern for a weight of so many rows, or undefined if it has; left out: it has all. */
   misfit?(pattern: Pattern, rows: number): string | undefined;
+  /**
+   * Why a step of it waits for the host: what it computes there of values that kernels wrote. A device whose reads come
+   * later cannot run it. Left out: kernels do everything.
+   */
+  readonly readsHost?: string;
   /** Whether it works only with an optimizer that has a running variance. */
   readonly needsVariance?: boolean;
   /**
@@ -128,6 +133,8 @@ export interface WeightMethod {
 /** What methods that make the operand of one product have. */
 interface OfProduct {
   readonly name: string;
+  /** As of a method for weights. */
+  readonly readsHost?: string;
   /** Why it has no operand of this pattern, or undefined if it has; left out: it has all. */
   misfit?(pattern: Pattern): string | undefined;
 }

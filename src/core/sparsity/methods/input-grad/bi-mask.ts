@@ -20,6 +20,7 @@ export const biMask = defineInputGradMethod({
     candidates: number({ default: 100, min: 0, max: 1e4, integer: true, about: "random orders of a search" }),
   },
   make: ({ refresh, candidates }) => ({
+    readsHost: "candidate orders are compared by what they keep",
     operand: "weight",
     pack: (transpose, weight, mask, taps, draw) => {
       if (transpose.order === null || draw.step % refresh === 0) {

@@ -59,6 +59,7 @@ export const prune = defineUnstructuredMethod({
       }
     };
     return {
+      readsHost: "weights are pruned by the order of their scores",
       ...(schedule === "iterative" ? { restarts: begins } : {}),
       // what comes back is stepped at once
       readsGradient: (clock) =>

@@ -32,6 +32,7 @@ export function regrowing(
   const isDue = ({ step, steps }: Pick<Clock, "step" | "steps">): boolean =>
     step > 0 && step % every === 0 && step < stepAt(until, steps);
   return {
+    readsHost: "weights are dropped and grown by the order of their scores",
     readsGradient: (clock) => readsGradient && isDue(clock),
     begin: ({ sites, random }) => {
       const draws = random(0);

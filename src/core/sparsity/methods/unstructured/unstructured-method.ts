@@ -45,6 +45,8 @@ export interface UnstructuredSites {
 /** A procedure as a value; it keeps no state but masks. */
 export interface UnstructuredMethod {
   readonly name: string;
+  /** As of a method for weights. */
+  readonly readsHost?: string;
   /** Steps at which the schedule of the learning rate starts anew. */
   restarts?(steps: number): readonly number[];
   /** Before the first step. */

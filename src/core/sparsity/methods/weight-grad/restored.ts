@@ -43,6 +43,7 @@ export const restored = defineWeightGradMethod({
     mask: word(Object.keys(masks) as (keyof typeof masks)[], "which columns: always the same, or drawn anew each step"),
   },
   make: ({ restore, scale, mask }) => ({
+    ...(restore === "measured" ? { readsHost: "how alike neighbors are is measured on a sample" } : {}),
     operand: "activations",
     pattern: { n: 1, m: 2, v: 1 },
     ofImages: true,

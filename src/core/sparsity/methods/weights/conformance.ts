@@ -69,7 +69,7 @@ export function setup(
         backward(mean);
         for (const { grad, size } of model.parameters()) if (share !== 1) device.kernels.scale(grad, size, share);
         optimizer.step();
-        return mean.item();
+        return mean.data[0];
       });
       sparsity.observe();
       return loss;

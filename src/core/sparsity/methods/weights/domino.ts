@@ -37,6 +37,7 @@ export const domino = defineWeightMethod({
   make: ({ until, every, decay, lambda, budget }) => {
     const costOf = ({ rows, k, positions }: WeightSite): number => rows * k * (budget === "flops" ? positions : 1);
     return {
+      readsHost: "groups vote for fewer kept weights by their magnitudes",
       beforeForward: (site, { training }) => {
         const search = searchOf(site);
         if (!search.begun) {

@@ -41,6 +41,7 @@ export const lbc = defineWeightMethod({
     const left = (count: number, step: number, steps: number): number =>
       survivors(count, step, Math.round(from * steps), Math.min(steps - 1, Math.round(until * steps)));
     return {
+      readsHost: "combinations are removed by the sums of their scores",
       misfit: (pattern) =>
         combinationCount(pattern.n, pattern.m) > MOST
           ? `${patternName(pattern)} has more than ${MOST} combinations`

@@ -48,7 +48,7 @@ function fade(site: WeightSite, d: number): void {
   site.prune();
   const { kernels, weight, mask, rows, k } = site;
   const values = site.scratch("values", weight.length);
-  values.set(weight);
+  kernels.copy(values, weight, weight.length);
   // not by the pack's masked copy, which would then be written at every step of the sparse phase too
   kernels.maskedDecay(values, weight, mask, rows, k, d - 1);
   site.multiplyBy(values);

@@ -42,6 +42,7 @@ export const maxq = defineWeightMethod({
       return step < end ? SHAPES[shape](step / end) : 0;
     };
     return {
+      ...(denseUntil > 0 ? { readsHost: "dense groups are chosen by the sums of their magnitudes" } : {}),
       beforeForward: (site, { step, steps, training }) => {
         const thresholds = thresholdsOf(site);
         if (!thresholds.known && !training) return;

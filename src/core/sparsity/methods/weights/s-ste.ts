@@ -16,6 +16,7 @@ export const sSte = defineWeightMethod({
   sparse: true,
   options: { refresh: refreshEvery(1) },
   make: ({ refresh }) => ({
+    readsHost: "the scale of each weight is fitted at its first pruning",
     beforeForward: (site, clock) => pruneEvery(refresh, site, clock, () => site.pruneSoftly()),
   }),
 });

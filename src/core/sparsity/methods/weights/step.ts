@@ -21,6 +21,7 @@ export const step = defineWeightMethod({
     refresh: refreshEvery(1),
   },
   make: ({ least, largest, refresh }) => ({
+    readsHost: "the variance has settled when its drift, taken on a sample of the gradients, is small",
     needsVariance: true,
     beforeForward: (site, clock) => {
       const begin = site.memory("begin", 1)[0];

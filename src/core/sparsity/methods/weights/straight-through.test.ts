@@ -25,7 +25,7 @@ const build = (): Sequential => mlp([16, 32, 4], { device, random: new Random(3)
 const weightOf = (model: Sequential): Parameter => model.namedParameters().get("fc1.weight")!;
 
 function lossOf(model: Sequential): number {
-  return device.step(() => crossEntropy(model.forward(tensor(device, [6, 16], x)), labels).item());
+  return device.step(() => crossEntropy(model.forward(tensor(device, [6, 16], x)), labels).data[0]);
 }
 
 /** Leaves the gradients in the parameters. */

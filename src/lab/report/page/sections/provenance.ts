@@ -13,8 +13,8 @@ export function provenance({ machines, withoutMachine }: Report, kinds: readonly
   }
   return html`<section><h2>Machine and runs</h2>
 <dl>${[...alike.values()].map((group) => {
-    const [{ cpu, cores, node, backend, instructionSet, threads }] = group;
-    return html`<dt>machine</dt><dd>${cpu}, ${String(cores)} cores, Node ${node}</dd><dt>kernels</dt><dd>${backend} ${instructionSet}, ${String(threads)} thread${threads === 1 ? "" : "s"}</dd><dt>load</dt><dd>${loadText(group)}</dd>
+    const [{ cpu, cores, node, backend, instructionSet, threads, precision = "f32" }] = group;
+    return html`<dt>machine</dt><dd>${cpu}, ${String(cores)} cores, Node ${node}</dd><dt>kernels</dt><dd>${backend} ${instructionSet} in ${precision}, ${String(threads)} thread${threads === 1 ? "" : "s"}</dd><dt>load</dt><dd>${loadText(group)}</dd>
 `;
   })}${withoutMachine === 0 ? null : html`<dt>${machines.length === 0 ? "machine" : ""}</dt><dd>not noted for ${String(withoutMachine)} run${withoutMachine === 1 ? "" : "s"}</dd>`}
 ${kinds.map(({ name, folders }) => html`<dt>${name}</dt><dd>${folders.map((folder, i) => html`${i === 0 ? null : new Markup("<br>")}<code>${folder}</code>`)}</dd>`)}</dl></section>`;

@@ -1,47 +1,66 @@
-/** Which backend runs: native, else WASM; plain JavaScript only when asked for. */
-import { availableParallelism } from "node:os";
+/** Opens a device in Node: native, else WASM; plain JavaScript only when asked for. */
 import { jsKernels } from "../core/backend/js.ts";
 import type { Kernels } from "../core/backend/kernels.ts";
 import { WASM_INSTRUCTION_SETS } from "../core/backend/wasm.ts";
 import { expected, nearest } from "../core/errors.ts";
+import { Device } from "../core/tensor/device.ts";
+import { opened } from "../core/tensor/first-device.ts";
+import { type Precision, precisionOf } from "../core/tensor/precision.ts";
 import { nativeInstructionSets, nativeKernels } from "./native.ts";
+import { physicalCores } from "./physical-cores.ts";
 import { openWasm } from "./wasm.ts";
 
 export const BACKENDS = ["native", "wasm", "js"] as const;
 export type Backend = (typeof BACKENDS)[number];
 
-export interface PickOptions {
+export interface OpenOptions {
   /** Default: TRISPARSE_BACKEND, else the fastest that is there. */
   readonly backend?: Backend | undefined;
-  /** Default: TRISPARSE_THREADS, else the cores of this machine, at most 4. Only native uses more than one. */
+  /** Default: TRISPARSE_THREADS, else the physical cores that this process may use. Only native uses more than one. */
   readonly threads?: number | undefined;
   /**
    * Of native: "avx512", "avx2", "neon" or "sse2", by default the widest. Of WASM: "relaxed-simd" or "simd128", by default
    * TRISPARSE_WASM, else the first where the engine has it. Asking for one asks for its backend.
    */
   readonly instructionSet?: string | undefined;
+  /** What products compute in. Default "f32". */
+  readonly precision?: Precision | undefined;
+  /** Of `device.random`, from which layers draw their first values. Default 0. */
+  readonly seed?: number | undefined;
 }
 
-export interface Picked {
+/** Kernels, and in one sentence what runs and why. */
+interface Chosen {
   readonly kernels: Kernels;
-  /** One sentence: what runs, and why. */
   readonly why: string;
 }
 
 const HOW_TO_GET_NATIVE = 'run "npm run build:native" (needs g++ or clang++)';
 const MOST_THREADS = 256;
 
+/** Like `openDeviceSync`, and the same call in Node and in a page. What that throws it rejects with. */
+export async function openDevice(options: OpenOptions = {}): Promise<Device> {
+  return openDeviceSync(options);
+}
+
 /**
- * Chooses the kernels of a process: options first, then the environment, then what this machine has.
- * Throws if the name of the backend or the number of threads makes no sense, or what was asked for is not there.
+ * Opens the device that the options ask for, then the environment, then the fastest that this machine has. The first one
+ * of a thread is where layers and tensors live that are not told. Throws if a backend, a number of threads or a precision
+ * makes no sense, or what was asked for is not there.
  */
-export function pick(options: PickOptions = {}): Picked {
+export function openDeviceSync(options: OpenOptions = {}): Device {
+  const precision = precisionOf("openDevice", options.precision ?? "f32");
+  const { kernels, why } = chosen(options);
+  return opened(new Device(kernels, { precision, seed: options.seed, why }));
+}
+
+function chosen(options: OpenOptions): Chosen {
   const { backend, by } = wantedBackend(options);
   const { instructionSet } = options;
   const threads = wantedThreads(options);
   if (instructionSet !== undefined && backend === "js") {
     throw expected(
-      "pick",
+      "openDevice",
       "a backend that has instruction sets (native, wasm)",
       `"${backend}" beside "${instructionSet}"`,
       "Leave one of them out",
@@ -59,7 +78,7 @@ export function pick(options: PickOptions = {}): Picked {
   }
 }
 
-function fastest(threads: number): Picked {
+function fastest(threads: number): Chosen {
   let missing = "no native addon was found for this platform";
   try {
     if (nativeInstructionSets().length > 0) {
@@ -72,25 +91,28 @@ function fastest(threads: number): Picked {
   return wasm(undefined, `${missing}; for native, ${HOW_TO_GET_NATIVE}`);
 }
 
-function wasm(instructionSet: string | undefined, by: string): Picked {
+function wasm(instructionSet: string | undefined, by: string): Chosen {
   const kernels = openWasm(instructionSet ?? wantedWasm());
   return { kernels, why: `WASM ${kernels.instructionSet} on one thread: ${by}.` };
 }
 
-function native(threads: number, instructionSet: string | undefined, by: string): Picked {
+function native(threads: number, instructionSet: string | undefined, by: string): Chosen {
   const kernels = nativeKernels(threads, instructionSet);
   const count = threads === 1 ? "one thread" : `${threads} threads`;
   return { kernels, why: `Native ${kernels.instructionSet} on ${count}: ${by}.` };
 }
 
 /** The backend that was asked for and by what; undefined: whatever is the fastest. */
-function wantedBackend(options: PickOptions): { backend: Backend | undefined; by: string } {
+function wantedBackend(options: OpenOptions): { backend: Backend | undefined; by: string } {
   const variable = environment("TRISPARSE_BACKEND");
   const byCaller = options.backend ?? backendOf(options.instructionSet);
   const by = byCaller === undefined ? "TRISPARSE_BACKEND asks for it" : "the caller asked for it";
   const given = byCaller ?? variable;
   if (given === undefined) return { backend: undefined, by };
-  return { backend: among(byCaller === undefined ? "TRISPARSE_BACKEND" : "pick", "a backend", BACKENDS, given), by };
+  return {
+    backend: among(byCaller === undefined ? "TRISPARSE_BACKEND" : "openDevice", "a backend", BACKENDS, given),
+    by,
+  };
 }
 
 function backendOf(instructionSet: string | undefined): Backend | undefined {
@@ -116,14 +138,14 @@ function among<T extends string>(where: string, what: string, names: readonly T[
   );
 }
 
-function wantedThreads(options: PickOptions): number {
+function wantedThreads(options: OpenOptions): number {
   const given = options.threads ?? environment("TRISPARSE_THREADS");
-  if (given === undefined) return Math.min(4, availableParallelism());
+  if (given === undefined) return Math.min(MOST_THREADS, physicalCores());
   // Number("") and Number("0x4") are numbers too
   const threads = typeof given === "number" ? given : /^\d+$/.test(given) ? Number(given) : Number.NaN;
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw expected(
-      options.threads === undefined ? "TRISPARSE_THREADS" : "pick",
+      options.threads === undefined ? "TRISPARSE_THREADS" : "openDevice",
       `a number of threads from 1 to ${MOST_THREADS}`,
       `${given}`,
       "The number of cores is a good one",

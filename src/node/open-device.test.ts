@@ -1,8 +1,9 @@
-import { availableParallelism } from "node:os";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { jsKernels } from "../core/backend/js.ts";
+import { Random } from "../core/random.ts";
 import * as native from "./native.ts";
-import { type Backend, pick } from "./pick.ts";
+import { type Backend, openDevice, openDeviceSync } from "./open-device.ts";
+import { physicalCores } from "./physical-cores.ts";
 import { wasmInstructionSets } from "./wasm.ts";
 
 vi.mock("./native.ts", { spy: true });
@@ -23,11 +24,11 @@ function addonWith(sets: readonly string[]): void {
   }));
 }
 
-describe("pick", () => {
-  test("takes native when there is an addon, on at most four threads", () => {
+describe("openDevice", () => {
+  test("takes native when there is an addon, on all physical cores", () => {
     addonWith(["avx2", "sse2"]);
-    const { kernels, why } = pick();
-    const threads = Math.min(4, availableParallelism());
+    const { kernels, why } = openDeviceSync();
+    const threads = physicalCores();
     expect(kernels).toMatchObject({ backend: "native", instructionSet: "avx2", threads });
     expect(why).toMatch(/^Native avx2 on .*thread.*\.$/);
   });
@@ -37,13 +38,13 @@ describe("pick", () => {
     vi.stubEnv("TRISPARSE_BACKEND", "js");
     vi.stubEnv("TRISPARSE_THREADS", "3");
     const picked = { backend: "native", instructionSet: "sse2", threads: 2 };
-    expect(pick({ instructionSet: "sse2", threads: 2 }).kernels).toMatchObject(picked);
-    expect(pick({ backend: "native" }).kernels).toMatchObject({ instructionSet: "avx2", threads: 3 });
+    expect(openDeviceSync({ instructionSet: "sse2", threads: 2 }).kernels).toMatchObject(picked);
+    expect(openDeviceSync({ backend: "native" }).kernels).toMatchObject({ instructionSet: "avx2", threads: 3 });
   });
 
   test("takes WASM without an addon, and says in one sentence how to get native", () => {
     addonWith([]);
-    const { kernels, why } = pick();
+    const { kernels, why } = openDeviceSync();
     expect(kernels.backend).toBe("wasm");
     expect(why).toBe(
       `WASM ${kernels.instructionSet} on one thread: no native addon was found for this platform; for native, run "npm run build:native" (needs g++ or clang++).`,
@@ -55,42 +56,51 @@ describe("pick", () => {
     vi.mocked(native.nativeInstructionSets).mockImplementation(() => {
       throw new Error("version GLIBC_2.99 not found");
     });
-    const { kernels, why } = pick();
+    const { kernels, why } = openDeviceSync();
     expect(kernels.backend).toBe("wasm");
     expect(why).toContain("does not load (version GLIBC_2.99 not found)");
   });
 
   test("runs plain JavaScript when asked for by option or environment", () => {
     addonWith(["avx2"]);
-    expect(pick({ backend: "js" })).toMatchObject({
+    expect(openDeviceSync({ backend: "js" })).toMatchObject({
       kernels: { backend: "js", threads: 1 },
       why: "Plain JavaScript on one thread: the caller asked for it.",
     });
     vi.stubEnv("TRISPARSE_BACKEND", "js");
-    expect(pick().why).toBe("Plain JavaScript on one thread: TRISPARSE_BACKEND asks for it.");
-    expect(pick({ backend: "wasm" }).kernels.backend).toBe("wasm");
+    expect(openDeviceSync().why).toBe("Plain JavaScript on one thread: TRISPARSE_BACKEND asks for it.");
+    expect(openDeviceSync({ backend: "wasm" }).kernels.backend).toBe("wasm");
   });
 
   test("runs the WASM module that was asked for by option or environment, else the best of this engine", () => {
     addonWith(["avx2"]);
     const best = wasmInstructionSets()[0];
     for (const instructionSet of wasmInstructionSets()) {
-      const { kernels, why } = pick({ instructionSet });
+      const { kernels, why } = openDeviceSync({ instructionSet });
       expect(kernels).toMatchObject({ backend: "wasm", instructionSet, threads: 1 });
       expect(why).toBe(`WASM ${instructionSet} on one thread: the caller asked for it.`);
     }
-    expect(pick({ backend: "wasm" }).kernels.instructionSet).toBe(best);
+    expect(openDeviceSync({ backend: "wasm" }).kernels.instructionSet).toBe(best);
     vi.stubEnv("TRISPARSE_WASM", "simd128");
-    expect(pick({ backend: "wasm" }).kernels.instructionSet).toBe("simd128");
-    expect(pick({ instructionSet: best }).kernels.instructionSet).toBe(best);
+    expect(openDeviceSync({ backend: "wasm" }).kernels.instructionSet).toBe("simd128");
+    expect(openDeviceSync({ instructionSet: best }).kernels.instructionSet).toBe(best);
     // it chooses a module, not a backend
-    expect(pick().kernels.backend).toBe("native");
+    expect(openDeviceSync().kernels.backend).toBe("native");
     vi.stubEnv("TRISPARSE_WASM", "relaxed");
-    expect(() => pick({ backend: "wasm" })).toThrow(
+    expect(() => openDeviceSync({ backend: "wasm" })).toThrow(
       /^TRISPARSE_WASM: expected an instruction set \(relaxed-simd, simd128\), got "relaxed"\./,
     );
-    expect(() => pick({ backend: "wasm", instructionSet: "avx2" })).toThrow(
+    expect(() => openDeviceSync({ backend: "wasm", instructionSet: "avx2" })).toThrow(
       /^wasm kernels: expected an instruction set of this engine \(.*simd128\), got avx2\./,
+    );
+  });
+
+  test("is a promise too, whose device has the precision and the seed that were asked for", async () => {
+    const device = await openDevice({ backend: "js", precision: "f32", seed: 3 });
+    expect(device).toMatchObject({ precision: "f32", why: "Plain JavaScript on one thread: the caller asked for it." });
+    expect(device.random.bits()).toBe(new Random(3).bits());
+    await expect(openDevice({ precision: "bf16" as "f32" })).rejects.toThrow(
+      'openDevice: expected the precision "f32", got "bf16". bf16 comes later',
     );
   });
 
@@ -99,32 +109,36 @@ describe("pick", () => {
     vi.stubEnv("TRISPARSE_BACKEND", "");
     vi.stubEnv("TRISPARSE_THREADS", "");
     vi.stubEnv("TRISPARSE_WASM", "");
-    expect(pick().kernels).toMatchObject({ backend: "native", threads: Math.min(4, availableParallelism()) });
+    expect(openDeviceSync().kernels).toMatchObject({ backend: "native", threads: physicalCores() });
   });
 
   test("names the nearest backend when it does not know one", () => {
-    expect(() => pick({ backend: "nativ" as Backend })).toThrow(
-      'pick: expected a backend (native, wasm, js), got "nativ". The nearest is "native".',
+    expect(() => openDeviceSync({ backend: "nativ" as Backend })).toThrow(
+      'openDevice: expected a backend (native, wasm, js), got "nativ". The nearest is "native".',
     );
     vi.stubEnv("TRISPARSE_BACKEND", "cuda-12");
-    expect(() => pick()).toThrow(
+    expect(() => openDeviceSync()).toThrow(
       'TRISPARSE_BACKEND: expected a backend (native, wasm, js), got "cuda-12". Choose one of these.',
     );
   });
 
   test("refuses numbers of threads that are none", () => {
     for (const threads of [0, -1, 1.5, Number.NaN, 1000]) {
-      expect(() => pick({ threads })).toThrow(/^pick: expected a number of threads from 1 to 256, got /);
+      expect(() => openDeviceSync({ threads })).toThrow(
+        /^openDevice: expected a number of threads from 1 to 256, got /,
+      );
     }
     for (const threads of ["four", "0x4", "-2", "2 "]) {
       vi.stubEnv("TRISPARSE_THREADS", threads);
-      expect(() => pick()).toThrow(`TRISPARSE_THREADS: expected a number of threads from 1 to 256, got ${threads}.`);
+      expect(() => openDeviceSync()).toThrow(
+        `TRISPARSE_THREADS: expected a number of threads from 1 to 256, got ${threads}.`,
+      );
     }
   });
 
   test("refuses an instruction set beside a backend that has none", () => {
-    expect(() => pick({ backend: "js", instructionSet: "avx2" })).toThrow(
-      'pick: expected a backend that has instruction sets (native, wasm), got "js" beside "avx2". Leave one of them out.',
+    expect(() => openDeviceSync({ backend: "js", instructionSet: "avx2" })).toThrow(
+      'openDevice: expected a backend that has instruction sets (native, wasm), got "js" beside "avx2". Leave one of them out.',
     );
   });
 });

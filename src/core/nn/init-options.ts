@@ -1,0 +1,19 @@
+import type { Random } from "../random.ts";
+import type { Device } from "../tensor/device.ts";
+import { firstDevice } from "../tensor/first-device.ts";
+
+/** Where a layer's parameters live and what their first values are drawn from. */
+export interface InitOptions {
+  /** Default: the first device that was opened in this thread. */
+  readonly device?: Device | undefined;
+  /** Default: the generator of the device. */
+  readonly random?: Random | undefined;
+}
+
+export function deviceOf({ device }: InitOptions): Device {
+  return device ?? firstDevice("new layer");
+}
+
+export function randomOf({ device, random }: InitOptions): Random {
+  return random ?? deviceOf({ device }).random;
+}

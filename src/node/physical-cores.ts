@@ -1,0 +1,34 @@
+/** How many threads gain something: a core computes no faster on both of its hyperthreads than on one. */
+import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+
+/** Where Linux says which hyperthreads are of one core. */
+const CPUS = "/sys/devices/system/cpu";
+
+/**
+ * Physical cores that this process may use: on Linux those of the machine, elsewhere processors as the system counts them;
+ * never more than `available`, which knows of affinity.
+ */
+export function physicalCores(cpus: string = CPUS, available: number = availableParallelism()): number {
+  const cores = new Set<string>();
+  try {
+    for (const name of readdirSync(cpus)) {
+      if (!/^cpu\d+$/.test(name)) continue;
+      const core = siblingsOf(join(cpus, name));
+      if (core !== null) cores.add(core);
+    }
+  } catch {
+    // not Linux, or a container that hides this
+  }
+  return Math.max(1, cores.size === 0 ? available : Math.min(cores.size, available));
+}
+
+/** The hyperthreads of a core, which name it; null of a processor that is switched off: it has no topology. */
+function siblingsOf(cpu: string): string | null {
+  try {
+    return readFileSync(join(cpu, "topology", "thread_siblings_list"), "utf8").trim();
+  } catch {
+    return null;
+  }
+}
