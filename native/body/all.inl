@@ -25,7 +25,6 @@
 #include "embedding.inl"
 #include "layer-norm.inl"
 #include "attention.inl"
-#include "losses.inl"
 #include "grouped-convolution.inl"
 
 extern const KernelTable table;

@@ -1,5 +1,30 @@
 // Losses: each writes the mean and, in the same pass, its gradient. Sums are in double precision, of chunks that are fixed by
 // the shape and added in order. A step computes one of them once: in WASM size counts, and loops are not copied for each case.
+// out = e^(x - largest) of a row; returns their sum. A function of its own: WASM modules have it once.
+__attribute__((noinline)) static float exponentials(float* out, const float* x, int classes, float& largest) {
+  largest = x[0];
+  for (int c = 1; c < classes; c++) largest = x[c] > largest ? x[c] : largest;
+  float sum = 0;
+  for (int c = 0; c < classes; c++) sum += out[c] = exponential(x[c] - largest);
+  return sum;
+}
+
+// losses[row] = -log softmax(logits)[label]; dlogits = (softmax - one hot) / rows, the gradient of the mean loss
+static void softmax_cross_entropy(float* losses, float* dlogits, const float* logits, const int32_t* labels, int rows, int classes) {
+  parallel_chunks(rows, max_of(1, CHUNK / max_of(1, classes)), [&](int from, int to) {
+    for (int row = from; row < to; row++) {
+      const float* x = logits + (size_t)row * classes;
+      float* d = dlogits + (size_t)row * classes;
+      float largest;
+      const float sum = exponentials(d, x, classes, largest);
+      losses[row] = (float)__builtin_log((double)sum) + largest - x[labels[row]];
+      const float share = 1.0f / (sum * rows);
+      scale(d, classes, share);
+      d[labels[row]] -= 1.0f / rows;
+    }
+  });
+}
+
 #ifdef __wasm__
 #pragma clang attribute push(__attribute__((minsize)), apply_to = function)
 #endif
@@ -67,10 +92,8 @@ static void target_cross_entropy(float* loss, float* dlogits, const float* logit
         const float target = labels ? (float)(c == labels[row]) : targets[(size_t)row * classes + c];
         return ((1 - smoothing) * target + uniform) * (weights ? weights[c] : 1);
       };
-      float largest = x[0];
-      for (int c = 1; c < classes; c++) largest = x[c] > largest ? x[c] : largest;
-      float sum = 0;
-      for (int c = 0; c < classes; c++) sum += d[c] = exponential(x[c] - largest);
+      float largest;
+      const float sum = exponentials(d, x, classes, largest);
       const float log_sum = (float)__builtin_log((double)sum);
       float mass = 0;
       for (int c = 0; c < classes; c++) {
@@ -84,35 +107,6 @@ static void target_cross_entropy(float* loss, float* dlogits, const float* logit
     return losses;
   }) / total);
 }
-#ifdef __wasm__
-#pragma clang attribute pop
-#endif
-
-// out = e^(x - largest) of a row; returns their sum. A function of its own: WASM modules have it once.
-__attribute__((noinline)) static float exponentials(float* out, const float* x, int classes, float& largest) {
-  largest = x[0];
-  for (int c = 1; c < classes; c++) largest = x[c] > largest ? x[c] : largest;
-  float sum = 0;
-  for (int c = 0; c < classes; c++) sum += out[c] = exponential(x[c] - largest);
-  return sum;
-}
-
-// losses[row] = -log softmax(logits)[label]; dlogits = (softmax - one hot) / rows, the gradient of the mean loss
-static void softmax_cross_entropy(float* losses, float* dlogits, const float* logits, const int32_t* labels, int rows, int classes) {
-  parallel_chunks(rows, max_of(1, CHUNK / max_of(1, classes)), [&](int from, int to) {
-    for (int row = from; row < to; row++) {
-      const float* x = logits + (size_t)row * classes;
-      float* d = dlogits + (size_t)row * classes;
-      float largest;
-      const float sum = exponentials(d, x, classes, largest);
-      losses[row] = (float)__builtin_log((double)sum) + largest - x[labels[row]];
-      const float share = 1.0f / (sum * rows);
-      scale(d, classes, share);
-      d[labels[row]] -= 1.0f / rows;
-    }
-  });
-}
-
 // See LossKernels. What each cell adds to the loss is kept, and added in order.
 static void detection_loss(float* loss, float* gradient, const float* outputs, const int32_t* labels, const float* offsets, int cells, int classes, float background, float boxes, float beta) {
   const int width = classes + 5;
@@ -149,3 +143,6 @@ static void detection_loss(float* loss, float* gradient, const float* outputs, c
   for (int cell = 0; cell < cells; cell++) sum += shares[cell];
   *loss = (float)sum;
 }
+#ifdef __wasm__
+#pragma clang attribute pop
+#endif

@@ -41,11 +41,11 @@ export function requireConstant(where: string, targets: Targets): void {
 export function recordLoss(op: string, x: Tensor, loss: F32, gradient: F32, targets: Tensor | null = null): Tensor {
   const { kernels } = x.device;
   return record(op, targets === null ? [x] : [x, targets], [1], loss, (dloss, grads) => {
-    [1, -1].slice(0, targets === null ? 1 : 2).forEach((sign, i) => {
-      const dx = grads.into(i);
-      if (dx === null) return;
-      kernels.scaleBy(dx, gradient, dloss, dx.length);
-      if (sign < 0) kernels.scale(dx, dx.length, sign);
-    });
+    const dx = grads.into(0);
+    if (dx !== null) kernels.scaleBy(dx, gradient, dloss, dx.length);
+    const dtargets = targets === null ? null : grads.into(1);
+    if (dtargets === null) return;
+    kernels.scaleBy(dtargets, gradient, dloss, dtargets.length);
+    kernels.scale(dtargets, dtargets.length, -1);
   });
 }
