@@ -7,10 +7,11 @@ import { jsKernels } from "../src/core/backend/js.ts";
 import { dataset } from "../src/core/data/dataset.ts";
 import { loadModel, saveModel } from "../src/core/io/model-file.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/core/io/safetensors.ts";
+import type { InitOptions } from "../src/core/nn/init-options.ts";
 import { gpt } from "../src/core/nn/models/gpt.ts";
 import { lenet } from "../src/core/nn/models/lenet.ts";
 import { resnet } from "../src/core/nn/models/resnet.ts";
-import type { InitOptions, Module } from "../src/core/nn/module.ts";
+import type { Module } from "../src/core/nn/module.ts";
 import { loadState, stateOf } from "../src/core/nn/state.ts";
 import { Random } from "../src/core/random.ts";
 import { PackedMatrix } from "../src/core/sparse/formats/packed-matrix.ts";
@@ -41,9 +42,9 @@ interface ModelCase {
 
 const { models } = golden("models") as { models: Record<string, ModelCase> };
 const builds: Readonly<Record<string, () => Module>> = {
-  lenet: () => lenet(20, 24, 2, 10, init(), [3, 4, 8]),
-  resnet: () => resnet(8, 3, 10, init(), { widths: [2, 4, 6] }),
-  gpt: () => gpt({ vocabulary: 7, context: 6, layers: 1, width: 8, heads: 2 }, init()),
+  lenet: () => lenet(20, 24, 2, 10, { ...init(), widths: [3, 4, 8] }),
+  resnet: () => resnet(8, 3, 10, { ...init(), widths: [2, 4, 6] }),
+  gpt: () => gpt({ vocabulary: 7, context: 6, layers: 1, width: 8, heads: 2, ...init() }),
 };
 
 function logitsOf(model: Module, shape: readonly number[], values: ArrayLike<number>): Float32Array {
@@ -85,7 +86,7 @@ describe.each(Object.keys(models))("the file of a %s that PyTorch wrote", (name)
 
 describe("a saved model", () => {
   test("has its groups where PyTorch looks for them: along rows, and along the input channels of convolutions", () => {
-    const model = lenet(20, 20, 4, 10, init(), [8, 12, 8]);
+    const model = lenet(20, 20, 4, 10, { ...init(), widths: [8, 12, 8] });
     const pattern = parsePattern("2:4");
     for (const { weight, rows, k } of multiplyingWeights(model)) {
       const packed = new PackedMatrix(device.kernels, rows, k, pattern);

@@ -210,10 +210,10 @@ describe("channels", () => {
   test("of a depthwise convolution go through it in any order, but stay; other groups fix theirs", () => {
     const model = new Sequential({
       first: new Conv2d(3, 6, 1, at),
-      depthwise: new Conv2d(6, 6, 3, at, { padding: 1, groups: 6 }),
+      depthwise: new Conv2d(6, 6, 3, { ...at, padding: 1, groups: 6 }),
       norm: new BatchNorm(6, at),
       second: new Conv2d(6, 4, 1, at),
-      grouped: new Conv2d(4, 4, 3, at, { groups: 2 }),
+      grouped: new Conv2d(4, 4, 3, { ...at, groups: 2 }),
       last: new Conv2d(4, 2, 1, at),
     });
     disturb(model);

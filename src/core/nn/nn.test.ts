@@ -148,7 +148,7 @@ describe("initializers have the variance they claim", () => {
 
 describe("Conv2d", () => {
   test("in groups has weights of one group's inputs, drawn by their number", () => {
-    const { weight, bias } = new Conv2d(64, 128, 3, init(), { groups: 32 });
+    const { weight, bias } = new Conv2d(64, 128, 3, { ...init(), groups: 32 });
     expect(weight.shape).toEqual([128, 3, 3, 2]);
     const bound = 1 / Math.sqrt(2 * 9);
     for (const { data } of [weight, bias!]) {
@@ -160,15 +160,17 @@ describe("Conv2d", () => {
   });
 
   test("refuses groups that do not divide its channels, and layers refuse options they do not know", () => {
-    expect(() => new Conv2d(6, 8, 3, init(), { groups: 4 })).toThrow(
+    expect(() => new Conv2d(6, 8, 3, { ...init(), groups: 4 })).toThrow(
       "Conv2d: expected groups that divide 6 inputs and 8 outputs, got 4. Choose a divisor of both.",
     );
-    expect(() => new Conv2d(6, 8, 3, init(), { paddin: 1 } as object)).toThrow(
-      'Conv2d: expected options stride, padding, groups, bias, initializer, got "paddin". Perhaps you mean "padding".',
+    expect(() => new Conv2d(6, 8, 3, { ...init(), paddin: 1 } as object)).toThrow(
+      'Conv2d: expected an option (stride, padding, groups, bias, initializer, device, random), got "paddin". The nearest is "padding".',
     );
-    expect(() => new Linear(6, 8, init(), { biases: false } as object)).toThrow(
-      'got "biases". Perhaps you mean "bias".',
+    expect(() => new Linear(6, 8, { ...init(), biases: false } as object)).toThrow(
+      'got "biases". The nearest is "bias".',
     );
-    expect(() => new MaxPool(2, { strides: 2 } as object)).toThrow("pooling: expected options stride, padding, got");
+    expect(() => new MaxPool(2, { strides: 2 } as object)).toThrow(
+      "pooling: expected an option (stride, padding), got",
+    );
   });
 });

@@ -19,13 +19,13 @@ const withOne = (state: SavedState, name: string, one: SavedTensor): SavedState 
 
 describe("a state", () => {
   test("has convolutions as [outputs, inputs, height, width]", () => {
-    const conv = new Conv2d(3, 1, 2, init, { bias: false });
+    const conv = new Conv2d(3, 1, 2, { ...init, bias: false });
     // place by place, three channels each
     conv.weight.data.set([11, 12, 13, 21, 22, 23, 31, 32, 33, 41, 42, 43]);
     const { shape, data } = stateOf(conv).get("weight")!;
     expect(shape).toEqual([1, 3, 2, 2]);
     expect([...data]).toEqual([11, 21, 31, 41, 12, 22, 32, 42, 13, 23, 33, 43]);
-    const other = new Conv2d(3, 1, 2, init, { bias: false });
+    const other = new Conv2d(3, 1, 2, { ...init, bias: false });
     loadState(other, stateOf(conv));
     expect(other.weight.data).toEqual(conv.weight.data);
   });
@@ -42,8 +42,8 @@ describe("a state", () => {
 
   test("has what modules share under each path, and takes it by one of them", () => {
     class Tied extends Module {
-      readonly first = new Linear(2, 2, init, { bias: false });
-      readonly second = new Linear(2, 2, init, { bias: false, tied: this.first.weight });
+      readonly first = new Linear(2, 2, { ...init, bias: false });
+      readonly second = new Linear(2, 2, { ...init, bias: false, tied: this.first.weight });
       override forward(x: Tensor): Tensor {
         return this.second.forward(this.first.forward(x));
       }
@@ -93,7 +93,7 @@ describe("a state", () => {
   });
 
   test("is refused where codes of a quantized model stand for weights", () => {
-    const fc = new Linear(2, 1, init, { bias: false });
+    const fc = new Linear(2, 1, { ...init, bias: false });
     const before = [...fc.weight.data];
     for (const data of [Uint8Array.of(1, 2), BigInt64Array.of(1n, 2n)])
       expect(() => loadState(fc, new Map([["weight", { shape: [1, 2], data }]]))).toThrow(
@@ -103,7 +103,7 @@ describe("a state", () => {
   });
 
   test("keeps the columns that a layer gathers, which it cannot do without", () => {
-    const model = gatherInputs(new Sequential({ fc: new Linear(4, 1, init, { bias: false }) }), { fc: 2 }, init);
+    const model = gatherInputs(new Sequential({ fc: new Linear(4, 1, { ...init, bias: false }) }), { fc: 2 }, init);
     expect(stateOf(model).get("fc.columns")).toEqual({ shape: [2], data: BigInt64Array.of(0n, 1n) });
     const columns = { shape: [2], data: BigInt64Array.of(1n, 3n) };
     loadState(model, withOne(stateOf(model), "fc.columns", columns));

@@ -28,12 +28,12 @@ function setup() {
   const device = new Device(jsKernels());
   const at = { device, random: new Random(5) };
   const model = new Sequential({
-    expand: new Conv2d(4, 8, 1, at, { bias: false }),
-    depthwise: new Conv2d(8, 8, 3, at, { padding: 1, groups: 8, bias: false }),
+    expand: new Conv2d(4, 8, 1, { ...at, bias: false }),
+    depthwise: new Conv2d(8, 8, 3, { ...at, padding: 1, groups: 8, bias: false }),
     norm: new BatchNorm(8, at),
     relu: new ReLU(),
     project: new Conv2d(8, 8, 1, at),
-    grouped: new Conv2d(8, 4, 3, at, { stride: 2, groups: 2 }),
+    grouped: new Conv2d(8, 4, 3, { ...at, stride: 2, groups: 2 }),
     pool: new GlobalAveragePool(),
     flat: new Flatten(),
     head: new Linear(4, 3, at),
