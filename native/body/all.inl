@@ -23,6 +23,7 @@
 #include "embedding.inl"
 #include "layer-norm.inl"
 #include "attention.inl"
+#include "general.inl"
 
 extern const KernelTable table;
 const KernelTable table = {

@@ -4,6 +4,7 @@
  */
 import type { KernelFamilies, KernelName, Kernels } from "./kernels.ts";
 import { elementwise } from "./oracle/elementwise.ts";
+import { general } from "./oracle/general.ts";
 import { losses } from "./oracle/losses.ts";
 import { masks } from "./oracle/masks.ts";
 import { normalization } from "./oracle/normalization.ts";
@@ -33,8 +34,9 @@ export function jsKernels(): Kernels {
 }
 
 function families(count: (multiplies: number) => void): KernelFamilies {
+  const dense = products(count);
   return {
-    ...products(count),
+    ...dense,
     ...packs,
     ...masks,
     ...elementwise,
@@ -43,6 +45,7 @@ function families(count: (multiplies: number) => void): KernelFamilies {
     ...losses,
     ...sequence,
     ...optimizers,
+    ...general(dense),
   };
 }
 

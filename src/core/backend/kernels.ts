@@ -9,6 +9,7 @@
  */
 
 import type { ElementwiseKernels } from "./families/elementwise.ts";
+import type { GeneralKernels } from "./families/general.ts";
 import type { LossKernels } from "./families/losses.ts";
 import type { MaskKernels } from "./families/masks.ts";
 import type { NormalizationKernels } from "./families/normalization.ts";
@@ -29,7 +30,8 @@ export interface KernelFamilies
     StructureKernels,
     LossKernels,
     SequenceKernels,
-    OptimizerKernels {}
+    OptimizerKernels,
+    GeneralKernels {}
 
 export type KernelName = keyof KernelFamilies;
 
