@@ -26,6 +26,7 @@
 #include "layer-norm.inl"
 #include "attention.inl"
 #include "grouped-convolution.inl"
+#include "general.inl"
 
 extern const KernelTable table;
 const KernelTable table = {

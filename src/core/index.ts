@@ -10,7 +10,19 @@ export {
   binaryCrossEntropyWithLogits,
 } from "./autograd/ops/binary-cross-entropy.ts";
 export { causalAttention } from "./autograd/ops/causal-attention.ts";
-export { concatenate } from "./autograd/ops/concatenate.ts";
+export { div, mul, neg, pow, sub } from "./autograd/ops/arithmetic.ts";
+export { broadcastTo } from "./autograd/ops/broadcast-to.ts";
+export { concat } from "./autograd/ops/concat.ts";
+export type { Operand } from "./autograd/ops/elementwise.ts";
+export { abs, clamp, exp, log, sigmoid, sqrt, tanh } from "./autograd/ops/functions.ts";
+export { gather } from "./autograd/ops/gather.ts";
+export { matmul } from "./autograd/ops/matmul.ts";
+export { pad } from "./autograd/ops/pad.ts";
+export { permute } from "./autograd/ops/permute.ts";
+export { type Axes, max, mean, type ReduceOptions, sum } from "./autograd/ops/reduce.ts";
+export { slice } from "./autograd/ops/slice.ts";
+export { logSoftmax, softmax } from "./autograd/ops/softmax.ts";
+export { where } from "./autograd/ops/where.ts";
 export { type Conv2dWindow, conv2d } from "./autograd/ops/conv2d.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./autograd/ops/cross-entropy.ts";
 export { type DetectionLossOptions, detectionLoss } from "./autograd/ops/detection-loss.ts";

@@ -26,6 +26,12 @@ const spaced = (...shape: number[]): Parameter => {
   return made;
 };
 
+const positive = (...shape: number[]): Parameter => {
+  const made = new Parameter(device, shape);
+  for (let i = 0; i < made.size; i++) made.data[i] = 0.5 + random.uniform();
+  return made;
+};
+
 interface Case {
   readonly about: string;
   readonly inputs: readonly Parameter[];
@@ -39,10 +45,19 @@ const running = (channels: number) => ({
 
 /** One entry an operation: an operation without cases does not compile. */
 const cases: Record<OpName, () => Case[]> = {
+  abs: () => [{ about: "values of both signs", inputs: [spaced(12)], run: (x) => ops.abs(x) }],
   add: () => [
     { about: "plain", inputs: [parameter(2, 3), parameter(2, 3)], run: (a, b) => ops.add(a, b) },
     { about: "with ReLU", inputs: [spaced(2, 3), parameter(2, 3)], run: (a, b) => ops.add(a, b, true) },
     { about: "of a tensor and itself", inputs: [parameter(4)], run: (a) => ops.add(a, a) },
+    { about: "broadcast", inputs: [parameter(4, 1), parameter(2, 1, 3)], run: (a, b) => ops.add(a, b) },
+    { about: "broadcast, with ReLU", inputs: [spaced(3, 4), parameter(4)], run: (a, b) => ops.add(a, b, true) },
+    { about: "of a number and a tensor", inputs: [parameter(2, 3)], run: (a) => ops.add(0.5, a) },
+    {
+      about: "of a column and itself as a row",
+      inputs: [parameter(3)],
+      run: (a) => ops.add(ops.reshape(a, [3, 1]), a),
+    },
   ],
   addBias: () => [
     { about: "of images", inputs: [parameter(2, 2, 3, 4), parameter(4)], run: (x, bias) => ops.addBias(x, bias) },
@@ -101,24 +116,37 @@ const cases: Record<OpName, () => Case[]> = {
         ),
     },
   ],
+  broadcastTo: () => [
+    {
+      about: "in front, between and behind",
+      inputs: [parameter(3, 1, 2, 1)],
+      run: (x) => ops.broadcastTo(x, [2, 3, 2, 2, 3]),
+    },
+  ],
   causalAttention: () => [
     { about: "two heads", inputs: [parameter(2, 5, 12)], run: (x) => ops.causalAttention(x, 2) },
     { about: "one head, longer", inputs: [parameter(1, 9, 9)], run: (x) => ops.causalAttention(x, 1) },
   ],
-  concatenate: () => [
+  clamp: () => [
+    { about: "within and beyond both bounds", inputs: [spaced(20)], run: (x) => ops.clamp(x, -0.4, 0.63) },
+    { about: "above alone", inputs: [spaced(6)], run: (x) => ops.clamp(x, -Infinity, 0.02) },
+  ],
+  concat: () => [
     {
       about: "images of other widths",
       inputs: [parameter(2, 2, 3, 4), parameter(2, 2, 3, 1), parameter(2, 2, 3, 2)],
-      run: (a, b, c) => ops.concatenate(a, b, c),
+      run: (a, b, c) => ops.concat([a, b, c], -1),
     },
-    { about: "one", inputs: [parameter(2, 3)], run: (a) => ops.concatenate(a) },
-    { about: "vectors", inputs: [parameter(2), parameter(3)], run: (a, b) => ops.concatenate(a, b) },
+    { about: "between axes", inputs: [parameter(2, 1, 3), parameter(2, 4, 3)], run: (a, b) => ops.concat([a, b], 1) },
+    { about: "of rows", inputs: [parameter(2, 3), parameter(1, 3)], run: (a, b) => ops.concat([a, b], 0) },
+    { about: "one", inputs: [parameter(2, 3)], run: (a) => ops.concat([a], 1) },
+    { about: "vectors", inputs: [parameter(2), parameter(3)], run: (a, b) => ops.concat([a, b], 0) },
     {
       about: "a tensor twice, around one that needs no gradient",
       inputs: [parameter(2, 3)],
-      run: (a) => ops.concatenate(a, tensor(device, [2, 1], [5, 6]), a),
+      run: (a) => ops.concat([a, tensor(device, [2, 1], [5, 6]), a], -1),
     },
-    { about: "of what is used elsewhere too", inputs: [parameter(2, 3)], run: (a) => ops.concatenate(ops.gelu(a), a) },
+    { about: "of what is used elsewhere too", inputs: [parameter(2, 3)], run: (a) => ops.concat([ops.gelu(a), a], 1) },
   ],
   conv2d: () => [
     {
@@ -180,6 +208,11 @@ const cases: Record<OpName, () => Case[]> = {
       },
     ];
   },
+  div: () => [
+    { about: "broadcast", inputs: [parameter(2, 3), positive(3)], run: (a, b) => ops.div(a, b) },
+    { about: "a number by a tensor", inputs: [positive(4)], run: (b) => ops.div(2, b) },
+    { about: "by a number", inputs: [parameter(4)], run: (a) => ops.div(a, -4) },
+  ],
   dropout: () => [
     { about: "half", inputs: [parameter(5, 7)], run: (x) => ops.dropout(x, 0.5, { seed: 1, layer: 2, step: 3 }) },
   ],
@@ -194,6 +227,19 @@ const cases: Record<OpName, () => Case[]> = {
     { about: "images", inputs: [parameter(2, 3, 2, 4)], run: (x) => ops.flatten(x) },
     { about: "of one channel", inputs: [parameter(2, 3, 2, 1)], run: (x) => ops.flatten(x) },
     { about: "sequences", inputs: [parameter(2, 3, 4)], run: (x) => ops.flatten(x) },
+  ],
+  exp: () => [{ about: "values of both signs", inputs: [parameter(7)], run: (x) => ops.exp(x) }],
+  gather: () => [
+    {
+      about: "one of each row",
+      inputs: [parameter(3, 4)],
+      run: (x) => ops.gather(x, tensor(device, [3, 1], [2, 0, 2]), 1),
+    },
+    {
+      about: "the same of each, one of them twice",
+      inputs: [parameter(2, 3, 2)],
+      run: (x) => ops.gather(x, tensor(device, [1, 4, 1], [1, 2, 1, 0]), 1),
+    },
   ],
   gatherColumns: () => [
     {
@@ -247,6 +293,39 @@ const cases: Record<OpName, () => Case[]> = {
     { about: "numbers", inputs: [spaced(2, 3)], run: (x) => ops.mae(x, [0, 0.3, -0.7, 9, -9, 0.01]) },
     { about: "of both tensors", inputs: [spaced(2, 3), parameter(2, 3)], run: (x, y) => ops.mae(x, y) },
   ],
+  log: () => [{ about: "positive values", inputs: [positive(7)], run: (x) => ops.log(x) }],
+  logSoftmax: () => [
+    { about: "of rows", inputs: [parameter(3, 5)], run: (x) => ops.logSoftmax(x) },
+    { about: "along the first axis", inputs: [parameter(4, 2, 3)], run: (x) => ops.logSoftmax(x, 0) },
+  ],
+  matmul: () => [
+    { about: "of two matrices", inputs: [parameter(2, 3), parameter(3, 4)], run: (a, b) => ops.matmul(a, b) },
+    { about: "of batches", inputs: [parameter(3, 2, 4), parameter(3, 4, 5)], run: (a, b) => ops.matmul(a, b) },
+    {
+      about: "of a batch and one matrix",
+      inputs: [parameter(2, 3, 2, 4), parameter(4, 3)],
+      run: (a, b) => ops.matmul(a, b),
+    },
+    {
+      about: "of one matrix and a batch",
+      inputs: [parameter(2, 4), parameter(3, 4, 2)],
+      run: (a, b) => ops.matmul(a, b),
+    },
+    {
+      about: "of broadcast batches",
+      inputs: [parameter(2, 1, 2, 3), parameter(3, 3, 2)],
+      run: (a, b) => ops.matmul(a, b),
+    },
+    { about: "of vectors", inputs: [parameter(3), parameter(3)], run: (a, b) => ops.matmul(a, b) },
+    { about: "of a vector and a batch", inputs: [parameter(3), parameter(2, 3, 4)], run: (a, b) => ops.matmul(a, b) },
+    { about: "of a matrix and a vector", inputs: [parameter(2, 3), parameter(3)], run: (a, b) => ops.matmul(a, b) },
+    { about: "of a matrix and itself", inputs: [parameter(3, 3)], run: (a) => ops.matmul(a, a) },
+  ],
+  max: () => [
+    { about: "of all", inputs: [spaced(3, 4)], run: (x) => ops.max(x) },
+    { about: "over two axes apart", inputs: [spaced(2, 3, 4)], run: (x) => ops.max(x, [0, 2]) },
+    { about: "over the middle", inputs: [spaced(2, 3, 4)], run: (x) => ops.max(x, 1, { keepDims: true }) },
+  ],
   maxPool: () => [
     { about: "2x2", inputs: [spaced(2, 4, 4, 2)], run: (x) => ops.maxPool(x, 2) },
     {
@@ -260,13 +339,84 @@ const cases: Record<OpName, () => Case[]> = {
     { about: "of both tensors", inputs: [parameter(2, 3), parameter(2, 3)], run: (x, y) => ops.mse(x, y) },
     { about: "of a tensor and itself, doubled", inputs: [parameter(5)], run: (x) => ops.mse(x, ops.add(x, x)) },
   ],
+  mean: () => [
+    { about: "of all", inputs: [parameter(2, 3)], run: (x) => ops.mean(x) },
+    { about: "over two axes apart", inputs: [parameter(2, 3, 4)], run: (x) => ops.mean(x, [0, -1]) },
+  ],
+  mul: () => [
+    { about: "of one shape", inputs: [parameter(2, 3), parameter(2, 3)], run: (a, b) => ops.mul(a, b) },
+    { about: "broadcast both ways", inputs: [parameter(3, 1), parameter(2, 1, 4)], run: (a, b) => ops.mul(a, b) },
+    { about: "of a tensor and itself", inputs: [parameter(3)], run: (a) => ops.mul(a, a) },
+    { about: "by a number", inputs: [parameter(3)], run: (a) => ops.mul(-3, a) },
+  ],
+  neg: () => [{ about: "values of both signs", inputs: [parameter(3)], run: (x) => ops.neg(x) }],
+  pad: () => [
+    {
+      about: "before, behind and not",
+      inputs: [parameter(2, 3, 2)],
+      run: (x) =>
+        ops.pad(
+          x,
+          [
+            [1, 0],
+            [0, 0],
+            [2, 1],
+          ],
+          3,
+        ),
+    },
+  ],
+  permute: () => [
+    { about: "a matrix", inputs: [parameter(3, 4)], run: (x) => ops.permute(x, [1, 0]) },
+    { about: "four axes", inputs: [parameter(2, 3, 1, 4)], run: (x) => ops.permute(x, [2, -1, 0, 1]) },
+  ],
+  pow: () => [
+    { about: "broadcast", inputs: [positive(2, 3), parameter(3)], run: (a, b) => ops.pow(a, b) },
+    { about: "squares of both signs", inputs: [parameter(5)], run: (a) => ops.pow(a, 2) },
+    { about: "of a number", inputs: [parameter(5)], run: (b) => ops.pow(2, b) },
+    { about: "to the 0", inputs: [spaced(4)], run: (a) => ops.pow(a, 0) },
+  ],
   relu: () => [{ about: "values of both signs", inputs: [spaced(12)], run: (x) => ops.relu(x) }],
   reshape: () => [{ about: "to a row", inputs: [parameter(2, 3, 2)], run: (x) => ops.reshape(x, [12]) }],
   resizeChannels: () => [
     { about: "more", inputs: [parameter(2, 3, 2)], run: (x) => ops.resizeChannels(x, 5) },
     { about: "fewer", inputs: [parameter(2, 5)], run: (x) => ops.resizeChannels(x, 2) },
   ],
+  sigmoid: () => [{ about: "values of both signs", inputs: [parameter(7)], run: (x) => ops.sigmoid(x) }],
+  slice: () => [
+    { about: "of rows", inputs: [parameter(5, 2)], run: (x) => ops.slice(x, 0, 1, 3) },
+    { about: "of the last axis, to its end", inputs: [parameter(2, 3, 4)], run: (x) => ops.slice(x, -1, -2) },
+  ],
+  softmax: () => [
+    { about: "of rows", inputs: [parameter(3, 5)], run: (x) => ops.softmax(x) },
+    { about: "along the middle axis", inputs: [parameter(2, 4, 3)], run: (x) => ops.softmax(x, 1) },
+  ],
+  sqrt: () => [{ about: "positive values", inputs: [positive(7)], run: (x) => ops.sqrt(x) }],
   squaredRelu: () => [{ about: "values of both signs", inputs: [spaced(12)], run: (x) => ops.squaredRelu(x) }],
+  sub: () => [
+    { about: "broadcast both ways", inputs: [parameter(3, 1), parameter(4)], run: (a, b) => ops.sub(a, b) },
+    { about: "of a number and a tensor", inputs: [parameter(3)], run: (a) => ops.sub(1, a) },
+    { about: "of a tensor and itself", inputs: [parameter(3)], run: (a) => ops.sub(a, ops.mul(a, a)) },
+  ],
+  sum: () => [
+    { about: "of all", inputs: [parameter(2, 3)], run: (x) => ops.sum(x) },
+    { about: "over two axes apart", inputs: [parameter(2, 3, 4)], run: (x) => ops.sum(x, [0, 2], { keepDims: true }) },
+    { about: "over the middle", inputs: [parameter(2, 3, 4)], run: (x) => ops.sum(x, -2) },
+    { about: "over no axis", inputs: [parameter(3)], run: (x) => ops.sum(x, []) },
+  ],
+  tanh: () => [{ about: "small and large values", inputs: [spaced(20)], run: (x) => ops.tanh(x) }],
+  where: () => [
+    {
+      about: "broadcast",
+      inputs: [parameter(3), parameter(2, 1)],
+      run: (a, b) => ops.where(tensor(device, [2, 3], [1, 0, 2, 0, 0, -1]), a, b),
+    },
+    {
+      about: "of a tensor and a number",
+      inputs: [parameter(3)],
+      run: (a) => ops.where(tensor(device, [2, 1], [0, 1]), 7, a),
+    },
+  ],
 };
 
 /** A scalar that depends on every value of y with another slope. */
@@ -354,11 +504,11 @@ describe("shapes that do not fit are refused", () => {
       "conv2d: x: expected shape [any, any, any, 4], got [1, 4, 4, 2]",
     );
     expect(() => ops.conv2d(of(1, 2, 2, 4), of(3, 5, 5, 4))).toThrow("images of at least 5x5, got 2x2");
-    expect(() => ops.add(of(2), of(3))).toThrow("add: expected shape [2], got [3]");
-    expect(() => ops.concatenate(of(2, 3, 4), of(2, 4, 4))).toThrow(
-      "concatenate: expected shape [2, 3, any], got [2, 4, 4]. Check",
+    expect(() => ops.add(of(2), of(3))).toThrow("add: expected shapes that broadcast, got [2] and [3]. Counted from");
+    expect(() => ops.concat([of(2, 3, 4), of(2, 4, 4)], -1)).toThrow(
+      "concat: expected shape [2, 3, any], got [2, 4, 4]. Check",
     );
-    expect(() => ops.concatenate()).toThrow("concatenate: expected tensors, got none. Pass at least one.");
+    expect(() => ops.concat([], 0)).toThrow("concat: expected tensors, got none. Pass at least one.");
     expect(() => ops.reshape(of(6), [4])).toThrow("reshape: expected a shape of 6 values, got [4]");
     expect(() => ops.crossEntropy(of(2, 3), Int32Array.of(0, 3))).toThrow("labels in 0..2, got 3");
     expect(() => ops.detectionLoss(of(1, 2, 2, 8), new Int32Array(3), new Float32Array(12))).toThrow(

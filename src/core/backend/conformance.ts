@@ -9,6 +9,7 @@ import { describe, expect, test } from "vitest";
 import { call, check, sameBits } from "./conformance/check.ts";
 import { elementwiseProperties, elementwiseTrials } from "./conformance/elementwise.ts";
 import { groupedConvolutionTrials } from "./conformance/grouped-convolutions.ts";
+import { generalTrials } from "./conformance/general.ts";
 import { lossesTrials } from "./conformance/losses.ts";
 import { maskProperties, masksTrials } from "./conformance/masks.ts";
 import { normalizationTrials } from "./conformance/normalization.ts";
@@ -35,6 +36,7 @@ const trials: Trials<KernelFamilies> = {
   ...reductionsTrials,
   ...sequenceTrials,
   ...optimizersTrials,
+  ...generalTrials,
 };
 
 function trialsOf(name: KernelName, shapes: Shapes): readonly Trial[] {

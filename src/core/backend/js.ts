@@ -5,6 +5,7 @@
 import type { KernelFamilies, KernelName, Kernels } from "./kernels.ts";
 import { elementwise } from "./oracle/elementwise.ts";
 import { groupedConvolutions } from "./oracle/grouped-convolutions.ts";
+import { general } from "./oracle/general.ts";
 import { losses } from "./oracle/losses.ts";
 import { masks } from "./oracle/masks.ts";
 import { normalization } from "./oracle/normalization.ts";
@@ -35,8 +36,9 @@ export function jsKernels(): Kernels {
 }
 
 function families(count: (multiplies: number) => void): KernelFamilies {
+  const dense = products(count);
   return {
-    ...products(count),
+    ...dense,
     ...groupedConvolutions(count),
     ...packs,
     ...masks,
@@ -47,6 +49,7 @@ function families(count: (multiplies: number) => void): KernelFamilies {
     ...reductions,
     ...sequence,
     ...optimizers,
+    ...general(dense),
   };
 }
 

@@ -10,6 +10,7 @@
 
 import type { ElementwiseKernels } from "./families/elementwise.ts";
 import type { GroupedConvolutionKernels } from "./families/grouped-convolutions.ts";
+import type { GeneralKernels } from "./families/general.ts";
 import type { LossKernels } from "./families/losses.ts";
 import type { MaskKernels } from "./families/masks.ts";
 import type { NormalizationKernels } from "./families/normalization.ts";
@@ -33,7 +34,8 @@ export interface KernelFamilies
     LossKernels,
     ReductionKernels,
     SequenceKernels,
-    OptimizerKernels {}
+    OptimizerKernels,
+    GeneralKernels {}
 
 export type KernelName = keyof KernelFamilies;
 

@@ -5,6 +5,7 @@
  */
 import { expected } from "../errors.ts";
 import { compiledKernels, kernelName } from "./compiled.ts";
+import { LAYOUT_LENGTH } from "./families/general.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Numbers, Position } from "./positions.ts";
 
@@ -12,8 +13,8 @@ const PAGE = 65536;
 /** As large as a memory may grow, and smaller where the engine finds no such room in its address space (phones). */
 const MAX_PAGES = [65536, 32768, 16384, 8192, 4096];
 const ALIGNMENT = 64;
-/** Room for the geometries of one call, which callers make anywhere. */
-const GEOMETRY_BYTES = 64;
+/** Lengths of what callers make anywhere: a geometry and a layout. A call has one of them. */
+const SHAPE_LENGTHS: readonly number[] = [11, LAYOUT_LENGTH];
 /** The bytes of arrays that one weight stands for, at least. */
 const WEIGHED_BYTES = 2 ** 20;
 
@@ -228,7 +229,7 @@ export function wasmKernels(module: WebAssembly.Module, instructionSet: WasmInst
   };
   heap.begin(instance.__heap_base.value as number);
   const stack: unknown = instance.__stack_pointer.value;
-  const geometry = heap.array(Int32Array, GEOMETRY_BYTES / 4);
+  const shape = heap.array(Int32Array, LAYOUT_LENGTH);
 
   const wrap = (name: string, run: (...args: number[]) => void) => {
     return (...positions: readonly Position[]): void => {
@@ -236,9 +237,9 @@ export function wasmKernels(module: WebAssembly.Module, instructionSet: WasmInst
         if (typeof argument === "number") return argument;
         if (argument === null) return 0;
         if (heap.holds(argument)) return argument.byteOffset;
-        if (argument instanceof Int32Array && argument.length === 11) {
-          geometry.set(argument);
-          return geometry.byteOffset;
+        if (argument instanceof Int32Array && SHAPE_LENGTHS.includes(argument.length)) {
+          shape.set(argument);
+          return shape.byteOffset;
         }
         throw expected(
           `wasm kernel ${kernelName(name)}`,

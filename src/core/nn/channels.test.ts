@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { ops } from "../autograd/ops/ops.ts";
 import { jsKernels } from "../backend/js.ts";
 import { Random } from "../random.ts";
 import { Device } from "../tensor/device.ts";
@@ -144,6 +145,25 @@ describe("channels", () => {
     outputsOf(twice, [4]).forEach((value, i) => {
       expect(Math.abs(value - before[i])).toBeLessThan(1e-5);
     });
+  });
+
+  test("of tensors that are joined along another axis, or broadcast, are fixed", () => {
+    const own = { device, random: new Random(4) };
+    const through = (run: (x: Tensor) => Tensor): string | null => {
+      class Mixed extends Module {
+        readonly one = new Linear(4, 3, own);
+        readonly two = new Linear(3, 2, own);
+        override forward(x: Tensor): Tensor {
+          return this.two.forward(run(this.one.forward(x)));
+        }
+      }
+      const { groups } = traceChannels(new Mixed(), [4]);
+      return groups.find(({ uses }) => uses.some(({ name }) => name === "one.bias"))!.fixed;
+    };
+    expect(through((x) => ops.concat([x, x], 0))).toBe("goes through concat, which may mix them");
+    expect(through((x) => ops.add(x, ops.sum(x, -1, { keepDims: true })))).toBe("goes through sum, which may mix them");
+    expect(through((x) => ops.add(x, 1))).toBe("goes through add, which may mix them");
+    expect(through((x) => ops.add(x, x))).toBe(null);
   });
 
   test("of a gpt: one sequence, with the table of tokens once, heads, and the units of each block", () => {

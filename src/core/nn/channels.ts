@@ -206,6 +206,7 @@ class Tracer {
       case "addRows":
         return this.#writes(others[0], 1, this.#of(x));
       case "add":
+        if (inputs.length !== 2 || inputs.some(({ shape }) => shape.join() !== output.shape.join())) break;
         this.#unite(this.#of(x), this.#of(others[0]));
         return this.#of(x);
       case "reshape": {
@@ -223,8 +224,12 @@ class Tracer {
         if (channels < nodes.length) this.#note("apart", "cut off by a shortcut", nodes.subarray(channels));
         return Int32Array.from([...nodes.subarray(0, channels), ...this.#fresh(Math.max(0, channels - nodes.length))]);
       }
-      case "concatenate":
-        return Int32Array.from(inputs.flatMap((input) => [...this.#of(input)]));
+      case "concat": {
+        const nodes = inputs.flatMap((input) => [...this.#of(input)]);
+        // along another axis than that of the channels
+        if (nodes.length !== channels) break;
+        return Int32Array.from(nodes);
+      }
       case "causalAttention": {
         const heads = this.#headsOf(x);
         if (heads === undefined) break;

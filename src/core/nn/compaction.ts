@@ -99,7 +99,7 @@ interface Branch {
 
 /** Of concatenations whose branches all end in a layer of their own: of others it is not known which of them made what. */
 function branchesOf(model: Module, graph: ChannelGraph): Branch[] {
-  const operations = graph.operations.filter(({ op }) => op === "concatenate");
+  const operations = graph.operations.filter(({ op }) => op === "concat");
   return [...model.modules()].flatMap(([parent, module]) => {
     if (!(module instanceof Concatenated)) return [];
     const owned = module.layers.map(([, layer]) => new Set<Tensor>(layer.parameters()));
@@ -281,6 +281,7 @@ class Constants {
       case "batchNormInfer":
         return varying.map((one, c) => (second.data[c] === 0 ? 0 : one));
       case "add": {
+        if (inputs.length !== 2 || inputs.some(({ shape }) => shape.join() !== output.shape.join())) break;
         const other = this.#of(second);
         return varying.map((one, c) => one | other[c]);
       }
@@ -291,8 +292,11 @@ class Constants {
         return Uint8Array.from({ length: channels }, (_, i) => varying[Math.floor((i * varying.length) / channels)]);
       case "resizeChannels":
         return Uint8Array.from({ length: channels }, (_, c) => varying[c] ?? 0);
-      case "concatenate":
-        return Uint8Array.from(inputs.flatMap((input) => [...this.#of(input)]));
+      case "concat": {
+        const along = inputs.flatMap((input) => [...this.#of(input)]);
+        if (along.length !== channels) break;
+        return Uint8Array.from(along);
+      }
       case "linear":
       case "conv2d":
         return this.#product(varying, second);

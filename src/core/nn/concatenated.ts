@@ -1,10 +1,11 @@
-import { concatenate } from "../autograd/ops/concatenate.ts";
+import { concat } from "../autograd/ops/concat.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Container } from "./container.ts";
 
 /** Branches that read the same input; what they give, one after another along the channels. */
 export class Concatenated extends Container {
   override forward(x: Tensor): Tensor {
-    return concatenate(...this.layers.map(([, branch]) => branch.forward(x)));
+    const branches = this.layers.map(([, branch]) => branch.forward(x));
+    return concat(branches, -1);
   }
 }

@@ -1,15 +1,19 @@
-import type { Tensor } from "../../tensor/tensor.ts";
+import { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
-import { requireShape } from "./shapes.ts";
+import { elementwise, type Operand } from "./elementwise.ts";
+import { relu } from "./relu.ts";
 
-/** a + b of one shape, then ReLU if asked: the end of a residual block. */
-export function add(a: Tensor, b: Tensor, relu = false): Tensor {
-  requireShape("add", b, a.shape);
+/** a + b, then ReLU if asked: two tensors, broadcast, or a tensor and a number. Of one shape in one pass, ReLU included. */
+export function add(a: Operand, b: Operand, withRelu = false): Tensor {
+  if (!(a instanceof Tensor && b instanceof Tensor && a.shape.join() === b.shape.join())) {
+    const y = elementwise("add", "add", [a, b], ["dy", "dy"]);
+    return withRelu ? relu(y) : y;
+  }
   const { kernels } = a.device;
   const y = a.device.buffer(a.size);
-  kernels.add(y, a.data, b.data, a.size, Number(relu));
+  kernels.add(y, a.data, b.data, a.size, Number(withRelu));
   return record("add", [a, b], a.shape, y, (dy, grads) => {
-    if (relu) kernels.reluBackward(dy, dy, y, y.length);
+    if (withRelu) kernels.reluBackward(dy, dy, y, y.length);
     // b first: it copies, a then takes over the memory
     const db = grads.into(1);
     if (db !== null) kernels.copy(db, dy, dy.length);
