@@ -110,8 +110,8 @@ export { clipByGlobalNorm } from "./core/optim/clip.ts";
 export { Optimizer } from "./core/optim/optimizer.ts";
 export { freezeZeros, type RegularizeOptions, regularize } from "./core/optim/regularize.ts";
 export {
+  type LearningRate,
   phased,
-  type Rate,
   type Schedule,
   stepwise,
   type WarmupCosineOptions,
