@@ -119,7 +119,7 @@ const probed = (probes: Map<string, Probe>, name: string): Probe => {
 function probeModel(title: string, data: ImageDataset): void {
   const recipe = parseRecipe({
     ...{ data: { name: "cifar10" }, model: { name: "cnn" }, method: { name: "dense" } },
-    ...{ optimizer: { name: "adamw", rate: 2e-3 }, batch: BATCH, epochs: 10 },
+    ...{ optimizer: { name: "adamw", learningRate: 2e-3 }, batchSize: BATCH, epochs: 10 },
   });
   const run = new Run(recipe, data, new Device(kernels));
   const { device, model, batches } = run;

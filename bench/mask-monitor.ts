@@ -75,7 +75,7 @@ for (const model of options.models.split(",")) {
   });
   const data = dataset({ name: "noise", shape, classes: 10, train: split(2048), test: split(64) });
   const newRun = (method: object, monitor: object): Run =>
-    new Run(parseRecipe({ model: { name: model }, method, monitor, steps, batch: isCnn ? 64 : 256 }), data, device);
+    new Run(parseRecipe({ model: { name: model }, method, monitor, steps, batchSize: isCnn ? 64 : 256 }), data, device);
   for (const [method, virtual] of [
     [{ name: "sr-ste", pattern: options.pattern }, undefined],
     [{ name: "dense" }, options.pattern],

@@ -102,7 +102,7 @@ function stepOf(name: string, regularize: readonly object[]): () => [number, num
   const { shape, build } = models[name];
   const model = build({ device, random });
   const recipe = parseRecipe({ optimizer: { name: "sgd" }, ...(regularize.length > 0 && { regularize, skip: [] }) });
-  const plain = sgd({ rate: 1e-6, momentum: 0.9 });
+  const plain = sgd({ learningRate: 1e-6, momentum: 0.9 });
   const penalties = penaltiesOf(recipe, model, multiplyingWeights(model), 1e9);
   const optimizer = new Optimizer(model, penalties?.around(plain) ?? plain);
   const inputs = Float32Array.from({ length: BATCH * sizeOf(shape) }, () => random.normal());

@@ -80,8 +80,8 @@ function sparseRun(pattern: string | null, seed: number, data: Awaited<ReturnTyp
     model: { name: "gpt", layers: 2, width: 128, context: 128, activation: "squared-relu" },
     method: { name: "dense" },
     ...(pattern === null ? {} : { activations: { name: "magnitude", pattern } }),
-    optimizer: { name: "adamw", rate: 1e-3, decayed: "matrices", weightDecay: 0.1, clip: 1 },
-    ...{ steps: Number(options.steps), batch: 16, seed },
+    optimizer: { name: "adamw", learningRate: 1e-3, decayed: "matrices", weightDecay: 0.1, clip: 1 },
+    ...{ steps: Number(options.steps), batchSize: 16, seed },
   });
   const run = new Run(recipe, data, new Device(kernels), { routing: "sparse" });
   /** Of layers, at the steps that are looked at. */

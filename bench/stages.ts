@@ -64,7 +64,7 @@ export class Stages {
   control({ regularize: _, ...recipe }: Recipe, start: Trained, { learn, tune, learnRate = 1 }: Lengths): Trained {
     const { optimizer, seed } = recipe;
     const schedule = { ...optimizer.schedule, name: "constant" as const, warmup: 0 };
-    const constant = { ...optimizer, rate: learnRate * optimizer.rate, weightDecay: 0, schedule };
+    const constant = { ...optimizer, learningRate: learnRate * optimizer.learningRate, weightDecay: 0, schedule };
     const first = this.train({ ...recipe, optimizer: constant, epochs: learn, seed: seed + 1 }, start);
     return this.train({ ...recipe, epochs: tune, seed: seed + 2 }, first);
   }

@@ -44,12 +44,12 @@ interface Setting extends Lengths {
 }
 
 const CNN = {
-  recipe: { model: { name: "cnn" }, optimizer: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } } },
+  recipe: { model: { name: "cnn" }, optimizer: { name: "sgd", learningRate: 0.05, schedule: { warmup: 0 } } },
   ...{ dense: 20, learn: 10, tune: 10 },
 };
 const resnet = (widths: readonly number[]): object => ({
-  ...{ model: { name: "resnet", depth: 20, widths }, batch: 64 },
-  optimizer: { name: "sgd", rate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
+  ...{ model: { name: "resnet", depth: 20, widths }, batchSize: 64 },
+  optimizer: { name: "sgd", learningRate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
 });
 const HALF = { recipe: resnet([8, 16, 32]), dense: 12, learn: 4, learnRate: 0.1, tune: 12 };
 const WHOLE = { recipe: resnet([16, 32, 64]), dense: 20, learn: 6, learnRate: 0.1, tune: 20 };

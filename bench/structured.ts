@@ -22,11 +22,11 @@ import { heldOut, type Lengths, type Line, Lines, penalties, Stages } from "./st
 
 const lenet = {
   ...{ model: { name: "lenet" }, method: { name: "dense" }, epochs: 4 },
-  optimizer: { name: "sgd", rate: 0.01, schedule: { warmup: 0 } },
+  optimizer: { name: "sgd", learningRate: 0.01, schedule: { warmup: 0 } },
 };
 const mlp = {
   ...{ model: { name: "mlp", hidden: [500, 300] }, method: { name: "dense" }, epochs: 8 },
-  optimizer: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } },
+  optimizer: { name: "sgd", learningRate: 0.05, schedule: { warmup: 0 } },
 };
 interface Setting extends Lengths {
   readonly recipe: object;

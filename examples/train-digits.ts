@@ -16,11 +16,11 @@ const device = await openDevice({ seed: 1 }); // native kernels, or WASM where t
 const model = mlp([784, 256, 10]); // or a Sequential of layers
 
 const data = await loadData("digits");
-const batches = batchesOf(data, { batch: 128, seed: 1 });
+const batches = batchesOf(data, { batchSize: 128, seed: 1 });
 const steps = 5 * batches.stepsPerEpoch;
 const sparsity = sparsify(model, { weights: srSte(), pattern: "2:4", steps });
-const rate = warmupCosine({ rate: 2e-3, steps, warmup: 20 });
-const optimizer = sparsity.optimizer(adamW({ rate }));
+const learningRate = warmupCosine({ learningRate: 2e-3, steps, warmup: 20 });
+const optimizer = sparsity.optimizer(adamW({ learningRate }));
 
 for (let step = 0; step < steps; step++) {
   const mean = device.step(() => {

@@ -1,6 +1,7 @@
 /** What the comparisons of docs/results say, over their seeds. */
 import { readdirSync, readFileSync } from "node:fs";
 import { scoreOf } from "../src/core/task/evaluate.ts";
+import { withCurrentNames } from "../src/lab/recipes/former-names.ts";
 import { methodText } from "../src/lab/report/table.ts";
 import type { Comparison } from "../src/lab/runs/compare.ts";
 
@@ -33,6 +34,12 @@ export function readResult(name: string): unknown {
   return JSON.parse(readFileSync(new URL(name, results), "utf8"));
 }
 
+/** A file of compare, whose recipe may be in the words of 0.1. */
+export function readComparison(name: string): Comparison {
+  const comparison = readResult(name) as Comparison;
+  return { ...comparison, recipe: withCurrentNames(comparison.recipe) as Comparison["recipe"] };
+}
+
 export function machineText({ cpu, cores, backend, instructionSet, threads, load }: Comparison["machine"]): string {
   return `${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, ${cpu} with ${cores} cores, shared, load ${load.join(" to ")}`;
 }
@@ -40,7 +47,7 @@ export function machineText({ cpu, cores, backend, instructionSet, threads, load
 /** Files <name>-<seed>.json, one a seed. */
 export function comparison(name: string): Rows {
   const files = readdirSync(results).filter((file) => new RegExp(`^${name}-\\d+\\.json$`).test(file));
-  const seeds = files.map((file) => readResult(file) as Comparison);
+  const seeds = files.map(readComparison);
   const { recipe, machine, runs } = seeds[0];
   const rows = runs.map((run, i): Row => {
     const own = seeds.map((seed) => seed.runs[i]);

@@ -26,14 +26,14 @@ import { claimsPage } from "../src/lab/report/claims-page.ts";
 import { readStudy, studyTable } from "../src/lab/report/study-table.ts";
 import type { Comparison } from "../src/lab/runs/compare.ts";
 import { quartiles } from "../src/lab/statistics/quartiles.ts";
-import { comparison, machineText, type Row, type Rows, readResult } from "./comparisons.ts";
+import { comparison, machineText, type Row, type Rows, readComparison, readResult } from "./comparisons.ts";
 import { fill } from "./fill.ts";
 
 const root = new URL("../", import.meta.url);
 
 function taskText({ recipe, seeds, machine }: Rows): string {
   const hidden = "hidden" in recipe.model ? recipe.model.hidden?.join("-") : "";
-  return `Fashion-MNIST, MLP 784-${hidden}-10, ${recipe.epochs} epochs, batch ${recipe.batch}, AdamW, cosine; ${seeds} seeds (${machineText(machine)}):`;
+  return `Fashion-MNIST, MLP 784-${hidden}-10, ${recipe.epochs} epochs, batch ${recipe.batchSize}, AdamW, cosine; ${seeds} seeds (${machineText(machine)}):`;
 }
 
 const speedText = ({ isDense, speed }: Row): string =>
@@ -156,7 +156,7 @@ function claimPages(): string {
 /** Step times of all methods for weights, a column a pattern: docs/results/weight-steps-*.json. */
 function weightStepsTable(): string {
   const names = readdirSync(new URL("docs/results/", root)).filter((name) => name.startsWith("weight-steps-"));
-  const found = names.map((name) => readResult(name) as Comparison);
+  const found = names.map(readComparison);
   const { recipe, machine } = found[0];
   const columns = found.map(({ runs }) => ({
     pattern: runs.find(({ pattern }) => pattern !== null)!.pattern!,
@@ -169,7 +169,7 @@ function weightStepsTable(): string {
   };
   const hidden = "hidden" in recipe.model ? recipe.model.hidden?.join("-") : "";
   return [
-    `Fashion-MNIST, MLP 784-${hidden}-10, batch ${recipe.batch}, ${recipe.steps} steps (${machineText(machine)}):`,
+    `Fashion-MNIST, MLP 784-${hidden}-10, batch ${recipe.batchSize}, ${recipe.steps} steps (${machineText(machine)}):`,
     "",
     `| method | ${columns.map(({ pattern }) => pattern).join(" | ")} |`,
     `|---|${columns.map(() => "---|").join("")}`,

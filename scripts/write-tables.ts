@@ -120,7 +120,7 @@ function seen(): string {
     "NNSTD",
     "early % (a tenth of the run)",
   ];
-  return `Fashion-MNIST, MLP 784-${hidden}-10, ${recipe.epochs} epochs, batch ${recipe.batch}, mean of ${seeds} seeds:\n\n${table(head, lines)}`;
+  return `Fashion-MNIST, MLP 784-${hidden}-10, ${recipe.epochs} epochs, batch ${recipe.batchSize}, mean of ${seeds} seeds:\n\n${table(head, lines)}`;
 }
 
 interface Parts {

@@ -94,7 +94,7 @@ export class Place {
 }
 
 export const recipe = {
-  data: { name: "digits", train: 512, test: 200 },
+  data: { name: "digits", limit: { train: 512, test: 200 } },
   model: { name: "mlp", hidden: [32, 16] },
   epochs: 1,
 };

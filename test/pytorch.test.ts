@@ -55,7 +55,9 @@ const golden = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), "utf8"));
 
 function transformOf({ type, lr, momentum, nesterov, weight_decay: weightDecay }: OptimizerOptions): Transform {
-  return type === "sgd" ? sgd({ rate: lr, momentum, nesterov, weightDecay }) : adamW({ rate: lr, weightDecay });
+  return type === "sgd"
+    ? sgd({ learningRate: lr, momentum, nesterov, weightDecay })
+    : adamW({ learningRate: lr, weightDecay });
 }
 
 function initialize(model: Module, { parameters, check }: Losses): void {

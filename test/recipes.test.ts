@@ -40,17 +40,17 @@ test("there are recipes for every data set, model and method", () => {
 });
 
 /** Data of the recipe's kind that its epoch takes one step for. */
-function oneBatchOf({ data, model, batch }: Recipe): Dataset {
+function oneBatchOf({ data, model, batchSize }: Recipe): Dataset {
   if (model.name === "gpt") {
     const text = textDataset("abcd".repeat(3 * model.context));
     return { ...text, train: text.train.subarray(0, model.context + 1) };
   }
-  if (model.name === "detector") return makeScenes({ limit: { train: batch, test: 1 } });
+  if (model.name === "detector") return makeScenes({ limit: { train: batchSize, test: 1 } });
   const [size, channels] = data.name === "cifar10" ? [32, 3] : [28, 1];
   const split = {
-    count: batch,
-    images: Uint8Array.from({ length: batch * size * size * channels }, (_, i) => i % 251),
-    labels: new Uint8Array(batch),
+    count: batchSize,
+    images: Uint8Array.from({ length: batchSize * size * size * channels }, (_, i) => i % 251),
+    labels: new Uint8Array(batchSize),
   };
   return dataset({ name: data.name, shape: [size, size, channels], classes: 10, train: split, test: split });
 }

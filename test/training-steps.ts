@@ -8,7 +8,7 @@ export async function trainingSteps(device: Device): Promise<{ losses: number[];
   const random = new Random(1);
   const model = cnn(CHANNELS, [8, 16], CLASSES, { device, random });
   const sparsity = sparsify(model, { weights: srSte(), pattern: "2:4", steps: STEPS });
-  const optimizer = sparsity.optimizer(adamW({ rate: 0.01 }), { clip: 1 });
+  const optimizer = sparsity.optimizer(adamW({ learningRate: 0.01 }), { clip: 1 });
   const shape = [BATCH, SIDE, SIDE, CHANNELS];
   const pixels = Float32Array.from({ length: BATCH * SIDE * SIDE * CHANNELS }, () => random.normal());
   const labels = device.kernels.int32(BATCH);

@@ -38,7 +38,14 @@ export class Training {
 
   constructor(
     factory: WeightMethodFactory | (() => WeightMethod),
-    { steps, pattern = "2:4", numbers, words, widths = [16, 32, 4], optimizer = adamW({ rate: 0.01 }) }: Setting,
+    {
+      steps,
+      pattern = "2:4",
+      numbers,
+      words,
+      widths = [16, 32, 4],
+      optimizer = adamW({ learningRate: 0.01 }),
+    }: Setting,
   ) {
     const random = new Random(3);
     const device = new Device(jsKernels());

@@ -5,12 +5,21 @@ import { Place } from "../../test/command.ts";
 import type { ModelAccount } from "../core/sparsity/accounting.ts";
 
 const recipe = {
-  ...{ data: { name: "digits", train: 512, test: 200 }, model: { name: "mlp", hidden: [32, 16] }, epochs: 1 },
+  ...{
+    data: { name: "digits", limit: { train: 512, test: 200 } },
+    model: { name: "mlp", hidden: [32, 16] },
+    epochs: 1,
+  },
   method: { name: "sr-ste", pattern: "1:4" },
 };
-const place = new Place({ "r.json": recipe, "d.json": { ...recipe, method: { name: "dense" }, batch: 32 } });
+const place = new Place({ "r.json": recipe, "d.json": { ...recipe, method: { name: "dense" }, batchSize: 32 } });
 
-type Result = ModelAccount & { accuracy: number | null; parameterEfficiency: number | null; batch: number };
+type Result = ModelAccount & {
+  accuracy: number | null;
+  parameterEfficiency: number | null;
+  batchSize: number;
+  batch: number;
+};
 const counted = async (...args: string[]): Promise<Result> =>
   JSON.parse((await place.succeed("account", ...args, "--json", "-")).stdout);
 
@@ -18,15 +27,15 @@ beforeAll(() => place.succeed("train", "r.json", "--out", "run"), 60_000);
 
 test("of a recipe: zeros of its pattern, both counts, formats, no accuracy", async () => {
   const before = readdirSync(place.folder);
-  const { layers, accuracy, parameterEfficiency, batch } = await counted("r.json");
-  expect([accuracy, parameterEfficiency, batch]).toEqual([null, null, 128]);
+  const { layers, accuracy, parameterEfficiency, batchSize, batch } = await counted("r.json");
+  expect([accuracy, parameterEfficiency, batchSize, batch]).toEqual([null, null, 128, 128]);
   const [first, , last] = layers;
   expect(first).toMatchObject({ shape: [32, 784], pattern: "1:4", sparsity: 0.75, smallest: "1:4" });
   // a quarter of the values and 2 bits each
   expect(first.bytes["1:4"]).toBe((32 * 784 * (32 + 2)) / 4 / 8);
   expect(first.effective.forward.macs).toBe(first.dense.forward.macs / 4);
   expect(last).toMatchObject({ pattern: null, sparsity: 0, smallest: "dense" });
-  const two = await counted("r.json", "--batch", "2");
+  const two = await counted("r.json", "--batch-size", "2");
   expect(two.layers[0].dense.forward.macs).toBe(2 * 32 * 784);
   expect(readdirSync(place.folder)).toEqual(before);
 });
@@ -51,7 +60,7 @@ test("of a smaller model: its own sizes", async () => {
 
 test.each([
   [["nothing.json"], "nothing.json"],
-  [["r.json", "--batch", "0"], "--batch: expected a whole number of at least 1"],
+  [["r.json", "--batch-size", "0"], "--batch-size: expected a whole number of at least 1"],
   [["r.json", "--json", "."], "--json: expected . to be writable"],
 ])("refuses %j", async (args, says) => {
   const { code, stderr } = await place.run("account", ...args);

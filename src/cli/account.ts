@@ -15,36 +15,32 @@ import { sources } from "../lab/data/sources.ts";
 import type { buildModel } from "../lab/recipes/architecture.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
 import { accountText } from "../lab/report/account-table.ts";
-import { readJson } from "../lab/runs/run-folder.ts";
+import { readResult } from "../lab/runs/run-folder.ts";
 import { planOf, setUp } from "../lab/runs/setup.ts";
 import { modelAt } from "./compress.ts";
-import { checkJson, jsonOption, type MachineOptions, wholeNumber } from "./options.ts";
-import { writeOutput } from "./output.ts";
+import { jsonOption, recipeOptions, textOption, withOptions } from "./options.ts";
+import { checkText, type TextOptions, writeOutput } from "./output.ts";
+import { overridden, type RecipeOptions } from "./overrides.ts";
 import { asUsage } from "./usage.ts";
 
-interface Options extends Pick<MachineOptions, "json"> {
-  readonly batch?: number;
-}
+type Options = TextOptions & Pick<RecipeOptions, "seed" | "batchSize" | "set">;
 
 export function addAccount(program: Command): void {
-  program
+  const command = program
     .command("account <model>")
-    .summary("what a model costs, layer by layer: multiply-adds, bytes stored and moved")
+    .summary("Count what a model costs, layer by layer: multiply-adds, bytes stored and moved.")
     .description(
       "Counts, of the trained run or the smaller model in a folder, or of a recipe with its first weights pruned to their " +
         "pattern: zeros, multiply-adds, bytes moved, bytes in each storage format, accuracy by parameters. Times nothing " +
         "and needs no data: see explain for times.",
-    )
-    .option("--batch <count>", "inputs a step (default: the recipe's)", wholeNumber("batch", 1))
-    .addOption(jsonOption)
-    .action(run);
+    );
+  withOptions(command, ...recipeOptions(), textOption, jsonOption).action(run);
 }
 
 function run(path: string, options: Options): void {
-  const { file, weights } = modelAt("account", path);
-  const read = asUsage(() => parseRecipe(readJson("recipe", file), file));
-  const recipe = { ...read, batch: options.batch ?? read.batch };
-  checkJson(options);
+  const { file, written, weights } = modelAt("account", path);
+  const recipe = asUsage(() => parseRecipe(overridden(written, options, file), file));
+  checkText(options);
   // nothing is multiplied: plain JavaScript counts as any other
   const device = new Device(jsKernels());
   const { task } = sources[recipe.data.name];
@@ -57,8 +53,10 @@ function run(path: string, options: Options): void {
   const costs = account(model, input.shape, input.count, new Map(), patterns);
   const accuracy = weights === undefined ? null : accuracyOf(path);
   const efficiency = accuracy === null ? null : parameterEfficiency(accuracy, costs.nonZeros);
-  const result = { recipe, batch: recipe.batch, accuracy, parameterEfficiency: efficiency, ...costs };
-  writeOutput(options.json, result, accountText(result));
+  const { batchSize } = recipe;
+  // batch: what 0.1 called it
+  const result = { recipe, batchSize, batch: batchSize, accuracy, parameterEfficiency: efficiency, ...costs };
+  writeOutput(options, result, accountText(result), options.out);
 }
 
 /** By magnitude, in place. */
@@ -75,7 +73,7 @@ function prune(model: ReturnType<typeof buildModel>, patterns: ReadonlyMap<strin
 /** Percent, of the run or after tuning; null where the task has none. */
 function accuracyOf(path: string): number | null {
   const read = (name: string): unknown =>
-    existsSync(join(path, name)) ? readJson("result", join(path, name)) : undefined;
+    existsSync(join(path, name)) ? readResult("result", join(path, name)) : undefined;
   const result = (read("result.json") ?? (read("compressed.json") as { after?: unknown } | undefined)?.after) as
     | { accuracy?: unknown }
     | undefined;

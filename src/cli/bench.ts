@@ -10,77 +10,76 @@ import { gemmText, sizeText } from "../lab/report/gemm-table.ts";
 import { stepText } from "../lab/report/step-table.ts";
 import { machineOf } from "../lab/runs/together.ts";
 import {
-  backendOption,
-  checkJson,
   jsonOption,
   type MachineOptions,
+  machineOptions,
   oneOf,
   openDevice,
-  precisionOption,
   type RouteOptions,
-  threadsOption,
+  textOption,
   wholeNumber,
+  withOptions,
 } from "./options.ts";
-import { writeOutput } from "./output.ts";
+import { checkText, type TextOptions, writeOutput } from "./output.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
-interface BenchOptions extends MachineOptions, RouteOptions {
+interface BenchOptions extends MachineOptions, RouteOptions, TextOptions {
   readonly sizes: string;
   readonly patterns?: string;
   readonly gemm: string;
   readonly packing: boolean;
   readonly models: string;
-  readonly batch?: number;
+  readonly batchSize?: number;
   readonly plans: string;
   readonly rounds: number;
 }
 
 export function addBench(program: Command): void {
-  program
+  const command = program
     .command("bench")
-    .summary("time the products of training and whole steps, dense and sparse, on this machine")
+    .summary("Time the products of training and whole steps, dense and sparse, on this machine.")
     .description("Times dense and sparse in turn. Pruning and packing are in each sparse call and step.")
-    .argument("<what>", "gemm: the three products of linear layers and convolutions; step: whole training steps")
-    .option(
+    .argument("<what>", "gemm: the three products of linear layers and convolutions; step: whole training steps");
+  withOptions(
+    command,
+    new Option(
       "--sizes <list>",
-      "of gemm: N for N x N x N; TxIxO: rows, inputs, outputs; conv:BATCHxHEIGHTxWIDTHxCHANNELS:KERNEL[:STRIDE[:OUT]]",
-      "1024,256x1024x1024",
-    )
-    .option("--patterns <list>", "patterns, separated by commas (default: 2:4,2:4v2, for gemm 1:4,1:4v2 too)")
-    .option(
+      "Time gemm at these sizes. N: N x N x N; TxIxO: rows, inputs, outputs; conv:BATCHxHEIGHTxWIDTHxCHANNELS:KERNEL[:STRIDE[:OUT]].",
+    ).default("1024,256x1024x1024"),
+    new Option(
+      "--patterns <list>",
+      "Time these patterns, separated by commas (default: 2:4,2:4v2, for gemm 1:4,1:4v2 too).",
+    ),
+    new Option(
       "--gemm <list>",
-      `of gemm: some of ${GEMMS.join(", ")}; gemv: forward for inference, packs ready`,
-      PRODUCTS.join(","),
-    )
-    .option("--no-packing", "of gemm: multiply only, from packs that are ready")
-    .option(
-      "--models <list>",
-      `of step: some of ${Object.keys(STEP_MODELS).join(", ")}`,
+      `Time some of ${GEMMS.join(", ")}. gemv is forward for inference, with packs that are ready.`,
+    ).default(PRODUCTS.join(",")),
+    new Option("--no-packing", "Time gemm without packing: multiply only, from packs that are ready."),
+    new Option("--models <list>", `Time steps of some of ${Object.keys(STEP_MODELS).join(", ")}.`).default(
       Object.keys(STEP_MODELS).join(","),
-    )
-    .option("--batch <count>", "of step (default: mlp 256, cnn 64, gpt 32, others 128)", wholeNumber("batch", 1))
-    .option(
+    ),
+    new Option(
+      "--batch-size <count>",
+      "Time steps with so many images or windows of a text (default: mlp 256, cnn 64, gpt 32, others 128).",
+    ).argParser(wholeNumber("batch-size", 1)),
+    new Option(
       "--plans <list>",
-      `of step: methods for weights, in forward only, or strategies: some of ${STEP_PLANS.join(", ")}`,
-      DEFAULT_PLANS.join(","),
-    )
-    .option("--rounds <count>", "calls of each variant", wholeNumber("rounds", 1), 20)
-    .addOption(
-      new Option("--route <which>", "of step: sparse, auto or dense (default: sparse)").argParser(
-        oneOf("route", ROUTINGS),
-      ),
-    )
-    .addOption(threadsOption)
-    .addOption(backendOption)
-    .addOption(precisionOption)
-    .addOption(jsonOption)
-    .action(bench);
+      `Time steps under methods for weights, sparse in forward only, or strategies: some of ${STEP_PLANS.join(", ")}.`,
+    ).default(DEFAULT_PLANS.join(",")),
+    new Option("--rounds <count>", "Call each variant so often.").argParser(wholeNumber("rounds", 1)).default(20),
+    new Option("--route <which>", "Compute steps by the route sparse, auto or dense (default: sparse).").argParser(
+      oneOf("route", ROUTINGS),
+    ),
+    ...machineOptions,
+    textOption,
+    jsonOption,
+  ).action(bench);
 }
 
 function bench(what: string, options: BenchOptions): void {
   const job = { gemm: benchGemms, step: benchSteps }[what];
   if (job === undefined) throw notAmong("trisparse bench", "one of", ["gemm", "step"], what);
-  checkJson(options);
+  checkText(options);
   job(options);
 }
 
@@ -98,11 +97,11 @@ function benchGemms(options: BenchOptions): void {
     }),
   );
   const machine = machineOf(device, load);
-  writeOutput(options.json, { machine, cases }, gemmText(cases, machine));
+  writeOutput(options, { machine, cases }, gemmText(cases, machine), options.out);
 }
 
 function benchSteps(options: BenchOptions): void {
-  const { batch, rounds } = options;
+  const { batchSize, rounds } = options;
   const models = options.models.split(",").map((text) => among("--models", Object.keys(STEP_MODELS), text));
   const plans = options.plans.split(",").map((text) => among("--plans", STEP_PLANS, text));
   const patterns = patternsOf(options.patterns ?? "2:4,2:4v2");
@@ -110,10 +109,10 @@ function benchSteps(options: BenchOptions): void {
   const device = openDevice(options);
   const cases: StepCase[] = models.flatMap((model) => {
     process.stderr.write(`${model}\n`);
-    return benchStep(device.kernels, model, { plans, patterns, batch, rounds, routing: options.route ?? "sparse" });
+    return benchStep(device.kernels, model, { plans, patterns, batchSize, rounds, routing: options.route ?? "sparse" });
   });
   const machine = machineOf(device, load);
-  writeOutput(options.json, { machine, cases }, stepText(cases, machine));
+  writeOutput(options, { machine, cases }, stepText(cases, machine), options.out);
 }
 
 function patternsOf(list: string): Pattern[] {

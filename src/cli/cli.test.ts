@@ -25,7 +25,7 @@ describe.concurrent("train", () => {
     expect(tensors.get("fc1.weight")!.shape).toEqual([32, 784]);
     expect(JSON.parse(metadata.recipe)).toMatchObject({ seed: 3, method: { pattern: "1:4" } });
     const json = await place.succeed("train", "r.json", "--json", "-");
-    expect(Object.keys(JSON.parse(json.stdout))).toEqual(["machine", "recipe", "runs"]);
+    expect(Object.keys(JSON.parse(json.stdout))).toEqual(["schemaVersion", "machine", "recipe", "runs"]);
   });
 
   test.skipIf(nativeInstructionSets().length === 0)(
@@ -63,7 +63,11 @@ describe.concurrent("explain", () => {
 describe.concurrent("compress", () => {
   const dense = {
     ...recipe,
-    ...{ method: { name: "dense" }, optimizer: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32 },
+    ...{
+      method: { name: "dense" },
+      optimizer: { name: "sgd", learningRate: 0.05, schedule: { warmup: 0 } },
+      batchSize: 32,
+    },
   };
   const penalty = ["--structure", "row", "--lambda", "0.05", "--learn", "2", "--tune", "1"];
 
@@ -135,7 +139,7 @@ describe.concurrent("bench", () => {
     expect(machine.load).toHaveLength(2);
     expect(cases.map(({ plan }: { plan: string }) => plan)).toEqual(["sr-ste", "fully-sparse"]);
     const numbers = { denseMs: expect.any(Number), sparseMs: expect.any(Number), ratio: expect.any(Number) };
-    expect(cases[1]).toMatchObject({ model: "mlp", batch: 8, pattern: "2:4v2", ...numbers });
+    expect(cases[1]).toMatchObject({ model: "mlp", batchSize: 8, pattern: "2:4v2", ...numbers });
   });
 });
 
@@ -145,8 +149,9 @@ describe.concurrent("help", () => {
     const [all, compare] = await Promise.all([place.succeed("--help"), place.succeed("compare", "--help")]);
     for (const verb of ["compare", "train", "resume", "compress", "report", "explain", "account", "bench"])
       expect(all.stdout).toContain(`\n  ${verb} [options]`);
-    for (const option of ["data", "methods", "pattern", "recipe", "out", "threads", "backend", "json"])
+    for (const option of ["data", "methods", "pattern", "recipe", "threads", "backend"])
       expect(compare.stdout).toContain(`\n  --${option} <`);
+    for (const option of ["-o, --out <", "--json ["]) expect(compare.stdout).toContain(`\n  ${option}`);
     expect(all.stderr + compare.stderr).toBe("");
   });
 

@@ -7,8 +7,8 @@ import type { Comparison } from "../lab/runs/compare.ts";
 
 const place = new Place({
   "r.json": {
-    ...{ data: { name: "digits", train: 512, test: 200 }, model: { name: "mlp", hidden: [32, 16] } },
-    ...{ epochs: 6, batch: 32, regularize: [{ structure: "row", lambda: 0.02 }] },
+    ...{ data: { name: "digits", limit: { train: 512, test: 200 } }, model: { name: "mlp", hidden: [32, 16] } },
+    ...{ epochs: 6, batchSize: 32, regularize: [{ structure: "row", lambda: 0.02 }] },
   },
 });
 const compare = ["compare", "--recipe", "r.json"];

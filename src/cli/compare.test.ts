@@ -51,7 +51,14 @@ describe.concurrent("compare", () => {
     const place = new Place({ "r.json": recipe });
     const { stdout } = await place.succeed(...quick, "--json", "-", "--seed", "7", "--out", "o");
     const json = JSON.parse(stdout) as Comparison;
-    expect(Object.keys(json)).toEqual(["machine", "data", "model", "epochs", "seed", "recipe", "runs"]);
+    expect(Object.keys(json)).toEqual([
+      ...["schemaVersion", "machine", "data", "model", "epochs", "seed", "recipe", "runs"],
+    ]);
+    // beside today's keys of the recipe those of 0.1
+    expect(json.recipe).toMatchObject({
+      ...{ batchSize: 128, batch: 128, data: { limit: { train: 512, test: 200 }, train: 512, test: 200 } },
+      ...{ optimizer: { learningRate: 1e-3, rate: 1e-3 }, optimiser: { name: "adamw", rate: 1e-3 } },
+    });
     expect(json).toMatchObject({ data: "digits", model: "mlp", epochs: 1, seed: 7 });
     expect(Object.keys(json.machine)).toEqual([
       "cpu",
@@ -99,7 +106,7 @@ describe.concurrent("compare", () => {
       "r.json": {
         data: { name: "text" },
         model: { name: "gpt", layers: 1, width: 16, heads: 2, context: 16 },
-        ...{ steps: 3, batch: 4 },
+        ...{ steps: 3, batchSize: 4 },
       },
       "d/short.txt": "to be or not to be, that is the question. ".repeat(10),
     });
@@ -129,10 +136,15 @@ describe.concurrent("compare", () => {
   test("takes widths, pattern and the method's numbers from the recipe, and options over all of it", async () => {
     const method = { name: "sr-ste", lambda: 0.5, pattern: "1:4" };
     const place = new Place({ "r.json": { ...recipe, method } });
-    await place.succeed(...quick, "--model", "mlp", "--train", "256", "--batch", "64", "--out", "o");
+    await place.succeed(...quick, "--model", "mlp", "--limit", "256", "--batch-size", "64", "--out", "o");
     const saved = (name: string): unknown => JSON.parse(place.read(`o/${name}/recipe.json`).toString());
-    expect(saved("sr-ste")).toMatchObject({ method, model: recipe.model, batch: 64, data: { train: 256 } });
-    expect(saved("dense")).toMatchObject({ method: { name: "dense" }, model: recipe.model, batch: 64 });
+    expect(saved("sr-ste")).toMatchObject({
+      method,
+      model: recipe.model,
+      batchSize: 64,
+      data: { limit: { train: 256 } },
+    });
+    expect(saved("dense")).toMatchObject({ method: { name: "dense" }, model: recipe.model, batchSize: 64 });
   });
 
   test("runs in plain JavaScript and in WASM too, and says so", async () => {

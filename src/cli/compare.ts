@@ -24,31 +24,30 @@ import {
   withMethod,
 } from "../lab/runs/compare.ts";
 import { Run } from "../lab/runs/run.ts";
-import { checkVacant, readJson } from "../lab/runs/run-folder.ts";
+import { checkVacant } from "../lab/runs/run-folder.ts";
 import type { TrainOptions } from "../lab/runs/together.ts";
 import { FLUSH_MS, LivePage } from "./live.ts";
 import {
-  backendOption,
-  checkJson,
   jsonOption,
   type MachineOptions,
-  type MonitorOptions,
-  monitored,
+  machineOptions,
   monitorOption,
   oneOf,
   openDevice,
+  outOption,
   positive,
-  precisionOption,
   type RouteOptions,
   routeOption,
   routesOf,
-  threadsOption,
+  trainingOptions,
   wholeNumber,
+  withOptions,
 } from "./options.ts";
-import { writeOutput } from "./output.ts";
+import { checkJson, type JsonOptions, writeOutput } from "./output.ts";
 import { dataText, loadDataOf, withProgress } from "./progress.ts";
 import { reportComparison } from "./report.ts";
 import { asUsage, notAmong } from "./usage.ts";
+import { type ComparedOptions, MLP_BATCH, MLP_LEARNING_RATE, recipeOf } from "./usual.ts";
 
 type Choice = MethodChoice | StrategyChoice | PenaltyChoice;
 
@@ -62,32 +61,13 @@ const SSL_LAMBDA = { linear: 0.16, convolutions: 0.4 };
 // the share of the steps in which penalties act
 const SSL_LEARNS = 0.6;
 const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
-// what gains at the sizes of a laptop: pairs of rows that share their places, and enough images a step
+// what gains at the sizes of a laptop: pairs of rows that share their places
 const DEFAULT_PATTERN = "2:4v2";
-const MLP_BATCH = 256;
-// of the recipe's rate, which is for half of this batch; also where dense is best of 1e-3, 2e-3 and 4e-3 (docs/strategies.md)
-const MLP_RATE = 2;
 
-/** What goes with a data set where neither an option nor a recipe says otherwise. */
-const USUAL: Readonly<Record<string, { readonly model: string; readonly batch?: number }>> = {
-  cifar10: { model: "cnn" },
-  text: { model: "gpt", batch: 32 },
-  scenes: { model: "detector", batch: 32 },
-};
-
-interface CompareOptions extends MachineOptions, RouteOptions, MonitorOptions {
-  readonly data?: string;
-  readonly dataDir?: string;
-  readonly model?: string;
-  readonly epochs?: number;
-  readonly steps?: number;
-  readonly batch?: number;
-  readonly train?: number;
+interface CompareOptions extends MachineOptions, RouteOptions, JsonOptions, ComparedOptions {
   readonly methods: string;
   readonly pattern?: string;
   readonly lambda?: number;
-  readonly seed?: number;
-  readonly recipe?: string;
   readonly out?: string;
   readonly report?: boolean;
   /** A port; true: any. */
@@ -97,68 +77,57 @@ interface CompareOptions extends MachineOptions, RouteOptions, MonitorOptions {
 export function addCompare(program: Command): void {
   const defaults = parseRecipe({});
   const names = Object.keys(sources);
-  program
+  const command = program
     .command("compare")
-    .summary("train one model dense and sparse, and show what sparsity cost and gained")
+    .summary("Train one model dense and sparse, and show what sparsity cost and gained.")
     .description(
       "Trains one model with several methods, on the same data and seed, step by step in turn, and shows what " +
         "each cost and gained beside dense training.",
-    )
-    .option("--data <name>", `${names.join(", ")} (default: ${defaults.data.name}, drawn here)`, oneOf("data", names))
-    .option("--data-dir <folder>", "the folder of the data set's files (default: fetched once)")
-    .option(
+    );
+  withOptions(
+    command,
+    new Option("--data <name>", `Train on ${names.join(", ")} (default: ${defaults.data.name}, drawn here).`).argParser(
+      oneOf("data", names),
+    ),
+    new Option(
       "--model <name>",
-      `${modelNames.join(", ")} (default: mlp, for cifar10 cnn, for text gpt, for scenes detector)`,
-      oneOf("model", modelNames),
-    )
-    .option("--epochs <count>", `passes over the training data (default: ${defaults.epochs})`, wholeNumber("epochs", 1))
-    .addOption(
-      new Option("--steps <count>", "in place of epochs").argParser(wholeNumber("steps", 1)).conflicts("epochs"),
-    )
-    .option(
-      "--batch <count>",
-      `images, or windows of a text, a step (default: mlp ${MLP_BATCH}, text and scenes 32, else ${defaults.batch})`,
-      wholeNumber("batch", 1),
-    )
-    .option("--train <count>", "train on the first images or characters only (default: all)", wholeNumber("train", 1))
-    .option(
+      `Train ${modelNames.join(", ")} (default: mlp, for cifar10 cnn, for text gpt, for scenes detector).`,
+    ).argParser(oneOf("model", modelNames)),
+    new Option(
       "--methods <list>",
-      `some of ${METHODS.join(", ")}, separated by commas; ${ALL_WEIGHTS}: each method for weights; ssl-filter, ssl-row, ssl-STRUCTURE@LAMBDA, ...: structures learned away and taken out, see compress`,
-      DEFAULT_METHODS,
-    )
-    .option("--pattern <N:M>", "N kept of M neighbors: 2:4, 1:4, 2:8, 2:4v2, ... (default: the recipe's, else 2:4v2)")
-    .option(
+      `Compare some of ${METHODS.join(", ")}, separated by commas; ${ALL_WEIGHTS}: each method for weights; ssl-filter, ssl-row, ssl-STRUCTURE@LAMBDA, ...: structures learned away and taken out, see compress.`,
+    ).default(DEFAULT_METHODS),
+    new Option(
+      "--pattern <N:M>",
+      "Keep N of M neighbors: 2:4, 1:4, 2:8, 2:4v2, ... (default: the recipe's, else 2:4v2).",
+    ),
+    new Option(
       "--lambda <number>",
-      `of the ssl penalties without their own (default: ${SSL_LAMBDA.linear}, with convolutions ${SSL_LAMBDA.convolutions})`,
-      positive("lambda"),
-    )
-    .option(
-      "--seed <number>",
-      `of weights, order of images and drawn digits (default: ${defaults.seed})`,
-      wholeNumber("seed", 0),
-    )
-    .option("--recipe <file>", "a recipe for everything that no option names")
-    .option("--out <folder>", "a new folder for the runs (default: runs/<date and time>)")
-    .option(
-      "--serve [port]",
-      "show the report on 127.0.0.1 while training (default: a free port)",
+      `Weigh the ssl penalties without their own by this (default: ${SSL_LAMBDA.linear}, with convolutions ${SSL_LAMBDA.convolutions}).`,
+    ).argParser(positive("lambda")),
+    new Option("--recipe <file>", "Take everything that no option names from this recipe."),
+    ...trainingOptions({
+      dataDir: "they are fetched once",
+      epochs: String(defaults.epochs),
+      batchSize: `mlp ${MLP_BATCH}, text and scenes 32, else ${defaults.batchSize}`,
+      lr: `the recipe's, else mlp ${MLP_LEARNING_RATE}, others ${defaults.optimizer.learningRate}`,
+      optimizer: `the recipe's, else ${defaults.optimizer.name}`,
+      seed: String(defaults.seed),
+    }),
+    outOption("folder", "Make this new folder for the runs (default: runs/<date and time>)."),
+    new Option("--serve [port]", "Show the report on 127.0.0.1 while training (default: a free port).").argParser(
       wholeNumber("serve", 0, 65535),
-    )
-    .option("--no-report", "do not write report.html, a page of charts, into the folder")
-    .addOption(monitorOption)
-    .addOption(routeOption)
-    .addOption(threadsOption)
-    .addOption(backendOption)
-    .addOption(precisionOption)
-    .addOption(jsonOption)
-    .action(compare);
+    ),
+    new Option("--no-report", "Do not write report.html, a page of charts, into the folder."),
+    monitorOption,
+    routeOption,
+    ...machineOptions,
+    jsonOption,
+  ).action(compare);
 }
 
 async function compare(options: CompareOptions): Promise<void> {
-  const recipe = monitored(
-    asUsage(() => recipeOf(options)),
-    options,
-  );
+  const recipe = asUsage(() => recipeOf(options));
   const choices = methodsOf(options, recipe);
   const out = options.out ?? defaultFolder();
   asUsage(() => checkVacant("--out", out));
@@ -202,7 +171,7 @@ async function train(
 /** Trains what is left and prints the result; `resume` ends here too. */
 export async function finishComparison(
   out: string,
-  options: MachineOptions & RouteOptions & Pick<TrainOptions, "flushMs"> & { readonly report?: boolean },
+  options: JsonOptions & RouteOptions & Pick<TrainOptions, "flushMs"> & { readonly report?: boolean },
   data: Dataset,
   device: Device,
 ): Promise<void> {
@@ -214,7 +183,7 @@ export async function finishComparison(
       ...(options.flushMs === undefined ? {} : { flushMs: options.flushMs }),
     }),
   );
-  writeOutput(options.json, comparison, comparisonText(comparison.runs, comparison.machine));
+  writeOutput(options, comparison, comparisonText(comparison.runs, comparison.machine));
   failUnverified(comparison.runs);
   if (options.report !== false) reportComparison(out);
 }
@@ -236,42 +205,6 @@ export function failUnverified(runs: Parameters<typeof comparisonText>[0]): void
 /** Refuses what can be known to fail before a folder is made: a pattern that fits no layer, a batch beyond the images. */
 export function checkFits(recipe: Recipe, data: Dataset, start?: SavedState): void {
   asUsage(() => new Run(recipe, data, new Device(jsKernels()), { start }));
-}
-
-/** Either epochs or steps; an option wins over the recipe. */
-function lengthOf(options: CompareOptions, recipe: Recipe): Pick<Recipe, "epochs" | "steps"> {
-  const { epochs, steps } = options.epochs === undefined && options.steps === undefined ? recipe : options;
-  return { epochs, steps };
-}
-
-function recipeOf(options: CompareOptions): Recipe {
-  const { recipe: file } = options;
-  const base = parseRecipe(file === undefined ? {} : readJson("recipe", file), file ?? "compare");
-  const data = {
-    ...base.data,
-    ...(options.data === undefined ? {} : { name: options.data }),
-    ...(options.dataDir === undefined ? {} : { dir: options.dataDir }),
-    ...(options.train === undefined ? {} : { train: options.train }),
-  };
-  const usual = file === undefined ? USUAL[data.name] : undefined;
-  const model = options.model ?? usual?.model ?? base.model.name;
-  const isUsualMlp = file === undefined && model === "mlp";
-  const mlpBatch = Math.min(MLP_BATCH, options.train ?? MLP_BATCH);
-  const batch = options.batch ?? usual?.batch ?? (isUsualMlp ? mlpBatch : base.batch);
-  const { optimizer } = base;
-  return parseRecipe(
-    {
-      ...base,
-      ...lengthOf(options, base),
-      data,
-      // a model of the recipe keeps its widths
-      model: model === base.model.name ? base.model : { name: model },
-      batch,
-      optimizer: isUsualMlp && batch === MLP_BATCH ? { ...optimizer, rate: MLP_RATE * optimizer.rate } : optimizer,
-      seed: options.seed ?? base.seed,
-    },
-    file ?? "compare",
-  );
 }
 
 /** A run that is asked for; an optional one is left out where its method has no masks of the pattern. */

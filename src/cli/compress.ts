@@ -7,27 +7,28 @@ import type { SavedState } from "../core/nn/state.ts";
 import { type CompressOptions, compress } from "../lab/compression/compress.ts";
 import { parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
 import { compressText } from "../lab/report/compress-table.ts";
-import { checkVacant, readJson, writeJson, writeModel } from "../lab/runs/run-folder.ts";
+import { checkVacant, readJson, readRecipe, writeModel, writeResult } from "../lab/runs/run-folder.ts";
 import { machineOf } from "../lab/runs/together.ts";
 import { readWeights } from "../lab/runs/weights.ts";
 import { readFile } from "../node/files.ts";
 import { checkFits, defaultFolder } from "./compare.ts";
 import {
-  backendOption,
-  checkJson,
   jsonOption,
   type MachineOptions,
+  machineOptions,
   oneOf,
   openDevice,
-  precisionOption,
-  threadsOption,
+  outOption,
+  trainingOptions,
   wholeNumber,
+  withOptions,
 } from "./options.ts";
-import { writeOutput } from "./output.ts";
+import { checkJson, type JsonOptions, writeOutput } from "./output.ts";
+import { overridden, type RecipeOptions } from "./overrides.ts";
 import { dataText, loadDataOf } from "./progress.ts";
 import { asUsage, usageError } from "./usage.ts";
 
-interface Options extends MachineOptions {
+interface Options extends MachineOptions, JsonOptions, RecipeOptions {
   readonly structure?: string;
   readonly lambda?: string;
   readonly smallest?: number;
@@ -37,51 +38,60 @@ interface Options extends MachineOptions {
   readonly learn?: number;
   readonly learnRate?: number;
   readonly tune?: number;
-  readonly dataDir?: string;
-  readonly seed?: number;
   readonly out?: string;
 }
 
 export function addCompress(program: Command): void {
-  program
+  const command = program
     .command("compress <model>")
-    .summary("learn structures away and make the model physically smaller")
+    .summary("Learn structures away and make the model physically smaller.")
     .description(
       "Trains a recipe, or takes the trained run of a folder; learns filters, channels, shapes or blocks away with group " +
         "penalties; takes out what is zero; tunes the smaller model; and shows each layer before and after.",
-    )
-    .option(
+    );
+  withOptions(
+    command,
+    new Option(
       "--structure <names>",
-      "what becomes zero together, with commas: filter, channel, shape, filter-2d, row, column, neuron, layer, body, block YxX (default: the recipe's regularize)",
-    )
-    .option(
+      "Let these become zero together, separated by commas: filter, channel, shape, filter-2d, row, column, neuron, layer, body, block YxX (default: the recipe's regularize).",
+    ),
+    new Option(
       "--lambda <numbers>",
-      "of the penalties: one for all, or one for each structure; not needed with --smallest",
-    )
-    .option("--layers <part>", "only of weights with this part in their names (default: all but the recipe's skip)")
-    .addOption(
-      new Option("--form <form>", "proximal (exact zeros; default) or subgradient (the authors' way)").argParser(
-        oneOf("form", ["proximal", "subgradient"] as const),
-      ),
-    )
-    .option("--smallest <share>", "of the groups: penalize these alone, chosen as learning begins", share("--smallest"))
-    .option("--folded", "penalize weights as the batch norm behind them scales them")
-    .option("--learn <epochs>", "under the penalties (default: half of the recipe's)", wholeNumber("learn", 1))
-    .option("--learn-rate <share>", "the rate under the penalties by the recipe's (default: 1)", share("--learn-rate"))
-    .option("--tune <epochs>", "of the smaller model (default: a third of the recipe's)", wholeNumber("tune", 1))
-    .option("--data-dir <folder>", "the folder of the data set's files (default: the recipe's, else fetched once)")
-    .option("--seed <number>", "in place of the recipe's", wholeNumber("seed", 0))
-    .option("--out <folder>", "a new folder for the smaller model (default: runs/<date and time>)")
-    .addOption(threadsOption)
-    .addOption(backendOption)
-    .addOption(precisionOption)
-    .addOption(jsonOption)
-    .action(run);
+      "Weigh the penalties by this: one number for all, or one for each structure; not needed with --smallest.",
+    ),
+    new Option(
+      "--layers <part>",
+      "Penalize weights with this part in their names only (default: all but the recipe's skip).",
+    ),
+    new Option(
+      "--form <form>",
+      "Take proximal steps with exact zeros, or subgradient ones as the authors do (default: proximal).",
+    ).argParser(oneOf("form", ["proximal", "subgradient"] as const)),
+    new Option(
+      "--smallest <share>",
+      "Penalize this share of the groups alone, the smallest as learning begins.",
+    ).argParser(share("--smallest")),
+    new Option("--folded", "Penalize weights as the batch norm behind them scales them."),
+    new Option("--learn <epochs>", "Learn under the penalties so long (default: half of the recipe's).").argParser(
+      wholeNumber("learn", 1),
+    ),
+    new Option(
+      "--learn-rate <share>",
+      "Learn under the penalties at this share of the recipe's learning rate (default: 1).",
+    ).argParser(share("--learn-rate")),
+    new Option("--tune <epochs>", "Tune the smaller model so long (default: a third of the recipe's).").argParser(
+      wholeNumber("tune", 1),
+    ),
+    ...trainingOptions(),
+    outOption("folder", "Make this new folder for the smaller model (default: runs/<date and time>)."),
+    ...machineOptions,
+    jsonOption,
+  ).action(run);
 }
 
 async function run(path: string, options: Options): Promise<void> {
-  const { file, weights } = modelAt("compress", path);
-  const recipe = asUsage(() => withOptions(readJson("recipe", file), file, options));
+  const { file, written, weights } = modelAt("compress", path);
+  const recipe = asUsage(() => penalized(written, file, options));
   if (recipe.regularize === undefined)
     throw usageError("compress", "structures to learn away", "none", "For example: --structure filter --lambda 0.005");
   const out = options.out ?? defaultFolder();
@@ -99,23 +109,31 @@ async function run(path: string, options: Options): Promise<void> {
   const { model, recipe: smaller, ...numbers } = compressed;
   writeModel(out, smaller, model);
   const result = { machine: machineOf(device, load), recipe: smaller, regularize: recipe.regularize, ...numbers };
-  writeJson(join(out, "compressed.json"), result);
-  writeOutput(options.json, result, compressText(compressed));
+  writeResult(join(out, "compressed.json"), result);
+  writeOutput(options, result, compressText(compressed));
 }
 
-/** The recipe of a run's or a smaller model's folder and what reads its weights, or a recipe alone. */
-export function modelAt(verb: string, path: string): { readonly file: string; readonly weights?: () => SavedState } {
+/** The recipe, as it is written, of a run's or a smaller model's folder and what reads its weights, or a recipe alone. */
+export function modelAt(
+  verb: string,
+  path: string,
+): { readonly file: string; readonly written: unknown; readonly weights?: () => SavedState } {
   const file = join(path, "recipe.json");
-  if (!existsSync(file)) return { file: path };
+  if (!existsSync(file)) return { file: path, written: asUsage(() => readJson("recipe", path)) };
   const weights = join(path, "weights.safetensors");
   if (!existsSync(weights))
     throw usageError(verb, "a run that is done", `${path} without its weights`, `First: trisparse resume ${path}`);
-  return { file, weights: () => readWeights(readFile("weights", weights), weights) };
+  return {
+    file,
+    written: asUsage(() => readRecipe("recipe", file)),
+    weights: () => readWeights(readFile("weights", weights), weights),
+  };
 }
 
-function withOptions(given: unknown, file: string, options: Options): Recipe {
-  const recipe = parseRecipe(given, file);
-  const { structure, lambda, smallest, folded, form, layers, dataDir, seed } = options;
+/** The recipe with the options' penalties and other keys. */
+function penalized(written: unknown, file: string, options: Options): Recipe {
+  const recipe = parseRecipe(overridden(written, options, file), file);
+  const { structure, lambda, smallest, folded, form, layers } = options;
   const structures = structure?.split(",").map((word) => word.trim());
   const lambdas = lambda?.split(",").map(Number);
   const driven = smallest !== undefined && form !== "subgradient";
@@ -134,15 +152,7 @@ function withOptions(given: unknown, file: string, options: Options): Recipe {
     ...(smallest === undefined ? {} : { smallest }),
     ...(folded === undefined ? {} : { folded }),
   }));
-  return parseRecipe(
-    {
-      ...recipe,
-      ...(regularize === undefined ? {} : { regularize }),
-      data: dataDir === undefined ? recipe.data : { ...recipe.data, dir: dataDir },
-      seed: seed ?? recipe.seed,
-    },
-    structures === undefined ? file : "compress",
-  );
+  return regularize === undefined ? recipe : parseRecipe({ ...recipe, regularize }, "compress");
 }
 
 const share =

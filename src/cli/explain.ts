@@ -12,39 +12,37 @@ import { planOf, setUp } from "../lab/runs/setup.ts";
 import { machineOf } from "../lab/runs/together.ts";
 import { timesFile } from "../node/times-file.ts";
 import {
-  backendOption,
-  checkJson,
   jsonOption,
   type MachineOptions,
+  machineOptions,
   openDevice,
-  precisionOption,
   type RouteOptions,
+  recipeOptions,
   routeOption,
   routingOf,
-  threadsOption,
+  textOption,
+  withOptions,
 } from "./options.ts";
-import { writeOutput } from "./output.ts";
+import { checkText, type TextOptions, writeOutput } from "./output.ts";
+import { overridden, type RecipeOptions } from "./overrides.ts";
 import { asUsage } from "./usage.ts";
 
+type Options = MachineOptions & RouteOptions & TextOptions & Pick<RecipeOptions, "seed" | "batchSize" | "set">;
+
 export function addExplain(program: Command): void {
-  program
+  const command = program
     .command("explain <recipe>")
-    .summary("what a recipe makes sparse in each layer, by which route, and why")
+    .summary("Show what a recipe makes sparse in each layer, by which route, and why.")
     .description(
       "Times each product of each layer, dense and sparse, at the recipe's shapes on this machine, and shows what " +
         "training would choose. Needs no data. Times are kept in the cache folder (TRISPARSE_CACHE).",
-    )
-    .addOption(routeOption)
-    .addOption(threadsOption)
-    .addOption(backendOption)
-    .addOption(precisionOption)
-    .addOption(jsonOption)
-    .action(explain);
+    );
+  withOptions(command, ...recipeOptions(), routeOption, ...machineOptions, textOption, jsonOption).action(explain);
 }
 
-function explain(file: string, options: MachineOptions & RouteOptions): void {
-  const recipe = asUsage(() => parseRecipe(readJson("recipe", file), file));
-  checkJson(options);
+function explain(file: string, options: Options): void {
+  const recipe = asUsage(() => parseRecipe(overridden(readJson("recipe", file), options, file), file));
+  checkText(options);
   const load = loadavg()[0];
   const device = openDevice(options, recipe);
   const { task } = sources[recipe.data.name];
@@ -54,5 +52,5 @@ function explain(file: string, options: MachineOptions & RouteOptions): void {
     planOf(setup, { routing, dispatcher: new Dispatcher(device.kernels, timesFile(device.kernels)) }),
   );
   const machine = machineOf(device, load);
-  writeOutput(options.json, { machine, recipe, layers }, planText(layers, machine));
+  writeOutput(options, { machine, recipe, layers }, planText(layers, machine), options.out);
 }

@@ -1,21 +1,20 @@
-/** Options that verbs share, and what they stand for. */
+/** The options of all verbs that more than one has, each declared once, and what they stand for. */
 
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 import { Dispatcher } from "../core/sparsity/dispatcher.ts";
 import { ROUTINGS, type Routing } from "../core/sparsity/plan.ts";
 import type { Device } from "../core/tensor/device.ts";
 import { PRECISIONS, type Precision, precisionOf } from "../core/tensor/precision.ts";
-import type { Recipe } from "../lab/recipes/recipe.ts";
-import { found, obstacle } from "../node/files.ts";
+import { optimizerNames, type Recipe } from "../lab/recipes/recipe.ts";
 import { BACKENDS, type Backend, openDeviceSync } from "../node/open-device.ts";
 import { timesFile } from "../node/times-file.ts";
+import type { Setting } from "./overrides.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
 export interface MachineOptions {
   readonly threads?: number;
   readonly backend?: Backend;
   readonly precision?: Precision;
-  readonly json?: string;
 }
 
 const LARGEST = 0xffffffff;
@@ -53,27 +52,116 @@ export function oneOf<T extends string>(name: string, known: readonly T[]): (tex
   };
 }
 
-export const threadsOption: Option = new Option(
-  "--threads <count>",
-  "threads of the native kernels; results do not depend on it (default: the physical cores)",
-).argParser(wholeNumber("threads", 1, 256));
-export const backendOption: Option = new Option(
-  "--backend <name>",
-  `${BACKENDS.join(", ")} (default: the fastest that works)`,
-).argParser(oneOf("backend", BACKENDS));
-export const precisionOption: Option = new Option(
-  "--precision <name>",
-  `of the three products: ${PRECISIONS.join(", ")} (default: the recipe's, else f32)`,
-).argParser((text: string) => asUsage(() => precisionOf("--precision", text)));
+/** The words of "key.path=value": JSON, or text that is none. */
+function setting(text: string, before: readonly Setting[] = []): readonly Setting[] {
+  const [, key, word] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined)
+    throw usageError("--set", "KEY=VALUE", JSON.stringify(text), "For example: --set optimizer.learningRate=0.01");
+  return [...before, { key: key.trim(), value: jsonOrText(word) }];
+}
+
+function jsonOrText(word: string): unknown {
+  try {
+    return JSON.parse(word);
+  } catch {
+    return word;
+  }
+}
+
+/** Gives a verb these options, in this order. */
+export function withOptions(command: Command, ...options: readonly Option[]): Command {
+  for (const option of options) command.addOption(option);
+  return command;
+}
+
+export const machineOptions: readonly Option[] = [
+  new Option(
+    "--threads <count>",
+    "Compute on this many threads; results do not depend on it (default: the physical cores).",
+  ).argParser(wholeNumber("threads", 1, 256)),
+  new Option(
+    "--backend <name>",
+    `Compute with one of ${BACKENDS.join(", ")} (default: the fastest that works).`,
+  ).argParser(oneOf("backend", BACKENDS)),
+  new Option(
+    "--precision <name>",
+    `Compute the three products in one of ${PRECISIONS.join(", ")} (default: the recipe's, else f32).`,
+  ).argParser((text: string) => asUsage(() => precisionOf("--precision", text))),
+];
+
 export const jsonOption: Option = new Option(
-  "--json <file>",
-  "also write the results to a file as JSON; - writes only JSON, to standard output",
+  "--json [file]",
+  "Write the results as JSON: to this file beside the text, or without a file to standard output in its place.",
 );
+
+/** Where a verb writes what it makes. */
+export function outOption(what: "folder" | "file", about: string): Option {
+  return new Option(`-o, --out <${what}>`, about);
+}
+
+/** Of verbs that make nothing but their text. */
+export const textOption: Option = outOption("file", "Write the text to this file, not to standard output.");
 
 export const routeOption: Option = new Option(
   "--route <which>",
-  "auto: what is faster here by measurement, a layer that gains nothing stays dense; sparse, dense: always (default: TRISPARSE_ROUTE, else auto)",
+  "Compute products by the route that is faster here by measurement (auto; a layer that gains nothing stays dense), or always sparse or dense (default: TRISPARSE_ROUTE, else auto).",
 ).argParser(oneOf("route", ROUTINGS));
+
+/** What a verb does where an option of a recipe's key is left out. */
+export type Defaults = Partial<Record<"seed" | "dataDir" | "epochs" | "batchSize" | "lr" | "optimizer", string>>;
+
+/** Options in place of the recipe's keys, of verbs that read one and train nothing. */
+export function recipeOptions({ seed = RECIPES, batchSize = RECIPES }: Defaults = {}): Option[] {
+  return [
+    new Option("--seed <number>", `Draw weights, order and made data by this seed (default: ${seed}).`).argParser(
+      wholeNumber("seed", 0),
+    ),
+    new Option(
+      "--batch-size <count>",
+      `Take so many images, or windows of a text, a step (default: ${batchSize}).`,
+    ).argParser(wholeNumber("batch-size", 1)),
+    new Option(
+      "--set <key=value>",
+      "Set any key of the recipe, as optimizer.momentum=0.8 or skip='[\"last\"]'; may be given several times.",
+    ).argParser(setting),
+  ];
+}
+
+const RECIPES = "the recipe's";
+
+/** The same where training happens. */
+export function trainingOptions(defaults: Defaults = {}): Option[] {
+  const {
+    dataDir = "the recipe's, else they are fetched once",
+    epochs = RECIPES,
+    lr = RECIPES,
+    optimizer = RECIPES,
+  } = defaults;
+  return [
+    new Option("--data-dir <folder>", `Read the data set's files from this folder (default: ${dataDir}).`),
+    new Option("--limit <count>", "Train on the first so many images or characters only (default: all).").argParser(
+      wholeNumber("limit", 1),
+    ),
+    new Option("--epochs <count>", `Pass so often over the training data (default: ${epochs}).`).argParser(
+      wholeNumber("epochs", 1),
+    ),
+    new Option("--steps <count>", "Take so many steps, in place of epochs.")
+      .argParser(wholeNumber("steps", 1))
+      .conflicts("epochs"),
+    new Option(
+      "--optimizer <name>",
+      `Train with one of ${optimizerNames.join(", ")}; another than the recipe's begins with its own defaults (default: ${optimizer}).`,
+    ).argParser(oneOf("optimizer", optimizerNames)),
+    new Option("--lr <number>", `Set the highest learning rate (default: ${lr}).`).argParser(positive("lr")),
+    ...recipeOptions(defaults),
+  ];
+}
+
+/** How often gradients are looked at: see the recipe's key of this name. */
+export const monitorOption: Option = new Option(
+  "--monitor <steps>",
+  "Compare sparse gradients with dense ones every so many steps, beside the training (default: the recipe's, else never).",
+).argParser(wholeNumber("monitor", 0));
 
 export interface RouteOptions {
   readonly route?: Routing;
@@ -104,27 +192,4 @@ export function openDevice(options: MachineOptions & RouteOptions, recipe?: Pick
   const device = asUsage(() => openDeviceSync({ threads, backend, precision }));
   process.stderr.write(`${device.why}\n`);
   return device;
-}
-
-/** Refuses, before hours of training, a place that the results could not be written to. */
-export function checkJson({ json }: MachineOptions): void {
-  if (json === undefined || json === "-") return;
-  const got = found(json)?.isDirectory() ? "a folder" : obstacle(json);
-  if (got !== undefined)
-    throw usageError("--json", `${json} to be writable`, got, "Name another file, or - for standard output");
-}
-
-/** How often gradients are looked at: see the recipe's key of this name. */
-export const monitorOption = new Option(
-  "--monitor <steps>",
-  "compare sparse gradients with dense ones every so many steps, beside the training (default: the recipe's, else never)",
-).argParser(wholeNumber("monitor", 0));
-
-export interface MonitorOptions {
-  readonly monitor?: number;
-}
-
-/** The recipe with the option in place of its own. */
-export function monitored(recipe: Recipe, { monitor }: MonitorOptions): Recipe {
-  return monitor === undefined ? recipe : { ...recipe, monitor: { ...recipe.monitor, every: monitor } };
 }

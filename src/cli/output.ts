@@ -1,11 +1,41 @@
-import { writeFileAtomically } from "../node/files.ts";
+/** Where results go: the text to standard output or a file, JSON to a file or in place of the text. */
+import { versioned } from "../lab/runs/schema-version.ts";
+import { found, obstacle, writeFileAtomically } from "../node/files.ts";
+import { usageError } from "./usage.ts";
 
-/** Prints the text, or with --json - the JSON alone; with --json FILE both, the JSON to the file. */
-export function writeOutput(json: string | undefined, value: unknown, text: string): void {
-  if (json === "-") {
-    process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
-    return;
-  }
-  process.stdout.write(`${text}\n`);
-  if (json !== undefined) writeFileAtomically(json, `${JSON.stringify(value, null, 2)}\n`);
+export interface JsonOptions {
+  /** A file; "-" or true: standard output. */
+  readonly json?: string | true;
+}
+
+/** Of verbs that make nothing but their text. */
+export interface TextOptions extends JsonOptions {
+  /** A file for the text. */
+  readonly out?: string;
+}
+
+/** Refuses, before hours of training, a place that the results could not be written to. */
+export function checkJson({ json }: JsonOptions): void {
+  if (typeof json === "string" && json !== "-") checkFile("--json", json, "Name another file, or none");
+}
+
+export function checkText(options: TextOptions): void {
+  checkJson(options);
+  if (options.out !== undefined) checkFile("--out", options.out, "Name another file");
+}
+
+/** Refuses what cannot be written as a file. */
+export function checkFile(option: string, path: string, todo: string): void {
+  const got = found(path)?.isDirectory() ? "a folder" : obstacle(path);
+  if (got !== undefined) throw usageError(option, `${path} to be writable`, got, todo);
+}
+
+/** Prints the text, or writes it to a file; where --json names no file, standard output has the JSON alone. */
+export function writeOutput({ json }: JsonOptions, value: object, text: string, out?: string): void {
+  const encoded = `${JSON.stringify(versioned(value), null, 2)}\n`;
+  const bare = json === true || json === "-";
+  if (out !== undefined) writeFileAtomically(out, `${text}\n`);
+  else if (!bare) process.stdout.write(`${text}\n`);
+  if (bare) process.stdout.write(encoded);
+  else if (json !== undefined) writeFileAtomically(json, encoded);
 }

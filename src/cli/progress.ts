@@ -112,7 +112,7 @@ export async function loadDataOf({ data, seed }: Pick<Recipe, "data" | "seed">):
       file: data.file,
       seed,
       shuffled: data.shuffled,
-      limit: { train: data.train, test: data.test },
+      limit: data.limit,
       onProgress: ({ file, received, total }) => {
         if (file !== current) process.stderr.write(`${isTTY && current !== "" ? "\n" : ""}fetching ${file}`);
         if (file !== current && !isTTY) process.stderr.write("\n");

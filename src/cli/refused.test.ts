@@ -101,7 +101,7 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
     "a recipe that explain cannot read": { args: ["explain", "none.json"], code: 2, says: "none.json" },
     "a pattern that is none": { args: ["compare", "--pattern", "4:2"], code: 2, says: "expected N:M or N:MvV with" },
     "a pattern that fits no layer": {
-      args: ["compare", "--train", "200", "--pattern", "3:5"],
+      args: ["compare", "--limit", "200", "--pattern", "3:5"],
       code: 2,
       says: "fc1.weight: 784 inputs cannot be cut into groups of 5",
     },
@@ -112,9 +112,9 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
       says: "pattern 3:5: expected at least one layer",
     },
     "a batch of more images than there are": {
-      args: ["compare", "--train", "100", "--batch", "200"],
+      args: ["compare", "--limit", "100", "--batch-size", "200"],
       code: 2,
-      says: "batch: expected a whole number in 1..100",
+      says: "batchSize: expected a whole number in 1..100",
     },
     "no epochs": {
       args: ["compare", "--epochs", "0"],
@@ -147,6 +147,42 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
       files: { "r.json": { ...recipe, epoch: 3 } },
       code: 2,
       says: 'r.json: expected a recipe as recipes/schema.json describes, got unknown key "epoch" (perhaps you mean "epochs").',
+    },
+    "a key to set that recipes do not have": {
+      args: ["train", "r.json", "--set", "optimizer.learnigRate=0.1"],
+      files: { "r.json": recipe },
+      code: 2,
+      says: 'got optimizer: unknown key "learnigRate" (perhaps you mean "learningRate").',
+    },
+    "a value to set that is out of range": {
+      args: ["compress", "r.json", "--set", "batchSize=0"],
+      files: { "r.json": recipe },
+      code: 2,
+      says: "got batchSize: Too small",
+    },
+    "a key to set without a value": {
+      args: ["compare", "--set", "batchSize"],
+      code: 2,
+      says: '--set: expected KEY=VALUE, got "batchSize".',
+    },
+    "an unknown optimizer": { args: ["compare", "--optimizer", "adam"], code: 2, says: 'Perhaps you mean "adamw".' },
+    "a learning rate of none": { args: ["compare", "--lr", "0"], code: 2, says: "--lr: expected a number above 0" },
+    "an option that takes the recipe for its file": {
+      args: ["explain", "--json", "r.json"],
+      code: 2,
+      says: "expected <recipe>, got nothing. Put --json behind <recipe>, or write --json=-.",
+    },
+    "a text into a folder": {
+      args: ["explain", "r.json", "-o", "o"],
+      files: { "r.json": recipe, "o/kept": "kept" },
+      code: 2,
+      says: "--out: expected o to be writable, got a folder.",
+    },
+    "a result of a later version": {
+      args: ["report", "o"],
+      files: { "o/recipe.json": {}, "o/result.json": { schemaVersion: 2 } },
+      code: 1,
+      says: "o/result.json: expected schemaVersion 1 or none, got 2.",
     },
     "a recipe with a wrong pattern, in one sentence": {
       args: ["train", "r.json"],
@@ -280,7 +316,7 @@ test("a route in the environment that is none is refused before a folder is made
 
 describe.concurrent("a run that fails on its way", () => {
   test("says why and what to do, exits with 1, and leaves a folder that can be resumed", async () => {
-    const optimizer = { name: "sgd", rate: 1e30, momentum: 0 };
+    const optimizer = { name: "sgd", learningRate: 1e30, momentum: 0 };
     const place = new Place({ "r.json": { ...recipe, method: { name: "dense" }, optimizer } });
     const { code, stdout, stderr } = await place.run("train", "r.json", "--out", "o", "--json", "j.json");
     expect([code, stdout]).toEqual([1, ""]);

@@ -4,38 +4,38 @@ import type { Command } from "commander";
 import { reportPage } from "../lab/report/page/page.ts";
 import { type Report, summarize } from "../lab/report/page/summary.ts";
 import { checkRuns, readRuns } from "../lab/runs/read-run.ts";
-import { found, obstacle, writeFileAtomically } from "../node/files.ts";
-import { checkJson, jsonOption } from "./options.ts";
-import { writeOutput } from "./output.ts";
-import { asUsage, usageError } from "./usage.ts";
+import { writeFileAtomically } from "../node/files.ts";
+import { jsonOption, outOption, withOptions } from "./options.ts";
+import { checkFile, checkJson, type JsonOptions, writeOutput } from "./output.ts";
+import { asUsage } from "./usage.ts";
 
 const NAME = "report.html";
 
-interface ReportOptions {
+interface ReportOptions extends JsonOptions {
   readonly out?: string;
-  readonly json?: string;
 }
 
 export function addReport(program: Command): void {
-  program
+  const command = program
     .command("report <run...>")
-    .summary("a page of charts from run folders or comparisons")
+    .summary("Write a page of charts about run folders or comparisons.")
     .description(
       "Writes one HTML file, which loads nothing, about these runs or comparisons; runs that differ in their seed " +
         "alone are shown as one, with a band. Prints its path.",
-    )
-    .option("--out <file>", `the page (default: ${NAME} in the folder; of several folders, here)`)
-    .addOption(jsonOption)
-    .action(report);
+    );
+  const out = outOption(
+    "file",
+    `Write the page to this file (default: ${NAME} in the folder; of several folders, here).`,
+  );
+  withOptions(command, out, jsonOption).action(report);
 }
 
 function report(paths: readonly string[], options: ReportOptions): void {
   asUsage(() => checkRuns(paths));
   const out = options.out ?? (paths.length === 1 ? join(paths[0], NAME) : NAME);
-  const got = found(out)?.isDirectory() ? "a folder" : obstacle(out);
-  if (got !== undefined) throw usageError("--out", `${out} to be writable`, got, "Name another file with --out");
+  checkFile("--out", out, "Name another file with --out");
   checkJson(options);
-  writeOutput(options.json, writeReport(paths, out), out);
+  writeOutput(options, writeReport(paths, out), out);
 }
 
 /** Writes the page of these folders; whole or not at all. */

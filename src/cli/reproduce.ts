@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { type Claim, SCALES, type Scale } from "../lab/claims/claim.ts";
-import { claims } from "../lab/claims/claims.ts";
+import { claims, currentClaim } from "../lab/claims/claims.ts";
 import { keptClaims } from "../lab/claims/kept.ts";
 import { reproduce } from "../lab/claims/reproduce.ts";
 import type { ClaimResult } from "../lab/claims/result.ts";
@@ -12,20 +12,19 @@ import { claimsHtml } from "../lab/report/page/claims.ts";
 import { found, obstacle, writeFileAtomically } from "../node/files.ts";
 import { defaultFolder } from "./compare.ts";
 import {
-  backendOption,
-  checkJson,
   jsonOption,
   type MachineOptions,
+  machineOptions,
   oneOf,
   openDevice,
-  precisionOption,
-  threadsOption,
+  outOption,
   wholeNumber,
+  withOptions,
 } from "./options.ts";
-import { writeOutput } from "./output.ts";
+import { checkJson, type JsonOptions, writeOutput } from "./output.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
-interface ReproduceOptions extends MachineOptions {
+interface ReproduceOptions extends MachineOptions, JsonOptions {
   readonly scale: Scale;
   readonly seeds: number;
   readonly dataDir?: string;
@@ -33,31 +32,37 @@ interface ReproduceOptions extends MachineOptions {
 }
 
 export function addReproduce(program: Command): void {
-  program
+  const command = program
     .command("reproduce [claims...]")
-    .summary("try the claims of the papers on this machine")
+    .summary("Try the claims of the papers on this machine.")
     .description(
       "Tries claims of the papers that trisparse rests on and says of each whether it holds, does not hold, or is not decided " +
         `at this scale. Claims, by name or number (default: all):\n\n${claims
           .map(({ name, sentence }, i) => `${i + 1} ${name}: ${sentence}`)
           .join("\n")}`,
+    );
+  withOptions(
+    command,
+    new Option(
+      "--scale <scale>",
+      "Take minutes on data that are made (smoke), hours on data sets (small), or days (full).",
     )
-    .addOption(
-      new Option("--scale <scale>", "smoke: minutes, on data that are made; small: hours, on data sets; full: days")
-        .argParser(oneOf("scale", SCALES))
-        .default("smoke"),
-    )
-    .option("--seeds <count>", "runs of each variant", wholeNumber("seeds", 1), 3)
-    .option("--data-dir <folder>", "holds a folder for each data set (default: they are fetched once)")
-    .option(
-      "--out <folder>",
-      "a new folder, or one of an earlier call, to go on or to add claims (default: runs/<date and time>)",
-    )
-    .addOption(threadsOption)
-    .addOption(backendOption)
-    .addOption(precisionOption)
-    .addOption(jsonOption)
-    .action(run);
+      .argParser(oneOf("scale", SCALES))
+      .default("smoke"),
+    new Option("--seeds <count>", "Train each variant so often, with seeds from 1 on.")
+      .argParser(wholeNumber("seeds", 1))
+      .default(3),
+    new Option(
+      "--data-dir <folder>",
+      "Read data sets from this folder, which holds a folder for each (default: they are fetched once).",
+    ),
+    outOption(
+      "folder",
+      "Make this folder, or go on in or add claims to one of an earlier call (default: runs/<date and time>).",
+    ),
+    ...machineOptions,
+    jsonOption,
+  ).action(run);
 }
 
 async function run(words: readonly string[], options: ReproduceOptions): Promise<void> {
@@ -80,13 +85,16 @@ async function run(words: readonly string[], options: ReproduceOptions): Promise
   writeFileAtomically(join(out, "claims.md"), `# Claims\n\n${page}\n`);
   process.stderr.write(`report: ${join(out, "claims.html")}\n`);
   // as in claims.json: what the folder holds, not this call alone
-  writeOutput(options.json, { claims: results }, page);
+  writeOutput(options, { claims: results }, page);
   failFailed(tried);
 }
 
 function claimOf(word: string): Claim {
   const number = /^\d+$/.test(word) ? claims[Number(word) - 1] : undefined;
-  const claim = number ?? claims.find(({ name }) => name === word);
+  const current = currentClaim(word);
+  if (current !== word)
+    process.stderr.write(`reproduce: the claim ${word} is called ${current} now. Its former name still works.\n`);
+  const claim = number ?? claims.find(({ name }) => name === current);
   const names = claims.map(({ name }) => name);
   if (claim === undefined) throw notAmong("reproduce", "claims by number, or by name of", names, word);
   return claim;

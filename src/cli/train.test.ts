@@ -14,7 +14,7 @@ function firstLoss(place: Place, folder: string): number {
 
 describe.concurrent("train --from", () => {
   test("begins with the weights of a run, and says so in the folder", async () => {
-    const place = new Place({ "d.json": { ...dense, epochs: 15, batch: 32 }, "s.json": sparse });
+    const place = new Place({ "d.json": { ...dense, epochs: 15, batchSize: 32 }, "s.json": sparse });
     await place.succeed("train", "d.json", "--out", "d");
     await place.succeed("train", "s.json", "--from", "d", "--out", "s");
     expect(firstLoss(place, "s")).toBeLessThan(0.5 * firstLoss(place, "d"));
@@ -26,7 +26,7 @@ describe.concurrent("train --from", () => {
   });
 
   test("goes on behind compress: N:M on the smaller model", async () => {
-    const place = new Place({ "d.json": { ...dense, optimizer: { name: "sgd", rate: 0.05 }, batch: 32 } });
+    const place = new Place({ "d.json": { ...dense, optimizer: { name: "sgd", learningRate: 0.05 }, batchSize: 32 } });
     const penalty = ["--structure", "row", "--lambda", "0.02", "--learn", "1", "--tune", "1"];
     await place.succeed("compress", "d.json", ...penalty, "--out", "small");
     const smaller = JSON.parse(place.read("small/recipe.json").toString());

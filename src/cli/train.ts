@@ -1,74 +1,67 @@
 /** `trisparse train` and `trisparse resume`. */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { cpSync, existsSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Dataset } from "../core/data/dataset.ts";
 import type { SavedState } from "../core/nn/state.ts";
 import type { Device } from "../core/tensor/device.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
 import { comparisonText, recipeText } from "../lab/report/table.ts";
 import { isComparison, openComparison } from "../lab/runs/compare.ts";
-import { checkVacant, RunFolder, readJson, writeJson } from "../lab/runs/run-folder.ts";
+import { checkVacant, RunFolder, readJson, writeResult } from "../lab/runs/run-folder.ts";
 import { machineOf, trainTogether } from "../lab/runs/together.ts";
 import { readWeights } from "../lab/runs/weights.ts";
 import { readFile } from "../node/files.ts";
 import { checkFits, defaultFolder, failUnverified, finishComparison } from "./compare.ts";
 import {
-  backendOption,
-  checkJson,
   jsonOption,
   type MachineOptions,
-  type MonitorOptions,
-  monitored,
+  machineOptions,
   monitorOption,
   openDevice,
-  precisionOption,
+  outOption,
   type RouteOptions,
   routeOption,
   routesOf,
-  threadsOption,
-  wholeNumber,
+  trainingOptions,
+  withOptions,
 } from "./options.ts";
-import { writeOutput } from "./output.ts";
+import { checkJson, type JsonOptions, writeOutput } from "./output.ts";
+import { overridden, type RecipeOptions } from "./overrides.ts";
 import { dataText, loadDataOf, withProgress } from "./progress.ts";
 import { asUsage, usageError } from "./usage.ts";
 
-interface TrainOptions extends MachineOptions, RouteOptions, MonitorOptions {
-  readonly dataDir?: string;
-  readonly seed?: number;
+interface TrainOptions extends MachineOptions, RouteOptions, JsonOptions, RecipeOptions {
   readonly out?: string;
   readonly from?: string;
 }
 
 export function addTrain(program: Command): void {
-  program
+  const command = program
     .command("train <recipe>")
-    .summary("one run from a recipe file")
+    .summary("Train one run from a recipe file.")
     .description(
       "Trains one run from a recipe, a JSON file: recipes/ holds some, recipes/schema.json says what may be in it.",
-    )
-    .option("--data-dir <folder>", "the folder of the data set's files (default: the recipe's, else fetched once)")
-    .option("--seed <number>", "in place of the recipe's", wholeNumber("seed", 0))
-    .option("--from <weights>", "begin with these: a run, a compressed model, or a safetensors file (default: drawn)")
-    .option("--out <folder>", "a new folder for the run (default: runs/<date and time>)")
-    .addOption(monitorOption)
-    .addOption(routeOption)
-    .addOption(threadsOption)
-    .addOption(backendOption)
-    .addOption(precisionOption)
-    .addOption(jsonOption)
-    .action(train);
+    );
+  withOptions(
+    command,
+    ...trainingOptions(),
+    new Option(
+      "--from <weights>",
+      "Begin with the weights of a run, a compressed model, or a safetensors file (default: drawn ones).",
+    ),
+    outOption("folder", "Make this new folder for the run (default: runs/<date and time>)."),
+    monitorOption,
+    routeOption,
+    ...machineOptions,
+    jsonOption,
+  ).action(train);
 }
 
 async function train(file: string, options: TrainOptions): Promise<void> {
-  const written = asUsage(() => parseRecipe(readJson("recipe", file), file));
-  const recipe = {
-    ...monitored(written, options),
-    data: options.dataDir === undefined ? written.data : { ...written.data, dir: options.dataDir },
-    seed: options.seed ?? written.seed,
-  };
+  const recipe = asUsage(() => parseRecipe(overridden(readJson("recipe", file), options, file), file));
   const out = options.out ?? defaultFolder();
   asUsage(() => checkVacant("--out", out));
   checkJson(options);
@@ -77,7 +70,7 @@ async function train(file: string, options: TrainOptions): Promise<void> {
   const data = await loadDataOf(recipe);
   checkFits(recipe, data, given?.start);
   const folder = RunFolder.create(out, recipe);
-  if (given !== null) writeJson(join(out, "start.json"), { from: given.file, sha256: given.sha256 });
+  if (given !== null) writeResult(join(out, "start.json"), { from: given.file, sha256: given.sha256 });
   process.stderr.write(`${dataText(data)}; run in ${out}\n`);
   await finishRun(folder, options, data, device, given?.start);
 }
@@ -105,28 +98,36 @@ function checkFinite(name: string, data: ArrayLike<number | bigint>): void {
 }
 
 export function addResume(program: Command): void {
-  program
+  const command = program
     .command("resume <folder>")
-    .summary("go on with a run or a comparison from its last checkpoint")
-    .description("Goes on with what train or compare began, from the last checkpoint, to the same weights bit for bit.")
-    .option("--data-dir <folder>", "the folder of the data set's files now (default: as before)")
-    .addOption(threadsOption)
-    .addOption(backendOption)
-    .addOption(precisionOption)
-    .addOption(jsonOption)
-    .action(resume);
+    .summary("Go on with a run or a comparison from its last checkpoint.")
+    .description(
+      "Goes on with what train or compare began, from the last checkpoint, to the same weights bit for bit.",
+    );
+  withOptions(
+    command,
+    new Option("--data-dir <folder>", "Read the data set's files from this folder now (default: as before)."),
+    outOption("folder", "Go on in a copy, this new folder, and leave the one that is named as it is."),
+    ...machineOptions,
+    jsonOption,
+  ).action(resume);
 }
 
-async function resume(path: string, options: TrainOptions): Promise<void> {
-  if (!isComparison(path) && !existsSync(join(path, "recipe.json"))) {
+async function resume(from: string, options: TrainOptions): Promise<void> {
+  if (!isComparison(from) && !existsSync(join(from, "recipe.json"))) {
     throw usageError(
       "resume",
       "the folder of a run or a comparison",
-      existsSync(path) ? `${path}, which is none` : `${path}, which does not exist`,
+      existsSync(from) ? `${from}, which is none` : `${from}, which does not exist`,
       "Name the folder that train or compare wrote (by default in runs/)",
     );
   }
   checkJson(options);
+  const path = options.out ?? from;
+  if (path !== from) {
+    asUsage(() => checkVacant("--out", path));
+    cpSync(from, path, { recursive: true });
+  }
   const folder = isComparison(path) ? openComparison(path)[0] : RunFolder.open(path);
   const { recipe } = folder;
   const device = openDevice(options, recipe);
@@ -149,7 +150,7 @@ async function finishRun(
     trainTogether([folder], data, device, { ...observer, ...routesOf(options, device), start }),
   );
   const machine = machineOf(device, load);
-  writeJson(join(folder.path, "machine.json"), machine);
-  writeOutput(options.json, { machine, recipe: folder.recipe, runs }, comparisonText(runs, machine));
+  writeResult(join(folder.path, "machine.json"), machine);
+  writeOutput(options, { machine, recipe: folder.recipe, runs }, comparisonText(runs, machine));
   failUnverified(runs);
 }

@@ -29,6 +29,12 @@ export function notAmong(where: string, what: string, known: readonly string[], 
   );
 }
 
+/** An option whose value may be left out takes the word behind it, and that may have been the argument. */
+function swallowed(command: Command, argument: string): string | undefined {
+  const { json } = command.opts<{ json?: string | true }>();
+  return typeof json === "string" ? `Put --json behind <${argument}>, or write --json=-` : undefined;
+}
+
 /** What commander found wrong with a command line, in our form. */
 export function commandLineError(command: Command, { code, message }: CommanderError): UsageError {
   const name = command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`;
@@ -53,7 +59,7 @@ export function commandLineError(command: Command, { code, message }: CommanderE
     case "commander.optionMissingArgument":
       return usageError(name, `a value for ${got}`, "none", todo);
     case "commander.missingArgument":
-      return usageError(name, `<${got}>`, "nothing", todo);
+      return usageError(name, `<${got}>`, "nothing", swallowed(command, got) ?? todo);
     case "commander.excessArguments": {
       const { length } = command.registeredArguments;
       const what = length === 0 ? "options only" : `${length} argument and options`;

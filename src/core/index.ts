@@ -3,43 +3,43 @@
 export { add } from "./autograd/ops/add.ts";
 export { addBias } from "./autograd/ops/add-bias.ts";
 export { addRows } from "./autograd/ops/add-rows.ts";
+export { div, mul, neg, pow, sub } from "./autograd/ops/arithmetic.ts";
 export { averagePool, globalAveragePool } from "./autograd/ops/average-pool.ts";
 export { batchNorm } from "./autograd/ops/batch-norm.ts";
 export {
   type BinaryCrossEntropyOptions,
   binaryCrossEntropyWithLogits,
 } from "./autograd/ops/binary-cross-entropy.ts";
-export { causalAttention } from "./autograd/ops/causal-attention.ts";
-export { div, mul, neg, pow, sub } from "./autograd/ops/arithmetic.ts";
 export { broadcastTo } from "./autograd/ops/broadcast-to.ts";
+export { causalAttention } from "./autograd/ops/causal-attention.ts";
 export { concat } from "./autograd/ops/concat.ts";
-export type { Operand } from "./autograd/ops/elementwise.ts";
-export { abs, clamp, exp, log, sigmoid, sqrt, tanh } from "./autograd/ops/functions.ts";
-export { gather } from "./autograd/ops/gather.ts";
-export { matmul } from "./autograd/ops/matmul.ts";
-export { pad } from "./autograd/ops/pad.ts";
-export { permute } from "./autograd/ops/permute.ts";
-export { type Axes, max, mean, type ReduceOptions, sum } from "./autograd/ops/reduce.ts";
-export { slice } from "./autograd/ops/slice.ts";
-export { logSoftmax, softmax } from "./autograd/ops/softmax.ts";
-export { where } from "./autograd/ops/where.ts";
 export { type Conv2dWindow, conv2d } from "./autograd/ops/conv2d.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./autograd/ops/cross-entropy.ts";
 export { type DetectionLossOptions, detectionLoss } from "./autograd/ops/detection-loss.ts";
 export { dropout } from "./autograd/ops/dropout.ts";
+export type { Operand } from "./autograd/ops/elementwise.ts";
 export { embedding } from "./autograd/ops/embedding.ts";
 export { flatten } from "./autograd/ops/flatten.ts";
+export { abs, clamp, exp, log, sigmoid, sqrt, tanh } from "./autograd/ops/functions.ts";
+export { gather } from "./autograd/ops/gather.ts";
 export { gatherColumns } from "./autograd/ops/gather-columns.ts";
 export { gelu } from "./autograd/ops/gelu.ts";
 export { layerNorm } from "./autograd/ops/layer-norm.ts";
 export { linear } from "./autograd/ops/linear.ts";
 export type { Targets } from "./autograd/ops/loss.ts";
+export { matmul } from "./autograd/ops/matmul.ts";
 export { maxPool } from "./autograd/ops/max-pool.ts";
+export { pad } from "./autograd/ops/pad.ts";
+export { permute } from "./autograd/ops/permute.ts";
+export { type Axes, max, mean, type ReduceOptions, sum } from "./autograd/ops/reduce.ts";
 export { type HuberOptions, huber, mae, mse } from "./autograd/ops/regression-losses.ts";
 export { relu } from "./autograd/ops/relu.ts";
 export { reshape } from "./autograd/ops/reshape.ts";
 export { resizeChannels } from "./autograd/ops/resize-channels.ts";
+export { slice } from "./autograd/ops/slice.ts";
+export { logSoftmax, softmax } from "./autograd/ops/softmax.ts";
 export { squaredRelu } from "./autograd/ops/squared-relu.ts";
+export { where } from "./autograd/ops/where.ts";
 export { backward, record } from "./autograd/tape.ts";
 export type { Kernels } from "./backend/kernels.ts";
 export {
@@ -132,8 +132,8 @@ export { clipByGlobalNorm } from "./optim/clip.ts";
 export { Optimizer } from "./optim/optimizer.ts";
 export { freezeZeros, type RegularizeOptions, regularize } from "./optim/regularize.ts";
 export {
+  type LearningRate,
   phased,
-  type Rate,
   type Schedule,
   stepwise,
   type WarmupCosineOptions,

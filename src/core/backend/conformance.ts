@@ -8,8 +8,8 @@
 import { describe, expect, test } from "vitest";
 import { call, check, sameBits } from "./conformance/check.ts";
 import { elementwiseProperties, elementwiseTrials } from "./conformance/elementwise.ts";
-import { groupedConvolutionTrials } from "./conformance/grouped-convolutions.ts";
 import { generalTrials } from "./conformance/general.ts";
+import { groupedConvolutionTrials } from "./conformance/grouped-convolutions.ts";
 import { lossesTrials } from "./conformance/losses.ts";
 import { maskProperties, masksTrials } from "./conformance/masks.ts";
 import { normalizationTrials } from "./conformance/normalization.ts";

@@ -4,8 +4,8 @@
  */
 import type { KernelFamilies, KernelName, Kernels } from "./kernels.ts";
 import { elementwise } from "./oracle/elementwise.ts";
-import { groupedConvolutions } from "./oracle/grouped-convolutions.ts";
 import { general } from "./oracle/general.ts";
+import { groupedConvolutions } from "./oracle/grouped-convolutions.ts";
 import { losses } from "./oracle/losses.ts";
 import { masks } from "./oracle/masks.ts";
 import { normalization } from "./oracle/normalization.ts";

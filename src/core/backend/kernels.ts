@@ -9,8 +9,8 @@
  */
 
 import type { ElementwiseKernels } from "./families/elementwise.ts";
-import type { GroupedConvolutionKernels } from "./families/grouped-convolutions.ts";
 import type { GeneralKernels } from "./families/general.ts";
+import type { GroupedConvolutionKernels } from "./families/grouped-convolutions.ts";
 import type { LossKernels } from "./families/losses.ts";
 import type { MaskKernels } from "./families/masks.ts";
 import type { NormalizationKernels } from "./families/normalization.ts";

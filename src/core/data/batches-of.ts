@@ -6,7 +6,7 @@ import { TokenBatches } from "./token-batches.ts";
 
 export interface BatchesOptions {
   /** Images, scenes or windows of a text, a step. */
-  readonly batch: number;
+  readonly batchSize: number;
   /** Default 0. */
   readonly seed?: number | undefined;
   /** Of images. Default none. */
@@ -16,8 +16,8 @@ export interface BatchesOptions {
 }
 
 /** Cuts a data set into batches, by what it is of. */
-export function batchesOf(data: Dataset, { batch, seed, augment, context = 128 }: BatchesOptions): Batches {
-  if (data.kind === "text") return new TokenBatches(data, { batch, seed, context });
-  if (data.kind === "boxes") return new BoxBatches(data, { batch, seed });
-  return new ImageBatches(data, { batch, seed, augment });
+export function batchesOf(data: Dataset, { batchSize, seed, augment, context = 128 }: BatchesOptions): Batches {
+  if (data.kind === "text") return new TokenBatches(data, { batchSize, seed, context });
+  if (data.kind === "boxes") return new BoxBatches(data, { batchSize, seed });
+  return new ImageBatches(data, { batchSize, seed, augment });
 }

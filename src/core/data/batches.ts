@@ -29,7 +29,7 @@ export type SplitName = "train" | "test";
 export interface Batches {
   readonly kind: Task["kind"];
   /** Images, scenes or windows of a text, a step. */
-  readonly batch: number;
+  readonly batchSize: number;
   /** Steps that see about as much as the training split holds. */
   readonly stepsPerEpoch: number;
   /** The batch of a training step (0, 1, ...): a pure function of seed and step, so that any step can be replayed. */

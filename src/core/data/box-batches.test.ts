@@ -46,7 +46,7 @@ test("a cell says the object whose center is in it, the others the background", 
       { label: 4, box: [0, 0, 24, 16] },
       { label: 5, box: [10, 8, 18, 13] },
     ]),
-    { batch: 1 },
+    { batchSize: 1 },
   );
   const { x, labels, boxes } = batches.training(device, 0);
   expect(x.shape).toEqual([1, 16, 24, 1]);
@@ -59,7 +59,7 @@ test("a cell says the object whose center is in it, the others the background", 
 
 test("objects travel with their images, in training as in evaluation", () => {
   const data = counted(9);
-  const batches = new BoxBatches(data, { batch: 4, seed: 2 });
+  const batches = new BoxBatches(data, { batchSize: 4, seed: 2 });
   expect(batches.stepsPerEpoch).toBe(2);
   const seen = [0, 1].flatMap((step) => {
     const { x, boxes } = batches.training(device, step);
@@ -75,5 +75,5 @@ test("objects travel with their images, in training as in evaluation", () => {
 test("images that cells do not tile are refused", () => {
   const split = { count: 1, images: new Uint8Array(100), objects: [[]] };
   const data = boxDataset({ name: "n", shape: [10, 10, 1], classes: 2, train: split, test: split });
-  expect(() => new BoxBatches(data, { batch: 1 })).toThrow("expected sides that are multiples of 8, got 10x10");
+  expect(() => new BoxBatches(data, { batchSize: 1 })).toThrow("expected sides that are multiples of 8, got 10x10");
 });

@@ -9,12 +9,12 @@ import { ImageBatches } from "./image-batches.ts";
 
 export class BoxBatches implements Batches {
   readonly kind = "boxes";
-  readonly batch: number;
+  readonly batchSize: number;
   readonly stepsPerEpoch: number;
   readonly #images: ImageBatches;
   readonly #data: BoxDataset;
 
-  constructor(data: BoxDataset, options: { readonly batch: number; readonly seed?: number | undefined }) {
+  constructor(data: BoxDataset, options: { readonly batchSize: number; readonly seed?: number | undefined }) {
     const [height, width] = data.shape;
     if (height % CELL !== 0 || width % CELL !== 0) {
       throw expected("scenes", `sides that are multiples of ${CELL}`, `${width}x${height}`, "Pad the images");
@@ -22,7 +22,7 @@ export class BoxBatches implements Batches {
     const unlabeled = ({ count, images }: BoxSplit) => ({ count, images, labels: new Uint8Array(count) });
     this.#images = new ImageBatches({ ...data, train: unlabeled(data.train), test: unlabeled(data.test) }, options);
     this.#data = data;
-    this.batch = options.batch;
+    this.batchSize = options.batchSize;
     this.stepsPerEpoch = this.#images.stepsPerEpoch;
   }
 

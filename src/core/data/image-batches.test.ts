@@ -16,8 +16,8 @@ function counted(count: number): ImageDataset {
 
 /** The images (by index) of one step of a counted data set. */
 function imagesOf(batches: ImageBatches, step: number): number[] {
-  const x = new Float32Array(batches.batch);
-  batches.fill(step, x, new Int32Array(batches.batch));
+  const x = new Float32Array(batches.batchSize);
+  batches.fill(step, x, new Int32Array(batches.batchSize));
   return Array.from(x, (value) => Math.round(value * 255));
 }
 
@@ -40,9 +40,9 @@ const single: ImageDataset = {
   std: [1, 1],
 };
 
-function augmented(options: Omit<ImageBatchOptions, "batch">, step: number): number[] {
+function augmented(options: Omit<ImageBatchOptions, "batchSize">, step: number): number[] {
   const x = new Float32Array(12).fill(NaN);
-  new ImageBatches(single, { batch: 1, ...options }).fill(step, x, new Int32Array(1));
+  new ImageBatches(single, { batchSize: 1, ...options }).fill(step, x, new Int32Array(1));
   return Array.from(x, (value) => Math.round(value * 255));
 }
 
@@ -50,7 +50,7 @@ test("every image appears at most once an epoch, and exactly once but for the dr
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 }), fc.nat(5), (a, b, epoch) => {
       const [count, batch] = [Math.max(a, b), Math.min(a, b)];
-      const batches = new ImageBatches(counted(count), { batch, seed: 3 });
+      const batches = new ImageBatches(counted(count), { batchSize: batch, seed: 3 });
       const seen = epochOf(batches, epoch);
       expect(batches.stepsPerEpoch).toBe(Math.floor(count / batch));
       expect(seen.length).toBe(count - (count % batch));
@@ -63,15 +63,15 @@ test("every image appears at most once an epoch, and exactly once but for the dr
 
 test("a step is the same whatever was asked before", () => {
   const data = counted(100);
-  const forward = new ImageBatches(data, { batch: 8, seed: 5 });
+  const forward = new ImageBatches(data, { batchSize: 8, seed: 5 });
   const history = Array.from({ length: 40 }, (_, step) => imagesOf(forward, step));
-  const jumping = new ImageBatches(data, { batch: 8, seed: 5 });
+  const jumping = new ImageBatches(data, { batchSize: 8, seed: 5 });
   for (const step of [39, 0, 13, 12, 25]) expect(imagesOf(jumping, step)).toEqual(history[step]);
 });
 
 test("the order differs between epochs and between seeds", () => {
   const orders = [0, 1].flatMap((seed) =>
-    [0, 1, 2].map((epoch) => epochOf(new ImageBatches(counted(50), { batch: 10, seed }), epoch).join()),
+    [0, 1, 2].map((epoch) => epochOf(new ImageBatches(counted(50), { batchSize: 10, seed }), epoch).join()),
   );
   expect(new Set(orders).size).toBe(6);
 });
@@ -81,7 +81,7 @@ test("labels travel with their images", () => {
   const split = { count: 4, images, labels: Uint8Array.of(0, 1, 2, 3) };
   const data = { shape: [1, 1, 1], mean: [0], std: [1 / 255], train: split, test: split } as const;
   const [x, labels] = [new Float32Array(4), new Int32Array(4)];
-  new ImageBatches(data, { batch: 4 }).fill(0, x, labels);
+  new ImageBatches(data, { batchSize: 4 }).fill(0, x, labels);
   expect(Array.from(x, Math.round)).toEqual(Array.from(labels, (label) => label * 10));
 });
 
@@ -89,7 +89,7 @@ test("pixels are scaled to 0..1 and normalized by the mean and std of their chan
   const split = { count: 1, images: Uint8Array.of(0, 51, 255, 204), labels: Uint8Array.of(0) };
   const batches = new ImageBatches(
     { shape: [1, 2, 2], mean: [0.5, 0.2], std: [0.25, 0.5], train: split, test: split },
-    { batch: 1 },
+    { batchSize: 1 },
   );
   const x = new Float32Array(4);
   batches.fill(0, x, new Int32Array(1));
@@ -97,7 +97,7 @@ test("pixels are scaled to 0..1 and normalized by the mean and std of their chan
 });
 
 test("a range is in order, not augmented, and may be shorter than the arrays", () => {
-  const batches = new ImageBatches(counted(6), { batch: 2, augment: { flip: true, pad: 1 } });
+  const batches = new ImageBatches(counted(6), { batchSize: 2, augment: { flip: true, pad: 1 } });
   const x = new Float32Array(4).fill(9);
   batches.fillRange(counted(6).test, 3, 6, x, new Int32Array(4));
   expect(Array.from(x, (value) => Math.round(value * 255))).toEqual([3, 4, 5, 9 * 255]);
@@ -133,7 +133,7 @@ test("a crop takes any window of the image padded with zeros, mirrored or not", 
 
 test("padding is zero after normalization, even where the crop leaves the image altogether", () => {
   const data = { ...single, mean: [0.5, 0.5], std: [0.5, 0.5] };
-  const batches = new ImageBatches(data, { batch: 1, augment: flipAndCrop });
+  const batches = new ImageBatches(data, { batchSize: 1, augment: flipAndCrop });
   const x = new Float32Array(12);
   const empty = Array.from({ length: 100 }, (_, step) => {
     batches.fill(step, x.fill(NaN), new Int32Array(1));
@@ -154,28 +154,28 @@ test("augmentation is the same for the same seed and step, and differs between s
 test.each<[string, () => void, string]>([
   [
     "a batch larger than the data",
-    () => new ImageBatches(counted(5), { batch: 6 }),
-    "batch: expected a whole number in 1..5 (the training images), got 6. Choose a smaller batch or load more images.",
+    () => new ImageBatches(counted(5), { batchSize: 6 }),
+    "batchSize: expected a whole number in 1..5 (the training images), got 6. Choose a smaller batch or load more images.",
   ],
   [
     "a negative padding",
-    () => new ImageBatches(counted(5), { batch: 1, augment: { flip: false, pad: -1 } }),
+    () => new ImageBatches(counted(5), { batchSize: 1, augment: { flip: false, pad: -1 } }),
     "augment.pad: expected a whole number of pixels, 0 or more, got -1. Use 4 for CIFAR-10.",
   ],
   [
     "a negative step",
-    () => new ImageBatches(counted(5), { batch: 2 }).fill(-1, new Float32Array(2), new Int32Array(2)),
+    () => new ImageBatches(counted(5), { batchSize: 2 }).fill(-1, new Float32Array(2), new Int32Array(2)),
     "fill: expected a step of 0 or more, got -1. Steps count batches from the start of training.",
   ],
   [
     "an array too short",
-    () => new ImageBatches(counted(5), { batch: 2 }).fill(0, new Float32Array(1), new Int32Array(2)),
+    () => new ImageBatches(counted(5), { batchSize: 2 }).fill(0, new Float32Array(1), new Int32Array(2)),
     "batch: expected room for 2 images: 2 values and 2 labels, got 1 and 2. Allocate the arrays for the largest batch.",
   ],
   [
     "a range beyond the split",
     () =>
-      new ImageBatches(counted(5), { batch: 2 }).fillRange(
+      new ImageBatches(counted(5), { batchSize: 2 }).fillRange(
         counted(5).test,
         4,
         6,

@@ -25,7 +25,7 @@ export const flipAndCrop: Augmentation = { flip: true, pad: 4 };
 /** How to cut a training split into batches. */
 export interface ImageBatchOptions {
   /** Images a batch. */
-  readonly batch: number;
+  readonly batchSize: number;
   /** Default 0. */
   readonly seed?: number | undefined;
   /** Default none. */
@@ -43,7 +43,7 @@ const PART = 500;
 /** The batches of one data set. Step s is batch s mod stepsPerEpoch of epoch floor(s / stepsPerEpoch). */
 export class ImageBatches implements Batches {
   readonly kind = "images";
-  readonly batch: number;
+  readonly batchSize: number;
   /** Whole batches an epoch; the images left over are dropped, other ones each epoch. */
   readonly stepsPerEpoch: number;
   readonly #splits: Record<SplitName, Split>;
@@ -59,20 +59,20 @@ export class ImageBatches implements Batches {
   readonly #words: Uint32Array = new Uint32Array(4);
 
   constructor(data: Pick<ImageDataset, SplitName | "shape" | "mean" | "std">, options: ImageBatchOptions) {
-    const { batch, seed = 0, augment = { flip: false, pad: 0 } } = options;
-    if (!Number.isInteger(batch) || batch < 1 || batch > data.train.count) {
+    const { batchSize, seed = 0, augment = { flip: false, pad: 0 } } = options;
+    if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > data.train.count) {
       throw expected(
-        "batch",
+        "batchSize",
         `a whole number in 1..${data.train.count} (the training images)`,
-        String(batch),
+        String(batchSize),
         "Choose a smaller batch or load more images",
       );
     }
     if (!Number.isInteger(augment.pad) || augment.pad < 0) {
       throw expected("augment.pad", "a whole number of pixels, 0 or more", String(augment.pad), "Use 4 for CIFAR-10");
     }
-    this.batch = batch;
-    this.stepsPerEpoch = Math.floor(data.train.count / batch);
+    this.batchSize = batchSize;
+    this.stepsPerEpoch = Math.floor(data.train.count / batchSize);
     this.#splits = data;
     this.shape = data.shape;
     this.#seed = seed;
@@ -82,7 +82,7 @@ export class ImageBatches implements Batches {
   }
 
   training(device: Device, step: number): Batch {
-    return this.#batch(device, this.batch, (pixels, labels) => this.fill(step, pixels, labels));
+    return this.#batch(device, this.batchSize, (pixels, labels) => this.fill(step, pixels, labels));
   }
 
   parts(split: SplitName): number {
@@ -108,8 +108,8 @@ export class ImageBatches implements Batches {
     if (!Number.isInteger(step) || step < 0) {
       throw expected("fill", "a step of 0 or more", String(step), "Steps count batches from the start of training");
     }
-    const first = (step % this.stepsPerEpoch) * this.batch;
-    return this.#orderOf(Math.floor(step / this.stepsPerEpoch)).subarray(first, first + this.batch);
+    const first = (step % this.stepsPerEpoch) * this.batchSize;
+    return this.#orderOf(Math.floor(step / this.stepsPerEpoch)).subarray(first, first + this.batchSize);
   }
 
   /** The images of a part. */
@@ -120,11 +120,11 @@ export class ImageBatches implements Batches {
   /** Writes training batch `step` (0, 1, ...). x: [b, h * w * c], labels: [b]; both may be longer. */
   fill(step: number, x: Float32Array, labels: Int32Array): void {
     const chosen = this.imagesOf(step);
-    this.#checkRoom(this.batch, x, labels);
+    this.#checkRoom(this.batchSize, x, labels);
     const { train } = this.#splits;
     const { flip, pad } = this.#augment;
     const spread = 2 * pad + 1;
-    for (let i = 0; i < this.batch; i++) {
+    for (let i = 0; i < this.batchSize; i++) {
       const image = chosen[i];
       labels[i] = train.labels[image];
       if (flip || pad > 0) {

@@ -8,7 +8,7 @@ const device = new Device(jsKernels());
 /** Tokens that are their place: a window shows where it was cut. */
 const places = (length: number): Uint32Array => Uint32Array.from({ length }, (_, i) => i);
 const data = { train: places(1000), test: places(50) };
-const batches = new TokenBatches(data, { batch: 4, context: 8, seed: 3 });
+const batches = new TokenBatches(data, { batchSize: 4, context: 8, seed: 3 });
 
 /** The windows of a batch, each checked to be followed by its labels. */
 function windowsOf(x: { readonly shape: readonly number[]; readonly data: Float32Array }, labels: Int32Array) {
@@ -33,11 +33,11 @@ describe("batches of a text", () => {
     training(batches, 9);
     expect(training(batches, 5)).toEqual(first);
     expect(training(batches, 6)).not.toEqual(first);
-    expect(training(new TokenBatches(data, { batch: 4, context: 8, seed: 4 }), 5)).not.toEqual(first);
+    expect(training(new TokenBatches(data, { batchSize: 4, context: 8, seed: 4 }), 5)).not.toEqual(first);
   });
 
   test("begin anywhere in the training split, and never so late that a label is missing", () => {
-    const short = new TokenBatches({ train: places(12), test: places(12) }, { batch: 100, context: 8 });
+    const short = new TokenBatches({ train: places(12), test: places(12) }, { batchSize: 100, context: 8 });
     const starts = new Set(training(short, 0).map(([start]) => start));
     expect([...starts].sort()).toEqual([0, 1, 2, 3]);
   });
@@ -47,7 +47,7 @@ describe("batches of a text", () => {
   });
 
   test.each([50, 49, 33, 32, 9])("ask for every character of %i but the first once, in order", (length) => {
-    const some = new TokenBatches({ train: data.train, test: places(length) }, { batch: 4, context: 8 });
+    const some = new TokenBatches({ train: data.train, test: places(length) }, { batchSize: 4, context: 8 });
     const asked = Array.from({ length: some.parts("test") }, (_, part) => {
       const { x, labels } = some.part(device, "test", part);
       windowsOf(x, labels);
@@ -61,13 +61,13 @@ describe("batches of a text", () => {
 test.each<[string, () => void, string]>([
   [
     "a text shorter than a window and its last label",
-    () => new TokenBatches({ train: places(9), test: places(8) }, { batch: 1, context: 8 }),
+    () => new TokenBatches({ train: places(9), test: places(8) }, { batchSize: 1, context: 8 }),
     "text test: expected at least 9 characters, a window of 8 and the one behind it, got 8. Use a longer text or a smaller model.context; the last tenth of a text is for tests.",
   ],
   [
     "no window",
-    () => new TokenBatches(data, { batch: 0, context: 8 }),
-    "batch: expected a whole number of at least 1, got 0. Choose 32 windows of 128 characters.",
+    () => new TokenBatches(data, { batchSize: 0, context: 8 }),
+    "batchSize: expected a whole number of at least 1, got 0. Choose 32 windows of 128 characters.",
   ],
   [
     "a negative step",

@@ -11,7 +11,7 @@ import type { TextDataset } from "./dataset.ts";
 
 export interface TokenBatchOptions {
   /** Windows a batch. */
-  readonly batch: number;
+  readonly batchSize: number;
   /** Characters a window. */
   readonly context: number;
   /** Default 0. */
@@ -23,15 +23,15 @@ const STREAM = 0x77696e64;
 
 export class TokenBatches implements Batches {
   readonly kind = "text";
-  readonly batch: number;
+  readonly batchSize: number;
   readonly context: number;
   readonly stepsPerEpoch: number;
   readonly #data: Pick<TextDataset, SplitName>;
   readonly #seed: number;
   readonly #words: Uint32Array = new Uint32Array(4);
 
-  constructor(data: Pick<TextDataset, SplitName>, { batch, context, seed = 0 }: TokenBatchOptions) {
-    for (const [what, value] of Object.entries({ batch, context })) {
+  constructor(data: Pick<TextDataset, SplitName>, { batchSize, context, seed = 0 }: TokenBatchOptions) {
+    for (const [what, value] of Object.entries({ batchSize, context })) {
       if (!Number.isInteger(value) || value < 1) {
         throw expected(what, "a whole number of at least 1", String(value), "Choose 32 windows of 128 characters");
       }
@@ -46,9 +46,9 @@ export class TokenBatches implements Batches {
         "Use a longer text or a smaller model.context; the last tenth of a text is for tests",
       );
     }
-    this.batch = batch;
+    this.batchSize = batchSize;
     this.context = context;
-    this.stepsPerEpoch = Math.ceil(data.train.length / (batch * context));
+    this.stepsPerEpoch = Math.ceil(data.train.length / (batchSize * context));
     this.#data = data;
     this.#seed = seed;
   }
@@ -59,7 +59,7 @@ export class TokenBatches implements Batches {
     }
     const { train } = this.#data;
     const starts = train.length - this.context;
-    return this.#windows(device, train, this.batch, this.context, (i) => {
+    return this.#windows(device, train, this.batchSize, this.context, (i) => {
       philox(this.#words, this.#seed, STREAM, step, i, 0, 0);
       return Math.floor((this.#words[0] / 4294967296) * starts);
     });
@@ -68,14 +68,14 @@ export class TokenBatches implements Batches {
   /** Parts of `batch` windows, then one of the windows left, then one of a last window that is shorter. */
   parts(split: SplitName): number {
     const { windows, rest } = this.#cut(split);
-    return Math.ceil(windows / this.batch) + Number(rest > 0);
+    return Math.ceil(windows / this.batchSize) + Number(rest > 0);
   }
 
   part(device: Device, split: SplitName, part: number): Batch {
     const { windows, rest } = this.#cut(split);
-    const first = part * this.batch;
+    const first = part * this.batchSize;
     if (first >= windows) return this.#windows(device, this.#data[split], 1, rest, () => windows * this.context);
-    const count = Math.min(this.batch, windows - first);
+    const count = Math.min(this.batchSize, windows - first);
     return this.#windows(device, this.#data[split], count, this.context, (i) => (first + i) * this.context);
   }
 

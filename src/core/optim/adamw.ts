@@ -1,15 +1,16 @@
 import { checkNumbers, requireOptions } from "../options.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import { checkRates, type Rate, rateAt } from "./schedule.ts";
+import { checkRates, type LearningRate, learningRateAt } from "./schedule.ts";
 import type { RunningVariance, Slot, Transform } from "./transform.ts";
 
 export interface AdamWOptions {
-  readonly rate: Rate;
+  /** A number, or what gives it step by step. */
+  readonly learningRate: LearningRate;
   /** Defaults 0.9 and 0.999. */
   readonly betas?: readonly [number, number] | undefined;
   /** Default 1e-8. */
   readonly epsilon?: number | undefined;
-  /** Decoupled: w -= rate * weightDecay * w. Default 0.01. */
+  /** Decoupled: w -= learningRate * weightDecay * w. Default 0.01. */
   readonly weightDecay?: number | undefined;
   /** Which parameters decay. Default all. */
   readonly decays?: ((parameter: Parameter) => boolean) | undefined;
@@ -17,10 +18,10 @@ export interface AdamWOptions {
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), step for step PyTorch's AdamW. */
 export function adamW(options: AdamWOptions): Transform {
-  requireOptions("adamW", options, { rate: true, betas: true, epsilon: true, weightDecay: true, decays: true });
-  const { rate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, decays } = options;
+  requireOptions("adamW", options, { learningRate: true, betas: true, epsilon: true, weightDecay: true, decays: true });
+  const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, decays } = options;
   const [beta1, beta2] = betas;
-  checkRates("adamW", { rate });
+  checkRates("adamW", { learningRate });
   checkNumbers("adamW", { "betas[0]": beta1, "betas[1]": beta2 }, { min: 0, below: 1 });
   checkNumbers("adamW", { epsilon, weightDecay }, { min: 0 });
   const variance = new Variance(epsilon, Math.round(1 / (1 - beta2)));
@@ -28,11 +29,11 @@ export function adamW(options: AdamWOptions): Transform {
     name: "adamW",
     applies: true,
     decaysPruned: true,
-    rate: (step) => rateAt(rate, step),
+    learningRate: (step) => learningRateAt(learningRate, step),
     variance,
     init: ({ device, size }) => ({ moment1: device.kernels.float32(size), moment2: device.kernels.float32(size) }),
     update: (slots, step) => {
-      const now = rateAt(rate, step);
+      const now = learningRateAt(learningRate, step);
       // with beta 1 the kernel leaves the variance as it is; STEP's code takes this power of epsilon then
       const { frozenAt } = variance;
       const [keep, floor] = frozenAt === null ? [beta2, epsilon] : [1, epsilon ** 0.75];

@@ -15,7 +15,7 @@ const layer = (): Linear => new Linear(2, 1, { device, random: new Random(1), bi
 
 describe("schedules", () => {
   test("warm up in a line to the rate, then fall along a cosine to the end", () => {
-    const rate = warmupCosine({ rate: 1, steps: 12, warmup: 2, final: 0.1 });
+    const rate = warmupCosine({ learningRate: 1, steps: 12, warmup: 2, final: 0.1 });
     expect([0, 1, 2, 7, 12, 99].map(rate)).toEqual([
       0.5,
       1,
@@ -24,7 +24,7 @@ describe("schedules", () => {
       expect.closeTo(0.1, 12),
       expect.closeTo(0.1, 12),
     ]);
-    expect(() => warmupCosine({ rate: 1, steps: 2, warmup: 2 })).toThrow("0 <= warmup < steps");
+    expect(() => warmupCosine({ learningRate: 1, steps: 2, warmup: 2 })).toThrow("0 <= warmup < steps");
   });
 
   test("drop at milestones", () => {
@@ -45,7 +45,7 @@ describe("schedules", () => {
 
 describe("chains", () => {
   test("need exactly one transform that applies the step, at the end", () => {
-    expect(() => chain(sgd({ rate: 1 }), clipByGlobalNorm(1))).toThrow("got sgd before the end");
+    expect(() => chain(sgd({ learningRate: 1 }), clipByGlobalNorm(1))).toThrow("got sgd before the end");
     expect(() => chain(clipByGlobalNorm(1))).toThrow("got clipByGlobalNorm at the end");
     expect(() => chain()).toThrow("at least one transform");
     expect(() => new Optimizer(layer(), clipByGlobalNorm(1))).toThrow("Chain it before sgd or adamW");
@@ -53,7 +53,7 @@ describe("chains", () => {
 
   test("scale all gradients together when their norm is too large", () => {
     const model = layer();
-    const optimizer = new Optimizer(model, chain(clipByGlobalNorm(1), sgd({ rate: 1 })));
+    const optimizer = new Optimizer(model, chain(clipByGlobalNorm(1), sgd({ learningRate: 1 })));
     model.weight.data.set([0, 0]);
     model.weight.grad.set([3, 4]);
     model.weight.hasGrad = true;
@@ -66,13 +66,13 @@ describe("the optimizer", () => {
   test("leaves parameters without a gradient as they are, weight decay or not", () => {
     const model = layer();
     const before = [...model.weight.data];
-    new Optimizer(model, adamW({ rate: 1, weightDecay: 0.5 })).step();
+    new Optimizer(model, adamW({ learningRate: 1, weightDecay: 0.5 })).step();
     expect([...model.weight.data]).toEqual(before);
   });
 
   test("follows its schedule and counts its steps", () => {
     const model = layer();
-    const optimizer = new Optimizer(model, sgd({ rate: (step) => (step === 0 ? 1 : 10) }));
+    const optimizer = new Optimizer(model, sgd({ learningRate: (step) => (step === 0 ? 1 : 10) }));
     model.weight.data.set([0, 0]);
     for (let i = 0; i < 2; i++) {
       model.weight.grad.set([1, 0]);
@@ -84,7 +84,7 @@ describe("the optimizer", () => {
   });
 
   test("names its memories by parameter, so that they can be saved", () => {
-    const names = [...new Optimizer(layer(), adamW({ rate: 1 })).memories().keys()];
+    const names = [...new Optimizer(layer(), adamW({ learningRate: 1 })).memories().keys()];
     expect(names).toEqual(["weight.moment1", "weight.moment2"]);
   });
 });

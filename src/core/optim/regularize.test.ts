@@ -31,7 +31,7 @@ describe("regularized optimizers", () => {
   test.each(["subgradient", "proximal"] as const)("make groups exactly zero: %s", (form) => {
     const w = descend((w) => {
       const penalty = groupLasso(device.kernels, 0.3, rows, shape);
-      return regularize(sgd({ rate: 0.0002, momentum: 0.9 }), new Map([[w, penalty]]), { form, momentum: 0.9 });
+      return regularize(sgd({ learningRate: 0.0002, momentum: 0.9 }), new Map([[w, penalty]]), { form, momentum: 0.9 });
     }, 6000);
     const norms = [...groupNorms(device.kernels, rows, w.data, shape)];
     expect(norms.slice(2)).toEqual([0, 0]);
@@ -40,8 +40,8 @@ describe("regularized optimizers", () => {
   });
 
   test("without penalties are the optimizer", () => {
-    const plain = descend(() => sgd({ rate: 0.1, momentum: 0.9 }), 20);
-    const wrapped = descend(() => regularize(sgd({ rate: 0.1, momentum: 0.9 }), new Map()), 20);
+    const plain = descend(() => sgd({ learningRate: 0.1, momentum: 0.9 }), 20);
+    const wrapped = descend(() => regularize(sgd({ learningRate: 0.1, momentum: 0.9 }), new Map()), 20);
     expect(wrapped.data).toEqual(plain.data);
   });
 
@@ -49,7 +49,7 @@ describe("regularized optimizers", () => {
     const start = new Parameter(device, [4, 6]);
     start.data.fill(0.3, 0, 15);
     start.touch();
-    const w = descend((w) => freezeZeros(sgd({ rate: 0.1, momentum: 0.9, weightDecay: 1e-3 }), [w]), 50, start);
+    const w = descend((w) => freezeZeros(sgd({ learningRate: 0.1, momentum: 0.9, weightDecay: 1e-3 }), [w]), 50, start);
     expect([...w.data].map((x) => x === 0)).toEqual(Array.from({ length: 24 }, (_, i) => i >= 15));
     expect(Math.abs(w.data[0] - 1)).toBeLessThan(0.1);
   });

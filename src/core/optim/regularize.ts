@@ -40,8 +40,8 @@ export function regularize(
   checkWords("regularize", { form }, ["subgradient", "proximal"]);
   checkNumbers("regularize", { threshold }, { min: 0 });
   checkNumbers("regularize", { momentum }, { min: 0, below: 1 });
-  const { rate } = optimizer;
-  if (form === "proximal" && rate === undefined)
+  const { learningRate } = optimizer;
+  if (form === "proximal" && learningRate === undefined)
     throw expected("regularize", "an optimizer with a learning rate", optimizer.name, "Wrap sgd or adamW themselves");
   return {
     ...optimizer,
@@ -56,7 +56,7 @@ export function regularize(
         for (const { parameter, penalty } of penalized) penalty.addGradient(parameter.grad, parameter.data);
       optimizer.update(slots, step);
       for (const { parameter, penalty } of penalized) {
-        if (form === "proximal") penalty.proximal(parameter.data, rate!(step) / (1 - momentum));
+        if (form === "proximal") penalty.proximal(parameter.data, learningRate!(step) / (1 - momentum));
         else if (penalty.threshold !== undefined) penalty.threshold(parameter.data, threshold);
         else parameter.device.kernels.shrink(parameter.data, parameter.size, threshold, 1);
       }

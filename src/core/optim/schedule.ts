@@ -5,51 +5,51 @@ import { checkNumbers, requireOptions } from "../options.ts";
 export type Schedule = (step: number) => number;
 
 /** What optimizers take: a number stays as it is. */
-export type Rate = number | Schedule;
+export type LearningRate = number | Schedule;
 
 /** Throws unless numbers are rates; what a schedule gives is not looked at. */
-export function checkRates(where: string, rates: Readonly<Record<string, Rate>>): void {
+export function checkRates(where: string, rates: Readonly<Record<string, LearningRate>>): void {
   for (const [name, rate] of Object.entries(rates)) {
     if (typeof rate !== "function") checkNumbers(where, { [name]: rate }, { min: 0 });
   }
 }
 
-export function rateAt(rate: Rate, step: number): number {
-  return typeof rate === "number" ? rate : rate(step);
+export function learningRateAt(learningRate: LearningRate, step: number): number {
+  return typeof learningRate === "number" ? learningRate : learningRate(step);
 }
 
 export interface WarmupCosineOptions {
-  /** The highest rate. */
-  readonly rate: number;
-  /** Steps in all; later ones get the final rate. */
+  /** The highest one. */
+  readonly learningRate: number;
+  /** Steps in all; later ones get the final one. */
   readonly steps: number;
-  /** Steps of the linear rise to `rate`. Default 0. */
+  /** Steps of the linear rise to it. Default 0. */
   readonly warmup?: number | undefined;
-  /** The rate at the end. Default 0. */
+  /** The learning rate at the end. Default 0. */
   readonly final?: number | undefined;
 }
 
 /** A linear warm-up, then half a cosine down to the final rate (Loshchilov and Hutter 2017, equation 5, one cycle). */
 export function warmupCosine(options: WarmupCosineOptions): Schedule {
-  requireOptions("warmupCosine", options, { rate: true, steps: true, warmup: true, final: true });
-  const { rate, steps, warmup = 0, final = 0 } = options;
-  checkNumbers("warmupCosine", { rate, final, warmup }, { min: 0 });
+  requireOptions("warmupCosine", options, { learningRate: true, steps: true, warmup: true, final: true });
+  const { learningRate, steps, warmup = 0, final = 0 } = options;
+  checkNumbers("warmupCosine", { learningRate, final, warmup }, { min: 0 });
   checkNumbers("warmupCosine", { steps }, { min: 1 });
   if (warmup >= steps) {
     throw expected("warmupCosine", "0 <= warmup < steps", `warmup ${warmup}, steps ${steps}`, "Shorten the warm-up");
   }
   return (step) => {
-    if (step < warmup) return (rate * (step + 1)) / warmup;
+    if (step < warmup) return (learningRate * (step + 1)) / warmup;
     const done = Math.min(1, (step - warmup) / (steps - warmup));
-    return final + ((rate - final) * (1 + Math.cos(Math.PI * done))) / 2;
+    return final + ((learningRate - final) * (1 + Math.cos(Math.PI * done))) / 2;
   };
 }
 
-/** `rate` times `factor` for each of the milestones (in steps) that has passed. */
-export function stepwise(rate: number, milestones: readonly number[], factor = 0.1): Schedule {
-  checkNumbers("stepwise", { rate, factor }, { min: 0 });
+/** `learningRate` times `factor` for each of the milestones (in steps) that has passed. */
+export function stepwise(learningRate: number, milestones: readonly number[], factor = 0.1): Schedule {
+  checkNumbers("stepwise", { learningRate, factor }, { min: 0 });
   for (const milestone of milestones) checkNumbers("stepwise", { milestone }, {});
-  return (step) => rate * factor ** milestones.filter((milestone) => step >= milestone).length;
+  return (step) => learningRate * factor ** milestones.filter((milestone) => step >= milestone).length;
 }
 
 /** A schedule of its own, `build(length)`, for each phase of the run; `at`: the steps where a new phase begins. */

@@ -1,6 +1,6 @@
 /**
  * Optimizers as transforms of gradients. A chain runs from the raw gradients to the step itself:
- * chain(clipByGlobalNorm(1), adamW({ rate: 1e-3 })). Everything happens in place; the last transform, and only it,
+ * chain(clipByGlobalNorm(1), adamW({ learningRate: 1e-3 })). Everything happens in place; the last transform, and only it,
  * writes to the weights.
  */
 
@@ -50,7 +50,7 @@ export interface Transform {
   /** Whether it takes a slot's prunedDecay into account in its own pass; for others that is a pass before it. */
   readonly decaysPruned?: boolean;
   /** The learning rate of a step, of a transform that has one. */
-  rate?(step: number): number;
+  learningRate?(step: number): number;
   readonly variance?: RunningVariance;
   /** Zeroed arrays for one parameter; names are unique within a chain. */
   init(parameter: Parameter): Memory;

@@ -8,7 +8,7 @@ import { Device } from "../tensor/device.ts";
 import type { GradientReport } from "./gradient-probe.ts";
 
 const data = makeDigits({ limit: { train: 64, test: 16 } });
-const mlp = { model: { name: "mlp", hidden: [16, 16] }, method: { name: "dense" }, batch: 16, steps: 6 };
+const mlp = { model: { name: "mlp", hidden: [16, 16] }, method: { name: "dense" }, batchSize: 16, steps: 6 };
 const made = (recipe: object): Run => new Run(parseRecipe(recipe), data, new Device(jsKernels()));
 
 function probed(weightGrad: object, repeats = 32, recipe: object = mlp): GradientReport[] {
@@ -63,7 +63,7 @@ test("a look aside changes nothing of the training, batch norm's statistics incl
     model: { name: "cnn", widths: [4, 8] },
     method: { name: "s-ste", pattern: "2:4" },
     ...{ inputGrad: { name: "double-pruned" }, weightGrad: { name: "mvue" } },
-    ...{ batch: 4, steps: 3 },
+    ...{ batchSize: 4, steps: 3 },
   };
   const [plain, watched] = [made(recipe), made(recipe)];
   while (!plain.done) {

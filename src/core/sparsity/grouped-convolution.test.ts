@@ -45,7 +45,7 @@ function setup() {
 function train(options: Partial<SparsifyOptions>): { losses: number[]; explained: [string, string, string][] } {
   const { device, model } = setup();
   const session = sparsify(model, { steps: 12, ...options });
-  const optimizer = session.optimizer(sgd({ rate: 0.05 }));
+  const optimizer = session.optimizer(sgd({ learningRate: 0.05 }));
   const random = new Random(6);
   const x = Float32Array.from({ length: 6 * 5 * 5 * 4 }, () => random.normal());
   const losses = Array.from({ length: 12 }, () =>

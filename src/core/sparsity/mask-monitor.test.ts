@@ -27,8 +27,8 @@ const device = (): Device => new Device(jsKernels());
 /** 30 steps, 6 an epoch. */
 const recipe = (more: object): Recipe =>
   parseRecipe({
-    ...{ model: { name: "mlp", hidden: [16, 8] }, epochs: 5, batch: 16 },
-    optimizer: { name: "sgd", rate: 0.3 },
+    ...{ model: { name: "mlp", hidden: [16, 8] }, epochs: 5, batchSize: 16 },
+    optimizer: { name: "sgd", learningRate: 0.3 },
     ...more,
   });
 

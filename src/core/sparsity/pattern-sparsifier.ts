@@ -109,7 +109,7 @@ export class PatternSparsifier implements Sparsifier {
       if (needsVariance !== true || optimizer.variance !== undefined) continue;
       throw expected(`method ${name}`, "optimizer adamw", optimizer.name, "It freezes the running variance of Adam");
     }
-    this.#clock.rate = (step) => optimizer.rate?.(step) ?? 0;
+    this.#clock.rate = (step) => optimizer.learningRate?.(step) ?? 0;
     this.#variance = optimizer.variance;
     return {
       ...optimizer,

@@ -148,8 +148,8 @@ test.each([
     const recipe = parseRecipe({
       data: { name: "text" },
       model: { name: "gpt", layers: 1, width: 16, heads: 2, context: 16, dropout: 0.1 },
-      optimizer: { name: "adamw", rate: 3e-3 },
-      ...{ steps: 10, batch: 4, method: { name: "sr-ste" }, inputGrad },
+      optimizer: { name: "adamw", learningRate: 3e-3 },
+      ...{ steps: 10, batchSize: 4, method: { name: "sr-ste" }, inputGrad },
     });
     const device = (): Device => new Device(jsKernels());
     const whole = new Run(recipe, data, device());

@@ -68,7 +68,7 @@ const bits = (state: State): Map<string, (number | bigint)[]> =>
 function trained(
   { model, step }: Training,
   options: Partial<SparsifyOptions>,
-  transform = adamW({ rate: 0.01 }),
+  transform = adamW({ learningRate: 0.01 }),
 ): { session: Session; optimizer: Optimizer } {
   const session = sparsify(model, { weights: srSte(), pattern: "2:4", steps: STEPS, ...options });
   const optimizer = session.optimizer(transform, { clip: 5 });
@@ -105,10 +105,10 @@ describe("looking changes nothing", () => {
   test("verify, state, report, weightBytes and explain leave all values as they are, before the first step and after", () => {
     const one = ofMlp();
     const session = sparsify(one.model, { weights: asp({ pruneAt: 0 }), pattern: "2:4", steps: STEPS });
-    const optimizer = session.optimizer(adamW({ rate: 0.01 }));
+    const optimizer = session.optimizer(adamW({ learningRate: 0.01 }));
     const looked = ofMlp();
     const other = sparsify(looked.model, { weights: asp({ pruneAt: 0 }), pattern: "2:4", steps: STEPS });
-    const watched = other.optimizer(adamW({ rate: 0.01 }));
+    const watched = other.optimizer(adamW({ learningRate: 0.01 }));
     for (let i = 0; i < STEPS; i++) {
       const before = bits(stateOf(looked.model));
       const saved = [...other.checkpoint()].map(([name, { data }]) => [name, [...data]]);
@@ -130,9 +130,9 @@ describe("looking changes nothing", () => {
 describe("nothing is lost by composing", () => {
   test("a method acts the same whether clipping is an option, in a chain within or around", () => {
     const ways = [
-      (session: Session) => session.optimizer(adamW({ rate: 0.01 }), { clip: 1e6 }),
-      (session: Session) => session.optimizer(chain(clipByGlobalNorm(1e6), adamW({ rate: 0.01 }))),
-      (session: Session) => session.optimizer(chain(chain(clipByGlobalNorm(1e6), adamW({ rate: 0.01 })))),
+      (session: Session) => session.optimizer(adamW({ learningRate: 0.01 }), { clip: 1e6 }),
+      (session: Session) => session.optimizer(chain(clipByGlobalNorm(1e6), adamW({ learningRate: 0.01 }))),
+      (session: Session) => session.optimizer(chain(chain(clipByGlobalNorm(1e6), adamW({ learningRate: 0.01 })))),
     ];
     const weights = ways.map((way) => {
       const one = ofMlp();
@@ -150,7 +150,7 @@ describe("nothing is lost by composing", () => {
   });
 
   test("masks are watched by the optimizer of the session", () => {
-    const { session } = trained(ofMlp(), { weights: ste() }, sgd({ rate: 3 }));
+    const { session } = trained(ofMlp(), { weights: ste() }, sgd({ learningRate: 3 }));
     expect(session.report().flipRate).toBeGreaterThan(0);
     expect(session.report().sparsity).toBeCloseTo((512 + 512) / 2 / (512 + 512 + 64));
   });
@@ -216,7 +216,7 @@ test("a checkpoint brings a session to the same bits", () => {
   const { session, optimizer } = trained(whole, { steps: 2 * STEPS });
   const other = ofMlp();
   const resumed = sparsify(other.model, { weights: srSte(), pattern: "2:4", steps: 2 * STEPS });
-  const again = resumed.optimizer(adamW({ rate: 0.01 }), { clip: 5 });
+  const again = resumed.optimizer(adamW({ learningRate: 0.01 }), { clip: 5 });
   loadState(other.model, stateOf(whole.model));
   for (const [name, array] of again.memories()) array.set(optimizer.memories().get(name)!);
   resumed.restore(session.checkpoint(), STEPS);

@@ -58,7 +58,7 @@ function step(name: string, options: Partial<SparsifyOptions>, weights = true) {
       },
     };
   }
-  const optimizer = new Optimizer(model, sparsity.around(sgd({ rate: 0.1 })));
+  const optimizer = new Optimizer(model, sparsity.around(sgd({ learningRate: 0.1 })));
   const random = new Random(2);
   const size = BATCH * shape.reduce((a, b) => a * b, 1);
   const before = device.kernels.multiplies();

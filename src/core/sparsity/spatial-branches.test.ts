@@ -37,7 +37,7 @@ const data = (() => {
 })();
 
 const recipe = (method: object = { name: "spre" }, more: object = {}): Recipe =>
-  parseRecipe({ model: { name: "cnn", widths: [8, 16, 24] }, epochs: 4, batch: 8, method, ...more });
+  parseRecipe({ model: { name: "cnn", widths: [8, 16, 24] }, epochs: 4, batchSize: 8, method, ...more });
 const newRun = (one: Recipe): Run => new Run(one, data, new Device(jsKernels()));
 const trained = (one: Recipe, steps = 6): Run => {
   const run = newRun(one);

@@ -17,8 +17,8 @@ import { strategies } from "./methods/strategies.ts";
 
 const data = makeDigits({ limit: { train: 256, test: 32 } });
 const models = {
-  mlp: { model: { name: "mlp", hidden: [32, 24] }, batch: 16, steps: 48 },
-  cnn: { model: { name: "cnn", widths: [4, 8, 8] }, batch: 4, steps: 3 },
+  mlp: { model: { name: "mlp", hidden: [32, 24] }, batchSize: 16, steps: 48 },
+  cnn: { model: { name: "cnn", widths: [4, 8, 8] }, batchSize: 4, steps: 3 },
 };
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

@@ -33,7 +33,7 @@ import { UnstructuredSparsifier } from "./unstructured-sparsifier.ts";
 const STEPS = 24;
 const NAMES = ["fc1.weight", "fc2.weight"];
 
-function setup(method: UnstructuredMethod, transform: Transform = adamW({ rate: 0.01, weightDecay: 0.1 })) {
+function setup(method: UnstructuredMethod, transform: Transform = adamW({ learningRate: 0.01, weightDecay: 0.1 })) {
   const device = new Device(jsKernels());
   const random = new Random(3);
   const model = mlp([16, 32, 24, 4], { device, random });
@@ -83,8 +83,8 @@ describe.each([
   ["rigl", rigl],
 ] as readonly [string, MethodFactory<UnstructuredMethod>][])("%s", (name, entry) => {
   const optimizers: Record<string, () => Transform> = {
-    adamw: () => adamW({ rate: 0.01, weightDecay: 0.1 }),
-    "sgd with momentum": () => sgd({ rate: 0.1, momentum: 0.9, weightDecay: 0.01 }),
+    adamw: () => adamW({ learningRate: 0.01, weightDecay: 0.1 }),
+    "sgd with momentum": () => sgd({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.01 }),
   };
   const values = { sparsity: 0.8, every: 4, drop: 0.5, until: 0.75 };
 
@@ -256,7 +256,7 @@ describe("prune", () => {
 describe("compressed rows", () => {
   const data = makeDigits({ limit: { train: 256, test: 32 } });
   const recipe = (method: object, others: object = {}): Recipe =>
-    parseRecipe({ model: { name: "mlp", hidden: [32, 24] }, batch: 32, steps: 12, method, ...others });
+    parseRecipe({ model: { name: "mlp", hidden: [32, 24] }, batchSize: 32, steps: 12, method, ...others });
 
   test.each([
     { name: "rigl", sparsity: 0.85, every: 3 },
@@ -268,7 +268,7 @@ describe("compressed rows", () => {
     const optimizer = { name: "adamw", clip: 0.05 };
     const [compressed, masked] = (["sparse", "dense"] as const).map((routing) => {
       const device = new Device(jsKernels());
-      const run = new Run(recipe(method, { batch: 128, optimizer }), data, device, { routing });
+      const run = new Run(recipe(method, { batchSize: 128, optimizer }), data, device, { routing });
       const losses: number[] = [];
       while (!run.done) losses.push(run.advance().loss);
       const { accuracy } = run.evaluate() as { accuracy: number };
@@ -288,7 +288,7 @@ describe("compressed rows", () => {
   test("multiply exactly the non-zeros, in all three products; by dense gradients where the method reads them", () => {
     const device = new Device(jsKernels());
     const method = { name: "rigl", sparsity: 0.9, budget: "uniform", every: 2 };
-    const run = new Run(recipe(method, { batch: 128 }), data, device, {});
+    const run = new Run(recipe(method, { batchSize: 128 }), data, device, {});
     const sizes = [run.plan[0], run.plan[1], run.plan[2]].map(({ shape }) => shape[0] * shape[1]);
     const kept = sizes.slice(0, 2).map((size) => Math.round(0.1 * size));
     const multiplies = Array.from({ length: 3 }, () => {
@@ -305,7 +305,7 @@ describe("compressed rows", () => {
     "route %s: what is pruned has a gradient only where it is read",
     (routing) => {
       const method = { name: "rigl", sparsity: 0.9, every: 2 };
-      const run = new Run(recipe(method, { batch: 128 }), data, new Device(jsKernels()), { routing });
+      const run = new Run(recipe(method, { batchSize: 128 }), data, new Device(jsKernels()), { routing });
       const weight = run.model.namedParameters().get("fc1.weight")!;
       const read = Array.from({ length: 4 }, () => {
         const { plan } = weight;
@@ -333,7 +333,7 @@ describe("compressed rows", () => {
       const device = new Device(jsKernels());
       const model = { name: "resnet", depth: 8, widths: [4, 4, 8] };
       const run = new Run(
-        recipe({ name: "rigl", sparsity: 0.85, every: 3 }, { model, batch: 4, steps: 4 }),
+        recipe({ name: "rigl", sparsity: 0.85, every: 3 }, { model, batchSize: 4, steps: 4 }),
         data,
         device,
         {

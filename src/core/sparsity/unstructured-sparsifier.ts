@@ -99,7 +99,7 @@ export class UnstructuredSparsifier implements Sparsifier {
     return {
       ...optimizer,
       update: (slots: readonly Slot[], step: number) => {
-        const clock = { step, steps: this.#steps, training: true, rate: optimizer.rate?.(step) ?? 0 };
+        const clock = { step, steps: this.#steps, training: true, rate: optimizer.learningRate?.(step) ?? 0 };
         this.#step = step;
         this.#rewound = false;
         const rests = this.#method.update(this.#all, clock) === "rest";

@@ -66,6 +66,8 @@ export const DEFAULT_PLANS: readonly StepPlan[] = ["sr-ste", "fully-sparse"];
 /** A line of `bench step --json`; milliseconds are medians. */
 export interface StepCase {
   readonly model: string;
+  readonly batchSize: number;
+  /** What 0.1 called it. */
   readonly batch: number;
   readonly plan: StepPlan;
   readonly pattern: string;
@@ -82,7 +84,7 @@ export interface StepOptions {
   readonly plans: readonly StepPlan[];
   readonly patterns: readonly Pattern[];
   /** In place of the model's own. */
-  readonly batch?: number | undefined;
+  readonly batchSize?: number | undefined;
   /** Default "sparse"; for "auto" a dispatcher measures. */
   readonly routing?: Routing | undefined;
   /** Default 20. */
@@ -94,7 +96,7 @@ export interface StepOptions {
 /** Times one model's steps with AdamW, dense and under each plan and pattern in turn; before each timed step one is not. */
 export function benchStep(kernels: Kernels, name: string, options: StepOptions): StepCase[] {
   const model = STEP_MODELS[name];
-  const { plans, patterns, batch = model.batch, routing = "sparse", rounds = 20, seconds = 20 } = options;
+  const { plans, patterns, batchSize: batch = model.batch, routing = "sparse", rounds = 20, seconds = 20 } = options;
   const dispatcher = routing === "auto" ? new Dispatcher(kernels, timesFile(kernels)) : undefined;
   const cases = plans.flatMap((plan) => patterns.map((pattern) => ({ plan, pattern })));
   const variants = Object.fromEntries([
@@ -111,7 +113,15 @@ export function benchStep(kernels: Kernels, name: string, options: StepOptions):
   const [dense, ...sparse] = interleave(variants, rounds, seconds, 1);
   const { threads, backend } = kernels;
   return sparse.map(({ ms, ratio }, i) => ({
-    ...{ model: name, batch, plan: cases[i].plan, pattern: patternName(cases[i].pattern), threads, backend },
+    ...{
+      model: name,
+      batchSize: batch,
+      batch,
+      plan: cases[i].plan,
+      pattern: patternName(cases[i].pattern),
+      threads,
+      backend,
+    },
     ...{ denseMs: dense.ms.median, sparseMs: ms.median },
     ...{ ratio: ratio.median, ratioQuartiles: [ratio.q1, ratio.q3] as const },
   }));
@@ -136,7 +146,7 @@ export function stepOf(
   const random = new Random(1);
   const model = build({ device, random });
   // so small that the batch is not learnt by heart: gradients would become zeros, then denormal moments
-  const transform = adamW({ rate: 1e-9 });
+  const transform = adamW({ learningRate: 1e-9 });
   const applied = sparse === null ? transform : sparsityOf(model, shape, batch, sparse).around(transform);
   const optimizer = new Optimizer(model, applied);
   const inputs = Float32Array.from({ length: batch * sizeOf(shape) }, () =>

@@ -29,3 +29,11 @@ export const claims: readonly Claim[] = [
   sharingPlaces,
   detectionToo,
 ];
+
+/** What claims were called in 0.1. */
+const FORMER: Readonly<Record<string, string>> = { "neighbours-are-alike": "neighbors-are-alike" };
+
+/** Today's name of a claim. */
+export function currentClaim(name: string): string {
+  return Object.hasOwn(FORMER, name) ? FORMER[name] : name;
+}

@@ -10,7 +10,7 @@ import { trials } from "./trials.ts";
 
 const resnet = {
   method: { name: "dense" },
-  optimizer: { name: "sgd", rate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
+  optimizer: { name: "sgd", learningRate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
 };
 /** Not the first block of a stage, which makes its size and channels. */
 const bodies = (lambda: number, blocks: readonly number[]): object[] =>
@@ -20,18 +20,26 @@ const later = [2, 3, 5, 6, 8, 9];
 const RECIPES: Readonly<Record<Scale, object>> = {
   smoke: {
     ...resnet,
-    ...{ data: { name: "digits", train: 1000, test: 300 }, model: { name: "resnet", depth: 14, widths: [4, 8, 16] } },
-    ...{ optimizer: { ...resnet.optimizer, rate: 0.1 }, regularize: bodies(1, [2, 4, 6]), batch: 32, epochs: 6 },
+    ...{
+      data: { name: "digits", limit: { train: 1000, test: 300 } },
+      model: { name: "resnet", depth: 14, widths: [4, 8, 16] },
+    },
+    ...{
+      optimizer: { ...resnet.optimizer, learningRate: 0.1 },
+      regularize: bodies(1, [2, 4, 6]),
+      batchSize: 32,
+      epochs: 6,
+    },
   },
   small: {
     ...resnet,
     ...{ data: { name: "cifar10", augment: true }, model: { name: "resnet", depth: 20, widths: [8, 16, 32] } },
-    ...{ regularize: bodies(0.15, later), batch: 64, epochs: 12 },
+    ...{ regularize: bodies(0.15, later), batchSize: 64, epochs: 12 },
   },
   full: {
     ...resnet,
     ...{ data: { name: "cifar10", augment: true }, model: { name: "resnet", depth: 20 } },
-    ...{ regularize: bodies(0.15, later), batch: 128, epochs: 100 },
+    ...{ regularize: bodies(0.15, later), batchSize: 128, epochs: 100 },
   },
 };
 
@@ -60,7 +68,7 @@ function trial(recipe: Recipe, data: Dataset, device: Device): Found {
   const smaller = compress(recipe, data, device, { learn, tune, learnRate: LEARN_RATE, start });
   // what compress does, without penalties
   const constant = { ...optimizer.schedule, name: "constant", warmup: 0 };
-  const slow = { ...optimizer, rate: LEARN_RATE * optimizer.rate, weightDecay: 0, schedule: constant };
+  const slow = { ...optimizer, learningRate: LEARN_RATE * optimizer.learningRate, weightDecay: 0, schedule: constant };
   const on = trained({ optimizer: slow, epochs: learn, seed: seed + 1 }, start);
   const control = trained({ epochs: tune, seed: seed + 2 }, stateOf(on.model)).evaluate();
   return {

@@ -2,9 +2,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expected } from "../../core/errors.ts";
-import { readJson, writeJson } from "../runs/run-folder.ts";
+import { readResult, writeResult } from "../runs/run-folder.ts";
 import type { Scale } from "./claim.ts";
-import { claims } from "./claims.ts";
+import { claims, currentClaim } from "./claims.ts";
 import type { ClaimResult, Finding } from "./result.ts";
 
 const fileOf = (folder: string): string => join(folder, "claims.json");
@@ -27,13 +27,14 @@ export function keptClaims(folder: string, scale: Scale): ClaimResult[] {
 export function keep(folder: string, result: ClaimResult): void {
   // read anew: another process may have added to it meanwhile
   const others = keptClaims(folder, result.scale).filter(({ name }) => name !== result.name);
-  writeJson(fileOf(folder), { claims: [...others, result].sort((a, b) => placeOf(a) - placeOf(b)) });
+  writeResult(fileOf(folder), { claims: [...others, result].sort((a, b) => placeOf(a) - placeOf(b)) });
 }
 
 export function readClaims(file: string): ClaimResult[] {
-  const found = (readJson("claims", file) as { claims?: ClaimResult[] } | null)?.claims;
+  const found = (readResult("claims", file) as { claims?: ClaimResult[] } | null)?.claims;
   const isOurs = Array.isArray(found) && found.every((claim) => claim?.name && claim.seeds && claim.machine);
-  if (isOurs) return found.map((claim) => ({ ...claim, findings: claim.findings.map(revived) }));
+  if (isOurs)
+    return found.map((claim) => ({ ...claim, name: currentClaim(claim.name), findings: claim.findings.map(revived) }));
   throw expected(
     file,
     "claims as reproduce writes them",

@@ -15,8 +15,8 @@ import { reproduce } from "./reproduce.ts";
 import { trials } from "./trials.ts";
 
 const tiny = {
-  ...{ data: { name: "digits", train: 64, test: 32 }, model: { name: "mlp", hidden: [8] } },
-  ...{ steps: 2, batch: 16, skip: [] },
+  ...{ data: { name: "digits", limit: { train: 64, test: 32 } }, model: { name: "mlp", hidden: [8] } },
+  ...{ steps: 2, batchSize: 16, skip: [] },
 };
 const claim = (name: string, more: Partial<Claim> = {}): Claim => ({
   ...{ name, source: "nobody", sentence: "SR-STE is STE with a decay.", run: "two steps" },
@@ -112,7 +112,7 @@ test("a run that was interrupted is finished", async () => {
 });
 
 test("a claim that fails says why and does not stop the others", async () => {
-  const broken = claim("broken", { variants: () => ({ dense: { ...tiny, batch: 4096 } }) });
+  const broken = claim("broken", { variants: () => ({ dense: { ...tiny, batchSize: 4096 } }) });
   const results = await reproduce([broken, claim("one")], device(), { scale: "smoke", seeds: 1, out });
   expect(results.map(({ verdict }) => verdict)).toEqual(["failed", "not decided at this scale"]);
   expect(results[0].error).toMatch(/expected/);

@@ -14,7 +14,7 @@ import type { Device } from "../../core/tensor/device.ts";
 import { benchStep, type StepPlan } from "../bench/step.ts";
 import { loadData } from "../data/sources.ts";
 import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
-import { RunFolder, readJson, writeJson } from "../runs/run-folder.ts";
+import { RunFolder, readJson, readResult, writeJson } from "../runs/run-folder.ts";
 import { machineOf, type RunResult, trainTogether } from "../runs/together.ts";
 import { quartiles } from "../statistics/quartiles.ts";
 import type { Bench, Claim, Contrast, Measurement, Scale } from "./claim.ts";
@@ -131,7 +131,7 @@ function nameOf({ about: _, data: { dir: __, ...data }, ...rest }: Recipe): stri
   return `${data.name}-${rest.model.name}-${name}-${rest.seed}-${hash}`;
 }
 
-function dataOf({ data: { name, dir, file, shuffled, ...limit }, seed }: Recipe): Promise<Dataset> {
+function dataOf({ data: { name, dir, file, shuffled, limit }, seed }: Recipe): Promise<Dataset> {
   return loadData(name, { dir, file, seed, shuffled, limit });
 }
 
@@ -144,7 +144,7 @@ async function finishedRun(path: string, recipe: Recipe, device: Device): Promis
     // hundreds of runs: what is left is what reports read
     for (const large of ["checkpoint.safetensors", "weights.safetensors"]) rmSync(join(path, large), { force: true });
   }
-  return readJson("run", file) as RunResult;
+  return readResult("run", file) as RunResult;
 }
 
 function contrastsOf(contrasts: readonly Contrast[], runs: Runs, seeds: number): Finding[] {

@@ -17,16 +17,16 @@ const penalties = (conv1: number, conv2: number, fc1: number): object[] => [
 
 const lenet = {
   ...{ model: { name: "lenet" }, method: { name: "dense" } },
-  optimizer: { name: "sgd", rate: 0.01, schedule: { warmup: 0 } },
+  optimizer: { name: "sgd", learningRate: 0.01, schedule: { warmup: 0 } },
 };
 
 /** LeNet; the lambdas of few steps are larger. */
 const RECIPES: Readonly<Record<Scale, object>> = {
   smoke: {
     ...lenet,
-    data: { name: "digits", train: 3000 },
+    data: { name: "digits", limit: { train: 3000 } },
     regularize: penalties(0.05, 0.1, 0.01),
-    batch: 32,
+    batchSize: 32,
     epochs: 4,
   },
   small: { ...lenet, data: { name: "mnist" }, regularize: penalties(0.015, 0.03, 0.002), epochs: 4 },

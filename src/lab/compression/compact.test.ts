@@ -71,7 +71,7 @@ function checked(model: Module, from: Recipe["model"], task: Task): ReturnType<t
   expect([...valuesOf(again)].map(([name, { shape }]) => [name, shape])).toEqual(
     [...valuesOf(result.model)].map(([name, { shape }]) => [name, shape]),
   );
-  const optimizer = new Optimizer(result.model.train(), sgd({ rate: 0.01 }));
+  const optimizer = new Optimizer(result.model.train(), sgd({ learningRate: 0.01 }));
   const x = tensor(device, [2, ...inputShapeOf(task)], new Float32Array(2 * sizeOf(inputShapeOf(task))).fill(1));
   device.step(() => {
     backward(crossEntropy(result.model.forward(x), Int32Array.of(0, 1)));

@@ -15,7 +15,7 @@ const data = await loadData("digits", { seed: 1, limit: { train: 512, test: 64 }
 const recipe = (changes: object): ReturnType<typeof parseRecipe> =>
   parseRecipe({
     ...{ data: { name: "digits" }, model: { name: "mlp", hidden: [48, 32] }, method: { name: "dense" } },
-    ...{ optimizer: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32, epochs: 3 },
+    ...{ optimizer: { name: "sgd", learningRate: 0.05, schedule: { warmup: 0 } }, batchSize: 32, epochs: 3 },
     ...changes,
   });
 const rows = [{ structure: "row", lambda: 0.04 }];
@@ -32,7 +32,7 @@ describe("penalties of a recipe", () => {
   test.each(["proximal", "subgradient"])("act between sparseFrom and frozenFrom, then zeros stay: %s", (form) => {
     const phases = { sparseFrom: 0.25, frozenFrom: 0.75 };
     const [lambda, momentum] = form === "proximal" ? [0.02, 0.9] : [0.055, 0];
-    const optimizer = { name: "sgd", rate: 0.05, momentum, schedule: { name: "constant", warmup: 0 } };
+    const optimizer = { name: "sgd", learningRate: 0.05, momentum, schedule: { name: "constant", warmup: 0 } };
     const regularize = [{ structure: "row", lambda, form }];
     const run = new Run(recipe({ optimizer, regularize, phases, epochs: undefined, steps: 600 }), data, device);
     const zeros: number[][] = [];
@@ -133,8 +133,8 @@ describe("compress", () => {
   });
 
   test.each([
-    { name: "sgd", rate: 0.05 },
-    { name: "adamw", rate: 1e-3 },
+    { name: "sgd", learningRate: 0.05 },
+    { name: "adamw", learningRate: 1e-3 },
   ])("needs no lambda for the smallest groups: %j", (optimizer) => {
     const regularize = [{ structure: "row", smallest: 0.25 }];
     const { recipe: smaller } = compress(recipe({ regularize, optimizer }), data, device, { learn: 1, tune: 1 });

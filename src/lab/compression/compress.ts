@@ -77,10 +77,10 @@ export function compress(recipe: Recipe, data: Dataset, device: Device, options:
   const epochs = recipe.epochs ?? 1;
   const { learn = Math.max(1, Math.round(epochs / 2)), tune = Math.ceil(epochs / 3), learnRate = 1, onStep } = options;
   const { optimizer } = recipe;
-  const rate = learnRate * optimizer.rate;
+  const learningRate = learnRate * optimizer.learningRate;
   const constant = {
     ...optimizer,
-    rate,
+    learningRate,
     weightDecay: 0,
     schedule: { ...optimizer.schedule, name: "constant", warmup: 0 },
   };

@@ -17,7 +17,7 @@ const data = await loadData("digits", { seed: 1, limit: { train: 256, test: 64 }
 const recipe = (changes: object): ReturnType<typeof parseRecipe> =>
   parseRecipe({
     ...{ data: { name: "digits" }, model: { name: "cnn", widths: [8, 12] }, method: { name: "dense" } },
-    ...{ optimizer: { name: "sgd", rate: 0.05, schedule: { warmup: 0 } }, batch: 32, epochs: 3 },
+    ...{ optimizer: { name: "sgd", learningRate: 0.05, schedule: { warmup: 0 } }, batchSize: 32, epochs: 3 },
     ...changes,
   });
 

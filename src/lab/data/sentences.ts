@@ -15,7 +15,8 @@ interface Noun {
 const noun = (one: string, many = `${one}s`): Noun => ({ one, many });
 
 const names = ["Anna", "Ben", "Clara", "David", "Emil", "Frida", "Greta", "Hugo", "Ida", "Jonas", "Klara", "Leo"];
-const places = ["village", "harbor", "forest", "market", "mill", "old bridge", "valley", "quiet square", "garden"];
+// spelled as in 0.1, here and below: the text of a seed stays the same, and so do the runs on it
+const places = ["village", "harbour", "forest", "market", "mill", "old bridge", "valley", "quiet square", "garden"];
 const people = [
   noun("farmer"),
   noun("baker"),
@@ -23,7 +24,7 @@ const people = [
   noun("teacher"),
   noun("child", "children"),
   noun("woman", "women"),
-  noun("neighbor"),
+  noun("neighbour"),
   noun("judge"),
 ];
 const things = [

@@ -218,10 +218,10 @@ export function inputShapeOf(task: Task): Shape {
 
 /** What one input of a model is, and how many a step has. */
 export function inputOf(
-  { model, batch }: { readonly model: Architecture; readonly batch: number },
+  { model, batchSize }: { readonly model: Architecture; readonly batchSize: number },
   task: Task,
 ): { readonly shape: Shape; readonly count: number } {
-  return { shape: inputShapeOf(task), count: model.name === "gpt" ? batch * model.context : batch };
+  return { shape: inputShapeOf(task), count: model.name === "gpt" ? batchSize * model.context : batchSize };
 }
 
 function entryOf({ name }: Architecture): ModelEntry<Task["kind"], z.ZodRawShape> {

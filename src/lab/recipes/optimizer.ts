@@ -11,31 +11,31 @@ import type { Recipe } from "./recipe.ts";
 export function optimizerOf(recipe: Recipe, steps: number): Transform {
   const { optimizer } = recipe;
   const method = unstructuredMethodOf(recipe) ?? weightMethodOf(recipe);
-  const rate = phased(steps, method.restarts?.(steps) ?? [], (length) => scheduleOf(optimizer, length));
+  const learningRate = phased(steps, method.restarts?.(steps) ?? [], (length) => scheduleOf(optimizer, length));
   const { weightDecay } = optimizer;
   if (optimizer.name === "sgd") {
     const { momentum, nesterov } = optimizer;
-    return sgd({ rate, momentum, nesterov, weightDecay });
+    return sgd({ learningRate, momentum, nesterov, weightDecay });
   }
   const decays = optimizer.decayed === "matrices" ? ({ shape }: Parameter) => shape.length > 1 : undefined;
-  return adamW({ rate, weightDecay, decays });
+  return adamW({ learningRate, weightDecay, decays });
 }
 
 /** The schedule of one phase of the run: warm-up and milestones are shares of its steps. */
-function scheduleOf({ rate, schedule }: Recipe["optimizer"], steps: number): Schedule {
+function scheduleOf({ learningRate, schedule }: Recipe["optimizer"], steps: number): Schedule {
   const warmup = Math.min(steps - 1, Math.round(schedule.warmup * steps));
   const rising =
     (after: Schedule): Schedule =>
     (step) =>
-      step < warmup ? (rate * (step + 1)) / warmup : after(step);
+      step < warmup ? (learningRate * (step + 1)) / warmup : after(step);
   switch (schedule.name) {
     case "constant":
-      return rising(() => rate);
+      return rising(() => learningRate);
     case "cosine":
-      return warmupCosine({ rate, steps, warmup });
+      return warmupCosine({ learningRate, steps, warmup });
     case "step": {
       const milestones = schedule.milestones.map((share) => Math.round(share * steps));
-      return rising(stepwise(rate, milestones, schedule.factor));
+      return rising(stepwise(learningRate, milestones, schedule.factor));
     }
   }
 }

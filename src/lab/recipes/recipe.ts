@@ -19,6 +19,7 @@ import { SKIP_FORM } from "../../core/sparsity/plan.ts";
 import { PRECISIONS } from "../../core/tensor/precision.ts";
 import { sources } from "../data/sources.ts";
 import { architectureSchema, normalizedModels } from "./architecture.ts";
+import { tellFormer, withCurrentNames } from "./former-names.ts";
 
 const names = (list: readonly string[]): [string, ...string[]] => list as [string, ...string[]];
 const count = z.int().min(1);
@@ -42,30 +43,33 @@ const schedule = z
   })
   .prefault({});
 
-const optimizer = z
-  .discriminatedUnion("name", [
-    z.strictObject({
-      name: z.literal("adamw"),
-      rate: z.number().gt(0).default(1e-3),
-      weightDecay: z.number().min(0).default(0.01),
-      decayed: z
-        .enum(["all", "matrices"])
-        .default("all")
-        .describe("matrices: no decay of biases and of the gains of normalization, as is usual for transformers"),
-      clip: z.number().gt(0).nullable().default(null).describe("largest global norm of the gradients"),
-      schedule,
-    }),
-    z.strictObject({
-      name: z.literal("sgd"),
-      rate: z.number().gt(0).default(0.05),
-      momentum: z.number().min(0).lt(1).default(0.9),
-      nesterov: z.boolean().default(false),
-      weightDecay: z.number().min(0).default(5e-4),
-      clip: z.number().gt(0).nullable().default(null),
-      schedule,
-    }),
-  ])
-  .prefault({ name: "adamw" });
+const optimizers = [
+  z.strictObject({
+    name: z.literal("adamw"),
+    learningRate: z.number().gt(0).default(1e-3).describe("the highest one"),
+    weightDecay: z.number().min(0).default(0.01),
+    decayed: z
+      .enum(["all", "matrices"])
+      .default("all")
+      .describe("matrices: no decay of biases and of the gains of normalization, as is usual for transformers"),
+    clip: z.number().gt(0).nullable().default(null).describe("largest global norm of the gradients"),
+    schedule,
+  }),
+  z.strictObject({
+    name: z.literal("sgd"),
+    learningRate: z.number().gt(0).default(0.05).describe("the highest one"),
+    momentum: z.number().min(0).lt(1).default(0.9),
+    nesterov: z.boolean().default(false),
+    weightDecay: z.number().min(0).default(5e-4),
+    clip: z.number().gt(0).nullable().default(null),
+    schedule,
+  }),
+] as const;
+
+/** What a recipe can name. */
+export const optimizerNames: readonly string[] = optimizers.map(({ shape }) => shape.name.value);
+
+const optimizer = z.discriminatedUnion("name", optimizers).prefault({ name: "adamw" });
 
 const pattern = z.string().refine(isPattern, `expected ${PATTERN_FORM}`);
 
@@ -227,8 +231,12 @@ const recipe = z
         name: z.enum(names(Object.keys(sources))).default("digits"),
         dir: z.string().optional().describe("folder that holds the files; without it they are fetched once"),
         file: z.string().optional().describe("of text: the name of its file"),
-        train: count.optional().describe("use only the first images, of text characters"),
-        test: count.optional().describe("test on the first images only, of text characters"),
+        limit: z
+          .strictObject({
+            train: count.optional().describe("train on the first so many images only, of a text characters"),
+            test: count.optional().describe("test on the first so many images only, of a text characters"),
+          })
+          .optional(),
         shuffled: z
           .boolean()
           .default(false)
@@ -270,7 +278,7 @@ const recipe = z
     epochs: count.optional().describe("passes over the training data; 5 where neither epochs nor steps are given"),
     steps: count.optional().describe("in place of epochs"),
     precision: z.enum(PRECISIONS).optional().describe("what products compute in; left out, f32"),
-    batch: count.default(128),
+    batchSize: count.default(128).describe("images a step; of a text windows"),
     seed: z.int().min(0).max(0xffffffff).default(1),
   })
   .refine(({ epochs, steps }) => epochs === undefined || steps === undefined, {
@@ -323,8 +331,12 @@ export function recipeSchema(): object {
   return z.toJSONSchema(recipe, { io: "input" });
 }
 
-/** Checks a recipe and fills in its defaults. Throws one error that names every problem, with the nearest known key. */
-export function parseRecipe(value: unknown, where = "recipe"): Recipe {
+/**
+ * Checks a recipe and fills in its defaults. Throws one error that names every problem, with the nearest known key. A key
+ * by the name that it had in 0.1 is read, with a line on stderr.
+ */
+export function parseRecipe(given: unknown, where = "recipe"): Recipe {
+  const value = withCurrentNames(given, tellFormer);
   const parsed = recipe.safeParse(withStrategy(value));
   if (parsed.success) {
     const complete = parsed.data as unknown as Recipe;

@@ -65,7 +65,8 @@ function withPenalties(
   const momentum = recipe.optimizer.name === "sgd" ? recipe.optimizer.momentum : 0;
   let rates = 0;
   for (let step = 0; step < steps; step++)
-    if (phaseAt(recipe.phases, step, steps) === "sparse") rates += (optimizer.rate?.(step) ?? 0) / (1 - momentum);
+    if (phaseAt(recipe.phases, step, steps) === "sparse")
+      rates += (optimizer.learningRate?.(step) ?? 0) / (1 - momentum);
   const penalties = penaltiesByForm(recipe, regularizers, model, multiplying, norms, { within: GONE * rates });
   const bodies = regularizers.some(({ structure }) => structure === "body");
   let active = bodies ? held(optimizer, streamGains(model)) : optimizer;

@@ -4,7 +4,7 @@ import { type LayerAccount, type ModelAccount, totalMacs } from "../../core/spar
 import { box, bytesText } from "./table.ts";
 
 export interface Accounted extends ModelAccount {
-  readonly batch: number;
+  readonly batchSize: number;
   /** Percent. */
   readonly accuracy: number | null;
   readonly parameterEfficiency: number | null;
@@ -20,7 +20,7 @@ const sum = (layers: readonly LayerAccount[], of: (layer: LayerAccount) => numbe
   layers.reduce((total, layer) => total + of(layer), 0);
 
 export function accountText(accounted: Accounted): string {
-  const { layers, batch, nonZeros, parameters, accuracy, parameterEfficiency } = accounted;
+  const { layers, batchSize, nonZeros, parameters, accuracy, parameterEfficiency } = accounted;
   /** A cell a layer, and one of all of them. */
   const column = (of: (layer: LayerAccount) => number, text: (value: number) => string): string[] => [
     ...layers.map((layer) => text(of(layer))),
@@ -31,7 +31,7 @@ export function accountText(accounted: Accounted): string {
   const macs = (which: Which): string[] => column((layer) => layer[which].forward.macs, millions);
   const names = [...layers.map(({ name }) => name.replace(/\.weight$/, "")), "all"];
   const zeros = sum(layers, size) - sum(layers, (layer) => layer.nonZeros);
-  const inputs = batch === 1 ? "1 input" : `${batch} inputs`;
+  const inputs = batchSize === 1 ? "1 input" : `${batchSize} inputs`;
   const step = (which: Which): string => {
     const bytes = sum(layers, (layer) => PRODUCTS.reduce((all, product) => all + layer[which][product].bytes, 0));
     return `${millions(totalMacs(accounted, which))} M multiply-adds and ${bytesText(bytes)} moved`;

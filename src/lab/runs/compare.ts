@@ -5,10 +5,11 @@ import { basename, join } from "node:path";
 import type { Dataset } from "../../core/data/dataset.ts";
 import { expected } from "../../core/errors.ts";
 import type { Device } from "../../core/tensor/device.ts";
+import { withFormerNames } from "../recipes/former-names.ts";
 import type { MethodChoice, Recipe } from "../recipes/recipe.ts";
 import { parseRecipe } from "../recipes/recipe.ts";
 import { nameOf } from "../recipes/recipe-name.ts";
-import { checkVacant, RunFolder, readJson, writeJson } from "./run-folder.ts";
+import { checkVacant, RunFolder, readResult, writeResult } from "./run-folder.ts";
 import { type Machine, machineOf, type RunResult, type TrainOptions, trainTogether } from "./together.ts";
 
 /** What `compare --json` writes. */
@@ -19,6 +20,7 @@ export interface Comparison {
   /** Null where the recipe says steps. */
   readonly epochs: number | null;
   readonly seed: number;
+  /** With what 0.1 called its keys beside them. */
   readonly recipe: Omit<Recipe, "strategy" | "method">;
   readonly runs: readonly RunResult[];
 }
@@ -67,7 +69,7 @@ export function createComparison(path: string, chosen: readonly Recipe[]): void 
     RunFolder.create(join(path, names[i]), one);
   });
   // last: a folder with this file is complete
-  writeJson(join(path, FILE), { runs: names });
+  writeResult(join(path, FILE), { runs: names });
 }
 
 /** Runs with dense weights are watched under the pattern of the first sparse one, so that flip rates can be compared. */
@@ -89,7 +91,7 @@ export function isComparison(path: string): boolean {
 /** The run folders of a comparison. */
 export function openComparison(path: string): RunFolder[] {
   const file = join(path, FILE);
-  const { runs } = (readJson("comparison", file) ?? {}) as { runs?: unknown };
+  const { runs } = (readResult("comparison", file) ?? {}) as { runs?: unknown };
   const areNames = Array.isArray(runs) && runs.length > 0 && runs.every((name) => typeof name === "string");
   if (!areNames) {
     throw expected(file, "the names of its run folders", JSON.stringify(runs) ?? "none", "Write the comparison anew");
@@ -117,9 +119,9 @@ export async function runComparison(
     model: recipe.model.name,
     epochs: recipe.epochs ?? null,
     seed: recipe.seed,
-    recipe,
+    recipe: withFormerNames(recipe),
     runs,
   };
-  writeJson(join(path, "result.json"), comparison);
+  writeResult(join(path, "result.json"), comparison);
   return comparison;
 }

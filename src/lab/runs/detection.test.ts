@@ -27,7 +27,7 @@ const recipe = (more: object = {}): Recipe =>
   parseRecipe({
     data: { name: "scenes" },
     model: { name: "detector", widths: [8, 8, 16, 16] },
-    ...{ steps: 6, batch: 4, method: { name: "dense" } },
+    ...{ steps: 6, batchSize: 4, method: { name: "dense" } },
     ...more,
   });
 const fst = { strategy: { name: "fst", pattern: "2:4" } };
@@ -100,9 +100,9 @@ describe("a run of a detector", () => {
 
   test.skipIf(nativeInstructionSets().length === 0)("learns to find digits", () => {
     const scenes = makeScenes({ limit: { train: 600, test: 100 } });
-    const optimizer = { name: "adamw", rate: 5e-3 };
+    const optimizer = { name: "adamw", learningRate: 5e-3 };
     const run = new Run(
-      recipe({ optimizer, model: { name: "detector", widths: [16, 16, 32, 32] }, steps: 160, batch: 24 }),
+      recipe({ optimizer, model: { name: "detector", widths: [16, 16, 32, 32] }, steps: 160, batchSize: 24 }),
       scenes,
       new Device(nativeKernels(2)),
     );

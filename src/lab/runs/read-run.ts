@@ -9,7 +9,8 @@ import type { PlannedLayer } from "../../core/sparsity/plan.ts";
 import { readFile } from "../../node/files.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { isComparison, openComparison } from "./compare.ts";
-import { RunFolder, readJson, readMasks } from "./run-folder.ts";
+import { decodeRow } from "./metrics-rows.ts";
+import { RunFolder, readMasks, readResult } from "./run-folder.ts";
 import type { Machine } from "./together.ts";
 
 const number = z.number();
@@ -112,7 +113,9 @@ export function readRuns(paths: readonly string[]): RecordedRun[] {
 function readRun(folder: RunFolder): RecordedRun {
   const { path, recipe } = folder;
   const file = join(path, "result.json");
-  const ended = existsSync(file) ? checked(result, readJson("result", file), file, "a result as train wrote it") : null;
+  const ended = existsSync(file)
+    ? checked(result, readResult("result", file), file, "a result as train wrote it")
+    : null;
   return {
     ...{ path, recipe, plan: folder.plan ?? [], ...readMetrics(join(path, "metrics.jsonl")) },
     corner: readCorner(join(path, "masks.safetensors")),
@@ -124,11 +127,11 @@ function readRun(folder: RunFolder): RecordedRun {
 /** What train notes beside the run, or compare in the folder above. */
 function readMachine(path: string): Machine | null {
   const own = join(path, "machine.json");
-  if (existsSync(own)) return checked(machine, readJson("machine", own), own, "a machine as train wrote it");
+  if (existsSync(own)) return checked(machine, readResult("machine", own), own, "a machine as train wrote it");
   const above = join(dirname(path), "result.json");
   if (!isComparison(dirname(path)) || !existsSync(above)) return null;
   const whole = z.object({ machine });
-  return checked(whole, readJson("result", above), above, "a result as compare wrote it").machine;
+  return checked(whole, readResult("result", above), above, "a result as compare wrote it").machine;
 }
 
 function checked<T>(schema: z.ZodType<T>, value: unknown, file: string, what: string): T {
@@ -152,27 +155,19 @@ function readMetrics(file: string): Metrics {
   // behind the last newline: nothing, or what a process was writing when it was killed
   lines.pop();
   lines.forEach((line, i) => {
-    const value = parsed(line);
+    const row = decodeRow(line);
     const here = `${file}, line ${i + 1}`;
-    if (value === undefined) {
+    if (row === undefined) {
       const todo = "Copy the file back, or begin the run anew";
       throw expected(here, "a JSON object", JSON.stringify(line.slice(0, 80)), todo);
     }
-    if ("test" in value) found.evaluations.push(checked(evaluation, value, here, "an evaluation"));
-    else if ("gradients" in value) found.gradients.push(checked(gradients, value, here, "a look at gradients"));
-    else if ("masks" in value) found.masks.push(checked(masks, value, here, "a look at masks"));
-    else found.steps.push(checked(step, value, here, "a step"));
+    const { event, record } = row;
+    if (event === "step") found.steps.push(checked(step, record, here, "a step"));
+    else if (event === "epoch") found.evaluations.push(checked(evaluation, record, here, "an evaluation"));
+    else if (event === "gradients") found.gradients.push(checked(gradients, record, here, "a look at gradients"));
+    else if (event === "masks") found.masks.push(checked(masks, record, here, "a look at masks"));
   });
   return found;
-}
-
-function parsed(line: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 const CORNER = 64;

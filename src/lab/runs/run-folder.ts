@@ -16,8 +16,11 @@ import type { MaskSnapshots } from "../../core/sparsity/mask-monitor.ts";
 import type { PlannedLayer } from "../../core/sparsity/plan.ts";
 import type { Evaluation } from "../../core/task/objective.ts";
 import { found, obstacle, readFile, writeFileAtomically } from "../../node/files.ts";
+import { withCurrentNames } from "../recipes/former-names.ts";
 import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
+import { decodeRow, encodeRow } from "./metrics-rows.ts";
 import type { Run, StepRecord } from "./run.ts";
+import { checkVersion, versioned } from "./schema-version.ts";
 
 /** A line of metrics.jsonl after an epoch. */
 export interface EpochRecord {
@@ -41,6 +44,22 @@ export function readJson(where: string, path: string): unknown {
 
 export function writeJson(path: string, value: unknown): void {
   writeFileAtomically(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Parses a result file: JSON that says its schemaVersion, or of 0.1. */
+export function readResult(where: string, path: string): unknown {
+  const value = readJson(where, path);
+  checkVersion(path, value);
+  return value;
+}
+
+export function writeResult(path: string, value: object): void {
+  writeJson(path, versioned(value));
+}
+
+/** The recipe of a folder of ours, as it is written but for former names: nobody has to correct those. */
+export function readRecipe(where: string, path: string): unknown {
+  return withCurrentNames(readJson(where, path));
 }
 
 /** Throws unless a new folder can be made at this path: nothing is there but perhaps an empty folder. */
@@ -93,7 +112,7 @@ export class RunFolder {
   /** Opens a folder that `create` made. */
   static open(path: string): RunFolder {
     const file = join(path, "recipe.json");
-    return new RunFolder(path, parseRecipe(readJson("run folder", file), file));
+    return new RunFolder(path, parseRecipe(readRecipe("run folder", file), file));
   }
 
   #file(name: string): string {
@@ -116,22 +135,22 @@ export class RunFolder {
 
   recordStep(record: StepRecord): void {
     this.steps.push(record);
-    this.#unwritten.push(JSON.stringify(record));
+    this.#unwritten.push(encodeRow("step", record));
   }
 
   recordEpoch(record: EpochRecord): void {
     this.epochs.push(record);
-    this.#unwritten.push(JSON.stringify(record));
+    this.#unwritten.push(encodeRow("epoch", record));
   }
 
   recordGradients(record: GradientRecord): void {
     this.gradients.push(record);
-    this.#unwritten.push(JSON.stringify(record));
+    this.#unwritten.push(encodeRow("gradients", record));
   }
 
   recordMasks(record: MaskRecord): void {
     this.masks.push(record);
-    this.#unwritten.push(JSON.stringify(record));
+    this.#unwritten.push(encodeRow("masks", record));
   }
 
   /** Appends what was recorded. */
@@ -213,13 +232,13 @@ export class RunFolder {
     if (size > metricsBytes) truncateSync(metrics, metricsBytes);
     if (metricsBytes === 0) return;
     for (const line of new TextDecoder().decode(readFile("metrics", metrics)).trimEnd().split("\n")) {
-      const record = parseRecord(line);
-      if (record === undefined)
-        throw expected(metrics, "a JSON object a line", JSON.stringify(line.slice(0, 80)), todo);
-      if ("test" in record) this.epochs.push(record);
-      else if ("gradients" in record) this.gradients.push(record);
-      else if ("masks" in record) this.masks.push(record);
-      else this.steps.push(record);
+      const row = decodeRow(line);
+      if (row === undefined) throw expected(metrics, "a JSON object a line", JSON.stringify(line.slice(0, 80)), todo);
+      const { event, record } = row;
+      if (event === "step") this.steps.push(record as StepRecord);
+      else if (event === "epoch") this.epochs.push(record as EpochRecord);
+      else if (event === "gradients") this.gradients.push(record as GradientRecord);
+      else if (event === "masks") this.masks.push(record as MaskRecord);
     }
     if (this.steps.length !== step) {
       throw expected(metrics, `${step} steps, as its checkpoint says`, `${this.steps.length}`, todo);
@@ -227,11 +246,11 @@ export class RunFolder {
   }
 
   /** Writes the trained weights as they are used and the summary. */
-  finish(run: Run, result: unknown): void {
+  finish(run: Run, result: object): void {
     this.flush();
     const bytes = encodeModel(run.trainedWeights(), { recipe: JSON.stringify(this.recipe) });
     writeFileAtomically(this.#file("weights.safetensors"), bytes);
-    writeJson(this.#file("result.json"), result);
+    writeResult(this.#file("result.json"), result);
   }
 }
 
@@ -270,15 +289,4 @@ function shapesOf(text: string | undefined, file: string): Record<string, readon
   }
   const todo = "Copy a whole file here, or delete it to go on without the masks so far";
   throw expected(file, "the shapes of its masks", JSON.stringify(text) ?? "none", todo);
-}
-
-function parseRecord(line: string): StepRecord | EpochRecord | GradientRecord | MaskRecord | undefined {
-  try {
-    const record: unknown = JSON.parse(line);
-    return typeof record === "object" && record !== null
-      ? (record as StepRecord | EpochRecord | GradientRecord | MaskRecord)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -79,7 +79,7 @@ export class Run {
   constructor(recipe: Recipe, data: Dataset, device: Device, options: RunOptions = {}) {
     this.recipe = recipe;
     this.device = device;
-    const { batch, seed } = recipe;
+    const { batchSize, seed } = recipe;
     const setup = setUp(recipe, data, { device, random: new Random(seed, INIT_STREAM) });
     const { model, weights, input } = setup;
     this.model = model;
@@ -87,7 +87,7 @@ export class Run {
     this.#objective = objectives[data.kind];
     if (options.start !== undefined) loadState(model, options.start, "start");
     this.batches = batchesOf(data, {
-      ...{ batch, seed, augment: recipe.data.augment ? flipAndCrop : undefined },
+      ...{ batchSize, seed, augment: recipe.data.augment ? flipAndCrop : undefined },
       context: recipe.model.name === "gpt" ? recipe.model.context : undefined,
     });
     this.steps = recipe.steps ?? recipe.epochs! * this.batches.stepsPerEpoch;
@@ -127,7 +127,7 @@ export class Run {
           `training with ${this.recipe.method.name}, step ${this.step}`,
           "a finite loss",
           String(value),
-          `Lower the learning rate (${this.recipe.optimizer.rate}) or set optimizer.clip to 1; the last checkpoint is intact`,
+          `Lower the learning rate (${this.recipe.optimizer.learningRate}) or set optimizer.clip to 1; the last checkpoint is intact`,
         );
       }
       this.#optimizer.step();

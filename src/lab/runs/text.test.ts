@@ -20,8 +20,8 @@ const recipe = (more: object = {}): Recipe =>
   parseRecipe({
     data: { name: "text" },
     model: { name: "gpt", layers: 2, width: 16, heads: 2, context: 16, dropout: 0.1 },
-    optimizer: { name: "adamw", rate: 3e-3, decayed: "matrices", weightDecay: 0.1, clip: 1 },
-    ...{ steps: 10, batch: 4, method: { name: "dense" } },
+    optimizer: { name: "adamw", learningRate: 3e-3, decayed: "matrices", weightDecay: 0.1, clip: 1 },
+    ...{ steps: 10, batchSize: 4, method: { name: "dense" } },
     ...more,
   });
 const sparse = (more: object = {}): Recipe => {
@@ -51,7 +51,7 @@ describe("a run of a language model", () => {
     const all = { forward: "sparse", inputGrad: "sparse", weightGrad: "sparse" };
     expect(plan.slice(0, 8).map(({ routes }) => routes)).toEqual(Array(8).fill(all));
     // 1 window of 6: 6 places, which groups of 4 do not tile
-    const odd = sparse({ model: { ...recipe().model, context: 6 }, batch: 1 });
+    const odd = sparse({ model: { ...recipe().model, context: 6 }, batchSize: 1 });
     const [first] = new Run(odd, data, device()).plan;
     expect(first.products.weightGrad.reason).toBe("6 positions cannot be cut into groups of 4");
   });
@@ -101,7 +101,13 @@ describe("a run of a language model", () => {
 
   test("decays matrices alone where its recipe says so", () => {
     const trained = (decayed: string, weightDecay: number) => {
-      const optimizer = { name: "adamw", rate: 0.1, decayed, weightDecay, schedule: { name: "constant", warmup: 0 } };
+      const optimizer = {
+        name: "adamw",
+        learningRate: 0.1,
+        decayed,
+        weightDecay,
+        schedule: { name: "constant", warmup: 0 },
+      };
       const run = new Run(recipe({ optimizer, steps: 1 }), data, device());
       run.advance();
       return new Map([...run.model.namedParameters()].map(([name, { data: values }]) => [name, [...values]]));

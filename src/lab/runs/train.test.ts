@@ -19,7 +19,7 @@ import { RunFolder } from "./run-folder.ts";
 import { type Observer, trainTogether } from "./together.ts";
 
 const recipe = (method: object = { name: "sr-ste" }, more: object = {}): Recipe =>
-  parseRecipe({ model: { name: "mlp", hidden: [16, 8], dropout: 0.1 }, epochs: 3, batch: 16, method, ...more });
+  parseRecipe({ model: { name: "mlp", hidden: [16, 8], dropout: 0.1 }, epochs: 3, batchSize: 16, method, ...more });
 const device = (): Device => new Device(jsKernels());
 
 let folder = "";
@@ -228,7 +228,7 @@ describe("a comparison", () => {
     createComparison(
       at("c"),
       methods.map((method) =>
-        withMethod(recipe(undefined, { epochs: 8, optimizer: { name: "sgd", rate: 0.1 } }), method),
+        withMethod(recipe(undefined, { epochs: 8, optimizer: { name: "sgd", learningRate: 0.1 } }), method),
       ),
     );
     const { runs } = await runComparison(at("c"), data, device());
@@ -284,7 +284,7 @@ describe("a loss that is not finite", () => {
   test("ends the run with what to do; the checkpoint before it is intact", async () => {
     const run = RunFolder.create(
       at("run"),
-      recipe({ name: "dense" }, { optimizer: { name: "sgd", rate: 1e30, momentum: 0 } }),
+      recipe({ name: "dense" }, { optimizer: { name: "sgd", learningRate: 1e30, momentum: 0 } }),
     );
     await expect(trainTogether([run], data, device())).rejects.toThrow(
       /training with dense, step \d+: expected a finite loss, got NaN\. Lower the learning rate/,
@@ -361,7 +361,7 @@ describe("recipes", () => {
     [{ layers: { fc1: { method: { name: "rigl" } } } }, "layers.fc1.method.name: "],
     [{ model: { name: "mlp", hidden: [0] } }, "model.hidden.0: Too small"],
     [{ data: { name: "mnst" } }, '(perhaps you mean "mnist")'],
-    [{ optimizer: { name: "adamw", rate: -1 } }, "optimizer.rate: Too small"],
+    [{ optimizer: { name: "adamw", learningRate: -1 } }, "optimizer.learningRate: Too small"],
     [[], "expected object"],
     [null, "expected object"],
   ])("%j is refused by name", (value, message) => {

@@ -95,7 +95,7 @@ describe("a GPT", () => {
 
   test("learns a sequence by heart", () => {
     const model = born({ dropout: 0.05, width: 16 });
-    const optimizer = new Optimizer(model, adamW({ rate: 1e-2 }));
+    const optimizer = new Optimizer(model, adamW({ learningRate: 1e-2 }));
     let value = 0;
     for (let step = 0; step < 60; step++) {
       value = device.step(() => {

@@ -22,7 +22,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 async function compare(name: string, seed: number): Promise<string> {
   const path = join(root, name);
   const model = { name: "mlp", hidden: [16, 8] };
-  const base = parseRecipe({ model, epochs: 3, batch: 16, seed, monitor: { every: 3, repeats: 2, masks: 2 } });
+  const base = parseRecipe({ model, epochs: 3, batchSize: 16, seed, monitor: { every: 3, repeats: 2, masks: 2 } });
   const strategy = { strategy: { name: "fully-sparse", pattern: "2:4" } };
   const recipes = [{ name: "dense" }, { name: "sr-ste", pattern: "2:4" }, strategy].map((one) => withMethod(base, one));
   createComparison(path, recipes);

@@ -130,7 +130,7 @@ export function summarize(runs: readonly RecordedRun[]): Report {
     score: scoreNameOf(runs),
     epochs: recipe.epochs ?? null,
     steps: Math.max(...runs.map(({ steps }) => steps.length)),
-    batch: recipe.batch,
+    batch: recipe.batchSize,
     optimizer: recipe.optimizer.name,
     kinds,
     machines: [...machines.values()],

@@ -7,9 +7,9 @@ const decoupled = { words: { form: "decoupled" } };
 
 describe("SR-STE, decoupled", () => {
   for (const [name, optimizer, options] of [
-    ["sr-ste", () => sgd({ rate: 0.5 }), decoupled],
-    ["sr-ste", () => adamW({ rate: 0.5, weightDecay: 0 }), decoupled],
-    ["ast", () => adamW({ rate: 0.5, weightDecay: 0 }), {}],
+    ["sr-ste", () => sgd({ learningRate: 0.5 }), decoupled],
+    ["sr-ste", () => adamW({ learningRate: 0.5, weightDecay: 0 }), decoupled],
+    ["ast", () => adamW({ learningRate: 0.5, weightDecay: 0 }), {}],
   ] as const) {
     test(`${name}: without data pruned weights shrink by 1 - rate lambda a step, kept ones stay; ${optimizer().name}`, () => {
       const lambda = 0.25;
@@ -28,7 +28,7 @@ describe("SR-STE, decoupled", () => {
   }
 
   test("takes rate lambda w of before the step, with the mask of the forward, and no more", () => {
-    for (const optimizer of [() => sgd({ rate: 0.5 }), () => adamW({ rate: 0.5, weightDecay: 0 })]) {
+    for (const optimizer of [() => sgd({ learningRate: 0.5 }), () => adamW({ learningRate: 0.5, weightDecay: 0 })]) {
       const lambda = 0.25;
       const plain = setup(named("ste"), optimizer());
       const decayed = setup(named("sr-ste"), optimizer(), "2:4", { lambda }, decoupled);
@@ -48,10 +48,10 @@ describe("SR-STE, decoupled", () => {
 
   test("with lambda 0 is STE", () => {
     const numbers = { lambda: 0, refresh: 1 };
-    const plain = setup(named("ste"), adamW({ rate: 0.01 }));
+    const plain = setup(named("ste"), adamW({ learningRate: 0.01 }));
     const others = [
-      setup(named("sr-ste"), adamW({ rate: 0.01 }), "2:4", numbers, decoupled),
-      setup(named("ast"), adamW({ rate: 0.01 }), "2:4", numbers),
+      setup(named("sr-ste"), adamW({ learningRate: 0.01 }), "2:4", numbers, decoupled),
+      setup(named("ast"), adamW({ learningRate: 0.01 }), "2:4", numbers),
     ];
     for (let i = 0; i < STEPS; i++) {
       const loss = plain.step();
@@ -63,7 +63,7 @@ describe("SR-STE, decoupled", () => {
 describe("AST", () => {
   test("has a decay that rises to lambda at T0 and stays", () => {
     const numbers = { lambda: 0.8, rise: 0.5, refresh: 1 };
-    const { sparsity, weight, step } = setup(named("ast"), sgd({ rate: 0.5 }), "2:4", numbers, { share: 0 });
+    const { sparsity, weight, step } = setup(named("ast"), sgd({ learningRate: 0.5 }), "2:4", numbers, { share: 0 });
     for (let i = 0; i < STEPS; i++) {
       const before = weight.data.slice();
       step();
@@ -74,7 +74,7 @@ describe("AST", () => {
   });
 
   test("chooses masks anew every so many steps", () => {
-    const { sparsity, step } = setup(named("ast"), sgd({ rate: 0.5 }), "2:4", { refresh: 4 });
+    const { sparsity, step } = setup(named("ast"), sgd({ learningRate: 0.5 }), "2:4", { refresh: 4 });
     const masks = Array.from({ length: STEPS }, () => {
       step();
       return maskOf({ sparsity }).mask.join();

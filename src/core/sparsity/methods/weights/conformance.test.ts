@@ -108,7 +108,7 @@ describe("ASP", () => {
   }
 
   test("is not begun by an evaluation right before its pruning step", () => {
-    const { model, sparsity, weight, step } = setup(named("asp"), sgd({ rate: 0.1 }));
+    const { model, sparsity, weight, step } = setup(named("asp"), sgd({ learningRate: 0.1 }));
     for (let i = 0; i < STEPS / 2; i++) step();
     const { device } = weight;
     device.step(() => device.withoutGradients(() => model.forward(tensor(device, [1, 16], new Float32Array(16)))));
@@ -118,7 +118,7 @@ describe("ASP", () => {
   });
 
   test("prunes by the magnitudes at that moment", () => {
-    const { sparsity, weight, step } = setup(named("asp"), sgd({ rate: 0 }), "2:4", { pruneAt: 0 });
+    const { sparsity, weight, step } = setup(named("asp"), sgd({ learningRate: 0 }), "2:4", { pruneAt: 0 });
     const before = weight.data.slice(0, 4).map(Math.abs);
     step();
     const order = [0, 1, 2, 3].sort((a, b) => before[b] - before[a]);
@@ -143,7 +143,7 @@ test("ASP leaves no moments where it pruned, and weight decay makes none", () =>
 describe("ASP that recomputes its mask", () => {
   test("brings pruned weights back as they were, without their moments, before it chooses again", () => {
     const numbers = { pruneAt: 0, recompute: 4 };
-    const { sparsity, weight, step } = setup(named("asp"), sgd({ rate: 0.5, momentum: 0.9 }), "2:4", numbers);
+    const { sparsity, weight, step } = setup(named("asp"), sgd({ learningRate: 0.5, momentum: 0.9 }), "2:4", numbers);
     const start = weight.data.slice();
     const maskNow = (): Uint32Array =>
       sparsity.checkpoint().get("sparsity/fc1.weight.mask")!.data.slice() as Uint32Array;
@@ -176,8 +176,8 @@ describe("ASP that recomputes its mask", () => {
 describe("STE and SR-STE", () => {
   test("SR-STE adds lambda w to the gradients of pruned weights only, with the mask of the forward", () => {
     const lambda = 0.25;
-    const plain = setup(named("ste"), sgd({ rate: 1 }));
-    const decayed = setup(named("sr-ste"), sgd({ rate: 1 }), "2:4", { lambda });
+    const plain = setup(named("ste"), sgd({ learningRate: 1 }));
+    const decayed = setup(named("sr-ste"), sgd({ learningRate: 1 }), "2:4", { lambda });
     const before = plain.weight.data.slice();
     plain.step();
     decayed.step();
@@ -193,15 +193,15 @@ describe("STE and SR-STE", () => {
 
   test("SR-STE with lambda 0 is STE", () => {
     const [a, b] = [
-      setup(named("ste"), adamW({ rate: 0.01 })),
-      setup(named("sr-ste"), adamW({ rate: 0.01 }), "2:4", { lambda: 0 }),
+      setup(named("ste"), adamW({ learningRate: 0.01 })),
+      setup(named("sr-ste"), adamW({ learningRate: 0.01 }), "2:4", { lambda: 0 }),
     ];
     for (let i = 0; i < STEPS; i++) expect(b.step()).toBe(a.step());
     expect([...b.weight.data]).toEqual([...a.weight.data]);
   });
 
   test("updates reach pruned weights, and the forward uses the others only", () => {
-    const { sparsity, weight, step } = setup(named("ste"), sgd({ rate: 0.1 }));
+    const { sparsity, weight, step } = setup(named("ste"), sgd({ learningRate: 0.1 }));
     const before = weight.data.slice();
     step();
     expect(weight.data.every((value, i) => value !== before[i])).toBe(true);
@@ -212,7 +212,7 @@ describe("STE and SR-STE", () => {
 
 describe("S-STE", () => {
   test("moves what is kept by the largest that is not, times a factor of its first pruning", () => {
-    const { sparsity, weight, step } = setup(named("s-ste"), sgd({ rate: 0.1 }));
+    const { sparsity, weight, step } = setup(named("s-ste"), sgd({ learningRate: 0.1 }));
     let factor = 0;
     for (let i = 0; i < 3; i++) {
       const used = (): Float32Array => sparsity.state().get("fc1.weight")!.data as Float32Array;
@@ -254,7 +254,13 @@ describe("transposable", () => {
   ])("keeps %s along inputs and along outputs, at every step: %s", (pattern, solver) => {
     const { n, m } = parsePattern(pattern);
     const options = { words: { solver } };
-    const { sparsity, step } = setup(named("transposable"), sgd({ rate: 0.5 }), pattern, { refresh: 1 }, options);
+    const { sparsity, step } = setup(
+      named("transposable"),
+      sgd({ learningRate: 0.5 }),
+      pattern,
+      { refresh: 1 },
+      options,
+    );
     for (let i = 0; i < STEPS; i++) {
       step();
       const mask = lastMask(sparsity);
@@ -269,7 +275,7 @@ describe("transposable", () => {
   });
 
   test("chooses masks anew every so many steps, and not in between", () => {
-    const { sparsity, step } = setup(named("transposable"), sgd({ rate: 0.5 }), "2:4", { refresh: 4 });
+    const { sparsity, step } = setup(named("transposable"), sgd({ learningRate: 0.5 }), "2:4", { refresh: 4 });
     const masks = Array.from({ length: STEPS }, () => {
       step();
       return lastMask(sparsity).join();
@@ -278,14 +284,14 @@ describe("transposable", () => {
   });
 
   test("says why another pattern does not do", () => {
-    expect(() => setup(named("transposable"), sgd({ rate: 1 }), "2:4v2")).toThrow("not shared by vectors");
+    expect(() => setup(named("transposable"), sgd({ learningRate: 1 }), "2:4v2")).toThrow("not shared by vectors");
   });
 });
 
 describe("a mask that stays for some steps", () => {
   test("is not touched by an evaluation in between, nor is the training after it", () => {
     const numbers = { refresh: 4 };
-    const [plain, evaluated] = [0, 1].map(() => setup(named("sr-ste"), sgd({ rate: 0.5 }), "2:4", numbers));
+    const [plain, evaluated] = [0, 1].map(() => setup(named("sr-ste"), sgd({ learningRate: 0.5 }), "2:4", numbers));
     const { device } = evaluated.weight;
     for (let i = 0; i < STEPS; i++) {
       expect(evaluated.step()).toBe(plain.step());
@@ -298,7 +304,7 @@ describe("a mask that stays for some steps", () => {
 });
 
 test("a pattern that fits no layer is refused with every layer's reason", () => {
-  expect(() => setup(named("ste"), sgd({ rate: 1 }), "3:5")).toThrow(
+  expect(() => setup(named("ste"), sgd({ learningRate: 1 }), "3:5")).toThrow(
     /pattern 3:5: expected at least one layer that it fits, got fc1.weight: 16 inputs cannot be cut into groups of 5; fc2.weight: the last layer stays dense/,
   );
 });

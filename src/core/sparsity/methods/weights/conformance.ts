@@ -21,8 +21,8 @@ import { weightMethods } from "./methods.ts";
 export const STEPS = 12;
 
 export const optimizers: Record<string, () => Transform> = {
-  adamW: () => adamW({ rate: 0.01, weightDecay: 0.1 }),
-  "sgd with momentum and decay": () => sgd({ rate: 0.1, momentum: 0.9, weightDecay: 0.01 }),
+  adamW: () => adamW({ learningRate: 0.01, weightDecay: 0.1 }),
+  "sgd with momentum and decay": () => sgd({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.01 }),
 };
 
 export interface Setup {

@@ -61,7 +61,7 @@ describe("DominoSearch", () => {
 
   test("begins dense and lowers N one by one where weights fall below the first thresholds", () => {
     const numbers = { decay: 3, every: 1, until: 0.9 };
-    const optimizer = sgd({ rate: 0.1 });
+    const optimizer = sgd({ learningRate: 0.1 });
     const run = new Training(domino, { steps: STEPS, pattern: "2:8", numbers, widths, optimizer });
     const seen = Array.from({ length: STEPS }, () => {
       run.step();
@@ -80,7 +80,7 @@ describe("DominoSearch", () => {
       const model = cnn(4, [8, 16, 32], 4, { device, random: new Random(1) });
       const numbers = { decay: 0, until: 0.1 };
       const sparsity = sparsify(model, { weights: domino({ ...numbers, budget }), pattern: "2:4", steps: STEPS });
-      const optimizer = new Optimizer(model, sparsity.around(sgd({ rate: 0.01 })));
+      const optimizer = new Optimizer(model, sparsity.around(sgd({ learningRate: 0.01 })));
       const random = new Random(2);
       for (let i = 0; i < 4; i++) {
         device.step(() => {

@@ -5,8 +5,8 @@ import { isKept, maskOf, named, type Setup, setup } from "./conformance.ts";
 
 const STEPS = 20;
 const SHARES = { decayFrom: 0.2, decayUntil: 0.6 };
-const run = (words: Record<string, string> = {}, rate = 0): Setup =>
-  setup(named("mask-decay"), sgd({ rate }), "2:4", SHARES, { words, steps: STEPS });
+const run = (words: Record<string, string> = {}, learningRate = 0): Setup =>
+  setup(named("mask-decay"), sgd({ learningRate }), "2:4", SHARES, { words, steps: STEPS });
 
 /** The d of each step; NaN where the products are dense. Weights do not move. */
 function decays(words: Record<string, string>): number[] {
@@ -48,8 +48,8 @@ describe("mask decay", () => {
   });
 
   test("with d = 1 is dense bit for bit", () => {
-    const decaying = setup(named("mask-decay"), sgd({ rate: 0.1 }), "2:4", { decayFrom: 0, decayUntil: 1 });
-    const dense = setup(named("asp"), sgd({ rate: 0.1 }), "2:4", { pruneAt: 1 });
+    const decaying = setup(named("mask-decay"), sgd({ learningRate: 0.1 }), "2:4", { decayFrom: 0, decayUntil: 1 });
+    const dense = setup(named("asp"), sgd({ learningRate: 0.1 }), "2:4", { pruneAt: 1 });
     expect(decaying.step()).toBe(dense.step());
     expect(decaying.weight.data).toEqual(dense.weight.data);
     expect(decaying.sparsity.checkpoint().has("sparsity/fc1.weight.mask")).toBe(true);

@@ -49,7 +49,7 @@ const full = (used: Float32Array): number =>
 
 describe("MaxQ", () => {
   test("packs N:M weights times multipliers of 1 to 2", () => {
-    const run = new Training(maxq, { steps: STEPS, numbers: sparse, optimizer: sgd({ rate: 0 }) });
+    const run = new Training(maxq, { steps: STEPS, numbers: sparse, optimizer: sgd({ learningRate: 0 }) });
     const w = run.weight.data.slice();
     run.step();
     const factors = multipliers(w, 32, 1, 2, 4);
@@ -79,7 +79,12 @@ describe("MaxQ", () => {
   ] as const) {
     test(`leaves the smallest groups dense, fewer and fewer: ${shape}`, () => {
       const run = new Training(maxq, {
-        ...{ steps: STEPS, numbers: { denseUntil: 0.5, refresh: 1 }, words: { shape }, optimizer: sgd({ rate: 0 }) },
+        ...{
+          steps: STEPS,
+          numbers: { denseUntil: 0.5, refresh: 1 },
+          words: { shape },
+          optimizer: sgd({ learningRate: 0 }),
+        },
       });
       const groups = run.weight.size / 4;
       const shares = Array.from({ length: STEPS }, () => {
@@ -97,7 +102,7 @@ describe("MaxQ", () => {
   test("gives all weights the gradient by what was multiplied, and decays what was not", () => {
     for (const denseUntil of [0, 0.5]) {
       const lambda = 0.25;
-      const optimizer = (): ReturnType<typeof sgd> => sgd({ rate: 1 });
+      const optimizer = (): ReturnType<typeof sgd> => sgd({ learningRate: 1 });
       const numbers = { denseUntil, refresh: 1, lambda };
       const run = new Training(maxq, { steps: STEPS, numbers, optimizer: optimizer() });
       for (let i = 0; i < 3; i++) run.step();

@@ -5,7 +5,7 @@ import { named, type Setup, setup } from "./conformance.ts";
 
 const STEPS = 40;
 const run = (epsilon: number, numbers: Record<string, number> = {}): Setup =>
-  setup(named("step"), adamW({ rate: 0.003, epsilon }), "2:4", numbers, { steps: STEPS });
+  setup(named("step"), adamW({ learningRate: 0.003, epsilon }), "2:4", numbers, { steps: STEPS });
 const variances = ({ optimizer }: Setup): Float32Array[] =>
   [...optimizer.memories()].filter(([name]) => name.endsWith("moment2")).map(([, array]) => array.slice());
 
@@ -63,7 +63,7 @@ describe("STEP", () => {
   });
 
   test("is the dense model until then", () => {
-    const dense = setup(named("asp"), adamW({ rate: 0.003 }), "2:4", { pruneAt: 1 }, { steps: STEPS });
+    const dense = setup(named("asp"), adamW({ learningRate: 0.003 }), "2:4", { pruneAt: 1 }, { steps: STEPS });
     const one = run(1e-8);
     for (let i = 0; i < 20 && !one.sparsity.pruned; i++) {
       const loss = one.step();
@@ -72,7 +72,7 @@ describe("STEP", () => {
   });
 
   test("asks for an optimizer that has a variance", () => {
-    expect(() => setup(named("step"), sgd({ rate: 0.1 }))).toThrow(
+    expect(() => setup(named("step"), sgd({ learningRate: 0.1 }))).toThrow(
       "method step: expected optimizer adamw, got sgd. It freezes the running variance of Adam",
     );
   });

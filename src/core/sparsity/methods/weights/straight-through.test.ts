@@ -41,7 +41,7 @@ describe("the gradient of a weight under a method", () => {
   test.each(weightMethods.filter(({ sparse }) => sparse))("is that of what was multiplied by: $name", (entry) => {
     const [model, dense] = [build(), build()];
     const sparsity = sparsify(model, { weights: entry(), pattern: "2:4", steps: STEPS });
-    const optimizer = new Optimizer(model, sparsity.around(adamW({ rate: 0.01 })));
+    const optimizer = new Optimizer(model, sparsity.around(adamW({ learningRate: 0.01 })));
     for (let step = 0; step < STEPS; step++) {
       differentiate(model);
       const used = sparsity.state().get("fc1.weight")!.data as Float32Array;

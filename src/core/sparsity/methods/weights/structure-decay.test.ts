@@ -9,7 +9,7 @@ const STEPS = 20;
 /** The pattern of each step. */
 function patterns(pattern: string, frames: string, inputs = 16): string[] {
   const numbers = { decayFrom: 0.2, decayUntil: 0.8 };
-  const { sparsity, step } = setup(named("structure-decay"), sgd({ rate: 0.1 }), pattern, numbers, {
+  const { sparsity, step } = setup(named("structure-decay"), sgd({ learningRate: 0.1 }), pattern, numbers, {
     ...{ words: { frames }, steps: STEPS, inputs },
   });
   const found = Array.from({ length: STEPS }, () => {
@@ -50,7 +50,7 @@ describe("structure decay", () => {
   test("ends N:M where the run is shorter than its frames", () => {
     const { sparsity, step } = setup(
       named("structure-decay"),
-      sgd({ rate: 0.1 }),
+      sgd({ learningRate: 0.1 }),
       "1:16",
       { decayUntil: 1 },
       { steps: 3 },

@@ -1,0 +1,75 @@
+/** What the command line says in place of keys of a recipe. */
+import { currentName, tellFormer, withCurrentNames } from "../lab/recipes/former-names.ts";
+import { valueAt, withValueAt } from "../lab/recipes/paths.ts";
+import { parseRecipe } from "../lab/recipes/recipe.ts";
+
+/** Of --set. */
+export interface Setting {
+  /** The path of a key, as "optimizer.learningRate". */
+  readonly key: string;
+  readonly value: unknown;
+}
+
+/** The options of the lists recipeOptions and trainingOptions, and --monitor. */
+export interface RecipeOptions {
+  readonly seed?: number;
+  readonly batchSize?: number;
+  readonly set?: readonly Setting[];
+  readonly dataDir?: string;
+  readonly limit?: number;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly optimizer?: string;
+  readonly lr?: number;
+  readonly monitor?: number;
+}
+
+/**
+ * The recipe as it was written, by today's names, with what the options say; those of --set come last. What results is
+ * for `parseRecipe` to check. where: for its errors.
+ */
+export function overridden(written: unknown, options: RecipeOptions, where: string): unknown {
+  const { seed, batchSize, dataDir, limit, epochs, steps, optimizer, lr, monitor, set = [] } = options;
+  const settings = [
+    { key: "seed", value: seed },
+    { key: "batchSize", value: batchSize },
+    { key: "data.dir", value: dataDir },
+    { key: "data.limit.train", value: limit },
+    { key: "epochs", value: epochs },
+    { key: "steps", value: steps },
+    { key: "optimizer.learningRate", value: lr },
+    { key: "monitor.every", value: monitor },
+    ...set,
+  ];
+  const named = withOptimizer(withCurrentNames(written, tellFormer), optimizer, where);
+  return settings
+    .filter(({ value }) => value !== undefined)
+    .reduce((recipe, one) => withSetting(recipe, one, where), named);
+}
+
+/** Another optimizer begins with its own defaults: rates and decays of one mean nothing to another. */
+function withOptimizer(written: unknown, name: string | undefined, where: string): unknown {
+  if (name === undefined || name === parseRecipe(written, where).optimizer.name) return written;
+  const own = { name, clip: valueAt(written, "optimizer.clip"), schedule: valueAt(written, "optimizer.schedule") };
+  const given = Object.entries(own).filter(([, value]) => value !== undefined);
+  return withValueAt(written, "optimizer", Object.fromEntries(given));
+}
+
+/** Either epochs or steps: what a recipe says of the other goes. */
+const INSTEAD: Readonly<Record<string, string>> = { epochs: "steps", steps: "epochs" };
+
+function withSetting(written: unknown, { key, value }: Setting, where: string): unknown {
+  const path = currentName(key, tellFormer);
+  const [first, ...inner] = path.split(".");
+  const base = Object.hasOwn(INSTEAD, path) ? withValueAt(written, INSTEAD[path], undefined) : written;
+  const started = inner.length > 0 && valueAt(base, first) === undefined ? withName(base, first, where) : base;
+  return withValueAt(started, path, value);
+}
+
+/** A choice that the recipe leaves to its defaults is named: one of its keys alone would not say whose it is. */
+function withName(written: unknown, key: string, where: string): unknown {
+  const complete = parseRecipe(written, where);
+  const names = ["name", "pattern"].map((name) => [name, valueAt(complete, `${key}.${name}`)] as const);
+  const given = names.filter(([, value]) => value !== undefined);
+  return given.length === 0 ? written : withValueAt(written, key, Object.fromEntries(given));
+}

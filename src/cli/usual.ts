@@ -1,0 +1,57 @@
+/** What compare trains: what its options say, then its recipe, and without one what is usual for the data and the model. */
+import { valueAt, withValueAt } from "../lab/recipes/paths.ts";
+import { parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
+import { readJson } from "../lab/runs/run-folder.ts";
+import { overridden, type RecipeOptions } from "./overrides.ts";
+
+// enough images a step for sparse products to gain at the sizes of a laptop
+export const MLP_BATCH = 256;
+// twice the recipe's, which is for half of this batch; also where dense is best of 1e-3, 2e-3 and 4e-3 (docs/strategies.md)
+export const MLP_LEARNING_RATE = 2e-3;
+
+/** What goes with a data set where neither an option nor a recipe says otherwise. */
+const USUAL: Readonly<Record<string, { readonly model: string; readonly batchSize?: number }>> = {
+  cifar10: { model: "cnn" },
+  text: { model: "gpt", batchSize: 32 },
+  scenes: { model: "detector", batchSize: 32 },
+};
+
+/** The options that the recipe depends on. */
+export interface ComparedOptions extends RecipeOptions {
+  readonly data?: string;
+  readonly model?: string;
+  /** A file. */
+  readonly recipe?: string;
+}
+
+/** The recipe's file or none, with what the options say, and else what is usual for the data and the model. */
+export function recipeOf(options: ComparedOptions): Recipe {
+  const { recipe: file, data, model } = options;
+  const where = file ?? "compare";
+  const written = file === undefined ? {} : readJson("recipe", file);
+  const base = parseRecipe(written, where);
+  const usual = file === undefined ? USUAL[data ?? base.data.name] : undefined;
+  const named = model ?? usual?.model ?? base.model.name;
+  const chosen = [
+    { key: "data.name", value: data },
+    // a model of the recipe keeps its widths
+    { key: "model", value: named === base.model.name ? undefined : { name: named } },
+  ];
+  const asked = overridden(written, { ...options, set: [...chosen, ...(options.set ?? [])] }, where);
+  return parseRecipe(file === undefined ? withUsual(asked, usual) : asked, where);
+}
+
+/** Where no recipe says what is good for a model, and no option: its batch size, and the learning rate that goes with it. */
+function withUsual(asked: unknown, usual: { readonly batchSize?: number } | undefined): unknown {
+  const { model, data, optimizer } = parseRecipe(asked, "compare");
+  const isMlp = model.name === "mlp";
+  const batchSize =
+    valueAt(asked, "batchSize") ??
+    usual?.batchSize ??
+    (isMlp ? Math.min(MLP_BATCH, data.limit?.train ?? MLP_BATCH) : undefined);
+  const sized = withValueAt(asked, "batchSize", batchSize);
+  const isFree = optimizer.name === "adamw" && valueAt(asked, "optimizer.learningRate") === undefined;
+  if (!isMlp || !isFree || batchSize !== MLP_BATCH) return sized;
+  const { name } = optimizer;
+  return withValueAt(withValueAt(sized, "optimizer.name", name), "optimizer.learningRate", MLP_LEARNING_RATE);
+}
