@@ -32,12 +32,11 @@ function gradients(name: string, options: Partial<SparsifyOptions> | null, draws
   const x = Array.from({ length: BATCH * shape.reduce((a, b) => a * b, 1) }, () => random.normal());
   const labels = Int32Array.from({ length: BATCH }, (_, i) => i % 4);
   return Array.from({ length: draws }, (_, seed) => {
-    if (options !== null) sparsify(model, { pattern: "2:4", steps: 1, seed, ...options });
+    const session = options && sparsify(model, { pattern: "2:4", steps: 1, seed, ...options });
     for (const parameter of model.parameters()) parameter.zeroGrad();
-    return device.step(() => {
-      backward(crossEntropy(model.forward(tensor(device, [BATCH, ...shape], x)), labels));
-      return Float64Array.from(model.parameters().flatMap(({ grad }) => [...grad]));
-    });
+    device.step(() => backward(crossEntropy(model.forward(tensor(device, [BATCH, ...shape], x)), labels)));
+    session?.detach();
+    return Float64Array.from(model.parameters().flatMap(({ grad }) => [...grad]));
   });
 }
 
