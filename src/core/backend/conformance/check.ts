@@ -38,11 +38,14 @@ export function sameBits(a: Numbers, b: Numbers): boolean {
 }
 
 /** The largest magnitude that is a number. */
-const largestOf = (array: Numbers): number =>
-  (array as Float32Array).reduce(
-    (most, value) => (Math.abs(value) < Infinity ? Math.max(most, Math.abs(value)) : most),
-    0,
-  );
+function largestOf(array: Numbers): number {
+  let most = 0;
+  for (let i = 0; i < array.length; i++) {
+    const magnitude = Math.abs(array[i]);
+    if (magnitude > most && magnitude < Infinity) most = magnitude;
+  }
+  return most;
+}
 
 /** The sums of magnitudes behind the outputs of a kernel that is a sum of products. */
 export function magnitudesOf(name: KernelName, args: readonly Argument[]): Numbers[] {
@@ -92,16 +95,14 @@ export function check(kernels: Kernels, name: KernelName, one: Trial): void {
     .filter((argument) => argument.written)
     .forEach(({ exact, scale }, output) => {
       const largest = scale ?? Math.max(largestInput, largestOf(wanted[output]));
-      wanted[output].forEach((value: number, i: number) => {
-        const allowed = exact ? 0 : tolerance * (magnitudes?.[output][i] ?? largest) + 1e-30;
-        const same =
-          exact || !Number.isFinite(value)
-            ? Object.is(got[output][i], value)
-            : Math.abs(got[output][i] - value) <= allowed;
-        if (same) return;
-        const found = `${got[output][i]}, the oracle has ${value} +- ${allowed}`;
-        throw new Error(`${where}: output ${output} at ${i}: ${found}`);
-      });
+      const [right, found, sums] = [wanted[output], got[output], magnitudes?.[output]];
+      for (let i = 0; i < right.length; i++) {
+        const value = right[i];
+        if (Object.is(found[i], value)) continue;
+        const allowed = exact || !Number.isFinite(value) ? 0 : tolerance * (sums?.[i] ?? largest) + 1e-30;
+        if (allowed > 0 && Math.abs(found[i] - value) <= allowed) continue;
+        throw new Error(`${where}: output ${output} at ${i}: ${found[i]}, the oracle has ${value} +- ${allowed}`);
+      }
     });
 }
 

@@ -177,8 +177,9 @@ export function products(count: (multiplies: number) => void): ProductKernels {
     weightGradCsr: (dw, dy, x, { index, starts }, g) => {
       const { positions, inputs, out } = shapeOf(g);
       weightGrad(dw, dense(dy), x, g);
-      const kept = new Set(csrPlaces(index, starts, inputs, out));
-      for (let i = 0; i < dw.length; i++) if (!kept.has(i)) dw[i] = 0;
+      const kept = new Uint8Array(dw.length);
+      for (const place of csrPlaces(index, starts, inputs, out)) kept[place] = 1;
+      for (let i = 0; i < dw.length; i++) if (kept[i] === 0) dw[i] = 0;
       count(positions * index.length);
     },
   };
