@@ -3,15 +3,12 @@ import { defineConfig } from "vitest/config";
 
 const long = "**/*.long.test.ts";
 
-/** Each of these starts processes, spies on modules or fills a whole memory: a process of its own for each file. */
+/** Each of these starts processes, spies on modules, loads them anew or fills a whole memory: a process of its own for each file. */
 const alone = {
   name: "alone",
   include: [
-    "src/cli/**/*.test.ts",
-    "src/node/**/*.test.ts",
-    "src/core/backend/wasm.test.ts",
-    "src/core/nn/init-options.test.ts",
-    "test/readme.test.ts",
+    ...["src/cli/**/*.test.ts", "src/node/**/*.test.ts", "src/web/**/*.test.ts", "test/{browser,readme}.test.ts"],
+    ...["src/core/backend/wasm.test.ts", "src/core/nn/init-options.test.ts"],
   ],
   exclude: [long],
   globalSetup: "test/build-command.ts",
