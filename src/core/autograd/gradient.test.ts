@@ -543,7 +543,7 @@ describe("shapes that do not fit are refused", () => {
       "classWeights of 3 classes, got 2",
     );
     expect(() => ops.crossEntropy(logits, [0, 1], { labelSmooting: 0.1 } as object)).toThrow(
-      'crossEntropy: expected options labelSmoothing, classWeights, ignoreIndex, got "labelSmooting". Perhaps you mean',
+      'crossEntropy: expected an option (labelSmoothing, classWeights, ignoreIndex), got "labelSmooting". The nearest is',
     );
     expect(() => ops.mse(logits, [1, 2])).toThrow("mse: expected 6 targets for shape [2, 3], got 2");
     expect(() => ops.mae(logits, of(3, 2))).toThrow("mae: expected targets of shape [2, 3], got [3, 2]");
@@ -560,7 +560,7 @@ describe("shapes that do not fit are refused", () => {
   test("rows that are all left out have no loss and no gradient", () => {
     const x = parameter(2, 3);
     const loss = ops.crossEntropy(x, [7, 7], { ignoreIndex: 7 });
-    expect(loss.item()).toBeNaN();
+    expect(loss.data[0]).toBeNaN();
     backward(loss);
     expect([...x.grad]).toEqual([0, 0, 0, 0, 0, 0]);
   });

@@ -240,7 +240,7 @@ describe("channels", () => {
     const graph = traceChannels(model, [5, 4, 3]);
     expect(described(graph).slice(1, 4)).toEqual([
       "first.weight 6 (a depthwise convolution has a group for each of them): w first.weight:0, w first.bias:0, " +
-        "w depthwise.weight:0, w depthwise.bias:0, w norm.weight:0, w norm.runningMean:0, w norm.runningVariance:0, " +
+        "w depthwise.weight:0, w depthwise.bias:0, w norm.weight:0, w norm.running_mean:0, w norm.running_var:0, " +
         "w norm.bias:0, r second.weight:3",
       "second.weight 4 (a grouped convolution divides them into groups): w second.weight:0, w second.bias:0",
       "grouped.weight 4 (a grouped convolution divides them into groups): w grouped.weight:0, w grouped.bias:0, " +
