@@ -6,6 +6,7 @@ import { maskWords } from "../../core/backend/families/masks.ts";
 import { expected } from "../../core/errors.ts";
 import { kept } from "../../core/sparse/mask.ts";
 import type { PlannedLayer } from "../../core/sparsity/plan.ts";
+import { PRECISIONS } from "../../core/tensor/precision.ts";
 import { readFile } from "../../node/files.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { isComparison, openComparison } from "./compare.ts";
@@ -66,7 +67,7 @@ const result = z.object({
 });
 const machine = z.object({
   ...{ cpu: z.string(), cores: number, node: z.string(), backend: z.string(), instructionSet: z.string() },
-  ...{ threads: number, load: z.tuple([number, number]) },
+  ...{ threads: number, load: z.tuple([number, number]), precision: z.enum(PRECISIONS).default("f32") },
 });
 
 /** A corner of a layer's mask at some steps; true: kept. */
