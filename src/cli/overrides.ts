@@ -1,4 +1,5 @@
 /** What the command line says in place of keys of a recipe. */
+import type { Precision } from "../core/tensor/precision.ts";
 import { currentName, tellFormer, withCurrentNames } from "../lab/recipes/former-names.ts";
 import { valueAt, withValueAt } from "../lab/recipes/paths.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
@@ -10,7 +11,7 @@ export interface Setting {
   readonly value: unknown;
 }
 
-/** The options of the lists recipeOptions and trainingOptions, and --monitor. */
+/** The options of the lists recipeOptions and trainingOptions, --monitor and --precision. */
 export interface RecipeOptions {
   readonly seed?: number;
   readonly batchSize?: number;
@@ -22,6 +23,7 @@ export interface RecipeOptions {
   readonly optimizer?: string;
   readonly lr?: number;
   readonly monitor?: number;
+  readonly precision?: Precision;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface RecipeOptions {
  * for `parseRecipe` to check. where: for its errors.
  */
 export function overridden(written: unknown, options: RecipeOptions, where: string): unknown {
-  const { seed, batchSize, dataDir, limit, epochs, steps, optimizer, lr, monitor, set = [] } = options;
+  const { seed, batchSize, dataDir, limit, epochs, steps, optimizer, lr, monitor, precision, set = [] } = options;
   const settings = [
     { key: "seed", value: seed },
     { key: "batchSize", value: batchSize },
@@ -39,6 +41,7 @@ export function overridden(written: unknown, options: RecipeOptions, where: stri
     { key: "steps", value: steps },
     { key: "optimizer.learningRate", value: lr },
     { key: "monitor.every", value: monitor },
+    { key: "precision", value: precision },
     ...set,
   ];
   const named = withOptimizer(withCurrentNames(written, tellFormer), optimizer, where);

@@ -73,8 +73,16 @@ export interface LossKernels {
 }
 
 export const lossPositions: Positions<LossKernels> = {
-  detectionLoss: (...args) => {
-    const [loss, gradient, outputs, labels, offsets, cells, classes, { background, boxes, beta }] = args;
-    return [loss, gradient, outputs, labels, offsets, cells, classes, background, boxes, beta];
-  },
+  detectionLoss: (loss, gradient, outputs, labels, offsets, cells, classes, { background, boxes, beta }) => [
+    loss,
+    gradient,
+    outputs,
+    labels,
+    offsets,
+    cells,
+    classes,
+    background,
+    boxes,
+    beta,
+  ],
 };
