@@ -11,7 +11,7 @@ import { maskWords } from "../src/core/backend/families/masks.ts";
 import { Random } from "../src/core/random.ts";
 import { PackedMatrix } from "../src/core/sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../src/core/sparse/formats/packed-transpose.ts";
-import { kept } from "../src/core/sparse/mask.ts";
+import { isKept } from "../src/core/sparse/mask.ts";
 import { mvue as mvueOf } from "../src/core/sparse/mvue.ts";
 import { searchOrder } from "../src/core/sparse/order-search.ts";
 import { parsePattern } from "../src/core/sparse/pattern.ts";
@@ -50,7 +50,7 @@ const transposable = ["2:4", "1:4", "2:8", "4:8", "1:16", "8:16"].map((pattern) 
   const found = (["exact", "greedy"] as const).map((solver, i) => {
     let sum = 0;
     for (let at = 0; at < w.length; at++) {
-      if (kept(masks[solver], N, Math.floor(at / N), at % N)) sum += Math.abs(w[at]);
+      if (isKept(masks[solver], N, Math.floor(at / N), at % N)) sum += Math.abs(w[at]);
     }
     return [solver, { ms: times[i].ms.median, kept: sum / all }];
   });

@@ -278,7 +278,7 @@ function check(
       b.grad.set(inputs.b.data);
       const stop: Transform = { name: "stop", applies: true, init: () => ({}), update: () => {} };
       chain(clipByGlobalNorm(options.max_norm), stop).update(
-        [a, b].map((parameter) => ({ parameter, memory: {} })),
+        [a, b].map((parameter) => ({ parameter, state: {} })),
         0,
       );
       close(a.grad, outputs.a);

@@ -101,8 +101,8 @@ export class Training {
   /** Takes the state of another after so many of its steps. */
   goOnFrom(other: Training, step: number): void {
     loadState(this.model, stateOf(other.model), "test");
-    const saved = other.#optimizer.memories();
-    for (const [name, array] of this.#optimizer.memories()) array.set(saved.get(name)!);
+    const saved = other.#optimizer.state();
+    for (const [name, array] of this.#optimizer.state()) array.set(saved.get(name)!);
     this.sparsity.restore(other.sparsity.checkpoint(), step);
     this.#optimizer.steps = step;
   }

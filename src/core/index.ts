@@ -140,10 +140,10 @@ export {
   warmupCosine,
 } from "./optim/schedule.ts";
 export { type SgdOptions, sgd } from "./optim/sgd.ts";
-export { chain, type Memory, type PrunedDecay, type Slot, type Transform } from "./optim/transform.ts";
+export { chain, type OptimizerState, type PrunedDecay, type Slot, type Transform } from "./optim/transform.ts";
 export type { NumberOption, Option, OptionSchema, OptionsOf, WordOption } from "./options.ts";
 export { type Draw, Random } from "./random.ts";
-export { type CompactMatrix, compactBytes, decodeCompact, encodeCompact } from "./sparse/formats/compact.ts";
+export { decodeMatrix, type EncodedMatrix, encodedBytes, encodeMatrix } from "./sparse/formats/encoding.ts";
 export { PackedMatrix, type PackedOperand } from "./sparse/formats/packed-matrix.ts";
 export { PackedTranspose } from "./sparse/formats/packed-transpose.ts";
 export { SlicedMatrix } from "./sparse/formats/sliced-matrix.ts";
@@ -173,9 +173,9 @@ export { doublePruned } from "./sparsity/methods/input-grad/double-pruned.ts";
 export type {
   ActivationMethod,
   InputGradMethod,
+  SparseParameter,
   WeightGradMethod,
   WeightMethod,
-  WeightSite,
 } from "./sparsity/methods/method.ts";
 export { type Folding, foldedGroupLasso } from "./sparsity/methods/structured/folded.ts";
 export {

@@ -2,7 +2,7 @@
 
 import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
-import { kept } from "../sparse/mask.ts";
+import { isKept } from "../sparse/mask.ts";
 import type { Pattern } from "../sparse/pattern.ts";
 
 /** The numbers of one matrix. */
@@ -33,7 +33,7 @@ export function keptMagnitude(
     all += found[row * 3 + 1];
     if (zeros(row) === (k / m) * n) deadRows++;
   }
-  const isZero = (row: number, column: number): boolean => !kept(mask, k, row, column) || w[row * k + column] === 0;
+  const isZero = (row: number, column: number): boolean => !isKept(mask, k, row, column) || w[row * k + column] === 0;
   for (let first = 0; first < rows; first += v) {
     const vector = Array.from({ length: Math.min(v, rows - first) }, (_, i) => first + i);
     if (vector.some((row) => zeros(row) < n)) continue;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { maskWords } from "../backend/families/masks.ts";
 import { jsKernels } from "../backend/js.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
-import { divergence, kept } from "../sparse/mask.ts";
+import { divergence, isKept } from "../sparse/mask.ts";
 import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import { MaskHistory } from "./mask-history.ts";
 
@@ -48,7 +48,7 @@ describe("SAD", () => {
 
   test("of two N:M masks is even in each group and at most 2 min(N, M - N), and the sum of its groups", () => {
     const ofGroup = (a: Uint32Array, b: Uint32Array, k: number, row: number, begin: number, { m }: Pattern): number =>
-      Array.from({ length: m }, (_, i) => kept(a, k, row, begin + i) !== kept(b, k, row, begin + i)).filter(Boolean)
+      Array.from({ length: m }, (_, i) => isKept(a, k, row, begin + i) !== isKept(b, k, row, begin + i)).filter(Boolean)
         .length;
     fc.assert(
       fc.property(pairs, ({ pattern, rows, k, a, b }) => {

@@ -5,7 +5,7 @@ import { maskWords } from "../backend/families/masks.ts";
 import { jsKernels } from "../backend/js.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
-import { kept } from "../sparse/mask.ts";
+import { isKept } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { keptByBoth, snapshotSteps } from "./early-structure.ts";
 import { keptMagnitude } from "./kept-magnitude.ts";
@@ -39,11 +39,12 @@ describe("kept magnitude", () => {
         const source = Float32Array.from({ length: rows * k }, () => (random.integer(zeros) < 1 ? 0 : random.normal()));
         const { w, mask } = masked(rows, k, text, source);
         let [sum, all, deadGroups, deadRows] = [0, 0, 0, 0];
-        const alive = (row: number, column: number): boolean => kept(mask, k, row, column) && w[row * k + column] !== 0;
+        const alive = (row: number, column: number): boolean =>
+          isKept(mask, k, row, column) && w[row * k + column] !== 0;
         for (let row = 0; row < rows; row++) {
           const columns = Array.from({ length: k }, (_, i) => i);
           for (const i of columns) all += Math.abs(w[row * k + i]);
-          for (const i of columns) if (kept(mask, k, row, i)) sum += Math.abs(w[row * k + i]);
+          for (const i of columns) if (isKept(mask, k, row, i)) sum += Math.abs(w[row * k + i]);
           if (!columns.some((i) => alive(row, i))) deadRows++;
           if (row % v !== 0) continue;
           for (let begin = 0; begin < k; begin += m) {

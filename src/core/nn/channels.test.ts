@@ -60,10 +60,10 @@ function outputsOf(model: Module, shape: readonly number[]): Float32Array {
 const described = ({ groups }: ChannelGraph): string[] =>
   groups
     .filter(({ uses }) => uses.length > 0)
-    .map(({ name, size, fixed, kept, uses }) => {
+    .map(({ name, size, fixed, pinnedReason, uses }) => {
       const of = ({ name, axis, times, writes, reads }: (typeof uses)[number]): string =>
         `${writes ? "w" : ""}${reads ? "r" : ""} ${name}:${axis}${times === 1 ? "" : ` x${times}`}`;
-      return `${name} ${size}${(fixed ?? kept) ? ` (${fixed ?? kept})` : ""}: ${uses.map(of).join(", ")}`;
+      return `${name} ${size}${(fixed ?? pinnedReason) ? ` (${fixed ?? pinnedReason})` : ""}: ${uses.map(of).join(", ")}`;
     });
 const trace = (name: string): ChannelGraph => traceChannels(models[name].model, models[name].shape);
 const open = (graph: ChannelGraph): ChannelGroup[] => graph.groups.filter(({ fixed }) => fixed === null);
@@ -95,7 +95,7 @@ describe("channels", () => {
   });
 
   test("of a residual sum are tied, apart from those that a shortcut appends", () => {
-    const found = open(trace("resnet")).filter(({ kept }) => kept === null);
+    const found = open(trace("resnet")).filter(({ pinnedReason }) => pinnedReason === null);
     expect(found.map(({ name, size }) => `${name} ${size}`)).toEqual([
       "conv1.weight 16",
       "block1.body.conv1.weight 16",
@@ -168,7 +168,7 @@ describe("channels", () => {
 
   test("of a gpt: one sequence, with the table of tokens once, heads, and the units of each block", () => {
     const groups = open(trace("gpt"));
-    expect(groups.map(({ size, kept }) => `${size} ${kept ?? "free"}`)).toEqual([
+    expect(groups.map(({ size, pinnedReason }) => `${size} ${pinnedReason ?? "free"}`)).toEqual([
       "8 a layer norm takes the mean over all of them",
       ...[0, 1].flatMap(() => [...Array<string>(4).fill("4 heads of attention are of one width"), "32 free"]),
     ]);

@@ -38,7 +38,7 @@ export interface ChannelGroup {
   /** Why its channels can be neither reordered nor removed; null where they can be reordered. */
   readonly fixed: string | null;
   /** Why none can be removed; null where they can. */
-  readonly kept: string | null;
+  readonly pinnedReason: string | null;
 }
 
 /** An operation of the blank pass, in the order of the pass. */
@@ -120,7 +120,7 @@ interface Axis {
   reads: boolean;
 }
 
-type Note = "fixed" | "kept" | "apart";
+type Note = "fixed" | "pinned" | "apart";
 
 /**
  * Each entry of a tensor's last axis is a node; operations that tie two entries unite their nodes, and a channel is what
@@ -188,7 +188,7 @@ class Tracer {
         this.#writes(weight, 0, nodes);
         if (bias !== undefined) this.#writes(bias, 0, nodes);
         if (isDepthwise(x, weight)) {
-          this.#note("kept", "a depthwise convolution has a group for each of them", nodes);
+          this.#note("pinned", "a depthwise convolution has a group for each of them", nodes);
           return nodes;
         }
         for (const grouped of [this.#of(x), nodes])
@@ -199,7 +199,7 @@ class Tracer {
         return this.#writes(x, 1, this.#fresh(channels));
       case "layerNorm":
         for (const parameter of others) this.#writes(parameter, 0, this.#of(x));
-        this.#note("kept", "a layer norm takes the mean over all of them", this.#of(x));
+        this.#note("pinned", "a layer norm takes the mean over all of them", this.#of(x));
         return this.#of(x);
       case "addBias":
         return this.#writes(others[0], 0, this.#of(x));
@@ -252,7 +252,7 @@ class Tracer {
       this.#note("apart", `queries and keys of head ${head}`, q.subarray(begin, end));
       this.#note("apart", `values of head ${head}`, v.subarray(begin, end));
     }
-    this.#note("kept", "heads of attention are of one width", qkv);
+    this.#note("pinned", "heads of attention are of one width", qkv);
     return v;
   }
 
@@ -373,7 +373,7 @@ class Tracer {
         [...notes].find((note) => note.startsWith(kind))?.slice(kind.length + 1) ?? null;
       const fixed = why("fixed");
       const name = uses.find(({ writes }) => writes)?.name ?? uses[0]?.name ?? "nothing";
-      return { name, size: members.length, first, uses, fixed, kept: fixed ?? why("kept") };
+      return { name, size: members.length, first, uses, fixed, pinnedReason: fixed ?? why("pinned") };
     });
     return { groups, numbers };
   }

@@ -39,7 +39,7 @@ export function withoutDeadChannels(
   const branches = branchesOf(model, graph);
   const gone: Branch[] = [];
   for (const group of graph.groups) {
-    if (group.kept !== null) continue;
+    if (group.pinnedReason !== null) continue;
     const reasons = new Set<string>();
     let removed = 0;
     for (let c = 0; c < group.size; c++) {

@@ -40,9 +40,9 @@ export function adamW(options: AdamWOptions): Transform {
       const correction1 = 1 - beta1 ** (step + 1);
       const correction2 = 1 - beta2 ** (frozenAt ?? step + 1);
       if (variance.watched && frozenAt === null) variance.observe(slots, beta2);
-      for (const { parameter, memory, prunedDecay } of slots) {
+      for (const { parameter, state, prunedDecay } of slots) {
         const { data, grad, size, device } = parameter;
-        const { moment1, moment2 } = memory;
+        const { moment1, moment2 } = state;
         const decay = decays === undefined || decays(parameter) ? weightDecay : 0;
         const numbers = { rate: now, beta1, beta2: keep, epsilon: floor, decay, correction1, correction2 };
         device.kernels.adam(data, { moment1, moment2 }, grad, size, numbers, prunedDecay ?? null);
@@ -69,9 +69,9 @@ class Variance implements RunningVariance {
   /** Before the update, which makes v of beta2 v + (1 - beta2) g^2. */
   observe(slots: readonly Slot[], beta2: number): void {
     let [sum, count] = [0, 0];
-    for (const { parameter, memory } of slots) {
+    for (const { parameter, state } of slots) {
       const { grad, size } = parameter;
-      const { moment2 } = memory;
+      const { moment2 } = state;
       for (let i = 0; i < size; i += STRIDE) sum += Math.abs(grad[i] * grad[i] - moment2[i]);
       count += Math.ceil(size / STRIDE);
     }

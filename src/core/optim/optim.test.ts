@@ -83,8 +83,8 @@ describe("the optimizer", () => {
     expect(optimizer.steps).toBe(2);
   });
 
-  test("names its memories by parameter, so that they can be saved", () => {
-    const names = [...new Optimizer(layer(), adamW({ learningRate: 1 })).memories().keys()];
+  test("names its states by parameter, so that they can be saved", () => {
+    const names = [...new Optimizer(layer(), adamW({ learningRate: 1 })).state().keys()];
     expect(names).toEqual(["weight.moment1", "weight.moment2"]);
   });
 });

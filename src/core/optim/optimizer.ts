@@ -1,7 +1,7 @@
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import type { Memory, Transform } from "./transform.ts";
+import type { OptimizerState, Transform } from "./transform.ts";
 
 /** Trains a model's parameters: call zeroGrad, then backward, then step. */
 export class Optimizer {
@@ -9,7 +9,7 @@ export class Optimizer {
   steps = 0;
   readonly #transform: Transform;
   readonly #parameters: ReadonlyMap<string, Parameter>;
-  readonly #memories: ReadonlyMap<string, Memory>;
+  readonly #states: ReadonlyMap<string, OptimizerState>;
 
   constructor(model: Module, transform: Transform) {
     if (!transform.applies) {
@@ -17,7 +17,7 @@ export class Optimizer {
     }
     this.#transform = transform;
     this.#parameters = model.namedParameters();
-    this.#memories = new Map([...this.#parameters].map(([name, parameter]) => [name, transform.init(parameter)]));
+    this.#states = new Map([...this.#parameters].map(([name, parameter]) => [name, transform.init(parameter)]));
   }
 
   zeroGrad(): void {
@@ -28,16 +28,16 @@ export class Optimizer {
   step(): void {
     const slots = [...this.#parameters]
       .filter(([, parameter]) => parameter.hasGrad)
-      .map(([name, parameter]) => ({ parameter, memory: this.#memories.get(name)! }));
+      .map(([name, parameter]) => ({ parameter, state: this.#states.get(name)! }));
     this.#transform.update(slots, this.steps++);
     for (const { parameter } of slots) parameter.touch();
   }
 
-  /** The arrays of the transforms, as "<parameter>.<memory>": to be saved, or written to when a run goes on. */
-  memories(): Map<string, Float32Array> {
+  /** The arrays of the transforms, as "<parameter>.<state>": to be saved, or written to when a run goes on. */
+  state(): Map<string, Float32Array> {
     const all = new Map<string, Float32Array>();
-    for (const [name, memory] of this.#memories) {
-      for (const [key, array] of Object.entries(memory)) all.set(`${name}.${key}`, array);
+    for (const [name, state] of this.#states) {
+      for (const [key, array] of Object.entries(state)) all.set(`${name}.${key}`, array);
     }
     return all;
   }

@@ -17,7 +17,7 @@ function descend(make: (w: Parameter) => Transform, steps: number, w = new Param
   const target = (i: number): number => (i < 12 ? 1 : 0.02);
   if (w.version === 0) w.data.fill(0.5);
   const transform = make(w);
-  const slot = { parameter: w, memory: transform.init(w) };
+  const slot = { parameter: w, state: transform.init(w) };
   for (let step = 0; step < steps; step++) {
     w.hasGrad = true;
     for (let i = 0; i < w.size; i++) w.grad[i] = w.data[i] - target(i);

@@ -3,13 +3,13 @@ import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import { checkNumbers, checkWords, requireOptions } from "../options.ts";
 import type { Parameter } from "../tensor/tensor.ts";
-import type { Memory, Transform } from "./transform.ts";
+import type { OptimizerState, Transform } from "./transform.ts";
 
 /** What is added to the loss for one parameter; see methods/structured. */
 interface Penalty {
   addGradient(gradient: F32, w: F32): void;
   proximal(w: F32, rate: number): void;
-  readonly memory?: Memory;
+  readonly state?: OptimizerState;
   /** In place of that of the weight itself. */
   threshold?(w: F32, least: number): void;
 }
@@ -46,7 +46,7 @@ export function regularize(
   return {
     ...optimizer,
     name: `regularize(${optimizer.name})`,
-    init: (parameter) => ({ ...optimizer.init(parameter), ...penalties.get(parameter)?.memory }),
+    init: (parameter) => ({ ...optimizer.init(parameter), ...penalties.get(parameter)?.state }),
     update: (slots, step) => {
       const penalized = slots.flatMap(({ parameter }) => {
         const penalty = penalties.get(parameter);

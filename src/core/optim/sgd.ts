@@ -34,9 +34,9 @@ export function sgd(options: SgdOptions): Transform {
         decay: weightDecay,
         nesterov: Number(nesterov),
       };
-      for (const { parameter, memory, prunedDecay } of slots) {
+      for (const { parameter, state, prunedDecay } of slots) {
         const { data, grad, size, device } = parameter;
-        device.kernels.sgd(data, memory.velocity ?? null, grad, size, numbers, prunedDecay ?? null);
+        device.kernels.sgd(data, state.velocity ?? null, grad, size, numbers, prunedDecay ?? null);
       }
     },
   };

@@ -10,21 +10,21 @@ import { expected } from "../errors.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 
 /** Arrays a transform keeps for one parameter, by name: saved with a checkpoint. */
-export type Memory = Readonly<Record<string, F32>>;
+export type OptimizerState = Readonly<Record<string, F32>>;
 
 export type { PrunedDecay };
 
-/** A parameter that has a gradient at this step, with the memory of the chain. */
+/** A parameter that has a gradient at this step, with the state of the chain. */
 export interface Slot {
   readonly parameter: Parameter;
-  readonly memory: Memory;
+  readonly state: OptimizerState;
   /** Given only to a transform that says `decaysPruned`. */
   readonly prunedDecay?: PrunedDecay;
 }
 
 /** Sets the moments of a parameter [rows, k] to zero where the mask is 0: pruned weights that come back start anew. */
-export function forgetPruned({ parameter, memory }: Slot, mask: Uint32Array, rows: number, k: number): void {
-  for (const array of Object.values(memory)) {
+export function forgetPruned({ parameter, state }: Slot, mask: Uint32Array, rows: number, k: number): void {
+  for (const array of Object.values(state)) {
     if (array.length === parameter.size) parameter.device.kernels.applyMask(array, mask, rows, k);
   }
 }
@@ -53,7 +53,7 @@ export interface Transform {
   learningRate?(step: number): number;
   readonly variance?: RunningVariance;
   /** Zeroed arrays for one parameter; names are unique within a chain. */
-  init(parameter: Parameter): Memory;
+  init(parameter: Parameter): OptimizerState;
   /** step counts from 0. Parameters without a gradient are left out of slots. */
   update(slots: readonly Slot[], step: number): void;
 }
@@ -79,15 +79,15 @@ export function chain(...transforms: readonly Transform[]): Transform {
     name: `chain(${names})`,
     applies: true,
     init: (parameter) => {
-      const memory: Record<string, F32> = {};
+      const state: Record<string, F32> = {};
       for (const transform of transforms) {
         for (const [key, array] of Object.entries(transform.init(parameter))) {
-          if (key in memory)
-            throw expected(`chain(${names})`, "memories of different names", `${key} twice`, "Rename one");
-          memory[key] = array;
+          if (key in state)
+            throw expected(`chain(${names})`, "states of different names", `${key} twice`, "Rename one");
+          state[key] = array;
         }
       }
-      return memory;
+      return state;
     },
     update: (slots, step) => {
       for (const transform of transforms) transform.update(slots, step);

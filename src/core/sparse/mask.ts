@@ -14,7 +14,7 @@ export function ones(word: number): number {
   return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
-export function kept(mask: Uint32Array, k: number, row: number, column: number): boolean {
+export function isKept(mask: Uint32Array, k: number, row: number, column: number): boolean {
   return ((mask[row * maskWords(k) + (column >>> 5)] >>> (column & 31)) & 1) === 1;
 }
 
@@ -96,9 +96,9 @@ export function verifyMask(mask: Uint32Array, rows: number, k: number, pattern: 
       let count = 0;
       let alike = true;
       for (let j = column; j < column + m; j++) {
-        const here = kept(mask, k, row, j);
+        const here = isKept(mask, k, row, j);
         count += here ? 1 : 0;
-        alike &&= here === kept(mask, k, leader, j);
+        alike &&= here === isKept(mask, k, leader, j);
       }
       groups++;
       if (count === n && alike) continue;

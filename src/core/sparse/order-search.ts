@@ -4,7 +4,7 @@ import { packBlock } from "../backend/families/packs.ts";
 import type { F32 } from "../backend/memory.ts";
 import { type Draw, Random } from "../random.ts";
 import type { PackedTranspose } from "./formats/packed-transpose.ts";
-import { kept } from "./mask.ts";
+import { isKept } from "./mask.ts";
 
 /** Rows of the transpose that a search looks at. All of 1024 would cost as much as sixteen searches. */
 const SAMPLE = 64;
@@ -80,7 +80,7 @@ function sampleRows(
     const output = i % outputs;
     const column = Math.floor(i / outputs) * rows + first;
     for (let c = 0; c < count; c++, at++) {
-      if (kept(mask, taps * rows, output, column + c)) sample[at] = w[output * taps * rows + column + c];
+      if (isKept(mask, taps * rows, output, column + c)) sample[at] = w[output * taps * rows + column + c];
     }
   }
   return sample;

@@ -47,7 +47,7 @@ export function misfit(pattern: Pattern, axisLength: number, axis = "inputs"): s
   return `${axisLength} ${axisLength === 1 ? axis.slice(0, -1) : axis} cannot be cut into groups of ${pattern.m}`;
 }
 
-/** Bits of one index in the compact encoding: the position within a group. */
+/** Bits of one index in the N:M encoding: the position within a group. */
 export function indexBits({ m }: Pattern): number {
   return Math.ceil(Math.log2(m));
 }

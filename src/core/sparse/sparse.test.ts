@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { matrixGeometry } from "../backend/geometry.ts";
 import { jsKernels } from "../backend/js.ts";
-import { compactBytes, decodeCompact, encodeCompact } from "./formats/compact.ts";
+import { decodeMatrix, encodedBytes, encodeMatrix } from "./formats/encoding.ts";
 import { PackedMatrix } from "./formats/packed-matrix.ts";
 import { SlicedMatrix } from "./formats/sliced-matrix.ts";
-import { countKept, divergence, kept, verifyMask, verifyValues } from "./mask.ts";
+import { countKept, divergence, isKept, verifyMask, verifyValues } from "./mask.ts";
 import { indexBits, misfit, type Pattern, packedBytes, parsePattern, patternName } from "./pattern.ts";
 
 const patterns = ["1:2", "2:4", "1:4", "4:8", "2:8", "1:16", "3:6", "2:4v2", "2:4v4", "1:8v2"];
@@ -59,7 +59,7 @@ describe("patterns", () => {
 describe("magnitude masks", () => {
   test("keep the largest, and the lower index of equals", () => {
     const { mask } = packed(Float32Array.of(1, -3, 2, 0, 5, 5, -5, 5), 1, 8, parsePattern("2:4"));
-    expect([...Array(8).keys()].map((column) => kept(mask, 8, 0, column))).toEqual([
+    expect([...Array(8).keys()].map((column) => isKept(mask, 8, 0, column))).toEqual([
       false,
       true,
       true,
@@ -74,7 +74,7 @@ describe("magnitude masks", () => {
   test("with v2 two rows share the choice that their sum of magnitudes makes", () => {
     const { mask } = packed(Float32Array.of(4, 0, 0, 1, 0, 3, 2, 1.5), 2, 4, parsePattern("2:4v2"));
     for (const row of [0, 1])
-      expect([0, 1, 2, 3].map((column) => kept(mask, 4, row, column))).toEqual([true, true, false, false]);
+      expect([0, 1, 2, 3].map((column) => isKept(mask, 4, row, column))).toEqual([true, true, false, false]);
   });
 
   test("hold exactly n of every m, in every pattern", () => {
@@ -96,7 +96,7 @@ describe("a packed matrix", () => {
         const dense = new Float32Array(rows * k).fill(9);
         matrix.unpackInto(dense);
         dense.forEach((value, i) => {
-          expect(value).toBe(kept(matrix.mask, k, Math.floor(i / k), i % k) ? w[i] : 0);
+          expect(value).toBe(isKept(matrix.mask, k, Math.floor(i / k), i % k) ? w[i] : 0);
         });
         expect([...matrix.masked]).toEqual([...dense]);
         expect(verifyValues(dense, rows, k, pattern).ok).toBe(true);
@@ -174,14 +174,14 @@ describe("divergence (SAD)", () => {
   });
 });
 
-describe("the compact encoding", () => {
+describe("the N:M encoding", () => {
   test("comes back whole, in the bytes that were promised", () => {
     fc.assert(
       fc.property(matrices, ({ pattern, rows, k, w }) => {
         const matrix = packed(w, rows, k, pattern);
-        const compact = encodeCompact(w, matrix.mask, rows, k, pattern);
-        expect(compactBytes(compact)).toBe(packedBytes(pattern, rows, k));
-        expect([...decodeCompact(compact)]).toEqual([...matrix.masked]);
+        const compact = encodeMatrix(w, matrix.mask, rows, k, pattern);
+        expect(encodedBytes(compact)).toBe(packedBytes(pattern, rows, k));
+        expect([...decodeMatrix(compact)]).toEqual([...matrix.masked]);
       }),
     );
   });
@@ -191,7 +191,7 @@ describe("the compact encoding", () => {
   });
 
   test("refuses a mask that does not keep n", () => {
-    expect(() => encodeCompact(new Float32Array(4), Uint32Array.of(0b0111), 1, 4, parsePattern("2:4"))).toThrow(
+    expect(() => encodeMatrix(new Float32Array(4), Uint32Array.of(0b0111), 1, 4, parsePattern("2:4"))).toThrow(
       "expected 2 kept in each group of 4",
     );
   });

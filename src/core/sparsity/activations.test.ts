@@ -223,7 +223,7 @@ test("packs are used again in the next step, and in a dense phase there are none
   const phases: Phases = { sparseFrom: 0.5, frozenFrom: 1, denseFrom: 1 };
   const { model, sparsity, seen } = sparsified(jsKernels(), activations(), phases);
   const { device } = model.fc1.weight;
-  const optimizer = sparsity.around({ update: () => {}, memories: () => [] } as never);
+  const optimizer = sparsity.around({ update: () => {}, state: () => [] } as never);
   for (const step of [0, 1, 2, 3]) {
     device.step(() => model.forward(inputs(device)));
     optimizer.update([], step);

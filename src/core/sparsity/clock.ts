@@ -9,7 +9,7 @@ export class RunClock {
   /** Steps taken. */
   step = 0;
   /** The learning rate of a step; set by who knows the optimizer. */
-  rate: (step: number) => number = () => 0;
+  learningRate: (step: number) => number = () => 0;
   /** Set while gradients are looked at. */
   probe: GradientProbe | null = null;
 
@@ -21,7 +21,7 @@ export class RunClock {
   /** As methods see it, at the step that is being taken. */
   at(training: boolean): Clock {
     const { step, steps } = this;
-    return { step, steps, training, rate: this.rate(step) };
+    return { step, steps, training, learningRate: this.learningRate(step) };
   }
 
   /** Of the step that is being taken; in an evaluation of the one before. */

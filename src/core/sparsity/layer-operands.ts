@@ -24,14 +24,14 @@ export interface Chance {
   readonly layer: number;
 }
 
-/** A weight that is sparse, or is to be: a Site. */
+/** A weight that is sparse, or is to be: a PackedParameter. */
 export interface SparseWeight {
   readonly packed: PackedMatrix;
   readonly pruned: boolean;
   /** Rows of the product's other operand in a step; noted by its forward. */
   positions: number;
   /** The weight with at least what the mask keeps as the products use it. */
-  readonly kept: F32;
+  readonly keptValues: F32;
   /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
   current(): PackedMatrix | null;
   /** What dense products multiply by. */
@@ -47,7 +47,7 @@ export class LayerOperands implements OperandPlan {
   readonly #source: MultiplyingWeight;
   readonly #routes: PlannedLayer["routes"];
   readonly #operands: Operands;
-  readonly #site: SparseWeight | null;
+  readonly #sparse: SparseWeight | null;
   readonly #clock: RunClock;
   readonly #chance: Chance;
   #transpose: PackedTranspose | null = null;
@@ -57,12 +57,12 @@ export class LayerOperands implements OperandPlan {
   #rows: PackedMatrix | null = null;
   #columns: PackedTranspose | null = null;
 
-  /** site: of the weight, where it is sparse. */
+  /** sparse: of the weight, where it is sparse. */
   constructor(
     source: MultiplyingWeight,
     routes: PlannedLayer["routes"],
     operands: Operands,
-    site: SparseWeight | null,
+    sparse: SparseWeight | null,
     clock: RunClock,
     chance: Chance,
   ) {
@@ -70,15 +70,15 @@ export class LayerOperands implements OperandPlan {
     this.#weight = source.weight;
     this.#routes = routes;
     this.#operands = operands;
-    this.#site = site;
+    this.#sparse = sparse;
     this.#clock = clock;
     this.#chance = chance;
   }
 
   forward(x: Tensor, geometry: Geometry): ForwardOperand | null {
-    if (this.#site === null) return this.#activations(x) ?? this.#dense();
-    if (this.#weight.device.recording) this.#site.positions = geometry[0] * geometry[8] * geometry[9];
-    const packed = this.#site.current();
+    if (this.#sparse === null) return this.#activations(x) ?? this.#dense();
+    if (this.#weight.device.recording) this.#sparse.positions = geometry[0] * geometry[8] * geometry[9];
+    const packed = this.#sparse.current();
     // now, while the weight is in cache, and not when backward asks for it
     if (this.#weight.device.recording) this.#transposed();
     return this.#routes.forward === "sparse" && packed !== null ? packed : this.#dense();
@@ -105,12 +105,12 @@ export class LayerOperands implements OperandPlan {
   /** What dense products multiply by: the weight, or a copy with zeros where it is pruned. */
   denseWeight(): F32 {
     // a copy: the one of the pack, once made, is written at every step
-    if (this.#clock.probe?.dense && this.#site !== null) {
+    if (this.#clock.probe?.dense && this.#sparse !== null) {
       const weight = this.#weight.device.kernels.float32(this.#weight.size);
-      weight.set(this.#site.effective());
+      weight.set(this.#sparse.effective());
       return weight;
     }
-    return this.#site?.denseWeight() ?? this.#weight.data;
+    return this.#sparse?.denseWeight() ?? this.#weight.data;
   }
 
   inputGrad(dy: F32): InputGradOperand | null {
@@ -137,10 +137,10 @@ export class LayerOperands implements OperandPlan {
 
   weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null {
     const operand = this.#sampled(dy, x, geometry);
-    const site = this.#site;
-    if (site?.confine === undefined) return operand;
+    const sparse = this.#sparse;
+    if (sparse?.confine === undefined) return operand;
     const dense = (): DenseMatrix => new DenseMatrix(this.#weight.device.kernels, this.#weight.data);
-    return new ConfinedGradient(operand ?? dense(), (dw) => site.confine?.(dw));
+    return new ConfinedGradient(operand ?? dense(), (dw) => sparse.confine?.(dw));
   }
 
   /** What stands for the gradient or the input in the weight gradient; null: nothing does. */
@@ -170,10 +170,10 @@ export class LayerOperands implements OperandPlan {
   /** The packed transpose of the weight as it is now, where inputGrad multiplies by one. */
   #transposed(): PackedTranspose | null {
     const { inputGrad } = this.#operands;
-    const site = this.#site;
-    if (this.#routes.inputGrad !== "sparse" || site === null) return null;
+    const sparse = this.#sparse;
+    if (this.#routes.inputGrad !== "sparse" || sparse === null) return null;
     if (inputGrad === null || inputGrad.method.operand !== "weight") return null;
-    if (!site.pruned) {
+    if (!sparse.pruned) {
       this.#transpose = null;
       this.#version = -1;
       return null;
@@ -187,7 +187,7 @@ export class LayerOperands implements OperandPlan {
       const transpose = this.#transpose;
       // a probe's passes must choose as the step itself
       const draw = { ...this.#chance, step: this.#clock.step };
-      device.timed("pack", () => method.pack(transpose, site.kept, site.packed.mask, taps, draw));
+      device.timed("pack", () => method.pack(transpose, sparse.keptValues, sparse.packed.mask, taps, draw));
     }
     return this.#transpose;
   }

@@ -185,7 +185,7 @@ export class MaskMonitor {
     };
   }
 
-  /** Of virtual masks; those of sparse layers are saved with their sites. */
+  /** Of virtual masks; those of sparse layers are saved with their parameters. */
   state(): Map<string, { shape: readonly number[]; data: Uint32Array | Float64Array }> {
     const arrays = this.#virtual
       .filter(({ history }) => history.first.length > 0)

@@ -1,6 +1,6 @@
 /**
  * Weights and gradients under N:M methods while a model is trained: where layers and methods meet. Layers know "a weight
- * that multiplies" and its operand plan, methods know sites; neither knows the other.
+ * that multiplies" and its operand plan, methods know parameters; neither knows the other.
  */
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
@@ -8,19 +8,20 @@ import { normalizedConvs, SpatialBranch } from "../nn/spatial-branch.ts";
 import type { Values } from "../nn/state.ts";
 import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
-import { compactBytes, encodeCompact } from "../sparse/formats/compact.ts";
+import { encodedBytes, encodeMatrix } from "../sparse/formats/encoding.ts";
 import { type Verification, verifyValues } from "../sparse/mask.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
-import { BranchSite } from "./branch-site.ts";
+import { BranchWeight } from "./branch-weight.ts";
 import { RunClock } from "./clock.ts";
 import { GradientProbe, type GradientReport } from "./gradient-probe.ts";
 import { LayerOperands } from "./layer-operands.ts";
 import type { MultiplyingWeight } from "./layers.ts";
-import type { WeightMethod, WeightSites } from "./methods/method.ts";
+import type { SparseParameters, WeightMethod } from "./methods/method.ts";
+import { NamedArrays } from "./named-arrays.ts";
+import { PackedParameter } from "./packed-parameter.ts";
 import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
 import type { OperandsByLayer, PlannedLayer } from "./plan.ts";
 import type { SparseLayer } from "./report.ts";
-import { Memories, Site } from "./site.ts";
 import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer, WatchedMask } from "./sparsifier.ts";
 import { WatchedVariance } from "./watched-variance.ts";
 
@@ -38,12 +39,12 @@ interface PatternSparsifierOptions {
 export class PatternSparsifier implements Sparsifier {
   readonly name = "sparsity";
   readonly layers: readonly PlannedLayer[];
-  readonly #sites: readonly Site[];
-  readonly #branches = new Map<Site, BranchSite>();
+  readonly #parameters: readonly PackedParameter[];
+  readonly #branches = new Map<PackedParameter, BranchWeight>();
   readonly #clock: RunClock;
   readonly #weights: readonly MultiplyingWeight[];
   readonly #plans = new Map<string, LayerOperands>();
-  readonly #memories = new Memories();
+  readonly #arrays = new NamedArrays();
   #variance: Transform["variance"];
 
   /** weights: those of the model that multiply; layers: the plan for them and these operands. */
@@ -58,24 +59,26 @@ export class PatternSparsifier implements Sparsifier {
     const clock = new RunClock(steps, phases);
     this.#clock = clock;
     this.#weights = weights;
-    const sites: Site[] = [];
+    const parameters: PackedParameter[] = [];
     this.#weights.forEach((source, layer) => {
       const { pattern, routes } = layers[layer];
       const own = operands.of(source.name);
       const { forward } = own;
-      const site =
-        pattern === null || forward === null ? null : new Site(source, forward.pattern, forward.method, clock);
-      if (site !== null) sites.push(site);
+      const sparse =
+        pattern === null || forward === null
+          ? null
+          : new PackedParameter(source, forward.pattern, forward.method, clock);
+      if (sparse !== null) parameters.push(sparse);
       const asked =
         routes.forward === "sparse" ||
         routes.weightGrad === "sparse" ||
         (routes.inputGrad !== "dense" && own.inputGrad?.method.operand === "gradient");
-      if (site === null && !asked) return;
-      const plan = new LayerOperands(source, routes, own, site, clock, { seed, layer });
+      if (sparse === null && !asked) return;
+      const plan = new LayerOperands(source, routes, own, sparse, clock, { seed, layer });
       source.weight.plan = plan;
       this.#plans.set(source.name, plan);
     });
-    this.#sites = sites;
+    this.#parameters = parameters;
     this.#grow(model, operands, seed);
   }
 
@@ -85,31 +88,31 @@ export class PatternSparsifier implements Sparsifier {
     for (const pair of normalizedConvs(model)) {
       const { conv } = pair;
       const { device } = conv.weight;
-      const site = this.#sites.find(({ parameter }) => parameter === conv.weight);
-      if (site?.method.spatialBranches !== true) continue;
+      const sparse = this.#parameters.find(({ parameter }) => parameter === conv.weight);
+      if (sparse?.method.spatialBranches !== true) continue;
       const branch = new SpatialBranch(conv, { device, random });
       conv.branch = branch;
       const { weight } = branch.conv;
-      const own = new BranchSite(site, pair, branch);
-      this.#branches.set(site, own);
+      const own = new BranchWeight(sparse, pair, branch);
+      this.#branches.set(sparse, own);
       const layer = this.#weights.findIndex((one) => one.weight === conv.weight);
       const source = { ...this.#weights[layer], name: own.name, weight };
       // its gradients are not those of the convolution, so its draws are not
       const chance = { seed, layer: this.#weights.length + layer };
       const { routes } = this.layers[layer];
-      weight.plan = new LayerOperands(source, routes, operands.of(site.name), own, this.#clock, chance);
+      weight.plan = new LayerOperands(source, routes, operands.of(sparse.name), own, this.#clock, chance);
     }
   }
 
   /** Methods act right before and after the step. */
   around(optimizer: Transform): Transform {
-    const sites = new Map(this.#sites.map((site) => [site.parameter, site]));
-    const methods = new Set(this.#sites.map(({ method }) => method));
+    const parameters = new Map(this.#parameters.map((sparse) => [sparse.parameter, sparse]));
+    const methods = new Set(this.#parameters.map(({ method }) => method));
     for (const { name, needsVariance } of methods) {
       if (needsVariance !== true || optimizer.variance !== undefined) continue;
       throw expected(`method ${name}`, "optimizer adamw", optimizer.name, "It freezes the running variance of Adam");
     }
-    this.#clock.rate = (step) => optimizer.learningRate?.(step) ?? 0;
+    this.#clock.learningRate = (step) => optimizer.learningRate?.(step) ?? 0;
     this.#variance = optimizer.variance;
     return {
       ...optimizer,
@@ -119,44 +122,44 @@ export class PatternSparsifier implements Sparsifier {
         // in a dense phase masks are those of another one
         const idle = this.#clock.phase(true) === "dense";
         const decaying = slots.map((slot) => {
-          const site = sites.get(slot.parameter);
-          if (site === undefined || idle) return slot;
-          site.method.onGradient?.(site, clock);
-          if (site.takeForgets()) forgetPruned(slot, site.mask, site.rows, site.k);
-          const prunedDecay = site.takeDecay();
+          const sparse = parameters.get(slot.parameter);
+          if (sparse === undefined || idle) return slot;
+          sparse.method.onGradient?.(sparse, clock);
+          if (sparse.takeForgets()) forgetPruned(slot, sparse.mask, sparse.rows, sparse.k);
+          const prunedDecay = sparse.takeDecay();
           if (prunedDecay === null) return slot;
           if (optimizer.decaysPruned === true) return { ...slot, prunedDecay };
-          site.decayNow(prunedDecay);
+          sparse.decayNow(prunedDecay);
           return slot;
         });
         optimizer.update(decaying, step);
         for (const { parameter } of idle ? [] : slots) {
-          const site = sites.get(parameter);
-          site?.method.afterStep?.(site, clock);
+          const sparse = parameters.get(parameter);
+          sparse?.method.afterStep?.(sparse, clock);
         }
-        for (const method of methods) method.afterStepOfAll?.(this.#sitesOf(method, step), clock);
+        for (const method of methods) method.afterStepOfAll?.(this.#parametersOf(method, step), clock);
         this.#clock.step = step + 1;
       },
     };
   }
 
-  #sitesOf(method: WeightMethod, step: number): WeightSites {
-    const sites = this.#sites.filter((site) => site.method === method);
+  #parametersOf(method: WeightMethod, step: number): SparseParameters {
+    const parameters = this.#parameters.filter((sparse) => sparse.method === method);
     const running = this.#variance;
-    const { kernels } = sites[0];
+    const { kernels } = parameters[0];
     return {
-      sites,
+      parameters,
       variance: running === undefined ? null : new WatchedVariance(running, step),
-      memory: (name, length) => this.#memories.take(`${method.name}.${name}`, length, kernels),
+      state: (name, length) => this.#arrays.take(`${method.name}.${name}`, length, kernels),
     };
   }
 
   get masks(): readonly WatchedMask[] {
-    return this.#sites;
+    return this.#parameters;
   }
 
   permutes(step: number): ReadonlyMap<string, Pattern> {
-    const asking = this.#sites.filter(({ method }) => method.permutesAt?.(this.#clock.steps) === step);
+    const asking = this.#parameters.filter(({ method }) => method.permutesAt?.(this.#clock.steps) === step);
     // a mask that another layer has chosen already would not move with its weight
     if (this.pruned) return new Map();
     return new Map(asking.map(({ name, pattern }) => [name, pattern]));
@@ -182,16 +185,19 @@ export class PatternSparsifier implements Sparsifier {
   }
 
   /** The weights under a method. */
-  get sites(): readonly Site[] {
-    return this.#sites;
+  get parameters(): readonly PackedParameter[] {
+    return this.#parameters;
   }
 
   get pruned(): boolean {
-    return this.#sites.some(({ pruned }) => pruned);
+    return this.#parameters.some(({ pruned }) => pruned);
   }
 
   observe(): number {
-    return this.#sites.reduce((flips, site) => flips + (site.pruned ? site.history.observe(site.packed.mask) : 0), 0);
+    return this.#parameters.reduce(
+      (flips, sparse) => flips + (sparse.pruned ? sparse.history.observe(sparse.packed.mask) : 0),
+      0,
+    );
   }
 
   /**
@@ -200,15 +206,16 @@ export class PatternSparsifier implements Sparsifier {
    */
   applyTo(values: Values): void {
     this.#reading(() => {
-      for (const site of this.#sites) values.set(site.name, { shape: site.parameter.shape, data: site.effective() });
+      for (const sparse of this.#parameters)
+        values.set(sparse.name, { shape: sparse.parameter.shape, data: sparse.effective() });
       for (const branch of this.#branches.values()) branch.mergeInto(values);
     });
   }
 
   /** Runs body as an evaluation does: packs may follow the weights, but no phase begins and no method acts. */
   #reading<T>(body: () => T): T {
-    const [site] = this.#sites;
-    return site === undefined ? body() : site.parameter.device.withoutGradients(body);
+    const [sparse] = this.#parameters;
+    return sparse === undefined ? body() : sparse.parameter.device.withoutGradients(body);
   }
 
   /**
@@ -221,31 +228,33 @@ export class PatternSparsifier implements Sparsifier {
   }
 
   #verified(): VerifiedLayer[] {
-    return this.#sites.map((site) => {
-      const { rows, k, pattern } = site.packed;
-      const values = this.#branches.get(site)?.merged().weight ?? site.effective();
+    return this.#parameters.map((sparse) => {
+      const { rows, k, pattern } = sparse.packed;
+      const values = this.#branches.get(sparse)?.merged().weight ?? sparse.effective();
       const found: Verification = verifyValues(values, rows, k, pattern);
-      const axis = this.layers.find(({ name }) => name === site.name)!.axis;
+      const axis = this.layers.find(({ name }) => name === sparse.name)!.axis;
       const { ok, groups, first } = found;
-      return { layer: site.name, pattern: patternName(pattern), axis, ok, groups, first };
+      return { layer: sparse.name, pattern: patternName(pattern), axis, ok, groups, first };
     });
   }
 
   report(): readonly SparseLayer[] {
-    return this.#sites.map(({ name, weight, pattern, pruned, history }) => {
+    return this.#parameters.map(({ name, weight, pattern, pruned, history }) => {
       return { name, weights: weight.length, sparsity: pruned ? 1 - pattern.n / pattern.m : 0, history };
     });
   }
 
-  /** In the compact encoding. */
+  /** In the N:M encoding. */
   storedBytes(): ReadonlyMap<string, number> {
     return this.#reading(
       () =>
         new Map(
-          this.#sites.flatMap((site) => {
-            const form = site.current();
+          this.#parameters.flatMap((sparse) => {
+            const form = sparse.current();
             if (form === null) return [];
-            return [[site.name, compactBytes(encodeCompact(site.weight, form.mask, form.rows, form.k, form.pattern))]];
+            return [
+              [sparse.name, encodedBytes(encodeMatrix(sparse.weight, form.mask, form.rows, form.k, form.pattern))],
+            ];
           }),
         ),
     );
@@ -257,14 +266,14 @@ export class PatternSparsifier implements Sparsifier {
     const put = (name: string, data: Uint32Array | Float64Array): void => {
       state.set(name, { shape: [data.length], data });
     };
-    for (const [name, array] of this.#memories.all()) put(`memory of all/${name}`, Float64Array.from(array));
+    for (const [name, array] of this.#arrays.all()) put(`state of all/${name}`, Float64Array.from(array));
     const { frozenAt, watched } = this.#variance ?? { frozenAt: null, watched: false };
     // else the first drift after a resumption would be missing
     if (watched) put("variance watched", Float64Array.of(1));
     if (frozenAt !== null) put("variance frozen", Float64Array.of(frozenAt));
-    for (const site of this.#sites) {
-      const { name, chosen, packed, history, soft, memories } = site;
-      for (const [key, array] of memories.all()) put(`memory of ${name}/${key}`, Float64Array.from(array));
+    for (const sparse of this.#parameters) {
+      const { name, chosen, packed, history, soft, arrays } = sparse;
+      for (const [key, array] of arrays.all()) put(`state of ${name}/${key}`, Float64Array.from(array));
       if (soft !== 0) put(`${name}.soft`, Float64Array.of(soft));
       const { n, m, v } = packed.pattern;
       put(`${name}.pattern`, Float64Array.of(n, m, v));
@@ -273,7 +282,7 @@ export class PatternSparsifier implements Sparsifier {
       put(`${name}.firstMask`, history.first);
       put(`${name}.lastMask`, history.last);
       put(`${name}.flips`, history.counts());
-      const branch = this.#branches.get(site);
+      const branch = this.#branches.get(sparse);
       if (branch !== undefined) put(`${name}.taps`, Uint32Array.of(branch.taps));
     }
     for (const [name, plan] of this.#plans) {
@@ -284,11 +293,16 @@ export class PatternSparsifier implements Sparsifier {
 
   restore(state: RestoredArrays, step: number): void {
     this.#clock.step = step;
-    const under = (prefix: string): ReadonlyMap<string, ArrayLike<number>> =>
+    // 0.1 called it memory
+    const arraysOf = (owner: string): ReadonlyMap<string, ArrayLike<number>> =>
       new Map(
-        [...state].flatMap(([name, { data }]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), data]] : [])),
+        [`memory of ${owner}/`, `state of ${owner}/`].flatMap((prefix) =>
+          [...state].flatMap(([name, { data }]) =>
+            name.startsWith(prefix) ? [[name.slice(prefix.length), data] as const] : [],
+          ),
+        ),
       );
-    this.#memories.restore(under("memory of all/"));
+    this.#arrays.restore(arraysOf("all"));
     const frozenAt = state.get("variance frozen")?.data[0];
     if (this.#variance !== undefined) {
       this.#variance.frozenAt = frozenAt ?? null;
@@ -298,29 +312,31 @@ export class PatternSparsifier implements Sparsifier {
       const saved = (key: string): ArrayLike<number> | null => state.get(`${name}.inputGrad.${key}`)?.data ?? null;
       plan.restore({ choice: saved("choice"), order: saved("order") });
     }
-    for (const site of this.#sites) {
-      site.memories.restore(under(`memory of ${site.name}/`));
-      const pattern = state.get(`${site.name}.pattern`);
+    for (const sparse of this.#parameters) {
+      sparse.arrays.restore(arraysOf(sparse.name));
+      const pattern = state.get(`${sparse.name}.pattern`);
       if (pattern !== undefined) {
         const [n, m, v] = Array.from(pattern.data);
-        site.changePattern({ n, m, v });
+        sparse.changePattern({ n, m, v });
       }
-      site.soft = state.get(`${site.name}.soft`)?.data[0] ?? 0;
-      const mask = state.get(`${site.name}.mask`);
+      sparse.soft = state.get(`${sparse.name}.soft`)?.data[0] ?? 0;
+      const mask = state.get(`${sparse.name}.mask`);
       if (mask === undefined) continue;
-      if (mask.data.length !== site.packed.mask.length) {
+      if (mask.data.length !== sparse.packed.mask.length) {
         throw expected(
-          `checkpoint: mask of ${site.name}`,
-          `${site.packed.mask.length} words`,
+          `checkpoint: mask of ${sparse.name}`,
+          `${sparse.packed.mask.length} words`,
           `${mask.data.length}`,
           "Resume with the recipe of this run",
         );
       }
-      site.bringBack(mask.data);
-      const [first, last, counts] = ["firstMask", "lastMask", "flips"].map((what) => state.get(`${site.name}.${what}`));
-      site.history.restore(first?.data ?? [], last?.data ?? [], counts?.data ?? []);
-      const branch = this.#branches.get(site);
-      if (branch !== undefined) branch.taps = state.get(`${site.name}.taps`)?.data[0] ?? 0;
+      sparse.bringBack(mask.data);
+      const [first, last, counts] = ["firstMask", "lastMask", "flips"].map((what) =>
+        state.get(`${sparse.name}.${what}`),
+      );
+      sparse.history.restore(first?.data ?? [], last?.data ?? [], counts?.data ?? []);
+      const branch = this.#branches.get(sparse);
+      if (branch !== undefined) branch.taps = state.get(`${sparse.name}.taps`)?.data[0] ?? 0;
     }
   }
 

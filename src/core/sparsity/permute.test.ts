@@ -122,12 +122,12 @@ describe("permuted channels", () => {
 
   test("take the moments of the optimizer with them", () => {
     const model = trained("mlp");
-    const memories = new Map(
+    const optimizerState = new Map(
       [...model.namedParameters()].map(([name, { data }]) => [`${name}.momentum`, data.map((value) => 2 * value)]),
     );
-    permuteChannels(model, [4, 4, 1], parsePattern("2:4"), { memories });
+    permuteChannels(model, [4, 4, 1], parsePattern("2:4"), { optimizerState });
     for (const [name, { data }] of model.namedParameters()) {
-      expect(memories.get(`${name}.momentum`)).toEqual(data.map((value) => 2 * value));
+      expect(optimizerState.get(`${name}.momentum`)).toEqual(data.map((value) => 2 * value));
     }
   });
 });

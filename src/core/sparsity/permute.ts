@@ -12,7 +12,7 @@ import { multiplyingWeights } from "./layers.ts";
 
 export interface PermuteOptions extends PermutationOptions {
   /** Arrays that belong to the entries of parameters, as "<parameter>.<name>": an optimizer's moments. They move too. */
-  readonly memories?: ReadonlyMap<string, Float32Array> | undefined;
+  readonly optimizerState?: ReadonlyMap<string, Float32Array> | undefined;
 }
 
 /** What became of the channels that some sparse layers read. */
@@ -37,7 +37,7 @@ export function permuteChannels(
   model: Module,
   shape: Shape,
   pattern: Pattern | ((weight: string) => Pattern | null),
-  { memories = new Map(), ...options }: PermuteOptions = {},
+  { optimizerState = new Map(), ...options }: PermuteOptions = {},
 ): PermutedChannels[] {
   const names = new Map<unknown, string>(multiplyingWeights(model).map(({ name, weight }) => [weight, name]));
   const readersOf = ({ uses }: ChannelGroup): Reader[] =>
@@ -68,7 +68,7 @@ export function permuteChannels(
       // an order that keeps no more is not worth a new one
       if (found.after > found.before) {
         reorderChannels(group, found.order);
-        reorderMemories(group, memories, found.order);
+        reorderState(group, optimizerState, found.order);
       }
       return { channels: group.name, size: group.size, layers, found, reason: null };
     })
@@ -118,13 +118,13 @@ function magnitudes({ values: { data }, shape, entries, times }: ChannelUse, siz
   return scores;
 }
 
-function reorderMemories(
+function reorderState(
   group: ChannelGroup,
-  memories: ReadonlyMap<string, Float32Array>,
+  optimizerState: ReadonlyMap<string, Float32Array>,
   order: ArrayLike<number>,
 ): void {
   const uses = group.uses.flatMap((use) =>
-    [...memories]
+    [...optimizerState]
       .filter(([name, { length }]) => name.startsWith(`${use.name}.`) && length === sizeOf(use.shape))
       .map(([, array]) => ({ ...use, values: new Buffer(array) })),
   );

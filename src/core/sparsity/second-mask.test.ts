@@ -9,7 +9,7 @@ import { textDataset } from "../data/text-dataset.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix, unpack } from "../sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
-import { kept, verifyValues } from "../sparse/mask.ts";
+import { isKept, verifyValues } from "../sparse/mask.ts";
 import { segmentOf } from "../sparse/order-search.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
@@ -32,7 +32,7 @@ function transposed(w: F32, mask: Uint32Array, outputs: number, taps: number, ch
   const k = taps * outputs;
   return Float32Array.from({ length: channels * k }, (_, at) => {
     const [c, tap, o] = [Math.floor(at / k), Math.floor((at % k) / outputs), at % outputs];
-    return kept(mask, taps * channels, o, tap * channels + c) ? w[(o * taps + tap) * channels + c] : 0;
+    return isKept(mask, taps * channels, o, tap * channels + c) ? w[(o * taps + tap) * channels + c] : 0;
   });
 }
 

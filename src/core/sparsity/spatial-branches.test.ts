@@ -16,7 +16,7 @@ import type { Module } from "../nn/module.ts";
 import { SpatialBranch } from "../nn/spatial-branch.ts";
 import { loadState, stateOf, valuesOf } from "../nn/state.ts";
 import { Random } from "../random.ts";
-import { kept, verifyMask, verifyValues } from "../sparse/mask.ts";
+import { isKept, verifyMask, verifyValues } from "../sparse/mask.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
 import { type OperandPlan, type Parameter, type Tensor, tensor } from "../tensor/tensor.ts";
@@ -119,7 +119,7 @@ describe("the merged model", () => {
   });
 });
 
-test("a branch multiplies by its weight under the site's mask at the taps that matter, and nothing else has a gradient", () => {
+test("a branch multiplies by its weight under the parameter's mask at the taps that matter, and nothing else has a gradient", () => {
   const run = trained(recipe(), 5);
   const active = ({ name, branch }: Branched): boolean[] => {
     const state = run.session.checkpoint();
@@ -134,7 +134,7 @@ test("a branch multiplies by its weight under the site's mask at the taps that m
     expect(verifyMask(mask, rows, k, parsePattern("2:4")).ok).toBe(true);
     return Array.from({ length: size }, (_, i) => {
       const column = i % k;
-      return kept(mask, k, Math.floor(i / k), column) && ((taps >>> Math.floor(column / channels)) & 1) === 1;
+      return isKept(mask, k, Math.floor(i / k), column) && ((taps >>> Math.floor(column / channels)) & 1) === 1;
     });
   };
   const branches = branchesOf(run.model);
@@ -161,7 +161,7 @@ test("the gradients are those of central differences", () => {
   // the last layer, and no other, stays dense; the mask is not chosen anew
   const weights: WeightMethod = {
     ...spre(),
-    beforeForward: (site) => (site.pruned ? site.repack() : site.prune()),
+    beforeForward: (parameter) => (parameter.pruned ? parameter.repack() : parameter.prune()),
   };
   sparsify(model, { weights, pattern: "2:4", steps: 1 });
   const random = new Random(2);
@@ -311,11 +311,11 @@ test("follows a method that changes the pattern, or multiplies by values of its 
   const weights: WeightMethod = {
     name: "changing",
     spatialBranches: true,
-    beforeForward: (site) => {
+    beforeForward: (parameter) => {
       const pattern = patterns[turn];
-      if (pattern === "dense") return site.multiplyBy(site.weight.map((value) => value / 2));
-      site.changePattern(parsePattern(pattern));
-      site.prune();
+      if (pattern === "dense") return parameter.multiplyBy(parameter.weight.map((value) => value / 2));
+      parameter.changePattern(parsePattern(pattern));
+      parameter.prune();
     },
   };
   const inputGrad = doublePruned();

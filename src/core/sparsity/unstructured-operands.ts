@@ -7,7 +7,7 @@ import { DenseMatrix } from "../sparse/formats/dense-matrix.ts";
 import type { ForwardOperand, InputGradOperand, WeightGradOperand } from "../sparse/operand.ts";
 import type { OperandPlan, Tensor } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
-import type { MaskedWeight } from "./masked-weight.ts";
+import type { MaskedParameter } from "./masked-parameter.ts";
 
 /** Sparsity and positions from which compressed rows are faster than dense: docs/design/0006-unstructured.md. */
 export const LEAST_SPARSITY = 0.75;
@@ -17,32 +17,32 @@ const LEAST_POSITIONS_OF_GRADIENT = 128;
 
 /** In every step but those in which the method reads it, the gradient of what is pruned is 0, on either route. */
 export class UnstructuredOperands implements OperandPlan {
-  readonly #site: MaskedWeight;
+  readonly #sparse: MaskedParameter;
   readonly #readsGradient: () => boolean;
   readonly #forward: FollowedMatrix | null;
   readonly #backward: FollowedMatrix | null;
   #geometry: Geometry | null = null;
 
   constructor(
-    site: MaskedWeight,
+    sparse: MaskedParameter,
     { axisLength: channels, turns }: MultiplyingWeight,
     compresses: boolean,
     readsGradient: () => boolean,
   ) {
-    const { rows, k } = site;
+    const { rows, k } = sparse;
     const placeOf = (channel: number, column: number): number =>
       (column % rows) * k + (k / channels - 1 - Math.floor(column / rows)) * channels + channel;
-    this.#site = site;
+    this.#sparse = sparse;
     this.#readsGradient = readsGradient;
     const forward = new FollowedMatrix(
-      site,
-      () => new CsrMatrix(site.kernels, site.kept, rows, k),
-      () => site.weight,
+      sparse,
+      () => new CsrMatrix(sparse.kernels, sparse.maskBytes, rows, k),
+      () => sparse.weight,
     );
     const backward = new FollowedMatrix(
-      site,
+      sparse,
       () => {
-        const matrix = new CsrMatrix(site.kernels, site.kept, channels, (k / channels) * rows, placeOf);
+        const matrix = new CsrMatrix(sparse.kernels, sparse.maskBytes, channels, (k / channels) * rows, placeOf);
         matrix.followEntries(forward.current());
         return matrix;
       },
@@ -64,7 +64,7 @@ export class UnstructuredOperands implements OperandPlan {
   }
 
   weightGrad(): WeightGradOperand | null {
-    const { kernels, mask, rows, k, pruned, weight } = this.#site;
+    const { kernels, mask, rows, k, pruned, weight } = this.#sparse;
     if (this.#readsGradient()) return null;
     if (this.#forward !== null && this.#pays(LEAST_SPARSITY_OF_GRADIENT, LEAST_POSITIONS_OF_GRADIENT))
       return this.#forward.current();
@@ -81,13 +81,13 @@ export class UnstructuredOperands implements OperandPlan {
 
   #pays(sparsity: number, leastPositions: number): boolean {
     const [batch, , , , , , , , height, width] = this.#geometry!;
-    return batch * height * width >= leastPositions && this.#site.sparsity >= sparsity;
+    return batch * height * width >= leastPositions && this.#sparse.sparsity >= sparsity;
   }
 }
 
 /** Follows a weight: its places when the mask moves, its values when it changes. */
 class FollowedMatrix {
-  readonly #site: MaskedWeight;
+  readonly #sparse: MaskedParameter;
   readonly #make: () => CsrMatrix;
   readonly #source: () => F32;
   #matrix: CsrMatrix | null = null;
@@ -95,14 +95,14 @@ class FollowedMatrix {
   #version = -1;
 
   /** source: what the values are taken from. */
-  constructor(site: MaskedWeight, make: () => CsrMatrix, source: () => F32) {
-    this.#site = site;
+  constructor(sparse: MaskedParameter, make: () => CsrMatrix, source: () => F32) {
+    this.#sparse = sparse;
     this.#make = make;
     this.#source = source;
   }
 
   current(): CsrMatrix {
-    const { revision, parameter } = this.#site;
+    const { revision, parameter } = this.#sparse;
     const { version, device } = parameter;
     const known = this.#matrix;
     if (known !== null && this.#revision === revision && this.#version === version) return known;

@@ -15,7 +15,7 @@ import { sgd } from "../optim/sgd.ts";
 import type { Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
 import { DenseMatrix } from "../sparse/formats/dense-matrix.ts";
-import { kept as isKept } from "../sparse/mask.ts";
+import { isKept } from "../sparse/mask.ts";
 import { Device } from "../tensor/device.ts";
 import { Parameter, tensor } from "../tensor/tensor.ts";
 import { ConfinedGradient } from "./layer-operands.ts";
@@ -102,7 +102,7 @@ describe.each([
           const after = kept();
           expect(after.map(count)).toEqual(counts);
           const updates = t > 0 && t % 4 === 0 && t < 18;
-          const moments = [...optimizer.memories()];
+          const moments = [...optimizer.state()];
           after.forEach((mask, layer) => {
             const { data, size } = weights[layer];
             mask.forEach((flag, i) => {
@@ -137,7 +137,7 @@ describe.each([
             for (const i of grown) {
               // one that was dropped and grown at once never left
               if (before[layer][i]) expect(data[i]).toBe(old[layer][i]);
-              else expect([data[i], ...own.map(([, memory]) => memory[i])].every((value) => value === 0)).toBe(true);
+              else expect([data[i], ...own.map(([, array]) => array[i])].every((value) => value === 0)).toBe(true);
             }
           });
         }
@@ -238,7 +238,7 @@ describe("prune", () => {
         const wanted = noted.get(name)!.map((value, i) => (layer < 0 || kept[layer][i] ? value : 0));
         expect([...data].map((v) => v + 0)).toEqual([...wanted].map((v) => v + 0));
       }
-      for (const [, memory] of one.optimizer.memories()) expect(memory.every((value) => value === 0)).toBe(true);
+      for (const [, moments] of one.optimizer.state()) expect(moments.every((value) => value === 0)).toBe(true);
     }
   });
 

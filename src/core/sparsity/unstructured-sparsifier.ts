@@ -9,8 +9,8 @@ import { Random } from "../random.ts";
 import { countMatrix, storageFormats } from "../sparse/formats/storage.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
-import { MaskedWeight } from "./masked-weight.ts";
-import type { UnstructuredMethod, UnstructuredSites } from "./methods/unstructured/unstructured-method.ts";
+import { MaskedParameter } from "./masked-parameter.ts";
+import type { UnstructuredMethod, UnstructuredParameters } from "./methods/unstructured/unstructured-method.ts";
 import { type PlannedLayer, type PlannedProduct, skipReasons } from "./plan.ts";
 import type { SparseLayer } from "./report.ts";
 import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer } from "./sparsifier.ts";
@@ -30,10 +30,10 @@ interface UnstructuredOptions {
 export class UnstructuredSparsifier implements Sparsifier {
   readonly name = "unstructured";
   readonly #method: UnstructuredMethod;
-  readonly #sites: readonly MaskedWeight[];
-  readonly #all: UnstructuredSites;
+  readonly #sparse: readonly MaskedParameter[];
+  readonly #seen: UnstructuredParameters;
   readonly #steps: number;
-  readonly #parameters: ReadonlyMap<string, Parameter>;
+  readonly #all: ReadonlyMap<string, Parameter>;
   /** All parameters as they were noted, by name; empty before. */
   #remembered = new Map<string, Float32Array>();
   #rewound = false;
@@ -66,70 +66,70 @@ export class UnstructuredSparsifier implements Sparsifier {
   ) {
     this.#method = method;
     this.#steps = steps;
-    this.#parameters = model.namedParameters();
+    this.#all = model.namedParameters();
     const chosen = weights.filter(({ name }) => names.has(name));
     if (chosen.length === 0) {
       const all = weights.map(({ name }) => name).join(", ");
       throw expected(`method ${method.name}`, "at least one weight", "none", `Let skip leave some of ${all}`);
     }
-    const sites = chosen.map((source) => ({ source, site: new MaskedWeight(source) }));
-    this.#sites = sites.map(({ site }) => site);
-    this.#all = {
-      sites: this.#sites,
+    const parameters = chosen.map((source) => ({ source, sparse: new MaskedParameter(source) }));
+    this.#sparse = parameters.map(({ sparse }) => sparse);
+    this.#seen = {
+      parameters: this.#sparse,
       random: (step) => new Random(seed, STREAM + step),
       remember: () => {
-        this.#remembered = new Map([...this.#parameters].map(([name, { data }]) => [name, data.slice()]));
+        this.#remembered = new Map([...this.#all].map(([name, { data }]) => [name, data.slice()]));
       },
       rewind: () => {
-        for (const [name, values] of this.#remembered) this.#parameters.get(name)!.data.set(values);
+        for (const [name, values] of this.#remembered) this.#all.get(name)!.data.set(values);
         this.#rewound = true;
       },
     };
-    method.begin?.(this.#all);
+    method.begin?.(this.#seen);
     const readsGradient = (): boolean => method.readsGradient({ step: this.#step, steps });
-    for (const { source, site } of sites) {
-      site.maskWeight();
+    for (const { source, sparse } of parameters) {
+      sparse.maskWeight();
       // other sparse operands have a plan already
-      site.parameter.plan ??= new UnstructuredOperands(site, source, compressed.has(site.name), readsGradient);
+      sparse.parameter.plan ??= new UnstructuredOperands(sparse, source, compressed.has(sparse.name), readsGradient);
     }
   }
 
   around(optimizer: Transform): Transform {
-    const sites = new Map(this.#sites.map((site) => [site.parameter, site]));
+    const parameters = new Map(this.#sparse.map((sparse) => [sparse.parameter, sparse]));
     return {
       ...optimizer,
       update: (slots: readonly Slot[], step: number) => {
-        const clock = { step, steps: this.#steps, training: true, rate: optimizer.learningRate?.(step) ?? 0 };
+        const clock = { step, steps: this.#steps, training: true, learningRate: optimizer.learningRate?.(step) ?? 0 };
         this.#step = step;
         this.#rewound = false;
-        const rests = this.#method.update(this.#all, clock) === "rest";
+        const rests = this.#method.update(this.#seen, clock) === "rest";
         const isDense = this.#method.readsGradient(clock);
         const moved = slots.flatMap((slot) => {
-          const site = sites.get(slot.parameter);
-          if (this.#rewound) for (const array of Object.values(slot.memory)) array.fill(0);
-          const hasMoved = site?.forgetWhatMoved(slot) === true;
+          const sparse = parameters.get(slot.parameter);
+          if (this.#rewound) for (const array of Object.values(slot.state)) array.fill(0);
+          const hasMoved = sparse?.forgetWhatMoved(slot) === true;
           // else its operands have seen to it
-          if (isDense || hasMoved || !(slot.parameter.plan instanceof UnstructuredOperands)) site?.maskGradient();
-          return hasMoved && site !== undefined ? [site] : [];
+          if (isDense || hasMoved || !(slot.parameter.plan instanceof UnstructuredOperands)) sparse?.maskGradient();
+          return hasMoved && sparse !== undefined ? [sparse] : [];
         });
-        const stepped = slots.filter(({ parameter }) => !(this.#rewound || (rests && sites.has(parameter))));
+        const stepped = slots.filter(({ parameter }) => !(this.#rewound || (rests && parameters.has(parameter))));
         optimizer.update(stepped, step);
-        for (const site of this.#rewound ? this.#sites : moved) site.maskWeight();
+        for (const sparse of this.#rewound ? this.#sparse : moved) sparse.maskWeight();
         this.#step = step + 1;
       },
     };
   }
 
   get pruned(): boolean {
-    return this.#sites.some(({ pruned }) => pruned);
+    return this.#sparse.some(({ pruned }) => pruned);
   }
 
   observe(): number {
-    return this.#sites.reduce((flips, site) => flips + (site.pruned ? site.history.observe(site.mask) : 0), 0);
+    return this.#sparse.reduce((flips, sparse) => flips + (sparse.pruned ? sparse.history.observe(sparse.mask) : 0), 0);
   }
 
   report(): readonly SparseLayer[] {
-    return this.#sites.map(({ name, weight, sparsity, history }) => {
+    return this.#sparse.map(({ name, weight, sparsity, history }) => {
       return { name, weights: weight.length, sparsity, history };
     });
   }
@@ -137,7 +137,7 @@ export class UnstructuredSparsifier implements Sparsifier {
   /** In the smallest storage format. */
   storedBytes(): ReadonlyMap<string, number> {
     return new Map(
-      this.#sites.map(({ name, weight, rows, k }) => {
+      this.#sparse.map(({ name, weight, rows, k }) => {
         const counts = countMatrix(weight, rows, k);
         return [name, Math.min(...storageFormats.map((format) => format.bytes(counts)))];
       }),
@@ -153,7 +153,7 @@ export class UnstructuredSparsifier implements Sparsifier {
   }
 
   detach(): void {
-    for (const { parameter } of this.#sites) parameter.plan = null;
+    for (const { parameter } of this.#sparse) parameter.plan = null;
   }
 
   /** Masks, histories and what was noted. */
@@ -162,7 +162,7 @@ export class UnstructuredSparsifier implements Sparsifier {
     const put = (name: string, data: Uint32Array | Float64Array): void => {
       state.set(name, { shape: [data.length], data });
     };
-    for (const { name, mask, history } of this.#sites) {
+    for (const { name, mask, history } of this.#sparse) {
       put(`${name}.mask`, mask.slice());
       put(`${name}.firstMask`, history.first);
       put(`${name}.lastMask`, history.last);
@@ -174,13 +174,13 @@ export class UnstructuredSparsifier implements Sparsifier {
 
   restore(state: RestoredArrays, step: number): void {
     this.#step = step;
-    for (const site of this.#sites) {
-      const saved = (key: string): ArrayLike<number> => state.get(`${site.name}.${key}`)?.data ?? [];
-      site.bringBack(saved("mask"));
-      site.history.restore(saved("firstMask"), saved("lastMask"), saved("flips"));
+    for (const sparse of this.#sparse) {
+      const saved = (key: string): ArrayLike<number> => state.get(`${sparse.name}.${key}`)?.data ?? [];
+      sparse.bringBack(saved("mask"));
+      sparse.history.restore(saved("firstMask"), saved("lastMask"), saved("flips"));
     }
     this.#remembered = new Map(
-      [...this.#parameters.keys()].flatMap((name) => {
+      [...this.#all.keys()].flatMap((name) => {
         const saved = state.get(`remembered ${name}`);
         return saved === undefined ? [] : [[name, Float32Array.from(saved.data)]];
       }),

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { maskWords } from "../../core/backend/families/masks.ts";
 import { expected } from "../../core/errors.ts";
-import { kept } from "../../core/sparse/mask.ts";
+import { isKept } from "../../core/sparse/mask.ts";
 import type { PlannedLayer } from "../../core/sparsity/plan.ts";
 import { PRECISIONS } from "../../core/tensor/precision.ts";
 import { readFile } from "../../node/files.ts";
@@ -199,7 +199,7 @@ function readCorner(file: string): MaskCorner | null {
   const pictures = chosen.map(({ at, mask }) => ({
     step: at,
     rows: Array.from({ length: Math.min(CORNER, rows) }, (_, row) =>
-      Array.from({ length: Math.min(CORNER, k) }, (__, column) => kept(mask, k, row, column)),
+      Array.from({ length: Math.min(CORNER, k) }, (__, column) => isKept(mask, k, row, column)),
     ),
   }));
   return { layer, shape: [rows, k], pictures };

@@ -150,7 +150,7 @@ export class Run {
     if (patterns.size === 0) return 0;
     const begin = performance.now();
     this.permuted = permuteChannels(this.model, this.inputShape, (name) => patterns.get(name) ?? null, {
-      memories: this.#optimizer.memories(),
+      optimizerState: this.#optimizer.state(),
       seed: this.recipe.seed,
       workers: permutationWorkers(),
     });
@@ -190,8 +190,7 @@ export class Run {
   state(): RunState {
     const state: RunState = new Map();
     for (const [name, entry] of valuesOf(this.model)) state.set(`model/${name}`, entry);
-    for (const [name, data] of this.#optimizer.memories())
-      state.set(`optimizer/${name}`, { shape: [data.length], data });
+    for (const [name, data] of this.#optimizer.state()) state.set(`optimizer/${name}`, { shape: [data.length], data });
     for (const [name, entry] of this.session.checkpoint()) state.set(name, entry);
     for (const [name, entry] of this.masks.state()) state.set(`masks/${name}`, entry);
     return state;
@@ -206,11 +205,11 @@ export class Run {
           .map(([name, entry]) => [name.slice(prefix.length), entry]),
       );
     const saved = part("optimizer/");
-    for (const [name, { length }] of this.#optimizer.memories()) {
+    for (const [name, { length }] of this.#optimizer.state()) {
       const given = saved.get(name)?.data.length;
       if (given !== length) {
         throw expected(
-          `checkpoint: optimizer memory ${name}`,
+          `checkpoint: optimizer state ${name}`,
           `${length} values`,
           String(given ?? "none"),
           "Resume with the recipe of this run",
@@ -218,7 +217,7 @@ export class Run {
       }
     }
     loadValues(this.model, part("model/"), "checkpoint");
-    for (const [name, array] of this.#optimizer.memories()) array.set(saved.get(name)!.data);
+    for (const [name, array] of this.#optimizer.state()) array.set(saved.get(name)!.data);
     this.session.restore(state, step);
     this.masks.restore(part("masks/"));
     this.#optimizer.steps = step;

@@ -9,17 +9,17 @@ import type { F32 } from "../memory.ts";
  */
 export interface Operand {
   readonly values: Float32Array;
-  readonly kept: Uint8Array | null;
+  readonly mask: Uint8Array | null;
 }
 
-export const dense = (values: F32): Operand => ({ values, kept: null });
+export const dense = (values: F32): Operand => ({ values, mask: null });
 
 /** Calls visit(row, column, slot, row within its group) for every kept entry in the order of a pack; rows may be beyond the last. */
 export function slots(
   rows: number,
   k: number,
   { n, m, v }: Pattern,
-  kept: (group: number, column: number) => boolean,
+  mask: (group: number, column: number) => boolean,
   visit: (row: number, column: number, slot: number, r: number) => void,
 ): void {
   const groups = Math.ceil(rows / v);
@@ -29,7 +29,7 @@ export function slots(
     for (let group = 0; group < groups; group++) {
       const first = slot;
       for (let column = k0; column < end; column++) {
-        if (!kept(group, column)) continue;
+        if (!mask(group, column)) continue;
         for (let r = 0; r < v; r++) visit(group * v + r, column, slot, r);
         slot++;
       }
@@ -51,7 +51,7 @@ export function unpack(
 ): Operand {
   // in the precision that it is given: gradients are checked with doubles
   const Values = values.constructor as Float32ArrayConstructor;
-  const operand = { values: new Values(rows * k), kept: new Uint8Array(rows * k) };
+  const operand = { values: new Values(rows * k), mask: new Uint8Array(rows * k) };
   let slot = 0;
   for (let k0 = 0; k0 < k; k0 += packBlock(m)) {
     const count = ((Math.min(k, k0 + packBlock(m)) - k0) / m) * n;
@@ -60,7 +60,7 @@ export function unpack(
         for (let row = first; row < Math.min(rows, first + v); row++) {
           const at = place(row, k0 + index[slot]);
           operand.values[at] = values[slot * v + row - first];
-          operand.kept[at] = 1;
+          operand.mask[at] = 1;
         }
       }
     }
@@ -102,9 +102,9 @@ export function packColumns(
     for (let first = 0; first < rows; first += v) {
       const last = Math.min(rows, first + v);
       for (let begin = block; begin < end; begin += m) {
-        const kept = choose(first, last, begin);
-        if (kept.length !== n) throw new RangeError(`pack: a group of ${m} does not keep ${n}`);
-        for (const { j, keptAs } of kept) {
+        const mask = choose(first, last, begin);
+        if (mask.length !== n) throw new RangeError(`pack: a group of ${m} does not keep ${n}`);
+        for (const { j, keptAs } of mask) {
           index[slot] = begin + j - block;
           for (let r = 0; r < v; r++) values[slot * v + r] = first + r < last ? keptAs(first + r) : 0;
           slot++;

@@ -169,8 +169,8 @@ export const packs: PackKernels = {
   packSlices: ({ values, places }, pack, rows, k) => {
     const { n, m } = pack.pattern;
     const w = unpack(pack, rows, k);
-    const kept = (row: number): number[] => [...Array(k).keys()].filter((column) => w.kept?.[row * k + column] === 1);
-    const columns = Array.from({ length: rows }, (_, row) => kept(row));
+    const mask = (row: number): number[] => [...Array(k).keys()].filter((column) => w.mask?.[row * k + column] === 1);
+    const columns = Array.from({ length: rows }, (_, row) => mask(row));
     const taken = new Uint32Array(padded(rows, SLICE));
     places.fill(0, 0, padded(rows, SLICE) * placeWords(k, n, m));
     sliceSlots(rows, k, pack.pattern, (row, _, at, word, shift) => {

@@ -18,7 +18,7 @@ function forward(y: F32, x: F32, w: Operand, bias: F32 | null, g: Geometry, relu
       const row = o * inputs + tap * channels;
       let sum = 0;
       for (let c = 0; c < channels; c++) {
-        if (w.kept === null || w.kept[row + c] === 1) sum += x[pixel + c] * w.values[row + c];
+        if (w.mask === null || w.mask[row + c] === 1) sum += x[pixel + c] * w.values[row + c];
       }
       sums[position * out + o] += sum;
     }
@@ -37,7 +37,7 @@ function inputGrad(dx: F32, dy: F32, w: Operand, g: Geometry): void {
       const grad = dy[position * out + o];
       const row = o * inputs + tap * channels;
       for (let c = 0; c < channels; c++) {
-        if (w.kept === null || w.kept[row + c] === 1) sums[pixel + c] += grad * w.values[row + c];
+        if (w.mask === null || w.mask[row + c] === 1) sums[pixel + c] += grad * w.values[row + c];
       }
     }
   });
@@ -50,7 +50,7 @@ function weightGrad(dw: F32, dy: Operand, x: F32, g: Geometry): void {
   windows(g, (position, pixel, tap) => {
     for (let o = 0; o < out; o++) {
       const at = position * out + o;
-      if (dy.kept !== null && dy.kept[at] === 0) continue;
+      if (dy.mask !== null && dy.mask[at] === 0) continue;
       const row = o * inputs + tap * channels;
       for (let c = 0; c < channels; c++) sums[row + c] += dy.values[at] * x[pixel + c];
     }
@@ -121,21 +121,21 @@ export function products(count: (multiplies: number) => void): ProductKernels {
       weightGrad(dw, dy, x, g);
       count(inputs * padded(out, v) * (positions / m) * n);
     },
-    weightGradAlternate: (dw, dy, x, g, mask, restore, scale) => {
+    weightGradAlternate: (dw, dy, x, g, choice, restore, scale) => {
       const { positions, inputs, out } = shapeOf(g);
       const [rows, width] = g[8] * g[9] > 1 ? [g[8], g[9]] : [1, positions];
-      const kept = new Uint8Array(positions * out);
+      const mask = new Uint8Array(positions * out);
       const values = Float32Array.from(dy.subarray(0, positions * out), (own, at) => {
         const t = Math.floor(at / out);
         const [row, column] = [Math.floor(t / width) % rows, t % width];
-        const odd = [0, 1, row % 2, 1 - (row % 2), 1 - ((column >> 2) % 2)][mask];
+        const odd = [0, 1, row % 2, 1 - (row % 2), 1 - ((column >> 2) % 2)][choice];
         const alone = (column ^ 1) >= width;
-        kept[at] = +(alone || column % 2 === odd);
-        if (alone || kept[at] === 0) return own;
+        mask[at] = +(alone || column % 2 === odd);
+        if (alone || mask[at] === 0) return own;
         const neighbor = dy[at + ((column ^ 1) - column) * out];
         return fround(scale) * (restore === 0 ? own : own + fround(restore) * neighbor);
       });
-      weightGrad(dw, { values, kept }, x, g);
+      weightGrad(dw, { values, mask }, x, g);
       count((positions / Math.max(1, width)) * Math.ceil(width / 2) * inputs * out);
     },
     forwardSparseActivations: (y, pack, w, bias, g, relu) => {
@@ -145,7 +145,7 @@ export function products(count: (multiplies: number) => void): ProductKernels {
       for (let row = 0; row < t; row++) {
         for (let o = 0; o < out; o++) {
           let sum = bias === null ? 0 : bias[o];
-          for (let i = 0; i < k; i++) if (x.kept![row * k + i] === 1) sum += x.values[row * k + i] * w[o * k + i];
+          for (let i = 0; i < k; i++) if (x.mask![row * k + i] === 1) sum += x.values[row * k + i] * w[o * k + i];
           y[row * out + o] = relu ? rectified(sum) : sum;
         }
       }
@@ -154,22 +154,22 @@ export function products(count: (multiplies: number) => void): ProductKernels {
     forwardSlices: (y, x, { values, places, pattern }, bias, g, relu) => {
       const { n, m } = pattern;
       const { positions: t, inputs: k, out } = shapeOf(g);
-      const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
+      const w = { values: new Float32Array(out * k), mask: new Uint8Array(out * k) };
       sliceSlots(out, k, pattern, (row, group, at, word, shift) => {
         if (row >= out) return;
         const entry = row * k + group * m + ((places[word] >>> shift) & (m <= 4 ? 3 : 15));
         w.values[entry] = values[at];
-        w.kept[entry] = 1;
+        w.mask[entry] = 1;
       });
       forward(y, x, w, bias, matrixGeometry(t, k, out), relu);
       count(t * padded(out, SLICE) * (k / m) * n);
     },
     forwardCsr: (y, x, { values, index, starts }, bias, g, relu) => {
       const { inputs: k, out, positions: t } = shapeOf(g);
-      const w = { values: new Float32Array(out * k), kept: new Uint8Array(out * k) };
+      const w = { values: new Float32Array(out * k), mask: new Uint8Array(out * k) };
       csrPlaces(index, starts, k, out).forEach((place, at) => {
         w.values[place] = values[at];
-        w.kept[place] = 1;
+        w.mask[place] = 1;
       });
       forward(y, x, w, bias, g, relu);
       count(t * index.length);
@@ -177,9 +177,9 @@ export function products(count: (multiplies: number) => void): ProductKernels {
     weightGradCsr: (dw, dy, x, { index, starts }, g) => {
       const { positions, inputs, out } = shapeOf(g);
       weightGrad(dw, dense(dy), x, g);
-      const kept = new Uint8Array(dw.length);
-      for (const place of csrPlaces(index, starts, inputs, out)) kept[place] = 1;
-      for (let i = 0; i < dw.length; i++) if (kept[i] === 0) dw[i] = 0;
+      const mask = new Uint8Array(dw.length);
+      for (const place of csrPlaces(index, starts, inputs, out)) mask[place] = 1;
+      for (let i = 0; i < dw.length; i++) if (mask[i] === 0) dw[i] = 0;
       count(positions * index.length);
     },
   };

@@ -35,12 +35,12 @@ export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOp
   readonly #kernels: Kernels;
 
   /**
-   * kept: not zero where an entry is stored. placeOf: where an entry lies in w and kept, default [rows, k]. Call refresh
+   * maskBytes: not zero where an entry is stored. placeOf: where an entry lies in w and maskBytes, default [rows, k]. Call refresh
    * before the first product.
    */
   constructor(
     kernels: Kernels,
-    kept: ArrayLike<number>,
+    maskBytes: ArrayLike<number>,
     rows: number,
     k: number,
     placeOf = (row: number, column: number): number => row * k + column,
@@ -49,7 +49,7 @@ export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOp
     this.rows = rows;
     this.k = k;
     let count = 0;
-    for (let i = 0; i < rows * k; i++) if (kept[i] !== 0) count++;
+    for (let i = 0; i < rows * k; i++) if (maskBytes[i] !== 0) count++;
     this.values = kernels.float32(count);
     this.index = kernels.uint8(count);
     this.starts = kernels.uint32(Math.ceil(k / CSR_BLOCK) * rows + 1);
@@ -59,7 +59,7 @@ export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOp
       for (let row = 0; row < rows; row++) {
         for (let column = block; column < Math.min(k, block + CSR_BLOCK); column++) {
           const place = placeOf(row, column);
-          if (kept[place] === 0) continue;
+          if (maskBytes[place] === 0) continue;
           this.index[next] = column - block;
           this.#places[next++] = place;
         }
@@ -76,7 +76,7 @@ export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOp
     return this.values.byteLength + this.index.byteLength + this.starts.byteLength;
   }
 
-  /** From now on `refresh` takes the values of `other`, of the same w and kept: fewer of them, and mostly in cache. */
+  /** From now on `refresh` takes the values of `other`, of the same w and maskBytes: fewer of them, and mostly in cache. */
   followEntries(other: CsrMatrix): void {
     const entryOf = new Uint32Array(this.rows * this.k);
     other.#places.forEach((place, entry) => {
@@ -119,23 +119,23 @@ export const csrFormat: OperandFormat = {
   },
   inputGrad: (given) => {
     const { kernels, geometry } = given;
-    const { kept, masked, rows, k } = compressed(given);
+    const { maskBytes, masked, rows, k } = compressed(given);
     const channels = geometry[3];
     const placeOf = (channel: number, column: number): number =>
       (column % rows) * k + (k / channels - 1 - Math.floor(column / rows)) * channels + channel;
-    const turned = new CsrMatrix(kernels, kept, channels, (k / channels) * rows, placeOf);
+    const turned = new CsrMatrix(kernels, maskBytes, channels, (k / channels) * rows, placeOf);
     turned.refresh(masked);
     return { operand: turned, dense: new DenseMatrix(kernels, masked) };
   },
   weightGrad: (given) => {
-    const { kept, masked, matrix } = compressed(given);
+    const { maskBytes, masked, matrix } = compressed(given);
     const whole = new DenseMatrix(given.kernels, masked);
     return {
       operand: matrix,
       dense: {
         weightGrad: (dw, ...rest) => {
           whole.weightGrad(dw, ...rest);
-          for (let i = 0; i < dw.length; i++) dw[i] *= kept[i];
+          for (let i = 0; i < dw.length; i++) dw[i] *= maskBytes[i];
         },
       },
     };
@@ -146,10 +146,10 @@ export const csrFormat: OperandFormat = {
 function compressed({ kernels, geometry, w }: TrialMatrices) {
   const rows = geometry[10];
   const k = w.length / rows;
-  const kept = Uint8Array.from(w, (_, i) => Number(i % 3 === 0));
+  const maskBytes = Uint8Array.from(w, (_, i) => Number(i % 3 === 0));
   const masked = kernels.float32(w.length);
-  masked.set(w.map((value, i) => value * kept[i]));
-  const matrix = new CsrMatrix(kernels, kept, rows, k);
+  masked.set(w.map((value, i) => value * maskBytes[i]));
+  const matrix = new CsrMatrix(kernels, maskBytes, rows, k);
   matrix.refresh(masked);
-  return { rows, k, kept, masked, matrix };
+  return { rows, k, maskBytes, masked, matrix };
 }

@@ -9,7 +9,7 @@
 import { maskWords } from "../../backend/families/masks.ts";
 import { expected } from "../../errors.ts";
 import { packedBytes, parsePattern, patternName } from "../pattern.ts";
-import { decodeCompact, encodeCompact } from "./compact.ts";
+import { decodeMatrix, encodeMatrix } from "./encoding.ts";
 
 /** A matrix [rows, k] as a format writes it. */
 export interface StoredMatrix {
@@ -178,17 +178,17 @@ export function blockCsr(height: number, width: number): StorageFormat {
   };
 }
 
-/** N:M in the compact encoding; a group with fewer non-zeros stores zeros. */
+/** N:M in the N:M encoding; a group with fewer non-zeros stores zeros. */
 export function structuredFormat(text: string): StorageFormat {
   const pattern = parsePattern(text);
   return {
     name: patternName(pattern),
     about: `${patternName(pattern)}: the place of each kept value in its group`,
     encode: (w, rows, k) => {
-      const { values, indices } = encodeCompact(w, structuredMask(w, rows, k, pattern), rows, k, pattern);
+      const { values, indices } = encodeMatrix(w, structuredMask(w, rows, k, pattern), rows, k, pattern);
       return { rows, k, values, index: indices, width: 0 };
     },
-    decode: ({ rows, k, values, index }) => decodeCompact({ rows, k, pattern, values, indices: index }),
+    decode: ({ rows, k, values, index }) => decodeMatrix({ rows, k, pattern, values, indices: index }),
     bytes: ({ rows, k }) => packedBytes(pattern, rows, k),
   };
 }

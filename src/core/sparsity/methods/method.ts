@@ -11,7 +11,7 @@ import type { PackedTranspose } from "../../sparse/formats/packed-transpose.ts";
 import type { Pattern } from "../../sparse/pattern.ts";
 
 /** A weight that multiplies, as a method sees it: [rows, k], groups along k. */
-export interface WeightSite {
+export interface SparseParameter {
   /** Path of the weight, e.g. "fc1.weight". */
   readonly name: string;
   readonly rows: number;
@@ -34,11 +34,11 @@ export interface WeightSite {
   /** Whether products are sparse at this moment. */
   readonly pruned: boolean;
   /** Numbers that a method keeps with this weight, zeros at first, by name; saved with the run. */
-  memory(name: string, length: number): F32;
+  state(name: string, length: number): F32;
   /** As memory, but not saved: for what is written before it is read. */
   scratch(name: string, length: number): F32;
 
-  /** Chooses the mask anew by magnitude and packs the weight. From then on the site is sparse. */
+  /** Chooses the mask anew by magnitude and packs the weight. From then on the parameter is sparse. */
   prune(): void;
   /** The same with soft thresholds, scaled by a factor that the first call chooses: see S-STE. */
   pruneSoftly(): void;
@@ -48,7 +48,7 @@ export interface WeightSite {
   pruneBy(choose: (mask: Uint32Array) => void): void;
   /** Packs the weight under the mask as it stands, or other values [rows, k] in its place. */
   repack(values?: F32): void;
-  /** Makes the products dense, by these values [rows, k] in the place of the weight; until the site is pruned again. */
+  /** Makes the products dense, by these values [rows, k] in the place of the weight; until the parameter is pruned again. */
   multiplyBy(values: F32): void;
   /** The values [rows, k] of the last prune with zeros where it pruned. */
   readonly masked: F32;
@@ -74,7 +74,7 @@ export interface Clock {
   /** False in an evaluation before this step: it may pack, but begins no phase. */
   readonly training: boolean;
   /** The optimizer's learning rate at this step. */
-  readonly rate: number;
+  readonly learningRate: number;
 }
 
 /** The running variance of an optimizer that has one (Adam). */
@@ -92,15 +92,15 @@ export interface RunningVariance {
 }
 
 /** All weights of a run that are under one method. */
-export interface WeightSites {
-  readonly sites: readonly WeightSite[];
+export interface SparseParameters {
+  readonly parameters: readonly SparseParameter[];
   /** Null with an optimizer that has none. */
   readonly variance: RunningVariance | null;
-  /** As that of a site. */
-  memory(name: string, length: number): F32;
+  /** As that of a parameter. */
+  state(name: string, length: number): F32;
 }
 
-/** A procedure as a value; it keeps no state but what the site keeps. */
+/** A procedure as a value; it keeps no state but what the parameter keeps. */
 export interface WeightMethod {
   readonly name: string;
   /** Whether a branch is trained beside each sparse 3x3 convolution that a batch norm follows: see SpRe. */
@@ -117,13 +117,13 @@ export interface WeightMethod {
   /**
    * Before the first product with a weight that has changed; an evaluation before the step may have called it already.
    */
-  beforeForward(site: WeightSite, clock: Clock): void;
+  beforeForward(parameter: SparseParameter, clock: Clock): void;
   /** On the finished gradient, after clipping, before the optimizer. */
-  onGradient?(site: WeightSite, clock: Clock): void;
+  onGradient?(parameter: SparseParameter, clock: Clock): void;
   /** After the optimizer's step. */
-  afterStep?(site: WeightSite, clock: Clock): void;
+  afterStep?(parameter: SparseParameter, clock: Clock): void;
   /** Once a step, behind afterStep of all of its weights. */
-  afterStepOfAll?(all: WeightSites, clock: Clock): void;
+  afterStepOfAll?(all: SparseParameters, clock: Clock): void;
   /** The step before which channels are ordered so that pruning keeps more of them: see train/permute.ts. Left out: none. */
   permutesAt?(steps: number): number;
   /** Steps at which the schedule of the learning rate starts anew. */

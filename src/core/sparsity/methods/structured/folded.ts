@@ -88,7 +88,7 @@ export function foldedGroupLasso(
 
   return {
     name: `group lasso of folded ${structure.name}`,
-    memory: choices[0]?.memory ?? {},
+    state: choices[0]?.state ?? {},
     value: (w) => {
       before(w);
       return norms.reduce((sum, norm, g) => sum + lambdas[g] * norm, 0);

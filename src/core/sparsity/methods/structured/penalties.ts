@@ -18,7 +18,7 @@ export interface Penalty {
   /** Zeros in place of what is smaller than that, where it is not w itself that is compared. */
   threshold?(w: F32, least: number): void;
   /** What it keeps from step to step, by name: saved with a checkpoint. */
-  readonly memory?: Readonly<Record<string, F32>>;
+  readonly state?: Readonly<Record<string, F32>>;
   /** Of groups that are rows or columns: sumOf makes one of both. */
   readonly crossing?: Crossing;
 }
@@ -74,7 +74,7 @@ export interface Among {
 }
 
 interface Rival {
-  readonly memory: F32;
+  readonly state: F32;
   /** Of its groups, as they are now. */
   norms(): Float64Array;
   readonly sizes: Float64Array;
@@ -133,7 +133,7 @@ export function groupLasso(
   };
   return {
     name,
-    memory: memoryOf(choices),
+    state: stateOf(choices),
     value: (w) => {
       before(w);
       kernels.tileNorms(norms, w, rows, columns, tall, wide);
@@ -154,13 +154,13 @@ export function groupLasso(
 
 /** Which groups a penalty of the smallest is of. */
 export interface Choice {
-  readonly memory: Readonly<Record<string, F32>>;
+  readonly state: Readonly<Record<string, F32>>;
   /** Called before each use, with the rate before a proximal step. */
   before(w: F32, rate?: number): void;
 }
 
-const memoryOf = (choices: readonly Choice[]): Record<string, F32> =>
-  Object.assign({}, ...choices.map(({ memory }) => memory));
+const stateOf = (choices: readonly Choice[]): Record<string, F32> =>
+  Object.assign({}, ...choices.map(({ state }) => state));
 
 /** The groups of a weight. */
 interface Groups {
@@ -185,35 +185,35 @@ export function choiceOf(
   if (smallest === 1 && !follows) return [];
   const count = lambdas.length;
   // the norms of the chosen groups when they were chosen, -1 for others; whether they are; the sum of rates since
-  const memory = kernels.float32(count + 2);
-  const rivalOf = (norms: Rival["norms"]): Rival => ({ memory, norms, sizes: groupSizes(structure, shape) });
+  const state = kernels.float32(count + 2);
+  const rivalOf = (norms: Rival["norms"]): Rival => ({ state, norms, sizes: groupSizes(structure, shape) });
   among?.rivals.push(rivalOf(() => normsOf(among.weight.data)));
   const before = (w: F32, rate?: number): void => {
-    if (memory[count] === 0) choose(smallest, among?.rivals ?? [rivalOf(() => normsOf(w))]);
-    for (let g = 0; g < count; g++) if (memory[g] < 0) lambdas[g] = 0;
+    if (state[count] === 0) choose(smallest, among?.rivals ?? [rivalOf(() => normsOf(w))]);
+    for (let g = 0; g < count; g++) if (state[g] < 0) lambdas[g] = 0;
     if (!follows || rate === undefined) return;
-    memory[count + 1] += rate;
-    const left = 1 - memory[count + 1] / lambda.within;
+    state[count + 1] += rate;
+    const left = 1 - state[count + 1] / lambda.within;
     const [norms, steps] = [normsOf(w), steepness(w)];
     for (let g = 0; g < count; g++) {
-      if (memory[g] < 0) continue;
+      if (state[g] < 0) continue;
       // twice the norm where nothing is to be left: a rounded one could leave something
-      const excess = left > ROUNDED ? Math.max(0, norms[g] - left * memory[g]) : 2 * norms[g];
+      const excess = left > ROUNDED ? Math.max(0, norms[g] - left * state[g]) : 2 * norms[g];
       lambdas[g] = steps[g] === 0 ? 0 : excess / (rate * steps[g]);
     }
   };
-  return [{ memory: { [`smallest ${structure.name}`]: memory }, before }];
+  return [{ state: { [`smallest ${structure.name}`]: state }, before }];
 }
 
 /** The smallest groups of all rivals, once for all of them: whoever is first finds them as they were before any step. */
 function choose(smallest: number, rivals: readonly Rival[]): void {
-  const groups = rivals.flatMap(({ memory, norms, sizes }) =>
-    [...norms()].map((norm, g) => ({ memory, g, norm, mean: norm / Math.sqrt(sizes[g]) })),
+  const groups = rivals.flatMap(({ state, norms, sizes }) =>
+    [...norms()].map((norm, g) => ({ state, g, norm, mean: norm / Math.sqrt(sizes[g]) })),
   );
   groups.sort((a, b) => a.mean - b.mean);
   const chosen = Math.max(1, Math.round(smallest * groups.length));
-  for (const [i, { memory, g, norm }] of groups.entries()) memory[g] = i < chosen ? norm : -1;
-  for (const { memory } of rivals) memory[memory.length - 2] = 1;
+  for (const [i, { state, g, norm }] of groups.entries()) state[g] = i < chosen ? norm : -1;
+  for (const { state } of rivals) state[state.length - 2] = 1;
 }
 
 /** A share of a line that the rounding of its sum of rates may make. */
@@ -238,7 +238,7 @@ function crossed(name: string, crossing: Crossing): Penalty {
   return {
     name,
     crossing,
-    memory: memoryOf(choices),
+    state: stateOf(choices),
     value: (w) => {
       before(w);
       kernels.tileNorms(rowNorms, w, height, width, 1, width);
@@ -266,7 +266,7 @@ export function sumOf(...given: readonly Penalty[]): Penalty {
   const own = penalties.filter(({ threshold }) => threshold !== undefined);
   return {
     name: penalties.map(({ name }) => name).join(" + "),
-    memory: Object.assign({}, ...penalties.map(({ memory }) => memory)),
+    state: Object.assign({}, ...penalties.map(({ state }) => state)),
     value: (w) => penalties.reduce((sum, { value }) => sum + value(w), 0),
     addGradient: (gradient, w) => {
       for (const { addGradient } of penalties) addGradient(gradient, w);

@@ -2,9 +2,9 @@
 
 /** 1 for the `count` largest scores. NaN counts as least. */
 export function largest(scores: Float32Array, count: number): Uint8Array {
-  const kept = new Uint8Array(scores.length);
-  if (count <= 0) return kept;
-  if (count >= scores.length) return kept.fill(1);
+  const mask = new Uint8Array(scores.length);
+  if (count <= 0) return mask;
+  if (count >= scores.length) return mask.fill(1);
   // NaN sorts as the largest
   const sorted = scores.slice();
   for (let i = 0; i < sorted.length; i++) if (Number.isNaN(sorted[i])) sorted[i] = Number.NEGATIVE_INFINITY;
@@ -12,28 +12,28 @@ export function largest(scores: Float32Array, count: number): Uint8Array {
   let left = count;
   for (let i = 0; i < scores.length; i++) {
     if (!(scores[i] > threshold)) continue;
-    kept[i] = 1;
+    mask[i] = 1;
     left--;
   }
   for (let i = 0; left > 0 && i < scores.length; i++) {
-    if (kept[i] === 1 || scores[i] > threshold || scores[i] < threshold) continue;
-    kept[i] = 1;
+    if (mask[i] === 1 || scores[i] > threshold || scores[i] < threshold) continue;
+    mask[i] = 1;
     left--;
   }
-  return kept;
+  return mask;
 }
 
 /** Things of different sizes: the largest scores, while what is kept stays within `size`. */
 export function largestWithin(scores: Float32Array, sizes: ArrayLike<number>, size: number): Uint8Array {
   const order = Uint32Array.from(scores, (_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
-  const kept = new Uint8Array(scores.length);
+  const mask = new Uint8Array(scores.length);
   let left = size;
   for (const i of order) {
     left -= sizes[i];
     if (left < 0) break;
-    kept[i] = 1;
+    mask[i] = 1;
   }
-  return kept;
+  return mask;
 }
 
 export function countOnes(flags: Uint8Array): number {

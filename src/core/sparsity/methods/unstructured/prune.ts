@@ -5,7 +5,7 @@ import { BUDGETS, type Budget, keptOfLayers } from "./budgets.ts";
 import { largest, largestWithin } from "./choose.ts";
 import { cubic, denseSparseDense, iterative, oneShot, type SparsitySchedule } from "./schedules.ts";
 import { SCORES, type Score, scoresOf, scoresOfUnits, UNITS, type Unit, unitsOf } from "./scores.ts";
-import { defineUnstructuredMethod, type UnstructuredSite } from "./unstructured-method.ts";
+import { defineUnstructuredMethod, type UnstructuredParameter } from "./unstructured-method.ts";
 
 /**
  * Pruning without a pattern: the entries with the least scores become zero and stay so, by a schedule.
@@ -70,7 +70,7 @@ export const prune = defineUnstructuredMethod({
         if (rewinds && step === Math.min(begins(steps)[0] - 1, Math.round(rewindTo * begins(steps)[0]))) all.remember();
         const { at, isDue } = planOf(clock);
         if (!isDue(step)) return "step";
-        keepShare(all.sites, at(step), { score, budget, units });
+        keepShare(all.parameters, at(step), { score, budget, units });
         if (!rewinds) return "step";
         all.rewind();
         return "rest";
@@ -91,24 +91,28 @@ interface Choice {
 }
 
 /** Prunes to this sparsity; at 0 nothing is pruned, and what was comes back as zeros. */
-function keepShare(sites: readonly UnstructuredSite[], sparsity: number, { score, budget, units }: Choice): void {
+function keepShare(
+  parameters: readonly UnstructuredParameter[],
+  sparsity: number,
+  { score, budget, units }: Choice,
+): void {
   if (sparsity === 0) {
-    for (const site of sites) site.keep(new Uint8Array(site.weight.length).fill(1));
+    for (const parameter of parameters) parameter.keep(new Uint8Array(parameter.weight.length).fill(1));
     return;
   }
-  const scored = sites.map((site) => {
-    const scores = scoresOf(site, score);
-    if (units === "weights") return { site, scores, of: null, sizes: null };
-    const { of, sizes } = unitsOf(site, units);
-    return { site, scores: scoresOfUnits(scores, of, sizes), of, sizes };
+  const scored = parameters.map((parameter) => {
+    const scores = scoresOf(parameter, score);
+    if (units === "weights") return { parameter, scores, of: null, sizes: null };
+    const { of, sizes } = unitsOf(parameter, units);
+    return { parameter, scores: scoresOfUnits(scores, of, sizes), of, sizes };
   });
   const expand = (chosen: Uint8Array, of: Uint32Array | null): Uint8Array =>
     of === null ? chosen : Uint8Array.from(of, (unit) => chosen[unit]);
   if (budget !== "global") {
-    const counts = keptOfLayers(sites, budget, sparsity);
-    scored.forEach(({ site, scores, of }, i) => {
-      const share = counts[i] / site.weight.length;
-      site.keep(expand(largest(scores, Math.round(share * scores.length)), of));
+    const counts = keptOfLayers(parameters, budget, sparsity);
+    scored.forEach(({ parameter, scores, of }, i) => {
+      const share = counts[i] / parameter.weight.length;
+      parameter.keep(expand(largest(scores, Math.round(share * scores.length)), of));
     });
     return;
   }
@@ -120,12 +124,12 @@ function keepShare(sites: readonly UnstructuredSite[], sparsity: number, { score
     if (own !== null) sizes.set(own, end);
     end += scores.length;
   }
-  const entries = sites.reduce((sum, { weight }) => sum + weight.length, 0);
+  const entries = parameters.reduce((sum, { weight }) => sum + weight.length, 0);
   const count = Math.round((1 - sparsity) * entries);
   const chosen = units === "weights" ? largest(all, count) : largestWithin(all, sizes, count);
   end = 0;
-  for (const { site, scores, of } of scored) {
-    site.keep(expand(chosen.subarray(end, end + scores.length), of));
+  for (const { parameter, scores, of } of scored) {
+    parameter.keep(expand(chosen.subarray(end, end + scores.length), of));
     end += scores.length;
   }
 }

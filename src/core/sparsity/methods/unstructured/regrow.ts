@@ -5,7 +5,7 @@ import { stepAt } from "../weights/refresh.ts";
 import { keptOfLayers } from "./budgets.ts";
 import { countOnes, largest } from "./choose.ts";
 import { scoresOf } from "./scores.ts";
-import type { UnstructuredMethod, UnstructuredSite, UnstructuredSites } from "./unstructured-method.ts";
+import type { UnstructuredMethod, UnstructuredParameter, UnstructuredParameters } from "./unstructured-method.ts";
 
 /** Those of both. */
 export const REGROW_OPTIONS = {
@@ -22,7 +22,7 @@ interface Rule {
   readonly dropAt: (drop: number, done: number) => number;
   readonly readsGradient: boolean;
   /** Scores, to be written to: the largest of those that did not survive grow. */
-  readonly grow: (site: UnstructuredSite, all: () => Float32Array) => Float32Array;
+  readonly grow: (parameter: UnstructuredParameter, all: () => Float32Array) => Float32Array;
 }
 
 export function regrowing(
@@ -34,34 +34,34 @@ export function regrowing(
   return {
     readsHost: "weights are dropped and grown by the order of their scores",
     readsGradient: (clock) => readsGradient && isDue(clock),
-    begin: ({ sites, random }) => {
+    begin: ({ parameters, random }) => {
       const draws = random(0);
-      const counts = keptOfLayers(sites, budget, sparsity);
-      sites.forEach((site, i) => {
-        site.keep(largest(drawn(site, draws), counts[i]));
+      const counts = keptOfLayers(parameters, budget, sparsity);
+      parameters.forEach((parameter, i) => {
+        parameter.keep(largest(drawn(parameter, draws), counts[i]));
       });
     },
-    update: (all: UnstructuredSites, clock: Clock) => {
+    update: (all: UnstructuredParameters, clock: Clock) => {
       if (!isDue(clock)) return "step";
       const { step, steps } = clock;
       const end = stepAt(until, steps);
       const draws = all.random(step);
-      for (const site of all.sites) {
-        const count = countOnes(site.kept);
+      for (const parameter of all.parameters) {
+        const count = countOnes(parameter.maskBytes);
         const dropped = Math.floor(dropAt(drop, step / end) * count);
-        const survivors = largest(scoresOf(site, "magnitude"), count - dropped);
-        const scores = grow(site, () => drawn(site, draws));
+        const survivors = largest(scoresOf(parameter, "magnitude"), count - dropped);
+        const scores = grow(parameter, () => drawn(parameter, draws));
         for (let i = 0; i < scores.length; i++) if (survivors[i] === 1) scores[i] = -1;
         const grown = largest(scores, dropped);
         for (let i = 0; i < grown.length; i++) survivors[i] |= grown[i];
-        site.keep(survivors);
+        parameter.keep(survivors);
       }
       return "rest";
     },
   };
 }
 
-function drawn({ weight }: UnstructuredSite, random: { uniform(): number }): Float32Array {
+function drawn({ weight }: UnstructuredParameter, random: { uniform(): number }): Float32Array {
   const draws = new Float32Array(weight.length);
   for (let i = 0; i < draws.length; i++) draws[i] = random.uniform();
   return draws;

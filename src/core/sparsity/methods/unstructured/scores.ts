@@ -1,5 +1,5 @@
 /** How much an entry matters: the higher, the longer it stays. */
-import type { UnstructuredSite } from "./unstructured-method.ts";
+import type { UnstructuredParameter } from "./unstructured-method.ts";
 
 /** The words of recipes. */
 export const SCORES = ["magnitude", "first-order"] as const;
@@ -16,19 +16,19 @@ const BLOCK = 4;
 const PRUNED = -1;
 
 /** |w|, or |w dL/dw| with the gradient of this step; a pruned entry has -1. */
-export function scoresOf({ weight, gradient, kept }: UnstructuredSite, score: Score): Float32Array {
+export function scoresOf({ weight, gradient, maskBytes }: UnstructuredParameter, score: Score): Float32Array {
   // loops, not callbacks: a million entries, at every update
   const scores = new Float32Array(weight.length);
   for (let i = 0; i < weight.length; i++) {
-    if (kept[i] === 0) scores[i] = PRUNED;
+    if (maskBytes[i] === 0) scores[i] = PRUNED;
     else scores[i] = Math.abs(score === "magnitude" ? weight[i] : weight[i] * gradient[i]);
   }
   return scores;
 }
 
-/** The unit of each entry of a site, and the entries of each unit. */
+/** The unit of each entry of a parameter, and the entries of each unit. */
 export function unitsOf(
-  { rows, k }: UnstructuredSite,
+  { rows, k }: UnstructuredParameter,
   unit: Unit,
 ): { readonly of: Uint32Array; readonly sizes: Uint32Array } {
   const across = Math.ceil(k / BLOCK);

@@ -10,7 +10,7 @@ import { type Define, definerOf } from "../define-method.ts";
 import type { Clock } from "../method.ts";
 
 /** A weight whose zeros have no pattern, as a method sees it. */
-export interface UnstructuredSite {
+export interface UnstructuredParameter {
   /** Path of the weight, e.g. "fc1.weight". */
   readonly name: string;
   /** [out, in], or [out, kernelHeight, kernelWidth, channels]. */
@@ -23,17 +23,17 @@ export interface UnstructuredSite {
   /** Of this step; pruned entries have theirs only where the method `readsGradient`, else 0. */
   readonly gradient: F32;
   /** 1 for each entry that is kept, else 0; all are at first. */
-  readonly kept: Uint8Array;
+  readonly maskBytes: Uint8Array;
   /**
    * From now on these are kept. What leaves becomes zero, and what enters starts there; moments are cleared wherever it was
    * not kept before and after.
    */
-  keep(kept: Uint8Array): void;
+  keep(maskBytes: Uint8Array): void;
 }
 
 /** All weights of a run that are under one method. */
-export interface UnstructuredSites {
-  readonly sites: readonly UnstructuredSite[];
+export interface UnstructuredParameters {
+  readonly parameters: readonly UnstructuredParameter[];
   /** The draws of a step. */
   random(step: number): Random;
   /** Notes all parameters of the model as they are. */
@@ -50,11 +50,11 @@ export interface UnstructuredMethod {
   /** Steps at which the schedule of the learning rate starts anew. */
   restarts?(steps: number): readonly number[];
   /** Before the first step. */
-  begin?(all: UnstructuredSites): void;
+  begin?(all: UnstructuredParameters): void;
   /** Whether `update` looks at the gradients of pruned entries in this step; in others they need not be computed. */
   readsGradient(clock: Pick<Clock, "step" | "steps">): boolean;
   /** On the finished gradients, before the optimizer. "rest": the weights under it are not stepped this time. */
-  update(all: UnstructuredSites, clock: Clock): "step" | "rest";
+  update(all: UnstructuredParameters, clock: Clock): "step" | "rest";
 }
 
 export const defineUnstructuredMethod: Define<UnstructuredMethod> = definerOf();

@@ -1,6 +1,6 @@
 import { number, word } from "../../../options.ts";
 import { defineWeightMethod } from "../define-method.ts";
-import type { Clock, WeightSite } from "../method.ts";
+import type { Clock, SparseParameter } from "../method.ts";
 
 /**
  * ASP: train dense, prune once by magnitude, train again under the frozen mask.
@@ -36,17 +36,18 @@ export const asp = defineWeightMethod({
       return training && (since === 0 || (recompute > 0 && since > 0 && since % recompute === 0));
     };
     return {
-      beforeForward: (site, clock) => {
-        if (choosesAt(clock) || (!site.pruned && clock.training && clock.step > pruneStep(clock.steps))) choose(site);
-        else if (site.pruned) site.repack();
+      beforeForward: (parameter, clock) => {
+        if (choosesAt(clock) || (!parameter.pruned && clock.training && clock.step > pruneStep(clock.steps)))
+          choose(parameter);
+        else if (parameter.pruned) parameter.repack();
       },
-      onGradient: (site, clock) => {
-        if (!site.pruned) return;
-        site.maskGradient();
-        if (choosesAt(clock)) site.forgetPruned();
+      onGradient: (parameter, clock) => {
+        if (!parameter.pruned) return;
+        parameter.maskGradient();
+        if (choosesAt(clock)) parameter.forgetPruned();
       },
-      afterStep: (site) => {
-        if (site.pruned) site.maskWeight();
+      afterStep: (parameter) => {
+        if (parameter.pruned) parameter.maskWeight();
       },
       restarts: (steps) => [pruneStep(steps)],
       ...(permute === "channels" ? { permutesAt: pruneStep } : {}),
@@ -55,11 +56,11 @@ export const asp = defineWeightMethod({
 });
 
 /** Brings back what was pruned before, chooses a mask and keeps what it prunes aside. */
-function choose(site: WeightSite): void {
-  const { kernels, weight } = site;
-  const pruned = site.memory("pruned", weight.length);
-  if (site.pruned) kernels.mix(weight, weight, pruned, weight.length, 1, 1);
-  site.prune();
-  kernels.mix(pruned, weight, site.masked, weight.length, 1, -1);
-  site.maskWeight();
+function choose(parameter: SparseParameter): void {
+  const { kernels, weight } = parameter;
+  const pruned = parameter.state("pruned", weight.length);
+  if (parameter.pruned) kernels.mix(weight, weight, pruned, weight.length, 1, 1);
+  parameter.prune();
+  kernels.mix(pruned, weight, parameter.masked, weight.length, 1, -1);
+  parameter.maskWeight();
 }

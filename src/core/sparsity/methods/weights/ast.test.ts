@@ -40,8 +40,8 @@ describe("SR-STE, decoupled", () => {
         const decay = isKept(mask, i) ? 0 : 0.5 * lambda * w;
         expect(decayed.weight.data[i]).toBeCloseTo(plain.weight.data[i] - decay, 5);
       });
-      for (const [name, array] of decayed.optimizer.memories()) {
-        expect(array).toEqual(plain.optimizer.memories().get(name));
+      for (const [name, array] of decayed.optimizer.state()) {
+        expect(array).toEqual(plain.optimizer.state().get(name));
       }
     }
   });

@@ -22,10 +22,10 @@ export const ast = defineWeightMethod({
     refresh: refreshEvery(1),
   },
   make: ({ lambda, rise, refresh }) => ({
-    beforeForward: (site, clock) => pruneEvery(refresh, site, clock),
-    onGradient: (site, clock) => {
+    beforeForward: (parameter, clock) => pruneEvery(refresh, parameter, clock),
+    onGradient: (parameter, clock) => {
       const until = rise === 0 ? 0 : stepAt(rise, clock.steps);
-      decayDecoupled(site, until === 0 ? lambda : lambda * Math.min(1, clock.step / until), clock);
+      decayDecoupled(parameter, until === 0 ? lambda : lambda * Math.min(1, clock.step / until), clock);
     },
   }),
 });

@@ -132,7 +132,7 @@ test("ASP leaves no moments where it pruned, and weight decay makes none", () =>
     const one = setup(named("asp"), optimizer());
     for (let i = 0; i < STEPS; i++) one.step();
     const { mask } = maskOf(one);
-    const moments = [...one.optimizer.memories()].filter(([key]) => key.startsWith("fc1.weight."));
+    const moments = [...one.optimizer.state()].filter(([key]) => key.startsWith("fc1.weight."));
     expect(moments, name).not.toEqual([]);
     for (const [, array] of moments) {
       expect(array.every((value, i) => isKept(mask, i) !== (value === 0))).toBe(true);
@@ -165,7 +165,7 @@ describe("ASP that recomputes its mask", () => {
     expect(moved).toBeGreaterThan(0);
     expect(zerosOf(weight)).toBe(weight.size / 2);
     // each came back with the magnitude that it had when it was pruned: that of the start
-    const kept = sparsity.checkpoint().get("sparsity/memory of fc1.weight/pruned")!.data;
+    const kept = sparsity.checkpoint().get("sparsity/state of fc1.weight/pruned")!.data;
     kept.forEach((value, i) => {
       const wasPruned = ((first[Math.floor(i / 16)] >>> (i % 16)) & 1) === 0;
       if (value !== 0 && wasPruned) expect(value).toBe(start[i]);

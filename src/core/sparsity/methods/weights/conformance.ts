@@ -95,7 +95,7 @@ export function isKept(mask: Uint32Array, i: number, inputs = 16): boolean {
 /** Copies all that a run goes on from; what comes back writes it to another run of the same kind. */
 export function saved({ model, sparsity, optimizer }: Setup): (other: Setup) => void {
   const parameters = new Map([...model.namedParameters()].map(([name, { data }]) => [name, data.slice()]));
-  const memories = new Map([...optimizer.memories()].map(([name, array]) => [name, array.slice()]));
+  const memories = new Map([...optimizer.state()].map(([name, array]) => [name, array.slice()]));
   const state = new Map([...sparsity.checkpoint()].map(([name, { data }]) => [name, { data: data.slice() }]));
   const { steps } = optimizer;
   return (other) => {
@@ -103,7 +103,7 @@ export function saved({ model, sparsity, optimizer }: Setup): (other: Setup) => 
       parameter.data.set(parameters.get(name)!);
       parameter.touch();
     }
-    for (const [name, array] of other.optimizer.memories()) array.set(memories.get(name)!);
+    for (const [name, array] of other.optimizer.state()) array.set(memories.get(name)!);
     other.sparsity.restore(state, steps);
     other.optimizer.steps = steps;
   };

@@ -1,7 +1,7 @@
 import { number, word } from "../../../options.ts";
 import type { Pattern } from "../../../sparse/pattern.ts";
 import { defineWeightMethod } from "../define-method.ts";
-import type { WeightSite } from "../method.ts";
+import type { SparseParameter } from "../method.ts";
 
 /** Of the groups of a layer, those that must have weights to spare; the authors' code. */
 const VOTES = 0.75;
@@ -35,54 +35,55 @@ export const domino = defineWeightMethod({
     budget: word(["parameters", "flops"], "what the layers together keep N of M of"),
   },
   make: ({ until, every, decay, lambda, budget }) => {
-    const costOf = ({ rows, k, positions }: WeightSite): number => rows * k * (budget === "flops" ? positions : 1);
+    const costOf = ({ rows, k, positions }: SparseParameter): number => rows * k * (budget === "flops" ? positions : 1);
     return {
       readsHost: "groups vote for fewer kept weights by their magnitudes",
-      beforeForward: (site, { training }) => {
-        const search = searchOf(site);
+      beforeForward: (parameter, { training }) => {
+        const search = searchOf(parameter);
         if (!search.begun) {
           if (!training) return;
-          begin(site);
+          begin(parameter);
         }
-        const { n, m } = site.pattern;
-        if (n === m) site.multiplyBy(site.weight);
-        else site.prune();
+        const { n, m } = parameter.pattern;
+        if (n === m) parameter.multiplyBy(parameter.weight);
+        else parameter.prune();
       },
-      onGradient: (site) => {
-        const search = searchOf(site);
+      onGradient: (parameter) => {
+        const search = searchOf(parameter);
         if (search.over) {
-          site.decayPruned(lambda);
+          parameter.decayPruned(lambda);
           return;
         }
-        const { kernels, gradient, weight, pattern } = site;
+        const { kernels, gradient, weight, pattern } = parameter;
         kernels.mix(gradient, gradient, weight, weight.length, 1, decay * search.pull);
-        if (pattern.n < pattern.m) site.maskGradient();
+        if (pattern.n < pattern.m) parameter.maskGradient();
       },
-      afterStepOfAll: ({ sites }, { step, steps }) => {
-        const searches = sites.map(searchOf);
+      afterStepOfAll: ({ parameters }, { step, steps }) => {
+        const searches = parameters.map(searchOf);
         if (searches.some(({ begun, over }) => !begun || over)) return;
-        const most = Math.max(...sites.map(costOf));
-        for (const site of sites) searchOf(site).pull = costOf(site) / most;
+        const most = Math.max(...parameters.map(costOf));
+        for (const parameter of parameters) searchOf(parameter).pull = costOf(parameter) / most;
         const ends = step + 1 >= Math.min(steps - 1, Math.round(until * steps));
         if (!ends && (step + 1) % every !== 0) return;
         const left = (): number =>
-          sites.reduce((sum, site, i) => {
-            return sum + costOf(site) * (allowedFrom(site.pattern) - searches[i].asked);
+          parameters.reduce((sum, parameter, i) => {
+            return sum + costOf(parameter) * (allowedFrom(parameter.pattern) - searches[i].asked);
           }, 0);
-        for (const site of sites) {
-          if (left() > 0 && site.pattern.n > 1 && votesForLess(site)) lower(site, site.pattern.n - 1);
+        for (const parameter of parameters) {
+          if (left() > 0 && parameter.pattern.n > 1 && votesForLess(parameter))
+            lower(parameter, parameter.pattern.n - 1);
         }
         while (ends && left() > 0) {
-          const cheapest = sites
+          const cheapest = parameters
             .filter(({ pattern }) => allowedFrom(pattern) > 1)
-            .map((site) => ({ site, price: lossOfNext(site) / costOf(site) }))
+            .map((parameter) => ({ parameter, price: lossOfNext(parameter) / costOf(parameter) }))
             .reduce((best, one) => (one.price < best.price ? one : best));
-          lower(cheapest.site, below(cheapest.site.pattern));
+          lower(cheapest.parameter, below(cheapest.parameter.pattern));
         }
         if (left() > 0) return;
-        for (const site of sites) {
-          lower(site, allowedFrom(site.pattern));
-          searchOf(site).over = true;
+        for (const parameter of parameters) {
+          lower(parameter, allowedFrom(parameter.pattern));
+          searchOf(parameter).over = true;
         }
       },
     };
@@ -128,12 +129,12 @@ class Search {
   }
 }
 
-function searchOf(site: WeightSite): Search {
-  return new Search(site.memory("search", 3));
+function searchOf(parameter: SparseParameter): Search {
+  return new Search(parameter.state("search", 3));
 }
 
-function lower(site: WeightSite, n: number): void {
-  site.changePattern({ ...site.pattern, n });
+function lower(parameter: SparseParameter, n: number): void {
+  parameter.changePattern({ ...parameter.pattern, n });
 }
 
 /** A layer ends with a power of two, or dense: the N that one on its way counts as. */
@@ -148,7 +149,7 @@ function below(pattern: Pattern): number {
 
 /** Visits the sizes of each group, with vectors their sums over the rows; the array is reused. */
 function eachGroup(
-  { weight, rows, k, pattern }: WeightSite,
+  { weight, rows, k, pattern }: SparseParameter,
   visit: (sizes: Float32Array, group: number) => void,
 ): void {
   const { m, v } = pattern;
@@ -164,31 +165,31 @@ function eachGroup(
   }
 }
 
-function groupsOf({ rows, k, pattern: { m, v } }: WeightSite): number {
+function groupsOf({ rows, k, pattern: { m, v } }: SparseParameter): number {
   return Math.ceil(rows / v) * (k / m);
 }
 
 /** A threshold for each group: the mean of the smaller half. */
-function begin(site: WeightSite): void {
-  const { pattern } = site;
+function begin(parameter: SparseParameter): void {
+  const { pattern } = parameter;
   const half = pattern.m >> 1;
-  const thresholds = site.memory("thresholds", groupsOf(site));
-  eachGroup(site, (sizes, group) => {
+  const thresholds = parameter.state("thresholds", groupsOf(parameter));
+  eachGroup(parameter, (sizes, group) => {
     sizes.sort();
     let sum = 0;
     for (let i = 0; i < half; i++) sum += sizes[i];
     thresholds[group] = sum / half;
   });
-  searchOf(site).asked = pattern.n;
-  lower(site, pattern.m);
+  searchOf(parameter).asked = pattern.n;
+  lower(parameter, pattern.m);
 }
 
-function votesForLess(site: WeightSite): boolean {
-  const groups = groupsOf(site);
-  const thresholds = site.memory("thresholds", groups);
-  const { n } = site.pattern;
+function votesForLess(parameter: SparseParameter): boolean {
+  const groups = groupsOf(parameter);
+  const thresholds = parameter.state("thresholds", groups);
+  const { n } = parameter.pattern;
   let votes = 0;
-  eachGroup(site, (sizes, group) => {
+  eachGroup(parameter, (sizes, group) => {
     let above = 0;
     for (let j = 0; j < sizes.length; j++) above += sizes[j] > thresholds[group] ? 1 : 0;
     votes += above < n ? 1 : 0;
@@ -197,11 +198,11 @@ function votesForLess(site: WeightSite): boolean {
 }
 
 /** |w| that would be pruned by the next N, for each entry of a group that it saves. */
-function lossOfNext(site: WeightSite): number {
-  const [now, next] = [allowedFrom(site.pattern), below(site.pattern)];
-  const { m } = site.pattern;
+function lossOfNext(parameter: SparseParameter): number {
+  const [now, next] = [allowedFrom(parameter.pattern), below(parameter.pattern)];
+  const { m } = parameter.pattern;
   let lost = 0;
-  eachGroup(site, (sizes) => {
+  eachGroup(parameter, (sizes) => {
     sizes.sort();
     for (let i = m - now; i < m - next; i++) lost += sizes[i];
   });

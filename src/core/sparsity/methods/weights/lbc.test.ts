@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Training } from "../../../../../test/training.ts";
 import { combinationCount, combinations } from "../../../sparse/combinations.ts";
 import { parsePattern } from "../../../sparse/pattern.ts";
-import type { WeightSite } from "../method.ts";
+import type { SparseParameter } from "../method.ts";
 import { dense } from "./dense.ts";
 import { lbc, survivors } from "./lbc.ts";
 
@@ -16,22 +16,22 @@ class Explicit {
   readonly #scores: Float64Array;
   readonly #velocity: Float64Array;
   readonly #left: Uint8Array;
-  readonly #site: WeightSite;
+  readonly #parameter: SparseParameter;
   readonly #pattern: { readonly n: number; readonly m: number; readonly v: number };
 
-  constructor(site: WeightSite) {
-    this.#site = site;
-    this.#pattern = site.pattern;
-    const { n, m, v } = site.pattern;
+  constructor(parameter: SparseParameter) {
+    this.#parameter = parameter;
+    this.#pattern = parameter.pattern;
+    const { n, m, v } = parameter.pattern;
     this.#choices = combinations(n, m);
-    this.#count = this.#choices.length * Math.ceil(site.rows / v) * (site.k / m);
+    this.#count = this.#choices.length * Math.ceil(parameter.rows / v) * (parameter.k / m);
     this.#scores = new Float64Array(this.#count).fill(1 / combinationCount(n - 1, m - 1));
     this.#velocity = new Float64Array(this.#count);
     this.#left = new Uint8Array(this.#count).fill(1);
   }
 
   #eachWeight(visit: (combination: number, at: number) => void): void {
-    const { rows, k } = this.#site;
+    const { rows, k } = this.#parameter;
     const { m, v } = this.#pattern;
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < k; column++) {
@@ -64,7 +64,7 @@ class Explicit {
   }
 
   union(): number[] {
-    const union = new Array<number>(this.#site.rows * this.#site.k).fill(0);
+    const union = new Array<number>(this.#parameter.rows * this.#parameter.k).fill(0);
     this.#eachWeight((combination, at) => {
       if (this.#left[combination] === 1) union[at] = 1;
     });
@@ -118,17 +118,17 @@ describe("LBC", () => {
       const { n, m } = parsePattern(pattern);
       const all = combinationCount(n, m);
       let explicit: Explicit | null = null;
-      let site: WeightSite | null = null;
+      let parameter: SparseParameter | null = null;
       const watched = {
         ...method,
-        onGradient: (one: WeightSite, clock: Parameters<NonNullable<typeof method.onGradient>>[1]) => {
-          site = one;
+        onGradient: (one: SparseParameter, clock: Parameters<NonNullable<typeof method.onGradient>>[1]) => {
+          parameter = one;
           explicit ??= new Explicit(one);
           // the mask of this step is of the scores before it
           explicit.removeUntil(survivors(all, clock.step, 0, STEPS / 2));
           const union = explicit.union();
           if (clock.step > 0) expect([...one.weight].map((w) => (w === 0 ? 0 : 1))).toEqual(union);
-          explicit.learn(one.weight, one.gradient, momentum, clock.rate);
+          explicit.learn(one.weight, one.gradient, momentum, clock.learningRate);
           method.onGradient?.(one, clock);
           expect([...one.gradient].every((g, i) => union[i] === 1 || g === 0)).toBe(true);
         },
@@ -136,11 +136,11 @@ describe("LBC", () => {
       const run = new Training(() => watched, { steps: STEPS, pattern });
       for (let i = 0; i < STEPS; i++) {
         run.step();
-        expect(site!.pruned).toBe(i >= STEPS / 2);
+        expect(parameter!.pruned).toBe(i >= STEPS / 2);
       }
       expect(run.sparsity.verify()).toMatchObject([{ pattern, ok: true }]);
-      const { length } = site!.weight;
-      expect([...site!.weight].filter((w) => w !== 0).length).toBe((length * n) / m);
+      const { length } = parameter!.weight;
+      expect([...parameter!.weight].filter((w) => w !== 0).length).toBe((length * n) / m);
     });
   }
 

@@ -3,7 +3,7 @@ import { number } from "../../../options.ts";
 import { combinationCount, combinations } from "../../../sparse/combinations.ts";
 import { type Pattern, patternName } from "../../../sparse/pattern.ts";
 import { defineWeightMethod } from "../define-method.ts";
-import type { WeightSite } from "../method.ts";
+import type { SparseParameter } from "../method.ts";
 
 /** Those of 4:8. */
 const MOST = 70;
@@ -46,30 +46,30 @@ export const lbc = defineWeightMethod({
         combinationCount(pattern.n, pattern.m) > MOST
           ? `${patternName(pattern)} has more than ${MOST} combinations`
           : undefined,
-      beforeForward: (site, { step, steps, training }) => {
-        if (site.pruned) {
-          site.repack();
+      beforeForward: (parameter, { step, steps, training }) => {
+        if (parameter.pruned) {
+          parameter.repack();
           return;
         }
         if (!training) return;
-        const { n, m } = site.pattern;
+        const { n, m } = parameter.pattern;
         const all = combinationCount(n, m);
         const keep = left(all, step, steps);
         if (keep === all) return;
         // no mask: a phase that begins late, or a run that goes on, whose union is not saved
-        if (keep === left(all, step - 1, steps) && site.mask[0] !== 0) return;
-        if (keep === 1) site.pruneBy((mask) => remove(site, mask, 1));
-        else remove(site, site.mask, keep);
+        if (keep === left(all, step - 1, steps) && parameter.mask[0] !== 0) return;
+        if (keep === 1) parameter.pruneBy((mask) => remove(parameter, mask, 1));
+        else remove(parameter, parameter.mask, keep);
         // the weight itself is what dense products multiply by; with moments it would not stay zero
-        site.maskWeight();
-        site.forgetPruned();
+        parameter.maskWeight();
+        parameter.forgetPruned();
       },
-      onGradient: (site, { step, steps, rate }) => {
-        const { n, m } = site.pattern;
+      onGradient: (parameter, { step, steps, learningRate }) => {
+        const { n, m } = parameter.pattern;
         const all = combinationCount(n, m);
         const keep = left(all, step, steps);
-        if (keep > 1) learn(site, momentum, rate);
-        if (keep < all) site.maskGradient();
+        if (keep > 1) learn(parameter, momentum, learningRate);
+        if (keep < all) parameter.maskGradient();
       },
     };
   },
@@ -82,15 +82,15 @@ export function survivors(count: number, step: number, from: number, until: numb
   return 1 + Math.ceil((count - 1) * (1 - (step - from) / (until - from)) ** 3);
 }
 
-function learn(site: WeightSite, momentum: number, rate: number): void {
-  const { kernels, weight, gradient } = site;
+function learn(parameter: SparseParameter, momentum: number, rate: number): void {
+  const { kernels, weight, gradient } = parameter;
   const { length } = weight;
-  const scores = site.memory("score", length);
+  const scores = parameter.state("score", length);
   if (momentum === 0) {
     kernels.addProduct(scores, weight, gradient, length, -rate);
     return;
   }
-  const velocity = site.memory("velocity", length);
+  const velocity = parameter.state("velocity", length);
   kernels.scale(velocity, length, momentum);
   kernels.addProduct(velocity, weight, gradient, length, 1);
   kernels.mix(scores, scores, velocity, length, 1, -rate);
@@ -99,13 +99,13 @@ function learn(site: WeightSite, momentum: number, rate: number): void {
 const removedWords = ({ n, m }: Pattern): number => Math.ceil(combinationCount(n, m) / BITS);
 
 /** Removes the lowest combinations of each group until `keep` are left; mask: their union. */
-function remove(site: WeightSite, mask: Uint32Array, keep: number): void {
-  const { rows, k, pattern, weight } = site;
+function remove(parameter: SparseParameter, mask: Uint32Array, keep: number): void {
+  const { rows, k, pattern, weight } = parameter;
   const { n, m, v } = pattern;
   const choices = Uint16Array.from(combinations(n, m));
   const words = removedWords(pattern);
-  const gone = site.memory("removed", Math.ceil(rows / v) * (k / m) * words);
-  const scores = site.memory("score", rows * k);
+  const gone = parameter.state("removed", Math.ceil(rows / v) * (k / m) * words);
+  const scores = parameter.state("score", rows * k);
   const places = Uint8Array.from([...choices].flatMap((bits) => [...Array(m).keys()].filter((i) => (bits >>> i) & 1)));
   const all = new Float64Array(choices.length);
   const left = new Uint8Array(choices.length);

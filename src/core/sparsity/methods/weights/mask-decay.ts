@@ -1,6 +1,6 @@
 import { number, word } from "../../../options.ts";
 import { defineWeightMethod } from "../define-method.ts";
-import type { WeightSite } from "../method.ts";
+import type { SparseParameter } from "../method.ts";
 import { stepAt, stepOf } from "./refresh.ts";
 
 /** What the exponential decay has come to when it is cut to 0. */
@@ -26,30 +26,30 @@ export const maskDecay = defineWeightMethod({
     mask: word(["moving", "fixed"], "whether the binary mask is chosen anew at every step"),
   },
   make: ({ decayFrom, decayUntil, decay, mask }) => ({
-    beforeForward: (site, clock) => {
+    beforeForward: (parameter, clock) => {
       const step = stepOf(clock);
       const from = stepAt(decayFrom, clock.steps);
       const until = Math.max(from, stepAt(decayUntil, clock.steps));
       if (step < from) return;
       if (step < until) {
         const done = (step - from) / (until - from);
-        fade(site, decay === "linear" ? 1 - done : LAST ** done);
+        fade(parameter, decay === "linear" ? 1 - done : LAST ** done);
         return;
       }
       const chooses = mask === "moving" || (step === until && clock.training);
-      if (chooses || !site.pruned) site.prune();
-      else site.repack();
+      if (chooses || !parameter.pruned) parameter.prune();
+      else parameter.repack();
     },
   }),
 });
 
 /** Products by W (E + (1 - E) d), E chosen now; with d = 1 they are those of the dense weight, bit for bit. */
-function fade(site: WeightSite, d: number): void {
-  site.prune();
-  const { kernels, weight, mask, rows, k } = site;
-  const values = site.scratch("values", weight.length);
+function fade(parameter: SparseParameter, d: number): void {
+  parameter.prune();
+  const { kernels, weight, mask, rows, k } = parameter;
+  const values = parameter.scratch("values", weight.length);
   kernels.copy(values, weight, weight.length);
   // not by the pack's masked copy, which would then be written at every step of the sparse phase too
   kernels.maskedDecay(values, weight, mask, rows, k, d - 1);
-  site.multiplyBy(values);
+  parameter.multiplyBy(values);
 }

@@ -1,7 +1,7 @@
 import { maskWords } from "../../../backend/families/masks.ts";
 import { number, word } from "../../../options.ts";
 import { defineWeightMethod } from "../define-method.ts";
-import type { WeightSite } from "../method.ts";
+import type { SparseParameter } from "../method.ts";
 import { refreshEvery } from "./refresh.ts";
 
 /** Of the logistic functions; the authors' code. */
@@ -43,26 +43,26 @@ export const maxq = defineWeightMethod({
     };
     return {
       ...(denseUntil > 0 ? { readsHost: "dense groups are chosen by the sums of their magnitudes" } : {}),
-      beforeForward: (site, { step, steps, training }) => {
-        const thresholds = thresholdsOf(site);
+      beforeForward: (parameter, { step, steps, training }) => {
+        const thresholds = thresholdsOf(parameter);
         if (!thresholds.known && !training) return;
         // an evaluation is of the step before
         const share = denseShare(training ? step : Math.max(0, step - 1), steps);
         if (training && (!thresholds.known || step % refresh === 0)) {
-          chooseThresholds(site, thresholds);
-          if (share > 0) chooseDenseGroups(site, share);
+          chooseThresholds(parameter, thresholds);
+          if (share > 0) chooseDenseGroups(parameter, share);
         }
-        const values = multiplied(site, thresholds);
-        site.prune();
+        const values = multiplied(parameter, thresholds);
+        parameter.prune();
         if (share === 0) {
-          site.repack(values);
+          parameter.repack(values);
           return;
         }
-        addDenseGroups(site);
-        site.kernels.applyMask(values, site.mask, site.rows, site.k);
-        site.multiplyBy(values);
+        addDenseGroups(parameter);
+        parameter.kernels.applyMask(values, parameter.mask, parameter.rows, parameter.k);
+        parameter.multiplyBy(values);
       },
-      onGradient: (site) => site.decayPruned(lambda),
+      onGradient: (parameter) => parameter.decayPruned(lambda),
     };
   },
 });
@@ -74,43 +74,43 @@ interface Thresholds {
   readonly known: boolean;
 }
 
-function thresholdsOf(site: WeightSite): Thresholds {
+function thresholdsOf(parameter: SparseParameter): Thresholds {
   return {
-    ofRows: site.memory("thresholds of rows", site.rows),
-    ofTaps: site.taps > 1 ? site.memory("thresholds of taps", site.taps) : null,
-    known: site.memory("known", 1)[0] === 1,
+    ofRows: parameter.state("thresholds of rows", parameter.rows),
+    ofTaps: parameter.taps > 1 ? parameter.state("thresholds of taps", parameter.taps) : null,
+    known: parameter.state("known", 1)[0] === 1,
   };
 }
 
 /** The largest n of each m of a row, and of a tap of all rows, are above. */
-function chooseThresholds(site: WeightSite, { ofRows, ofTaps }: Thresholds): void {
-  const { kernels, weight, rows, k, taps, pattern } = site;
+function chooseThresholds(parameter: SparseParameter, { ofRows, ofTaps }: Thresholds): void {
+  const { kernels, weight, rows, k, taps, pattern } = parameter;
   const { n, m } = pattern;
   const channels = k / taps;
   const pruned = (count: number): number => (count / m) * (m - n);
   kernels.thresholds(ofRows, weight, rows, 1, k, k, k, pruned(k));
   if (ofTaps !== null) kernels.thresholds(ofTaps, weight, taps, rows, channels, channels, k, pruned(rows * channels));
-  site.memory("known", 1)[0] = 1;
+  parameter.state("known", 1)[0] = 1;
 }
 
-function multiplied(site: WeightSite, { ofRows, ofTaps }: Thresholds): Float32Array {
-  const { kernels, weight, rows, k, taps } = site;
-  const values = site.scratch("multiplied", weight.length);
+function multiplied(parameter: SparseParameter, { ofRows, ofTaps }: Thresholds): Float32Array {
+  const { kernels, weight, rows, k, taps } = parameter;
+  const values = parameter.scratch("multiplied", weight.length);
   kernels.softAxes(values, weight, ofRows, ofTaps, rows, k, taps, TEMPERATURE);
   return values;
 }
 
 /** 1 for a group that is dense; with vectors a group is of v rows. */
-function denseGroupsOf(site: WeightSite): Float32Array {
-  const { rows, k, pattern } = site;
-  return site.memory("dense groups", Math.ceil(rows / pattern.v) * (k / pattern.m));
+function denseGroupsOf(parameter: SparseParameter): Float32Array {
+  const { rows, k, pattern } = parameter;
+  return parameter.state("dense groups", Math.ceil(rows / pattern.v) * (k / pattern.m));
 }
 
-function chooseDenseGroups(site: WeightSite, share: number): void {
-  const { kernels, weight, rows, k, pattern } = site;
+function chooseDenseGroups(parameter: SparseParameter, share: number): void {
+  const { kernels, weight, rows, k, pattern } = parameter;
   const { m, v } = pattern;
-  const dense = denseGroupsOf(site);
-  const sums = site.scratch("sums", dense.length);
+  const dense = denseGroupsOf(parameter);
+  const sums = parameter.scratch("sums", dense.length);
   sums.fill(0);
   const inRow = k / m;
   for (let row = 0, at = 0; row < rows; row++) {
@@ -125,16 +125,16 @@ function chooseDenseGroups(site: WeightSite, share: number): void {
     dense.fill(count === 0 ? 0 : 1);
     return;
   }
-  const threshold = site.scratch("threshold", 1);
+  const threshold = parameter.scratch("threshold", 1);
   kernels.thresholds(threshold, sums, 1, 1, sums.length, 0, 0, count);
   for (let i = 0; i < dense.length; i++) dense[i] = sums[i] < threshold[0] ? 1 : 0;
 }
 
 /** From now on the mask is that of what is not zero. */
-function addDenseGroups(site: WeightSite): void {
-  const { rows, k, mask, pattern } = site;
+function addDenseGroups(parameter: SparseParameter): void {
+  const { rows, k, mask, pattern } = parameter;
   const { m, v } = pattern;
-  const dense = denseGroupsOf(site);
+  const dense = denseGroupsOf(parameter);
   const inRow = k / m;
   const ones = 2 ** m - 1;
   for (let row = 0; row < rows; row++) {

@@ -1,5 +1,5 @@
 import { type NumberOption, number } from "../../../options.ts";
-import type { Clock, WeightSite } from "../method.ts";
+import type { Clock, SparseParameter } from "../method.ts";
 
 /** How long a mask stays; the key of the methods that choose masks anew. */
 export const refreshEvery = (
@@ -8,9 +8,14 @@ export const refreshEvery = (
 ): NumberOption<never> => number({ default: steps, min: 1, max: 1e6, integer: true, about });
 
 /** Chooses the mask when its time is over, else packs under the one there is. */
-export function pruneEvery(refresh: number, site: WeightSite, { step }: Clock, prune = () => site.prune()): void {
-  if (!site.pruned || step % refresh === 0) prune();
-  else site.repack();
+export function pruneEvery(
+  refresh: number,
+  parameter: SparseParameter,
+  { step }: Clock,
+  prune = () => parameter.prune(),
+): void {
+  if (!parameter.pruned || step % refresh === 0) prune();
+  else parameter.repack();
 }
 
 /** The step that is being taken; in an evaluation the one before, since an evaluation begins no phase. */
@@ -27,7 +32,7 @@ export function stepAt(share: number, steps: number): number {
  * weight -= rate * lambda * weight where the mask of the forward is 0: before the optimizer's step and beside its moments.
  * In onGradient.
  */
-export function decayDecoupled(site: WeightSite, lambda: number, { rate }: Clock): void {
-  const { kernels, weight, mask, rows, k } = site;
-  if (site.pruned) kernels.maskedDecay(weight, weight, mask, rows, k, -rate * lambda);
+export function decayDecoupled(parameter: SparseParameter, lambda: number, { learningRate }: Clock): void {
+  const { kernels, weight, mask, rows, k } = parameter;
+  if (parameter.pruned) kernels.maskedDecay(weight, weight, mask, rows, k, -learningRate * lambda);
 }

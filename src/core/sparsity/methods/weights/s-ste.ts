@@ -17,6 +17,6 @@ export const sSte = defineWeightMethod({
   options: { refresh: refreshEvery(1) },
   make: ({ refresh }) => ({
     readsHost: "the scale of each weight is fitted at its first pruning",
-    beforeForward: (site, clock) => pruneEvery(refresh, site, clock, () => site.pruneSoftly()),
+    beforeForward: (parameter, clock) => pruneEvery(refresh, parameter, clock, () => parameter.pruneSoftly()),
   }),
 });

@@ -27,10 +27,10 @@ export const srSte = defineWeightMethod({
     form: word(["gradient", "decoupled"], "whether the decay joins the gradient or acts on the weight itself"),
   },
   make: ({ lambda, refresh, form }) => ({
-    beforeForward: (site, clock) => pruneEvery(refresh, site, clock),
-    onGradient: (site, clock) => {
-      if (form === "gradient") site.decayPruned(lambda);
-      else decayDecoupled(site, lambda, clock);
+    beforeForward: (parameter, clock) => pruneEvery(refresh, parameter, clock),
+    onGradient: (parameter, clock) => {
+      if (form === "gradient") parameter.decayPruned(lambda);
+      else decayDecoupled(parameter, lambda, clock);
     },
   }),
 });

@@ -15,6 +15,6 @@ export const ste = defineWeightMethod({
   sparse: true,
   options: { refresh: refreshEvery(1) },
   make: ({ refresh }) => ({
-    beforeForward: (site, clock) => pruneEvery(refresh, site, clock),
+    beforeForward: (parameter, clock) => pruneEvery(refresh, parameter, clock),
   }),
 });

@@ -7,7 +7,7 @@ const STEPS = 40;
 const run = (epsilon: number, numbers: Record<string, number> = {}): Setup =>
   setup(named("step"), adamW({ learningRate: 0.003, epsilon }), "2:4", numbers, { steps: STEPS });
 const variances = ({ optimizer }: Setup): Float32Array[] =>
-  [...optimizer.memories()].filter(([name]) => name.endsWith("moment2")).map(([, array]) => array.slice());
+  [...optimizer.state()].filter(([name]) => name.endsWith("moment2")).map(([, array]) => array.slice());
 
 /** Steps before the first sparse one, and the variances of each step. */
 function train(setup: Setup): { begin: number; seen: Float32Array[][] } {
@@ -55,7 +55,7 @@ describe("STEP", () => {
       // drifts[i] is of step i + 1
       const settled = drifts.findIndex((_, i) => i >= 3 && mean(drifts.slice(i - 3, i + 1)) < epsilon);
       expect(begin).toBe(settled < 0 ? 20 : settled + 2);
-      const kept = one.sparsity.checkpoint().get("sparsity/memory of all/step.drifts")!.data;
+      const kept = one.sparsity.checkpoint().get("sparsity/state of all/step.drifts")!.data;
       for (let i = begin - 4; i < begin; i++) expect(kept[i % 4] / drifts[i - 1]).toBeCloseTo(1, 3);
       return begin;
     });

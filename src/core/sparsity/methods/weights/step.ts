@@ -23,23 +23,23 @@ export const step = defineWeightMethod({
   make: ({ least, largest, refresh }) => ({
     readsHost: "the variance has settled when its drift, taken on a sample of the gradients, is small",
     needsVariance: true,
-    beforeForward: (site, clock) => {
-      const begin = site.memory("begin", 1)[0];
+    beforeForward: (parameter, clock) => {
+      const begin = parameter.state("begin", 1)[0];
       const latest = stepAt(largest, clock.steps);
-      if (stepOf(clock) >= (begin === 0 ? latest : begin)) pruneEvery(refresh, site, clock);
+      if (stepOf(clock) >= (begin === 0 ? latest : begin)) pruneEvery(refresh, parameter, clock);
     },
-    afterStepOfAll: ({ sites, variance, memory }, { step: now, steps }) => {
+    afterStepOfAll: ({ parameters, variance, state }, { step: now, steps }) => {
       if (variance === null || variance.frozenAt !== null) return;
       const { drift, epsilon } = variance;
       const window = Math.max(1, Math.min(variance.window, Math.round(steps / 10)));
-      const drifts = memory("drifts", window);
+      const drifts = state("drifts", window);
       // the first is NaN, and so is the mean until the window is full
       drifts[now % window] = drift;
       const taken = now + 1;
       const settled = drifts.reduce((sum, one) => sum + one, 0) / window < epsilon;
       if (taken < stepAt(largest, steps) && !(settled && taken >= Math.round(least * steps))) return;
       variance.freeze();
-      for (const site of sites) site.memory("begin", 1)[0] = taken;
+      for (const parameter of parameters) parameter.state("begin", 1)[0] = taken;
     },
   }),
 });

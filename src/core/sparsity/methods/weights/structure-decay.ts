@@ -1,7 +1,7 @@
 import { number, word } from "../../../options.ts";
 import { misfit, type Pattern } from "../../../sparse/pattern.ts";
 import { defineWeightMethod } from "../define-method.ts";
-import type { WeightSite } from "../method.ts";
+import type { SparseParameter } from "../method.ts";
 import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
 
 /**
@@ -35,16 +35,16 @@ export const structureDecay = defineWeightMethod({
     frames: word(["stepwise", "geometric"], "from (M-1):M by halves, or from 8N:8M"),
   },
   make: ({ decayFrom, decayUntil, refresh, frames }) => ({
-    beforeForward: (site, clock) => {
+    beforeForward: (parameter, clock) => {
       const { steps } = clock;
       const step = stepOf(clock);
       const from = stepAt(decayFrom, steps);
       if (step < from) return;
-      const patterns = frames === "stepwise" ? halves(site.asked) : multiples(site);
+      const patterns = frames === "stepwise" ? halves(parameter.asked) : multiples(parameter);
       const last = patterns.length - 1;
       const length = Math.max(1, Math.round(decayUntil * steps) - from) / patterns.length;
-      site.changePattern(patterns[step === steps - 1 ? last : Math.min(last, Math.floor((step - from) / length))]);
-      pruneEvery(refresh, site, clock);
+      parameter.changePattern(patterns[step === steps - 1 ? last : Math.min(last, Math.floor((step - from) / length))]);
+      pruneEvery(refresh, parameter, clock);
     },
   }),
 });
@@ -57,7 +57,7 @@ function halves({ n, m, v }: Pattern): Pattern[] {
 }
 
 /** 8N:8M, 4N:4M, 2N:2M, N:M, or of these what a pack and the axis of the groups take. */
-function multiples({ asked: { n, m, v }, k, taps }: WeightSite): Pattern[] {
+function multiples({ asked: { n, m, v }, k, taps }: SparseParameter): Pattern[] {
   return [8, 4, 2, 1]
     .map((factor) => ({ n: factor * n, m: factor * m, v }))
     .filter((pattern) => pattern.m <= 16 && misfit(pattern, k / taps) === undefined);

@@ -26,7 +26,8 @@ export const transposable = defineWeightMethod({
   make: ({ lambda, refresh, solver }) => ({
     misfit: (pattern, rows) =>
       pattern.v === 1 ? misfit(pattern, rows, "outputs") : "transposable masks are not shared by vectors of rows",
-    beforeForward: (site, clock) => pruneEvery(refresh, site, clock, () => site.pruneTransposable(solver)),
-    onGradient: (site) => site.decayPruned(lambda),
+    beforeForward: (parameter, clock) =>
+      pruneEvery(refresh, parameter, clock, () => parameter.pruneTransposable(solver)),
+    onGradient: (parameter) => parameter.decayPruned(lambda),
   }),
 });

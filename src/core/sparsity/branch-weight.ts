@@ -1,4 +1,4 @@
-/** The weight of a branch while it is trained: what of it counts follows from the masks of the site that it stands beside. */
+/** The weight of a branch while it is trained: what of it counts follows from the masks of the weight that it stands beside. */
 
 import { maskWords } from "../backend/families/masks.ts";
 import type { F32 } from "../backend/memory.ts";
@@ -10,27 +10,27 @@ import { importantTaps } from "../sparse/important-taps.ts";
 import { patternName } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { SparseWeight } from "./layer-operands.ts";
-import type { Site } from "./site.ts";
+import type { PackedParameter } from "./packed-parameter.ts";
 
-export class BranchSite implements SparseWeight {
+export class BranchWeight implements SparseWeight {
   positions = 0;
   /** Path of the weight. */
   readonly name: string;
   readonly weight: Parameter;
-  /** The taps that matter, a bit each: chosen when the site's mask is, of what it is chosen of. */
+  /** The taps that matter, a bit each: chosen when the mask of the main weight is, of what it is chosen of. */
   taps = 0;
-  readonly #main: Site;
+  readonly #main: PackedParameter;
   #packed: PackedMatrix;
   readonly #pair: NormalizedConv;
   readonly #norm: BatchNorm;
-  /** Whether an entry counts: the site's mask at these taps. */
+  /** Whether an entry counts: the mask of the main weight at these taps. */
   readonly #active: Uint32Array;
   /** The weight with zeros where it does not. */
   readonly #used: F32;
   #revision = -1;
   #version = -1;
 
-  constructor(main: Site, pair: NormalizedConv, { conv, norm }: SpatialBranch) {
+  constructor(main: PackedParameter, pair: NormalizedConv, { conv, norm }: SpatialBranch) {
     const { rows, k, pattern, mask, kernels } = main;
     this.name = `${pair.path}.branch.conv.weight`;
     this.weight = conv.weight;
@@ -43,7 +43,7 @@ export class BranchSite implements SparseWeight {
     main.onChoice = () => this.#chooseTaps();
   }
 
-  /** Under the site's mask, with zeros at the taps that do not matter: N:M as well, so it takes the same routes. */
+  /** Under the mask of the main weight, with zeros at the taps that do not matter: N:M as well, so it takes the same routes. */
   get packed(): PackedMatrix {
     return this.#packed;
   }
@@ -94,7 +94,7 @@ export class BranchSite implements SparseWeight {
     kernels.applyMask(x, this.#active, rows, k);
   }
 
-  get kept(): F32 {
+  get keptValues(): F32 {
     return this.#used;
   }
 

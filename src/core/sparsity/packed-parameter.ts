@@ -3,7 +3,6 @@
 import type { TransposableSolver } from "../backend/families/masks.ts";
 import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
-import { expected } from "../errors.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { PrunedDecay } from "../optim/transform.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
@@ -12,9 +11,10 @@ import type { Parameter } from "../tensor/tensor.ts";
 import type { RunClock } from "./clock.ts";
 import type { SparseWeight } from "./layer-operands.ts";
 import type { MultiplyingWeight } from "./layers.ts";
-import type { WeightMethod, WeightSite } from "./methods/method.ts";
+import type { SparseParameter, WeightMethod } from "./methods/method.ts";
+import { NamedArrays } from "./named-arrays.ts";
 
-export class Site implements WeightSite, SparseWeight {
+export class PackedParameter implements SparseParameter, SparseWeight {
   readonly name: string;
   readonly rows: number;
   readonly k: number;
@@ -24,8 +24,9 @@ export class Site implements WeightSite, SparseWeight {
   readonly parameter: Parameter;
   readonly method: WeightMethod;
   readonly asked: Pattern;
-  readonly memories = new Memories();
-  readonly #scratch = new Memories();
+  /** What its method keeps with it. */
+  readonly arrays = new NamedArrays();
+  readonly #scratch = new NamedArrays();
   readonly history: MaskHistory;
   pruned = false;
   /** The factor of soft thresholds; 0: they are hard. */
@@ -89,8 +90,8 @@ export class Site implements WeightSite, SparseWeight {
     return this.#packed.masked;
   }
 
-  memory(name: string, length: number): F32 {
-    return this.memories.take(name, length, this.kernels);
+  state(name: string, length: number): F32 {
+    return this.arrays.take(name, length, this.kernels);
   }
 
   scratch(name: string, length: number): F32 {
@@ -183,7 +184,7 @@ export class Site implements WeightSite, SparseWeight {
   }
 
   /** The weight with at least what the mask keeps as the products use it. */
-  get kept(): F32 {
+  get keptValues(): F32 {
     return this.soft === 0 && !this.#packsOther ? this.weight : this.packed.masked;
   }
 
@@ -234,43 +235,5 @@ export class Site implements WeightSite, SparseWeight {
     const forgets = this.#forgets;
     this.#forgets = false;
     return forgets;
-  }
-}
-
-/** Arrays by name, zeros at first. */
-export class Memories {
-  readonly #arrays = new Map<string, F32>();
-  #restored: ReadonlyMap<string, ArrayLike<number>> = new Map();
-
-  take(name: string, length: number, kernels: Kernels): F32 {
-    let array = this.#arrays.get(name);
-    if (array === undefined) {
-      array = kernels.float32(length);
-      const saved = this.#restored.get(name);
-      if (saved !== undefined) {
-        if (saved.length !== length) {
-          throw expected(
-            `checkpoint: memory ${name}`,
-            `${length} values`,
-            String(saved.length),
-            "Resume with the recipe of this run",
-          );
-        }
-        array.set(saved);
-      }
-      this.#arrays.set(name, array);
-    }
-    return array;
-  }
-
-  /** With what was saved and not taken since: a run may be saved twice in between. */
-  all(): ReadonlyMap<string, ArrayLike<number>> {
-    return new Map([...this.#restored, ...this.#arrays]);
-  }
-
-  /** What `take` finds the first time it is asked. */
-  restore(saved: ReadonlyMap<string, ArrayLike<number>>): void {
-    this.#restored = saved;
-    this.#arrays.clear();
   }
 }

@@ -5,12 +5,12 @@ import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import { forgetPruned, type Slot } from "../optim/transform.ts";
-import { countKept, kept as isKept } from "../sparse/mask.ts";
+import { countKept, isKept } from "../sparse/mask.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
-import type { UnstructuredSite } from "./methods/unstructured/unstructured-method.ts";
+import type { UnstructuredParameter } from "./methods/unstructured/unstructured-method.ts";
 
-export class MaskedWeight implements UnstructuredSite {
+export class MaskedParameter implements UnstructuredParameter {
   readonly name: string;
   readonly shape: readonly number[];
   readonly rows: number;
@@ -18,7 +18,7 @@ export class MaskedWeight implements UnstructuredSite {
   readonly kernels: Kernels;
   readonly parameter: Parameter;
   readonly history: MaskHistory;
-  readonly kept: Uint8Array;
+  readonly maskBytes: Uint8Array;
   /** The same as bits, as kernels read it. */
   readonly mask: Uint32Array;
   sparsity = 0;
@@ -35,7 +35,7 @@ export class MaskedWeight implements UnstructuredSite {
     this.kernels = weight.device.kernels;
     this.parameter = weight;
     this.history = new MaskHistory(this.kernels, weight.size);
-    this.kept = new Uint8Array(weight.size).fill(1);
+    this.maskBytes = new Uint8Array(weight.size).fill(1);
     this.mask = this.kernels.uint32(rows * maskWords(k));
     this.#writeMask();
   }
@@ -48,9 +48,9 @@ export class MaskedWeight implements UnstructuredSite {
     return this.parameter.grad;
   }
 
-  keep(kept: Uint8Array): void {
+  keep(maskBytes: Uint8Array): void {
     const before = this.mask.slice();
-    this.kept.set(kept);
+    this.maskBytes.set(maskBytes);
     this.#writeMask();
     this.#survivors = this.kernels.uint32(before.length);
     this.#survivors.set(before.map((word, i) => word & this.mask[i]));
@@ -62,14 +62,14 @@ export class MaskedWeight implements UnstructuredSite {
     this.mask.fill(0);
     for (let row = 0, i = 0; row < this.rows; row++) {
       for (let column = 0; column < this.k; column++, i++) {
-        if (this.kept[i] === 1) this.mask[row * words + (column >>> 5)] |= 1 << (column & 31);
+        if (this.maskBytes[i] === 1) this.mask[row * words + (column >>> 5)] |= 1 << (column & 31);
       }
     }
     this.#noteMask();
   }
 
   #noteMask(): void {
-    this.sparsity = 1 - countKept(this.mask) / this.kept.length;
+    this.sparsity = 1 - countKept(this.mask) / this.maskBytes.length;
     this.revision++;
   }
 
@@ -79,8 +79,8 @@ export class MaskedWeight implements UnstructuredSite {
 
   bringBack(mask: ArrayLike<number>): void {
     this.mask.set(mask);
-    for (let i = 0; i < this.kept.length; i++) {
-      this.kept[i] = isKept(this.mask, this.k, Math.floor(i / this.k), i % this.k) ? 1 : 0;
+    for (let i = 0; i < this.maskBytes.length; i++) {
+      this.maskBytes[i] = isKept(this.mask, this.k, Math.floor(i / this.k), i % this.k) ? 1 : 0;
     }
     this.#noteMask();
   }

@@ -1,13 +1,13 @@
 /**
- * The compact encoding of an N:M matrix, for files and for counting bytes: kept values in row order, and one index of
+ * The N:M encoding of an N:M matrix, for files and for counting bytes: kept values in row order, and one index of
  * ceil(log2 M) bits a kept entry, packed without gaps, lowest bits first. 2:4 in f32 takes 2 * 32 + 2 * 2
  * of 128 bits: 53 % of the dense bytes.
  */
 import { expected } from "../../errors.ts";
-import { kept } from "../mask.ts";
+import { isKept } from "../mask.ts";
 import { indexBits, misfit, type Pattern, patternName } from "../pattern.ts";
 
-export interface CompactMatrix {
+export interface EncodedMatrix {
   readonly rows: number;
   readonly k: number;
   readonly pattern: Pattern;
@@ -18,15 +18,15 @@ export interface CompactMatrix {
 }
 
 /** w [rows, k] under a mask with exactly n kept in each group. */
-export function encodeCompact(
+export function encodeMatrix(
   w: Float32Array,
   mask: Uint32Array,
   rows: number,
   k: number,
   pattern: Pattern,
-): CompactMatrix {
+): EncodedMatrix {
   const why = misfit(pattern, k);
-  if (why !== undefined) throw expected("compact encoding", `k divisible by ${pattern.m}`, `${k}`, why);
+  if (why !== undefined) throw expected("N:M encoding", `k divisible by ${pattern.m}`, `${k}`, why);
   const { n, m, v } = pattern;
   const bits = indexBits(pattern);
   const slots = Math.ceil(rows / v) * (k / m) * n;
@@ -38,7 +38,7 @@ export function encodeCompact(
     for (let column = 0; column < k; column += m) {
       const before = slot;
       for (let j = 0; j < m; j++) {
-        if (!kept(mask, k, row, column + j)) continue;
+        if (!isKept(mask, k, row, column + j)) continue;
         for (let b = 0; b < bits; b++) {
           const at = slot * bits + b;
           indices[at >>> 3] |= ((j >>> b) & 1) << (at & 7);
@@ -48,7 +48,7 @@ export function encodeCompact(
       }
       if (slot - before !== n) {
         throw expected(
-          "compact encoding",
+          "N:M encoding",
           `${n} kept in each group of ${m} (${patternName(pattern)})`,
           `${slot - before} in row ${row}, column ${column}`,
           "Encode under the mask that pruning made",
@@ -60,7 +60,7 @@ export function encodeCompact(
 }
 
 /** The dense matrix [rows, k] with zeros where pruned. */
-export function decodeCompact({ rows, k, pattern, values, indices }: CompactMatrix): Float32Array {
+export function decodeMatrix({ rows, k, pattern, values, indices }: EncodedMatrix): Float32Array {
   const { n, m, v } = pattern;
   const bits = indexBits(pattern);
   const w = new Float32Array(rows * k);
@@ -82,6 +82,6 @@ export function decodeCompact({ rows, k, pattern, values, indices }: CompactMatr
 }
 
 /** Bytes of the encoding, counted from its arrays. */
-export function compactBytes({ values, indices }: CompactMatrix): number {
+export function encodedBytes({ values, indices }: EncodedMatrix): number {
   return values.byteLength + indices.byteLength;
 }
