@@ -83,7 +83,7 @@ function sparseRun(pattern: string | null, seed: number, data: Awaited<ReturnTyp
     optimizer: { name: "adamw", learningRate: 1e-3, decayed: "matrices", weightDecay: 0.1, clip: 1 },
     ...{ steps: Number(options.steps), batchSize: 16, seed },
   });
-  const run = new Run(recipe, data, new Device(kernels), { routing: "sparse" });
+  const run = new Run(recipe, data, new Device(kernels), { compute: "sparse" });
   /** Of layers, at the steps that are looked at. */
   const kept = new Map<string, { step: number; kept: number; zeros: number }[]>();
   for (const { name, weight } of multiplyingWeights(run.model)) {

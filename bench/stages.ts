@@ -71,7 +71,7 @@ export class Stages {
 
   /** A run at its first step, with these weights. */
   begin(recipe: Recipe, start?: Trained): Run {
-    const run = new Run(recipe, this.#data, this.#device, { routing: "dense" });
+    const run = new Run(recipe, this.#data, this.#device, { compute: "emulated" });
     if (start !== undefined) loadState(run.model, start.state);
     return run;
   }

@@ -1,7 +1,13 @@
 /** What tests ask of the operands that a weight's plan gives. */
 import { CsrMatrix } from "../src/core/sparse/formats/csr-matrix.ts";
 import { DenseMatrix } from "../src/core/sparse/formats/dense-matrix.ts";
-import { EmulatedGradient } from "../src/core/sparse/formats/emulated-gradient.ts";
+import {
+  EmulatedActivations,
+  EmulatedFixedMask,
+  EmulatedGradient,
+  EmulatedSample,
+  EmulatedWeight,
+} from "../src/core/sparse/formats/emulated.ts";
 import { FixedMask } from "../src/core/sparse/formats/fixed-mask.ts";
 import { PackedActivations } from "../src/core/sparse/formats/packed-activations.ts";
 import { PackedGradient } from "../src/core/sparse/formats/packed-gradient.ts";
@@ -27,7 +33,9 @@ export function kindOf(operand: unknown): string {
   if (operand instanceof PackedMatrix) return "weight";
   if (operand instanceof PackedActivations || operand instanceof FixedMask) return "activations";
   if (operand instanceof PackedGradient) return "gradient";
-  if (operand instanceof EmulatedGradient) return "masked gradient";
+  if (operand instanceof EmulatedWeight) return "emulated weight";
+  if (operand instanceof EmulatedGradient || operand instanceof EmulatedSample) return "emulated gradient";
+  if (operand instanceof EmulatedActivations || operand instanceof EmulatedFixedMask) return "emulated activations";
   // a transpose is of the weight in inputGrad, of the gradient in weightGrad
   if (operand instanceof PackedTranspose) return "transpose";
   throw new Error("an operand of a format that tests do not know");

@@ -76,7 +76,7 @@ describe.each(names)("the recipe %s", (name) => {
     const { method } = recipe;
     const hasPattern = weightMethods.some(({ name, sparse }) => sparse && name === method.name);
     expect(plan.some(({ pattern }) => pattern !== null)).toBe(hasPattern);
-    expect(plan.some(({ routes }) => routes.forward !== "dense")).toBe(method.name !== "dense");
+    expect(plan.some(({ computed }) => computed.forward !== "dense")).toBe(method.name !== "dense");
     expect(steps).toBe(recipe.steps ?? recipe.epochs);
   });
 });

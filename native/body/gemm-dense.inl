@@ -28,11 +28,18 @@ static inline void store_columns(float* c, const Vector* v, int columns) {
 template <int ROWS, int VECTORS>
 static void dense_tile(float* const* c, int columns, const float* const* a, int runs, int length, int step,
                        const float* panel, int panel_step, bool accumulate, const Epilogue* epilogue) {
+  const bool whole = columns >= VECTORS * LANES;
+  // The sum goes on from what lies there: one chain over all of K, as in the sparse kernels, which skip terms of it. Sums of
+  // blocks, added up, would have other last bits.
   Vector sum[ROWS][VECTORS];
 #pragma GCC unroll 8
   for (int m = 0; m < ROWS; m++)
 #pragma GCC unroll 8
-    for (int j = 0; j < VECTORS; j++) sum[m][j] = Vector{};
+    for (int j = 0; j < VECTORS; j++) {
+      if (!accumulate) sum[m][j] = Vector{};
+      else if (whole) sum[m][j] = load(c[m] + j * LANES);
+      else sum[m][j] = j * LANES < columns ? load_some(c[m] + j * LANES, min_of(LANES, columns - j * LANES)) : Vector{};
+    }
   for (int run = 0; run < runs; run++) {
     const float* row[ROWS];
 #pragma GCC unroll 8
@@ -50,16 +57,8 @@ static void dense_tile(float* const* c, int columns, const float* const* a, int 
       }
     }
   }
-  const bool whole = columns >= VECTORS * LANES;
 #pragma GCC unroll 8
   for (int m = 0; m < ROWS; m++) {
-    if (accumulate) {
-#pragma GCC unroll 8
-      for (int j = 0; j < VECTORS; j++) {
-        if (whole) sum[m][j] += load(c[m] + j * LANES);
-        else if (j * LANES < columns) sum[m][j] += load_some(c[m] + j * LANES, min_of(LANES, columns - j * LANES));
-      }
-    }
     if (epilogue) {
 #pragma GCC unroll 8
       for (int j = 0; j < VECTORS; j++) {
@@ -214,11 +213,10 @@ constexpr int FEW_OUTPUTS = LANES > 8 ? 48 : 24;
 static bool forward_by_positions(float* y, const float* x, const float* w, const float* bias, const Geometry& g, bool relu);
 static bool input_grad_by_positions(float* dx, const float* dy, const float* w, const Geometry& g);
 
-static void forward(float* y, const float* x, const float* w, const float* bias, const int32_t* geometry, int relu) {
-  const Geometry g(geometry);
+// One chain over K for each entry of y.
+static __attribute__((noinline)) void forward_in_order(float* y, const float* x, const float* w, const float* bias, const Geometry& g, int relu) {
   if (forward_by_positions(y, x, w, bias, g, relu)) return;
   const int k_count = g.inputs();
-  if (g.is_matrix() && is_small(g.positions(), k_count, g.out)) return forward_small(y, x, w, bias, g.positions(), k_count, g.out, relu);
   const auto output = [&](int row, const Position&) { return y + (size_t)row * g.out; };
   const auto pack = [&](float* panel, int column, int columns) { pack_transposed(panel, w, k_count, column, columns); };
   const Grid grid = {g.positions(), g.out_height, g.out_width};
@@ -235,6 +233,16 @@ static void forward(float* y, const float* x, const float* w, const float* bias,
       return run_at(g, x, p, tap / g.kernel_width, tap % g.kernel_width);
     }, output, pack);
   }
+}
+
+static void forward(float* y, const float* x, const float* w, const float* bias, const int32_t* geometry, int relu) {
+  const Geometry g(geometry);
+  if (g.is_matrix() && is_small(g.positions(), g.inputs(), g.out)) return forward_small(y, x, w, bias, g.positions(), g.inputs(), g.out, relu);
+  forward_in_order(y, x, w, bias, g, relu);
+}
+
+static void forward_emulated(float* y, const float* x, const float* w, const float* bias, const int32_t* geometry, int relu) {
+  forward_in_order(y, x, w, bias, Geometry(geometry), relu);
 }
 
 // Input positions fall into stride x stride phases; each sees only the taps that hit it, so no multiply meets a hole.
@@ -361,6 +369,8 @@ struct FixedMask {
       if (++q == pairs) q = 0, line++;
     }
   }
+  // The position at which a pair begins.
+  int begin_of(int64_t pair) const { return (int)(pair / pairs) * width + 2 * (int)(pair % pairs); }
   // Packs `count` rows of the gradient, what x at the dropped ones stood for among them: here it costs little, a pass over
   // dw or dy would be a tenth of a small product. A function of its own: in its caller the sums of the tile would spill.
   __attribute__((noinline)) void pack(float* packed, const float* dy, int rows, int columns, const int* kept, const int* dropped, int count) const {
@@ -380,13 +390,34 @@ struct FixedMask {
       }
     }
   }
+  // The same of one position, whether it is kept or not.
+  void pack_or_zero(float* packed, const float* dy, int rows, int columns, int t) const {
+    int kept, dropped;
+    list(&kept, &dropped, t / width * pairs + t % width / 2, 1);
+    if (kept == t) pack(packed, dy, rows, columns, &kept, &dropped, 1);
+    else
+      for (int m = 0; m < columns; m++) packed[m] = 0;
+  }
 };
 
-// mask: or null, then all positions. Below, t counts those that are kept.
-static void weight_grad_of(float* dw, const float* dy, const float* x, const Geometry& g, const FixedMask* mask) {
+// Where the sum over t is cut: `units` of `unit` positions in shares that are nearly equal; of pairs of a mask at their begin.
+struct Cut {
+  int splits;
+  int64_t units;
+  int unit, end;
+  const FixedMask* pairs;
+  int at(int split) const {
+    const int64_t unit_at = units * split / splits;
+    return pairs ? pairs->begin_of(unit_at) : min_of(end, (int)unit_at * unit);
+  }
+};
+
+// mask: or null, then all positions. Below, t counts those that are kept. emulated: all positions count under the mask too, as
+// zeros where it drops them.
+static __attribute__((noinline)) void weight_grad_of(float* dw, const float* dy, const float* x, const Geometry& g, const FixedMask* fixed, bool emulated, const Cut& cut) {
+  const int splits = cut.splits;
   const int rows = g.out, columns = g.inputs(), panels = ceil_div(columns, DENSE_COLUMNS);
-  const int positions = mask ? g.positions() / mask->width * mask->pairs : g.positions();
-  const int splits = weight_grad_splits(positions, rows, columns);
+  const FixedMask* mask = emulated ? nullptr : fixed;
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
   const PaddedImages padded(g, x);
   // A task packs its rows of G for all of its panels, and fills a panel for all of its rows: few of either is much overhead.
@@ -401,7 +432,7 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
   parallel(splits * chunks * groups, [&](int task) {
     const int split = task / (chunks * groups), first = task / groups % chunks * chunk, group = task % groups;
     const int count = min_of(chunk, rows - first);
-    const int begin = (int64_t)positions * split / splits, end = (int64_t)positions * (split + 1) / splits;
+    const int begin = cut.at(split), end = cut.at(split + 1);
     const int panel_begin = panels * group / groups, panel_end = panels * (group + 1) / groups;
     float* out = partial + (splits > 1 ? (size_t)split * rows * columns : 0);
     float* packed = scratch<float>(SCRATCH_ROWS, (size_t)(chunk + DENSE_ROWS) * GRAD_BLOCK);
@@ -420,6 +451,10 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
           const float* source = dy + first + r;
           float* out_row = packed + (size_t)r * length;
           const int tile_rows = min_of(DENSE_ROWS, count - r), to = min_of(length, from + 8);
+          if (emulated) {
+            for (int k = from; k < to; k++) fixed->pack_or_zero(out_row + k * DENSE_ROWS, source, rows, tile_rows, t + k);
+            continue;
+          }
           if (!mask) {
             if (tile_rows == DENSE_ROWS)
               for (int k = from; k < to; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + (size_t)(t + k) * rows, sizeof(float) * DENSE_ROWS);
@@ -463,12 +498,22 @@ static void weight_grad_of(float* dw, const float* dy, const float* x, const Geo
 
 static void weight_grad(float* dw, const float* dy, const float* x, const int32_t* geometry) {
   const Geometry g(geometry);
-  if (PaddedImages::suit(g) && g.out % LANES == 0 && g.positions() > 0) weight_grad_of_images(dw, dy, x, g);
-  else weight_grad_of(dw, dy, x, g, nullptr);
+  if (PaddedImages::suit(g) && g.out % LANES == 0 && g.positions() > 0) return weight_grad_of_images(dw, dy, x, g);
+  const int positions = g.positions();
+  weight_grad_of(dw, dy, x, g, nullptr, false, {weight_grad_splits(positions, g.out, g.inputs()), positions, 1, positions, nullptr});
+}
+
+static void weight_grad_alternate_of(float* dw, const float* dy, const float* x, const Geometry& g, const FixedMask& fixed, bool emulated) {
+  const int pairs = g.positions() / fixed.width * fixed.pairs;
+  weight_grad_of(dw, dy, x, g, &fixed, emulated, {weight_grad_splits(pairs, g.out, g.inputs()), pairs, 1, pairs, emulated ? &fixed : nullptr});
 }
 
 static void weight_grad_alternate(float* dw, const float* dy, const float* x, const int32_t* geometry, int mask, float restore, float scale) {
   const Geometry g(geometry);
-  const FixedMask fixed(g, mask, restore, scale);
-  weight_grad_of(dw, dy, x, g, &fixed);
+  weight_grad_alternate_of(dw, dy, x, g, FixedMask(g, mask, restore, scale), false);
+}
+
+static void weight_grad_alternate_emulated(float* dw, const float* dy, const float* x, const int32_t* geometry, int mask, float restore, float scale) {
+  const Geometry g(geometry);
+  weight_grad_alternate_of(dw, dy, x, g, FixedMask(g, mask, restore, scale), true);
 }

@@ -477,17 +477,21 @@ static __attribute__((noinline)) void weight_grad_strips(float* partial, const P
   });
 }
 
-static void weight_grad_sparse(float* dw, const float* values, const uint8_t* index, const float* x, const int32_t* geometry, int n, int m, int v) {
-  const Geometry g(geometry);
-  const Packed pack = {values, index, n, m};
-  int splits = weight_grad_splits(g.positions(), g.out, g.inputs());
-#if VECTOR_BYTES > 16
-  // Copied panels are better where they are full and taps share them. v = 1 is limited by loads: it gains only where a copy
-  // serves few outputs.
-  const bool lines = g.taps() > 1 && g.channels >= 8 && g.channels % 64 != 0 && (v > 1 || g.out <= 32) && PaddedLines<1>(g, x).size <= 64 * 1024;
+// Lines as they lie serve better than copied panels, which are good where they are full and taps share them. v = 1 is limited
+// by loads: it gains only where a copy serves few outputs.
+static bool suit_lines(const Geometry& g, int v) {
+  return VECTOR_BYTES > 16 && g.taps() > 1 && g.channels >= 8 && g.channels % 64 != 0 && (v > 1 || g.out <= 32) &&
+         PaddedLines<1>(g, nullptr).size <= 64 * 1024;
+}
+
+static int sparse_splits(const Geometry& g, int v) {
+  const int splits = weight_grad_splits(g.positions(), g.out, g.inputs());
   // bands of strips would each copy the lines: more parts of T instead, while their sums are small
-  if (lines && g.out * g.inputs() <= 64 * 1024) splits = max_of(splits, min_of(g.positions() / 2048, 12));
-#endif
+  return suit_lines(g, v) && g.out * g.inputs() <= 64 * 1024 ? max_of(splits, min_of(g.positions() / 2048, 12)) : splits;
+}
+
+static __attribute__((noinline)) void weight_grad_sparse_of(float* dw, const Packed& pack, const float* x, const Geometry& g, int v, int splits) {
+  const int m = pack.m;
   const int threads = runtime->threads(), wanted = threads == 1 ? 1 : ceil_div(3 * threads, splits);
   float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * g.out * g.inputs()) : dw;
   const auto copied = [&](auto size) {
@@ -499,7 +503,7 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
     constexpr int V = decltype(size)::V, VECTORS = decltype(size)::VECTORS, AT_ONCE = decltype(size)::AT_ONCE;
     weight_grad_strips<V, VECTORS, AT_ONCE>(partial, pack, g, splits, wanted, PaddedLines<VECTORS>(g, x));
   };
-  if (lines) {
+  if (suit_lines(g, v)) {
     // a line of three taps of 16 channels is three vectors
     if (LANES < 16) with_vector(v, padded);
     else if (v == 1) padded(TileSize<1, 3, 4>{});
@@ -509,6 +513,23 @@ static void weight_grad_sparse(float* dw, const float* values, const uint8_t* in
 #endif
     with_vector_and_columns(v, g.inputs(), copied);
   if (splits > 1) sum_splits(dw, partial, splits, g.out * g.inputs());
+}
+
+static void weight_grad_sparse(float* dw, const float* values, const uint8_t* index, const float* x, const int32_t* geometry, int n, int m, int v) {
+  const Geometry g(geometry);
+  weight_grad_sparse_of(dw, {values, index, n, m}, x, g, v, sparse_splits(g, v));
+}
+
+static void weight_grad_emulated(float* dw, const float* dy, const float* x, const int32_t* geometry, int m, int v) {
+  const Geometry g(geometry);
+  const int block = pack_block(m), positions = g.positions();
+  weight_grad_of(dw, dy, x, g, nullptr, false, {sparse_splits(g, v), ceil_div(positions, block), block, positions, nullptr});
+}
+
+// dx = dy w has the form of dw = dy^T x: the outputs in the place of the positions, which are not cut.
+static void input_grad_sparse_gradient(float* dx, const float* values, const uint8_t* index, const float* w, int t, int k, int out, int n, int m, int v) {
+  const int32_t geometry[] = {out, 1, 1, k, 1, 1, 1, 0, 1, 1, t};
+  weight_grad_sparse_of(dx, {values, index, n, m}, w, Geometry(geometry), v, 1);
 }
 
 // w [out, k] as a product with packed activations reads it: its columns are the rows of a panel, transposed on the way.

@@ -338,8 +338,33 @@ static void unpack_rows(float* dense, const float* values, const uint8_t* index,
   });
 }
 
+// The slots of each row group and block by rising place: the order in which products add.
+static __attribute__((noinline)) void sort_slots(float* values, uint8_t* index, int rows, int k, int n, int m, int v) {
+  const int block = pack_block(m), groups = row_groups(rows, v);
+  parallel(ceil_div(k, block), [&](int task) {
+    const int begin = task * block, length = min_of(block, k - begin), slots = length / m * n;
+    size_t at = slots_before(begin, rows, n, m, v);
+    for (int group = 0; group < groups; group++, at += slots) {
+      uint8_t slot_of[128];
+      bool kept[128] = {};
+      float moved[128 * 4];
+      for (int slot = 0; slot < slots; slot++) {
+        slot_of[index[at + slot]] = (uint8_t)slot;
+        kept[index[at + slot]] = true;
+      }
+      __builtin_memcpy(moved, values + at * v, sizeof(float) * slots * v);
+      for (int place = 0, slot = 0; place < length; place++) {
+        if (!kept[place]) continue;
+        for (int r = 0; r < v; r++) values[(at + slot) * v + r] = moved[slot_of[place] * v + r];
+        index[at + slot++] = (uint8_t)place;
+      }
+    }
+  });
+}
+
 static void prune_columns(float* values, uint8_t* index, const float* w, const uint32_t* mask, const int32_t* order, int rows, int k, int taps, int n, int m, int v) {
   pack_transpose<LARGEST>(values, index, {w, mask, rows, k, taps, order}, n, m, v, Draws(0, 0, 0, 0));
+  if (order) sort_slots(values, index, rows, k, n, m, v);
 }
 
 static void sample_columns(float* values, uint8_t* index, const float* g, int rows, int k, int n, int m, int v, int seed, int layer, int step) {
@@ -354,4 +379,20 @@ static void sample_rows(float* values, uint8_t* index, float* masked, const floa
 static void sample_columns_approximately(float* values, uint8_t* index, const float* g, int rows, int k, int seed, int layer, int step) {
   const Draws draws(seed, layer, step, 0);
   by_strips(values, index, {g, nullptr, rows, k, 1}, 2, 4, 1, [&](Strip& strip, int row_group) { choose_any_columns<APPROXIMATE>(strip, row_group, draws, 2, 4); });
+}
+
+// The matrix that lies under the pack of a transpose, with zeros.
+static void unpack_columns(float* out, const float* values, const uint8_t* index, int rows, int k, int taps, int n, int m, int v) {
+  const int block = pack_block(m), outputs = k / taps, groups = row_groups(rows, v);
+  const auto row_of = [=](int kk) { return out + ((size_t)(kk % outputs) * taps + kk / outputs) * rows; };
+  parallel(ceil_div(k, block), [&](int task) {
+    const int begin = task * block, length = min_of(block, k - begin), slots = length / m * n;
+    for (int i = 0; i < length; i++) __builtin_memset(row_of(begin + i), 0, sizeof(float) * rows);
+    size_t at = slots_before(begin, rows, n, m, v);
+    for (int group = 0; group < groups; group++)
+      for (int slot = 0; slot < slots; slot++, at++) {
+        float* to = row_of(begin + index[at]) + (size_t)group * v;
+        for (int r = 0; r < min_of(v, rows - group * v); r++) to[r] = values[at * v + r];
+      }
+  });
 }

@@ -3,19 +3,19 @@ import { loadavg } from "node:os";
 import { type Command, Option } from "commander";
 import { PRODUCTS } from "../core/backend/families/products.ts";
 import { type Pattern, parsePattern } from "../core/sparse/pattern.ts";
-import { ROUTINGS } from "../core/sparsity/plan.ts";
+import { COMPUTES } from "../core/sparsity/plan.ts";
 import { benchGemm, benchGemv, convSize, GEMMS, type GemmCase, type Size } from "../lab/bench/gemm.ts";
 import { benchStep, DEFAULT_PLANS, STEP_MODELS, STEP_PLANS, type StepCase } from "../lab/bench/step.ts";
 import { gemmText, sizeText } from "../lab/report/gemm-table.ts";
 import { stepText } from "../lab/report/step-table.ts";
 import { machineOf } from "../lab/runs/together.ts";
 import {
+  type ComputeOptions,
   jsonOption,
   type MachineOptions,
   machineOptions,
   oneOf,
   openDevice,
-  type RouteOptions,
   textOption,
   wholeNumber,
   withOptions,
@@ -23,7 +23,7 @@ import {
 import { checkText, type TextOptions, writeOutput } from "./output.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
-interface BenchOptions extends MachineOptions, RouteOptions, TextOptions {
+interface BenchOptions extends MachineOptions, ComputeOptions, TextOptions {
   readonly sizes: string;
   readonly patterns?: string;
   readonly gemm: string;
@@ -67,9 +67,10 @@ export function addBench(program: Command): void {
       `Time steps under methods for weights, sparse in forward only, or strategies: some of ${STEP_PLANS.join(", ")}.`,
     ).default(DEFAULT_PLANS.join(",")),
     new Option("--rounds <count>", "Call each variant so often.").argParser(wholeNumber("rounds", 1)).default(20),
-    new Option("--route <which>", "Compute steps by the route sparse, auto or dense (default: sparse).").argParser(
-      oneOf("route", ROUTINGS),
-    ),
+    new Option(
+      "--compute <how>",
+      "Compute products with zeros as sparse, emulated or auto (default: sparse).",
+    ).argParser(oneOf("compute", COMPUTES)),
     ...machineOptions,
     textOption,
     jsonOption,
@@ -109,7 +110,13 @@ function benchSteps(options: BenchOptions): void {
   const device = openDevice(options);
   const cases: StepCase[] = models.flatMap((model) => {
     process.stderr.write(`${model}\n`);
-    return benchStep(device.kernels, model, { plans, patterns, batchSize, rounds, routing: options.route ?? "sparse" });
+    return benchStep(device.kernels, model, {
+      plans,
+      patterns,
+      batchSize,
+      rounds,
+      compute: options.compute ?? "sparse",
+    });
   });
   const machine = machineOf(device, load);
   writeOutput(options, { machine, cases }, stepText(cases, machine), options.out);

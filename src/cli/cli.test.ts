@@ -52,7 +52,7 @@ describe.concurrent("explain", () => {
     expect(place.read("cache/times.json").equals(times)).toBe(true);
     const { layers } = JSON.parse(json);
     expect(layers.map(({ name }: { name: string }) => name)).toEqual(["fc1.weight", "fc2.weight", "fc3.weight"]);
-    expect(layers[1].routes).toEqual({ forward: "sparse", inputGrad: "sparse", weightGrad: "sparse" });
+    expect(layers[1].computed).toEqual({ forward: "sparse", inputGrad: "sparse", weightGrad: "sparse" });
     expect(layers[1].products.inputGrad).toMatchObject({
       ...{ operand: "weight", method: "double-pruned", pattern: "2:4", reason: "sparse was asked for" },
       ...{ denseMs: expect.any(Number), sparseMs: expect.any(Number) },

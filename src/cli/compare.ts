@@ -28,7 +28,11 @@ import { checkVacant } from "../lab/runs/run-folder.ts";
 import type { TrainOptions } from "../lab/runs/together.ts";
 import { FLUSH_MS, LivePage } from "./live.ts";
 import {
+  type ComputeOptions,
+  computeOption,
+  computingOf,
   jsonOption,
+  leaveDenseOption,
   type MachineOptions,
   machineOptions,
   monitorOption,
@@ -36,9 +40,6 @@ import {
   openDevice,
   outOption,
   positive,
-  type RouteOptions,
-  routeOption,
-  routesOf,
   trainingOptions,
   wholeNumber,
   withOptions,
@@ -64,7 +65,7 @@ const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
 // what gains at the sizes of a laptop: pairs of rows that share their places
 const DEFAULT_PATTERN = "2:4v2";
 
-interface CompareOptions extends MachineOptions, RouteOptions, JsonOptions, ComparedOptions {
+interface CompareOptions extends MachineOptions, ComputeOptions, JsonOptions, ComparedOptions {
   readonly methods: string;
   readonly pattern?: string;
   readonly lambda?: number;
@@ -120,7 +121,8 @@ export function addCompare(program: Command): void {
     ),
     new Option("--no-report", "Do not write report.html, a page of charts, into the folder."),
     monitorOption,
-    routeOption,
+    computeOption,
+    leaveDenseOption,
     ...machineOptions,
     jsonOption,
   ).action(compare);
@@ -171,7 +173,7 @@ async function train(
 /** Trains what is left and prints the result; `resume` ends here too. */
 export async function finishComparison(
   out: string,
-  options: JsonOptions & RouteOptions & Pick<TrainOptions, "flushMs"> & { readonly report?: boolean },
+  options: JsonOptions & ComputeOptions & Pick<TrainOptions, "flushMs"> & { readonly report?: boolean },
   data: Dataset,
   device: Device,
 ): Promise<void> {
@@ -179,7 +181,7 @@ export async function finishComparison(
   const comparison = await withProgress(names, out, (observer) =>
     runComparison(out, data, device, {
       ...observer,
-      ...routesOf(options, device),
+      ...computingOf(options, device),
       ...(options.flushMs === undefined ? {} : { flushMs: options.flushMs }),
     }),
   );

@@ -1,4 +1,4 @@
-/** `trisparse explain RECIPE`: what would be sparse, by which route, and why. */
+/** `trisparse explain RECIPE`: what would be sparse, how it is computed, and why. */
 
 import { loadavg } from "node:os";
 import type { Command } from "commander";
@@ -7,19 +7,20 @@ import { Dispatcher } from "../core/sparsity/dispatcher.ts";
 import { sources } from "../lab/data/sources.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
 import { planText } from "../lab/report/plan-table.ts";
-import { readJson } from "../lab/runs/run-folder.ts";
+import { readJson } from "../lab/runs/json-file.ts";
 import { planOf, setUp } from "../lab/runs/setup.ts";
 import { machineOf } from "../lab/runs/together.ts";
 import { timesFile } from "../node/times-file.ts";
 import {
+  type ComputeOptions,
+  computeOf,
+  computeOption,
   jsonOption,
+  leaveDenseOption,
   type MachineOptions,
   machineOptions,
   openDevice,
-  type RouteOptions,
   recipeOptions,
-  routeOption,
-  routingOf,
   textOption,
   withOptions,
 } from "./options.ts";
@@ -27,17 +28,28 @@ import { checkText, type TextOptions, writeOutput } from "./output.ts";
 import { overridden, type RecipeOptions } from "./overrides.ts";
 import { asUsage } from "./usage.ts";
 
-type Options = MachineOptions & RouteOptions & TextOptions & Pick<RecipeOptions, "seed" | "batchSize" | "set">;
+type Options = MachineOptions &
+  ComputeOptions &
+  TextOptions &
+  Pick<RecipeOptions, "seed" | "batchSize" | "set" | "leaveDense">;
 
 export function addExplain(program: Command): void {
   const command = program
     .command("explain <recipe>")
-    .summary("Show what a recipe makes sparse in each layer, by which route, and why.")
+    .summary("Show what a recipe makes sparse in each layer, how it is computed, and why.")
     .description(
       "Times each product of each layer, dense and sparse, at the recipe's shapes on this machine, and shows what " +
         "training would choose. Needs no data. Times are kept in the cache folder (TRISPARSE_CACHE).",
     );
-  withOptions(command, ...recipeOptions(), routeOption, ...machineOptions, textOption, jsonOption).action(explain);
+  withOptions(
+    command,
+    ...recipeOptions(),
+    computeOption,
+    leaveDenseOption,
+    ...machineOptions,
+    textOption,
+    jsonOption,
+  ).action(explain);
 }
 
 function explain(file: string, options: Options): void {
@@ -47,9 +59,9 @@ function explain(file: string, options: Options): void {
   const device = openDevice(options, recipe);
   const { task } = sources[recipe.data.name];
   const setup = asUsage(() => setUp(recipe, task, { device, random: new Random(recipe.seed) }));
-  const routing = routingOf(options) ?? "auto";
+  const compute = computeOf(options) ?? "auto";
   const layers = asUsage(() =>
-    planOf(setup, { routing, dispatcher: new Dispatcher(device.kernels, timesFile(device.kernels)) }),
+    planOf(setup, { compute, dispatcher: new Dispatcher(device.kernels, timesFile(device.kernels)) }),
   );
   const machine = machineOf(device, load);
   writeOutput(options, { machine, recipe, layers }, planText(layers, machine), options.out);

@@ -1,10 +1,19 @@
 /** What options were called in 0.1: they still work, and say their names of today. */
 
+const ROUTE = { "--route": "--compute" };
+
 const FORMER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  compare: { "--batch": "--batch-size", "--train": "--limit" },
+  compare: { "--batch": "--batch-size", "--train": "--limit", ...ROUTE },
   account: { "--batch": "--batch-size" },
-  bench: { "--batch": "--batch-size" },
+  bench: { "--batch": "--batch-size", ...ROUTE },
+  train: ROUTE,
+  explain: ROUTE,
 };
+
+/** The value of 0.1's --route as one of --compute: what was dense arithmetic on zeros there is called emulated. */
+export function formerRoute(value: string): string {
+  return value === "dense" ? "emulated" : value;
+}
 
 /** The words of a command line with the options of its verb by their names of today. */
 export function withCurrentOptions(
@@ -13,13 +22,21 @@ export function withCurrentOptions(
 ): string[] {
   if (verb === undefined) return [];
   const names = Object.hasOwn(FORMER, verb) ? FORMER[verb] : {};
-  return [
-    verb,
-    ...words.map((word) => {
-      const [option] = word.split("=", 1);
-      if (!Object.hasOwn(names, option)) return word;
+  const current: string[] = [verb];
+  let valueOf: string | null = null;
+  for (const word of words) {
+    const [option, ...value] = word.split("=");
+    if (Object.hasOwn(names, option)) {
       onFormer(option, names[option]);
-      return names[option] + word.slice(option.length);
-    }),
-  ];
+      const given = value.join("=");
+      current.push(
+        value.length === 0 ? names[option] : `${names[option]}=${option === "--route" ? formerRoute(given) : given}`,
+      );
+      valueOf = value.length === 0 ? option : null;
+      continue;
+    }
+    current.push(valueOf === "--route" ? formerRoute(word) : word);
+    valueOf = null;
+  }
+  return current;
 }

@@ -2,12 +2,13 @@
 
 import { type Command, Option } from "commander";
 import { Dispatcher } from "../core/sparsity/dispatcher.ts";
-import { ROUTINGS, type Routing } from "../core/sparsity/plan.ts";
+import { COMPUTES, type Compute, type LeaveDense } from "../core/sparsity/plan.ts";
 import type { Device } from "../core/tensor/device.ts";
 import { PRECISIONS, type Precision, precisionOf } from "../core/tensor/precision.ts";
 import { optimizerNames, type Recipe } from "../lab/recipes/recipe.ts";
 import { BACKENDS, type Backend, openDeviceSync } from "../node/open-device.ts";
 import { timesFile } from "../node/times-file.ts";
+import { formerRoute } from "./former-options.ts";
 import type { Setting } from "./overrides.ts";
 import { asUsage, notAmong, usageError } from "./usage.ts";
 
@@ -102,10 +103,26 @@ export function outOption(what: "folder" | "file", about: string): Option {
 /** Of verbs that make nothing but their text. */
 export const textOption: Option = outOption("file", "Write the text to this file, not to standard output.");
 
-export const routeOption: Option = new Option(
-  "--route <which>",
-  "Compute products by the route that is faster here by measurement (auto; a layer that gains nothing stays dense), or always sparse or dense (default: TRISPARSE_ROUTE, else auto).",
-).argParser(oneOf("route", ROUTINGS));
+export const computeOption: Option = new Option(
+  "--compute <how>",
+  "Compute products with zeros by kernels that skip them (sparse), by dense arithmetic to the same bits (emulated), or by what is faster here (default: TRISPARSE_COMPUTE, else auto).",
+).argParser(oneOf("compute", COMPUTES));
+
+export const leaveDenseOption: Option = new Option(
+  "--leave-dense <layers>",
+  "Leave layers dense that gain nothing: slower (by measured times), or parts of their names, separated by commas (default: the recipe's, else none).",
+).argParser((text: string): LeaveDense => {
+  if (text === "slower") return text;
+  const names = text.split(",").map((name) => name.trim());
+  if (names.some((name) => name === ""))
+    throw usageError(
+      "--leave-dense",
+      "slower, or parts of names with commas between them",
+      JSON.stringify(text),
+      "Name a layer",
+    );
+  return names;
+});
 
 /** What a verb does where an option of a recipe's key is left out. */
 export type Defaults = Partial<Record<"seed" | "dataDir" | "epochs" | "batchSize" | "lr" | "optimizer", string>>;
@@ -163,32 +180,36 @@ export const monitorOption: Option = new Option(
   "Compare sparse gradients with dense ones every so many steps, beside the training (default: the recipe's, else never).",
 ).argParser(wholeNumber("monitor", 0));
 
-export interface RouteOptions {
-  readonly route?: Routing;
+export interface ComputeOptions {
+  readonly compute?: Compute;
 }
 
 /** How products are to be computed. On plain JavaScript, which nobody runs for its speed, nothing is measured. */
-export function routesOf(options: RouteOptions, { kernels }: Device): { routing: Routing; dispatcher?: Dispatcher } {
-  const routing = routingOf(options) ?? (kernels.backend === "js" ? "sparse" : "auto");
-  return routing === "auto" ? { routing, dispatcher: new Dispatcher(kernels, timesFile(kernels)) } : { routing };
+export function computingOf(
+  options: ComputeOptions,
+  { kernels }: Device,
+): { compute: Compute; dispatcher?: Dispatcher } {
+  const compute = computeOf(options) ?? (kernels.backend === "js" ? "sparse" : "auto");
+  return compute === "auto" ? { compute, dispatcher: new Dispatcher(kernels, timesFile(kernels)) } : { compute };
 }
 
-/** What --route or else TRISPARSE_ROUTE asks for. */
-export function routingOf({ route }: RouteOptions): Routing | undefined {
-  if (route !== undefined) return route;
-  const value = process.env.TRISPARSE_ROUTE;
+/** What --compute or else TRISPARSE_COMPUTE asks for; TRISPARSE_ROUTE is the variable's former name. */
+export function computeOf({ compute }: ComputeOptions): Compute | undefined {
+  if (compute !== undefined) return compute;
+  const { TRISPARSE_COMPUTE: now = "", TRISPARSE_ROUTE: former = "" } = process.env;
   // an empty variable counts as unset
-  if (value === undefined || value === "") return undefined;
-  const found = ROUTINGS.find((one) => one === value);
-  if (found === undefined) throw notAmong("TRISPARSE_ROUTE", "one of", ROUTINGS, value);
+  const [name, value] = now !== "" ? ["TRISPARSE_COMPUTE", now] : ["TRISPARSE_ROUTE", formerRoute(former)];
+  if (value === "") return undefined;
+  const found = COMPUTES.find((one) => one === value);
+  if (found === undefined) throw notAmong(name, "one of", COMPUTES, value);
   return found;
 }
 
 /** Opens the device that the options ask for, and else the recipe; says on stderr what was chosen. */
-export function openDevice(options: MachineOptions & RouteOptions, recipe?: Pick<Recipe, "precision">): Device {
+export function openDevice(options: MachineOptions & ComputeOptions, recipe?: Pick<Recipe, "precision">): Device {
   const { threads, backend, precision = recipe?.precision } = options;
   // before anything is made: a word of the environment that is none
-  routingOf(options);
+  computeOf(options);
   const device = asUsage(() => openDeviceSync({ threads, backend, precision }));
   process.stderr.write(`${device.why}\n`);
   return device;

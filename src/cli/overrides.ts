@@ -1,4 +1,5 @@
 /** What the command line says in place of keys of a recipe. */
+import type { LeaveDense } from "../core/sparsity/plan.ts";
 import type { Precision } from "../core/tensor/precision.ts";
 import { currentName, tellFormer, withCurrentNames } from "../lab/recipes/former-names.ts";
 import { valueAt, withValueAt } from "../lab/recipes/paths.ts";
@@ -24,6 +25,7 @@ export interface RecipeOptions {
   readonly lr?: number;
   readonly monitor?: number;
   readonly precision?: Precision;
+  readonly leaveDense?: LeaveDense;
 }
 
 /**
@@ -31,7 +33,20 @@ export interface RecipeOptions {
  * for `parseRecipe` to check. where: for its errors.
  */
 export function overridden(written: unknown, options: RecipeOptions, where: string): unknown {
-  const { seed, batchSize, dataDir, limit, epochs, steps, optimizer, lr, monitor, precision, set = [] } = options;
+  const {
+    seed,
+    batchSize,
+    dataDir,
+    limit,
+    epochs,
+    steps,
+    optimizer,
+    lr,
+    monitor,
+    precision,
+    leaveDense,
+    set = [],
+  } = options;
   const settings = [
     { key: "seed", value: seed },
     { key: "batchSize", value: batchSize },
@@ -42,6 +57,7 @@ export function overridden(written: unknown, options: RecipeOptions, where: stri
     { key: "optimizer.learningRate", value: lr },
     { key: "monitor.every", value: monitor },
     { key: "precision", value: precision },
+    { key: "leaveDense", value: leaveDense },
     ...set,
   ];
   const named = withOptimizer(withCurrentNames(written, tellFormer), optimizer, where);

@@ -6,25 +6,30 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Dataset } from "../core/data/dataset.ts";
 import type { SavedState } from "../core/nn/state.ts";
+import { Random } from "../core/random.ts";
 import type { Device } from "../core/tensor/device.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
 import { comparisonText, recipeText } from "../lab/report/table.ts";
 import { isComparison, openComparison } from "../lab/runs/compare.ts";
-import { checkVacant, RunFolder, readJson, writeResult } from "../lab/runs/run-folder.ts";
+import { readJson } from "../lab/runs/json-file.ts";
+import { readPlan, withPlan } from "../lab/runs/plan-file.ts";
+import { checkVacant, RunFolder, writeResult } from "../lab/runs/run-folder.ts";
+import { planOf, setUp } from "../lab/runs/setup.ts";
 import { machineOf, trainTogether } from "../lab/runs/together.ts";
 import { readWeights } from "../lab/runs/weights.ts";
 import { readFile } from "../node/files.ts";
 import { checkFits, defaultFolder, failUnverified, finishComparison } from "./compare.ts";
 import {
+  type ComputeOptions,
+  computeOption,
+  computingOf,
   jsonOption,
+  leaveDenseOption,
   type MachineOptions,
   machineOptions,
   monitorOption,
   openDevice,
   outOption,
-  type RouteOptions,
-  routeOption,
-  routesOf,
   trainingOptions,
   withOptions,
 } from "./options.ts";
@@ -33,9 +38,10 @@ import { overridden, type RecipeOptions } from "./overrides.ts";
 import { dataText, loadDataOf, withProgress } from "./progress.ts";
 import { asUsage, usageError } from "./usage.ts";
 
-interface TrainOptions extends MachineOptions, RouteOptions, JsonOptions, RecipeOptions {
+interface TrainOptions extends MachineOptions, ComputeOptions, JsonOptions, RecipeOptions {
   readonly out?: string;
   readonly from?: string;
+  readonly plan?: string;
 }
 
 export function addTrain(program: Command): void {
@@ -53,8 +59,13 @@ export function addTrain(program: Command): void {
       "Begin with the weights of a run, a compressed model, or a safetensors file (default: drawn ones).",
     ),
     outOption("folder", "Make this new folder for the run (default: runs/<date and time>)."),
+    new Option(
+      "--plan <file>",
+      "Compute products as this plan.json of another run of the model says, and measure nothing (default: a new plan).",
+    ),
     monitorOption,
-    routeOption,
+    computeOption,
+    leaveDenseOption,
     ...machineOptions,
     jsonOption,
   ).action(train);
@@ -66,10 +77,20 @@ async function train(file: string, options: TrainOptions): Promise<void> {
   asUsage(() => checkVacant("--out", out));
   checkJson(options);
   const given = options.from === undefined ? null : readStart(options.from);
+  const plan = options.plan === undefined ? undefined : asUsage(() => readPlan(options.plan ?? ""));
   const device = openDevice(options, recipe);
   const data = await loadDataOf(recipe);
   checkFits(recipe, data, given?.start);
+  if (plan !== undefined) {
+    const setup = setUp(recipe, data, { device, random: new Random(recipe.seed) });
+    const leavesSlower = recipe.leaveDense === "slower";
+    const made = asUsage(() =>
+      planOf({ ...setup, recipe: { ...recipe, leaveDense: leavesSlower ? undefined : recipe.leaveDense } }),
+    );
+    asUsage(() => withPlan(made, plan, options.plan ?? "", leavesSlower));
+  }
   const folder = RunFolder.create(out, recipe);
+  if (plan !== undefined) folder.plan = plan;
   if (given !== null) writeResult(join(out, "start.json"), { from: given.file, sha256: given.sha256 });
   process.stderr.write(`${dataText(data)}; run in ${out}\n`);
   await finishRun(folder, options, data, device, given?.start);
@@ -147,7 +168,7 @@ async function finishRun(
   const load = loadavg()[0];
   const name = recipeText(folder.recipe);
   const runs = await withProgress([name], folder.path, (observer) =>
-    trainTogether([folder], data, device, { ...observer, ...routesOf(options, device), start }),
+    trainTogether([folder], data, device, { ...observer, ...computingOf(options, device), start }),
   );
   const machine = machineOf(device, load);
   writeResult(join(folder.path, "machine.json"), machine);

@@ -1,7 +1,7 @@
 /** What compare trains: what its options say, then its recipe, and without one what is usual for the data and the model. */
 import { valueAt, withValueAt } from "../lab/recipes/paths.ts";
 import { parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
-import { readJson } from "../lab/runs/run-folder.ts";
+import { readJson } from "../lab/runs/json-file.ts";
 import { overridden, type RecipeOptions } from "./overrides.ts";
 
 // enough images a step for sparse products to gain at the sizes of a laptop

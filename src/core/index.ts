@@ -203,7 +203,7 @@ export { weightMethods } from "./sparsity/methods/weights/methods.ts";
 export { srSte } from "./sparsity/methods/weights/sr-ste.ts";
 export { ste } from "./sparsity/methods/weights/ste.ts";
 export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./sparsity/permute.ts";
-export type { PlannedLayer, PlannedProduct, Route, Routing } from "./sparsity/plan.ts";
+export type { Compute, Computed, Coverage, LeaveDense, PlannedLayer, PlannedProduct } from "./sparsity/plan.ts";
 export type { SparsityReport } from "./sparsity/report.ts";
 export { Session, type SessionOptimizerOptions } from "./sparsity/session.ts";
 export type { Sparsifier, VerifiedLayer } from "./sparsity/sparsifier.ts";

@@ -10,7 +10,7 @@ import { readFile, writeFileAtomically } from "./files.ts";
 import { addonPath } from "./native.ts";
 import { version } from "./version.ts";
 
-const FORMAT = 3;
+const FORMAT = 4;
 
 /** The times of these kernels on this machine; a file holds those of several. path: by default in the cache folder. */
 export function timesFile(kernels: Kernels, path: string = join(cacheFolder(), "times.json")): TimesStore {
@@ -50,6 +50,6 @@ function read(path: string): Map<string, ProductTimes> {
 }
 
 function areTimes(times: unknown): boolean {
-  const { dense, sparse, sparseAndCopy, masked } = (times ?? {}) as Partial<ProductTimes>;
-  return [dense, sparse, sparseAndCopy, masked].every((ms) => typeof ms === "number" && ms > 0);
+  const { dense, sparse, sparseAndCopy, emulated } = (times ?? {}) as Partial<ProductTimes>;
+  return [dense, sparse, sparseAndCopy, emulated].every((ms) => typeof ms === "number" && ms > 0);
 }

@@ -50,6 +50,8 @@ export interface TrialMatrices {
 export interface Trial<Operand> {
   readonly operand: Operand;
   readonly dense: Operand;
+  /** Of a format that skips: the operand with dense arithmetic on its zeros, which gives the same bits. */
+  readonly emulated?: Operand;
   readonly x?: F32;
   readonly dy?: F32;
 }

@@ -27,7 +27,7 @@ import { mvue } from "./methods/weight-grad/mvue.ts";
 import { ste } from "./methods/weights/ste.ts";
 import { PatternSparsifier } from "./pattern-sparsifier.ts";
 import { type Phases, phaseAt } from "./phases.ts";
-import { inAllLayers, type Operands, type ProductTimes, planLayers, type Routes } from "./plan.ts";
+import { inAllLayers, type Operands, type Planning, type ProductTimes, planLayers } from "./plan.ts";
 
 const init = (kernels: Kernels = jsKernels()) => ({ device: new Device(kernels), random: new Random(1) });
 const activations = (pattern = "2:4"): Operands => ({
@@ -65,11 +65,11 @@ class Twice extends Module {
   }
 }
 
-const planOf = (model: Module, operands: Operands, routes: Partial<Routes> = {}) =>
+const planOf = (model: Module, operands: Operands, computed: Partial<Planning> = {}) =>
   planLayers(multiplyingWeights(model), inAllLayers(operands), {
-    routing: "sparse",
+    compute: "sparse",
     products: traceProducts(model, [6], 8),
-    ...routes,
+    ...computed,
   });
 
 /** The model with what its forward products were given. */
@@ -106,7 +106,7 @@ test("layers whose input is of a squared ReLU multiply sparse activations by a d
   const shape = { vocabulary: 5, context: 8, layers: 2, width: 16, heads: 2 };
   const model = gpt({ ...shape, ...one, activation: "squared-relu" });
   const products = traceProducts(model, [1], 8);
-  const plan = planLayers(multiplyingWeights(model), inAllLayers(all), { routing: "sparse", products });
+  const plan = planLayers(multiplyingWeights(model), inAllLayers(all), { compute: "sparse", products });
   const operands = plan.map(({ products: { forward } }) => forward.operand);
   expect(operands).toEqual([
     "weight",
@@ -119,33 +119,33 @@ test("layers whose input is of a squared ReLU multiply sparse activations by a d
   ]);
   const fc2 = plan[3];
   expect(fc2).toMatchObject({ name: "blocks.0.mlp.fc2.weight", pattern: null });
-  expect(fc2.routes).toEqual({ forward: "sparse", inputGrad: "dense", weightGrad: "sparse" });
+  expect(fc2.computed).toEqual({ forward: "sparse", inputGrad: "dense", weightGrad: "sparse" });
   expect(fc2.products.forward).toMatchObject({ method: "magnitude", pattern: "2:4" });
   expect(fc2.products.inputGrad.reason).toBe("the weight is dense");
 
   const gelu = gpt({ ...shape, ...init() });
   const none = planLayers(multiplyingWeights(gelu), inAllLayers(activations()), {
-    ...{ routing: "sparse", products: traceProducts(gelu, [1], 8) },
+    ...{ compute: "sparse", products: traceProducts(gelu, [1], 8) },
   });
   expect(none.slice(0, -1).every(({ reason }) => reason === "its input is not of a squared ReLU")).toBe(true);
 });
 
 test("where they do not pay they leave forward to the weight", () => {
   const [fast, slow]: ProductTimes[] = [1, 3].map((sparse) => ({
-    ...{ dense: 2, masked: 2 },
+    ...{ dense: 2, emulated: 2 },
     sparse,
     sparseAndCopy: sparse,
   }));
   const model = new Twice(init());
   const fc2 = (times: ProductTimes, operands = all) =>
     planOf(model, operands, {
-      routing: "auto",
+      compute: "auto",
       dispatcher: { times: (product, operand) => (product === "forward" && operand === "activations" ? times : fast) },
     })[1];
   expect(fc2(fast).products.forward).toMatchObject({ operand: "activations", reason: "2.00x dense" });
-  expect(fc2(slow)).toMatchObject({ pattern: "2:4", products: { forward: { operand: "weight", route: "sparse" } } });
+  expect(fc2(slow)).toMatchObject({ pattern: "2:4", products: { forward: { operand: "weight", computed: "sparse" } } });
   expect(fc2(slow, activations()).products.forward).toMatchObject({
-    ...{ operand: "activations", route: "dense", reason: "dense is 1.50x" },
+    ...{ operand: "activations", computed: "emulated", reason: "emulated is 1.50x sparse; dense is 1.00x" },
   });
 });
 
@@ -238,10 +238,10 @@ test("no place of a text knows of those behind it: rows share no mask", () => {
   const model = gpt({ ...options, ...one });
   const products = traceProducts(model, [1], 8);
   const plan = (text: string) =>
-    planLayers(multiplyingWeights(model), inAllLayers(activations(text)), { routing: "sparse", products });
+    planLayers(multiplyingWeights(model), inAllLayers(activations(text)), { compute: "sparse", products });
   expect(plan("2:4v2")[3].reason).toBe("rows of activations share no mask, as in 2:4v2");
   const layers = plan("1:4");
-  expect(layers[3].routes.forward).toBe("sparse");
+  expect(layers[3].computed.forward).toBe("sparse");
   new PatternSparsifier(model, multiplyingWeights(model), inAllLayers(activations("1:4")), layers, {
     steps: 1,
     seed: 1,

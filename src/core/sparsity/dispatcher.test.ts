@@ -33,10 +33,10 @@ test("every product is timed, dense and by the sparse kernel", () => {
   ];
   for (const [product, operand] of cases) {
     const before = kernels.multiplies();
-    const { dense, sparse, sparseAndCopy, masked } = dispatcher.times(product, operand, geometry, pattern);
-    expect(Math.min(dense, sparse, sparseAndCopy, masked)).toBeGreaterThan(0);
+    const { dense, sparse, sparseAndCopy, emulated } = dispatcher.times(product, operand, geometry, pattern);
+    expect(Math.min(dense, sparse, sparseAndCopy, emulated)).toBeGreaterThan(0);
     const one = 8 * 12 * 16;
-    const variants = product === "forward" && operand === "weight" ? 3 : 1.5;
+    const variants = product === "forward" && operand === "weight" ? 3 : 2.5;
     // a slow machine needs fewer rounds
     expect([3, 4, 5, 6]).toContain((kernels.multiplies() - before) / (one * variants));
   }

@@ -1,11 +1,11 @@
 /**
  * Times the products of a layer on this machine, dense and sparse, at the layer's real shapes, and remembers the times:
- * what the choice of routes rests on.
+ * what the choice between a sparse and an emulated product rests on.
  */
 
 import { maskWords } from "../backend/families/masks.ts";
 import type { Product } from "../backend/families/products.ts";
-import { type Geometry, matrixGeometry } from "../backend/geometry.ts";
+import type { Geometry } from "../backend/geometry.ts";
 import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
@@ -16,6 +16,7 @@ import type { Operand, ProductTimes } from "./plan.ts";
 const ROUNDS = 5;
 /** What takes long needs fewer rounds. */
 const BUDGET_MS = 60;
+const DRAW = { seed: 1, layer: 0, step: 0 };
 /** Floats between two calls, more than most last-level caches hold. */
 const OTHER_MEMORY = 8 * 2 ** 20;
 
@@ -92,12 +93,16 @@ function measure(
       if (operand === "activations") {
         const packed = new PackedMatrix(kernels, t, i, pattern);
         const { masked } = packed;
-        variants.push(() => {
+        const pruned = (multiply: () => void) => (): void => {
           packed.prune(x);
-          kernels.forwardSparseActivations(y, packed, w, null, geometry, 0);
+          multiply();
           // the mask of the gradient
           kernels.applyMask(masked, packed.mask, t, i);
-        });
+        };
+        variants.push(
+          pruned(() => kernels.forwardSparseActivations(y, packed, w, null, geometry, 0)),
+          pruned(() => kernels.forwardEmulated(y, masked, w, null, geometry, 0)),
+        );
         break;
       }
       const packed = new PackedMatrix(kernels, out, i, pattern);
@@ -110,7 +115,7 @@ function measure(
         },
         () => {
           withCopy.prune(w);
-          kernels.forward(y, x, masked, null, geometry, 0);
+          kernels.forwardEmulated(y, x, masked, null, geometry, 0);
         },
         () => {
           withCopy.prune(w);
@@ -123,31 +128,58 @@ function measure(
       variants.push(() => kernels.inputGrad(x, y, w, geometry));
       if (operand === "gradient") {
         const packed = new PackedMatrix(kernels, t, out, pattern);
-        variants.push(() => {
-          packed.sample(y, { seed: 1, layer: 0, step: 0 });
-          kernels.weightGradSparse(x, packed, w, matrixGeometry(out, i, t));
-        });
+        const withCopy = new PackedMatrix(kernels, t, out, pattern);
+        const { masked } = withCopy;
+        variants.push(
+          () => {
+            packed.sample(y, DRAW);
+            kernels.inputGradSparseGradient(x, packed, w, geometry);
+          },
+          () => {
+            withCopy.sample(y, DRAW);
+            kernels.inputGrad(x, masked, w, geometry);
+          },
+        );
         break;
       }
       const packed = new PackedTranspose(kernels, channels, taps * out, pattern);
       const mask = kernels.uint32(out * maskWords(i)).fill(0x55555555);
-      variants.push(() => {
-        packed.prune(w, mask, taps);
-        kernels.inputGradSparse(x, y, packed, geometry);
-      });
+      const unpacked = array("unpacked", w.length);
+      variants.push(
+        () => {
+          packed.prune(w, mask, taps);
+          kernels.inputGradSparse(x, y, packed, geometry);
+        },
+        () => {
+          packed.prune(w, mask, taps);
+          packed.unpackInto(unpacked, taps);
+          kernels.inputGrad(x, y, unpacked, geometry);
+        },
+      );
       break;
     }
     case "weightGrad": {
       variants.push(() => kernels.weightGrad(w, y, x, geometry));
       if (operand === "activations") {
-        variants.push(() => kernels.weightGradAlternate(w, y, x, geometry, 0, 0, 1));
+        variants.push(
+          () => kernels.weightGradAlternate(w, y, x, geometry, 0, 0, 1),
+          () => kernels.weightGradAlternateEmulated(w, y, x, geometry, 0, 0, 1),
+        );
         break;
       }
       const packed = new PackedTranspose(kernels, out, t, pattern);
-      variants.push(() => {
-        packed.sample(y, { seed: 1, layer: 0, step: 0 });
-        kernels.weightGradSparse(w, packed, x, geometry);
-      });
+      const unpacked = array("unpacked", y.length);
+      variants.push(
+        () => {
+          packed.sample(y, DRAW);
+          kernels.weightGradSparse(w, packed, x, geometry);
+        },
+        () => {
+          packed.sample(y, DRAW);
+          packed.unpackInto(unpacked, 1);
+          kernels.weightGradEmulated(w, unpacked, x, geometry, pattern);
+        },
+      );
       break;
     }
   }
@@ -168,6 +200,6 @@ function measure(
       times[variant].push(ms);
     });
   }
-  const [dense, sparse, masked = dense, sparseAndCopy = sparse] = times.map((list) => Math.min(...list));
-  return { dense, sparse, sparseAndCopy, masked };
+  const [dense, sparse, emulated, sparseAndCopy = sparse] = times.map((list) => Math.min(...list));
+  return { dense, sparse, sparseAndCopy, emulated };
 }

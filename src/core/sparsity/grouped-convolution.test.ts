@@ -57,8 +57,8 @@ function train(options: Partial<SparsifyOptions>): { losses: number[]; explained
       return loss.data[0];
     }),
   );
-  const explained = session.explain().map(({ name, routes, reason }): [string, string, string] => {
-    return [name, Object.values(routes).join(), reason];
+  const explained = session.explain().map(({ name, computed, reason }): [string, string, string] => {
+    return [name, Object.values(computed).join(), reason];
   });
   return { losses, explained };
 }

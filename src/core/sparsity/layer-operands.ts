@@ -4,7 +4,13 @@ import { type Geometry, hasRows } from "../backend/geometry.ts";
 import type { F32 } from "../backend/memory.ts";
 import type { Draw } from "../random.ts";
 import { DenseMatrix } from "../sparse/formats/dense-matrix.ts";
-import { EmulatedGradient } from "../sparse/formats/emulated-gradient.ts";
+import {
+  EmulatedActivations,
+  EmulatedFixedMask,
+  EmulatedGradient,
+  EmulatedSample,
+  EmulatedWeight,
+} from "../sparse/formats/emulated.ts";
 import { FixedMask } from "../sparse/formats/fixed-mask.ts";
 import { PackedActivations } from "../sparse/formats/packed-activations.ts";
 import { PackedGradient } from "../sparse/formats/packed-gradient.ts";
@@ -45,7 +51,7 @@ export interface SparseWeight {
 export class LayerOperands implements OperandPlan {
   readonly #weight: Parameter;
   readonly #source: MultiplyingWeight;
-  readonly #routes: PlannedLayer["routes"];
+  readonly #computed: PlannedLayer["computed"];
   readonly #operands: Operands;
   readonly #sparse: SparseWeight | null;
   readonly #clock: RunClock;
@@ -56,11 +62,13 @@ export class LayerOperands implements OperandPlan {
   readonly #inputs = new InputPacks();
   #rows: PackedMatrix | null = null;
   #columns: PackedTranspose | null = null;
+  /** Where inputGrad is emulated: the weight with the zeros of its packed transpose. */
+  #unpacked: F32 | null = null;
 
   /** sparse: of the weight, where it is sparse. */
   constructor(
     source: MultiplyingWeight,
-    routes: PlannedLayer["routes"],
+    computed: PlannedLayer["computed"],
     operands: Operands,
     sparse: SparseWeight | null,
     clock: RunClock,
@@ -68,7 +76,7 @@ export class LayerOperands implements OperandPlan {
   ) {
     this.#source = source;
     this.#weight = source.weight;
-    this.#routes = routes;
+    this.#computed = computed;
     this.#operands = operands;
     this.#sparse = sparse;
     this.#clock = clock;
@@ -81,25 +89,33 @@ export class LayerOperands implements OperandPlan {
     const packed = this.#sparse.current();
     // now, while the weight is in cache, and not when backward asks for it
     if (this.#weight.device.recording) this.#transposed();
-    return this.#routes.forward === "sparse" && packed !== null ? packed : this.#dense();
+    if (packed === null) return this.#dense();
+    return this.#computed.forward === "sparse" ? packed : this.#emulated();
   }
 
-  /** Null where it is the weight itself. */
+  /** What a dense weight multiplies as; null where it is the weight itself. */
   #dense(): DenseMatrix | null {
     const weight = this.denseWeight();
     return weight === this.#weight.data ? null : new DenseMatrix(this.#weight.device.kernels, weight);
   }
 
+  /** The weight with its zeros: also where it holds them itself, for the order of additions is another than a dense one's. */
+  #emulated(): EmulatedWeight {
+    return new EmulatedWeight(this.#weight.device.kernels, this.denseWeight());
+  }
+
   /** Where forward is sparse and the weight is not. */
-  #activations(x: Tensor): PackedActivations | null {
+  #activations(x: Tensor): ForwardOperand | null {
     const { activations } = this.#operands;
     const { device } = x;
-    if (this.#routes.forward !== "sparse" || activations === null) return null;
+    if (this.#computed.forward === "dense" || activations === null) return null;
     if (this.#clock.phase(device.recording) === "dense") return null;
     const { method, pattern } = activations;
     const packed = this.#inputs.take(device, x.size / this.#source.k, this.#source.k, pattern);
     device.timed("pack", () => method.pack(packed, x.data));
-    return new PackedActivations(device.kernels, packed, this.denseWeight());
+    return this.#computed.forward === "sparse"
+      ? new PackedActivations(device.kernels, packed, this.denseWeight())
+      : new EmulatedActivations(device.kernels, packed, this.denseWeight());
   }
 
   /** What dense products multiply by: the weight, or a copy with zeros where it is pruned. */
@@ -118,19 +134,19 @@ export class LayerOperands implements OperandPlan {
     if (inputGrad === null || this.#isDense()) return this.#dense();
     const { method, pattern } = inputGrad;
     if (method.operand === "weight") return this.#transposed() ?? this.#dense();
-    const route = this.#routes.inputGrad;
-    if (route === "dense") return this.#dense();
+    const computed = this.#computed.inputGrad;
+    if (computed === "dense") return this.#dense();
     const { rows: outputs } = this.#source;
     const { device } = this.#weight;
     const positions = dy.length / outputs;
     if (this.#rows?.rows !== positions) {
       this.#rows = new PackedMatrix(device.kernels, positions, outputs, pattern);
       // from now on it is written with the pack
-      if (route === "masked") this.#rows.masked;
+      if (computed === "emulated") this.#rows.masked;
     }
     const rows = this.#rows;
     device.timed("pack", () => method.pack(rows, dy, this.#draw()));
-    return route === "sparse"
+    return computed === "sparse"
       ? new PackedGradient(device.kernels, rows, this.denseWeight())
       : new EmulatedGradient(device.kernels, rows.masked, this.denseWeight());
   }
@@ -147,7 +163,8 @@ export class LayerOperands implements OperandPlan {
   #sampled(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null {
     const { weightGrad } = this.#operands;
     this.#clock.probe?.noteInput(this.#source.name, x, geometry, this.#draw());
-    if (this.#routes.weightGrad !== "sparse" || weightGrad === null || this.#isDense()) return null;
+    const computed = this.#computed.weightGrad;
+    if (computed === "dense" || weightGrad === null || this.#isDense()) return null;
     const { rows } = this.#source;
     const positions = dy.length / rows;
     const { method, pattern } = weightGrad;
@@ -156,7 +173,10 @@ export class LayerOperands implements OperandPlan {
     const { device } = this.#weight;
     if (method.operand === "activations") {
       if (method.ofImages === true && !hasRows(geometry)) return null;
-      return new FixedMask(device.kernels, method.keep(x, geometry, this.#draw()));
+      const choice = method.keep(x, geometry, this.#draw());
+      return computed === "sparse"
+        ? new FixedMask(device.kernels, choice)
+        : new EmulatedFixedMask(device.kernels, choice);
     }
     if (this.#columns?.k !== positions) {
       this.#columns = new PackedTranspose(device.kernels, rows, positions, pattern);
@@ -164,14 +184,18 @@ export class LayerOperands implements OperandPlan {
     const columns = this.#columns;
     device.timed("pack", () => method.pack(columns, dy, this.#draw()));
     this.#clock.probe?.noteSample(this.#source.name, columns, dy);
-    return columns;
+    if (computed === "sparse") return columns;
+    const sampled = device.buffer(dy.length);
+    device.timed("pack", () => columns.unpackInto(sampled, 1));
+    return new EmulatedSample(device.kernels, sampled, pattern);
   }
 
-  /** The packed transpose of the weight as it is now, where inputGrad multiplies by one. */
-  #transposed(): PackedTranspose | null {
+  /** The transpose of the weight as it is now, pruned, where inputGrad multiplies by it: packed, or with zeros. */
+  #transposed(): InputGradOperand | null {
     const { inputGrad } = this.#operands;
     const sparse = this.#sparse;
-    if (this.#routes.inputGrad !== "sparse" || sparse === null) return null;
+    const computed = this.#computed.inputGrad;
+    if (computed === "dense" || sparse === null) return null;
     if (inputGrad === null || inputGrad.method.operand !== "weight") return null;
     if (!sparse.pruned) {
       this.#transpose = null;
@@ -188,8 +212,12 @@ export class LayerOperands implements OperandPlan {
       // a probe's passes must choose as the step itself
       const draw = { ...this.#chance, step: this.#clock.step };
       device.timed("pack", () => method.pack(transpose, sparse.keptValues, sparse.packed.mask, taps, draw));
+      if (computed === "emulated") {
+        const unpacked = (this.#unpacked ??= device.kernels.float32(this.#weight.size));
+        device.timed("pack", () => transpose.unpackInto(unpacked, taps));
+      }
     }
-    return this.#transpose;
+    return this.#unpacked === null ? this.#transpose : new EmulatedWeight(device.kernels, this.#unpacked);
   }
 
   #newTranspose(pattern: Pattern): PackedTranspose {

@@ -3,12 +3,16 @@ import type { Geometry } from "../backend/geometry.ts";
 import { Conv2d } from "../nn/conv2d.ts";
 import { Linear } from "../nn/linear.ts";
 import type { Module } from "../nn/module.ts";
-import { type Parameter, type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
+import { Parameter, type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
 
 /** A weight [rows, k] with what its groups run along. */
 export interface MultiplyingWeight {
   /** Path of the weight, e.g. "fc1.weight". */
   readonly name: string;
+  /** Its other paths, where layers share it: it is one weight all the same. */
+  readonly otherNames: readonly string[];
+  /** The path of what reads it and multiplies nothing, an embedding; null: nothing does. */
+  readonly readBy: string | null;
   readonly weight: Parameter;
   readonly rows: number;
   readonly k: number;
@@ -23,19 +27,30 @@ export interface MultiplyingWeight {
 
 /** In the order of the model. */
 export function multiplyingWeights(model: Module): MultiplyingWeight[] {
-  const found: MultiplyingWeight[] = [];
+  const found = new Map<Parameter, MultiplyingWeight>();
+  const readers = new Map<Parameter, string>();
   for (const [path, module] of model.modules()) {
-    if (!(module instanceof Linear || module instanceof Conv2d)) continue;
+    if (!(module instanceof Linear || module instanceof Conv2d)) {
+      for (const [property, value] of Object.entries(module))
+        if (value instanceof Parameter) readers.set(value, path === "" ? property : `${path}.${property}`);
+      continue;
+    }
     const { weight } = module;
+    const name = path === "" ? "weight" : `${path}.weight`;
+    const known = found.get(weight);
+    if (known !== undefined) {
+      found.set(weight, { ...known, otherNames: [...known.otherNames, name] });
+      continue;
+    }
     const [rows] = weight.shape;
     const axisLength = weight.shape[weight.shape.length - 1];
     const axis = module instanceof Linear ? "inputs" : "channels";
-    const name = path === "" ? "weight" : `${path}.weight`;
     const turns = module instanceof Linear || (module.stride === 1 && module.padding < weight.shape[1]);
     const groups = module instanceof Conv2d ? module.groups : 1;
-    found.push({ name, weight, rows, k: weight.size / rows, axis, axisLength, turns, groups });
+    const k = weight.size / rows;
+    found.set(weight, { name, otherNames: [], readBy: null, weight, rows, k, axis, axisLength, turns, groups });
   }
-  return found;
+  return [...found.values()].map((one) => ({ ...one, readBy: readers.get(one.weight) ?? null }));
 }
 
 /** The products of one weight in a training step. */
@@ -45,6 +60,9 @@ export interface Products {
   readonly inputGrad: boolean;
   /** The operation that made the input; null: it is the model's. */
   readonly input: string | null;
+  /** Whether no other product is on the way from the model's input, and on the way to its outputs. */
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
 }
 
 /**
@@ -63,13 +81,21 @@ export function traceProducts(
   if (first === undefined) return found;
   const { device } = first;
   const plans = weights.map(({ plan }) => plan);
+  const behindOthers = new Set<Parameter>();
+  const followed = new Set<Parameter>();
   const buffers = [...model.namedBuffers().values()].map(({ data }) => ({ data, before: data.slice() }));
   for (const weight of weights) {
     weight.plan = {
       forward: (x, one) => {
+        const before = productsBefore(x, new Set(weights));
+        if (before.size > 0) behindOthers.add(weight);
+        for (const other of before) followed.add(other);
         const geometry = one.slice();
         geometry[0] *= batch;
-        found.set(weight, { geometry, inputGrad: x.needsGrad, input: x.creator?.op ?? null });
+        found.set(weight, {
+          ...{ geometry, inputGrad: x.needsGrad, input: x.creator?.op ?? null },
+          ...{ isFirst: false, isLast: false },
+        });
         return null;
       },
       inputGrad: () => null,
@@ -88,5 +114,26 @@ export function traceProducts(
     for (const { data, before } of buffers) data.set(before);
   }
   device.readClocks();
+  for (const [weight, products] of found) {
+    found.set(weight, { ...products, isFirst: !behindOthers.has(weight), isLast: !followed.has(weight) });
+  }
+  return found;
+}
+
+const OPERATIONS: ReadonlySet<string> = new Set(["linear", "conv2d"]);
+
+/** The weights of the products that x was made by. */
+function productsBefore(x: Tensor, weights: ReadonlySet<Parameter>): Set<Parameter> {
+  const found = new Set<Parameter>();
+  const seen = new Set<Tensor>();
+  const open = [x];
+  for (let tensor = open.pop(); tensor !== undefined; tensor = open.pop()) {
+    if (seen.has(tensor) || tensor.creator === null) continue;
+    seen.add(tensor);
+    const { op, inputs } = tensor.creator;
+    for (const input of inputs)
+      if (input instanceof Parameter && OPERATIONS.has(op) && weights.has(input)) found.add(input);
+    open.push(...inputs);
+  }
   return found;
 }

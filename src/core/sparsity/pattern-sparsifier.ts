@@ -61,7 +61,7 @@ export class PatternSparsifier implements Sparsifier {
     this.#weights = weights;
     const parameters: PackedParameter[] = [];
     this.#weights.forEach((source, layer) => {
-      const { pattern, routes } = layers[layer];
+      const { pattern, computed } = layers[layer];
       const own = operands.of(source.name);
       const { forward } = own;
       const sparse =
@@ -69,12 +69,9 @@ export class PatternSparsifier implements Sparsifier {
           ? null
           : new PackedParameter(source, forward.pattern, forward.method, clock);
       if (sparse !== null) parameters.push(sparse);
-      const asked =
-        routes.forward === "sparse" ||
-        routes.weightGrad === "sparse" ||
-        (routes.inputGrad !== "dense" && own.inputGrad?.method.operand === "gradient");
+      const asked = Object.values(computed).some((one) => one !== "dense");
       if (sparse === null && !asked) return;
-      const plan = new LayerOperands(source, routes, own, sparse, clock, { seed, layer });
+      const plan = new LayerOperands(source, computed, own, sparse, clock, { seed, layer });
       source.weight.plan = plan;
       this.#plans.set(source.name, plan);
     });
@@ -99,8 +96,8 @@ export class PatternSparsifier implements Sparsifier {
       const source = { ...this.#weights[layer], name: own.name, weight };
       // its gradients are not those of the convolution, so its draws are not
       const chance = { seed, layer: this.#weights.length + layer };
-      const { routes } = this.layers[layer];
-      weight.plan = new LayerOperands(source, routes, operands.of(sparse.name), own, this.#clock, chance);
+      const { computed } = this.layers[layer];
+      weight.plan = new LayerOperands(source, computed, operands.of(sparse.name), own, this.#clock, chance);
     }
   }
 

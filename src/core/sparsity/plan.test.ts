@@ -15,7 +15,7 @@ import { mvue } from "./methods/weight-grad/mvue.ts";
 import { restored } from "./methods/weight-grad/restored.ts";
 import { srSte } from "./methods/weights/sr-ste.ts";
 import { ste } from "./methods/weights/ste.ts";
-import { inAllLayers, type Operands, type PlannedLayer, type ProductTimes, planLayers, type Routing } from "./plan.ts";
+import { type Compute, inAllLayers, type Operands, type PlannedLayer, type ProductTimes, planLayers } from "./plan.ts";
 
 const birth = () => ({ device: new Device(jsKernels()), random: new Random(1) });
 const pattern = parsePattern("2:4");
@@ -29,61 +29,135 @@ const everything: Operands = {
 const nothing: Operands = { forward: null, activations: null, inputGrad: null, weightGrad: null };
 
 /** The plan of a small MLP where products take these times. */
-function planOf(times: Record<Product, ProductTimes>, routing: Routing = "auto", batch = 8): PlannedLayer[] {
+function planOf(
+  times: Record<Product, ProductTimes>,
+  compute: Compute = "auto",
+  batch = 8,
+  leaveDense?: LeaveDense,
+): PlannedLayer[] {
   const model = mlp([8, 16, 12, 4], birth());
   const products = traceProducts(model, [8], batch);
   const dispatcher = { times: (product: Product) => times[product] };
-  return planLayers(multiplyingWeights(model), inAllLayers(everything), { routing, products, dispatcher });
+  return planLayers(multiplyingWeights(model), inAllLayers(everything), { compute, products, dispatcher, leaveDense });
 }
-const fast = { dense: 2, sparse: 1, sparseAndCopy: 1.25, masked: 2.1 };
-const slow = { dense: 2, sparse: 3, sparseAndCopy: 3.25, masked: 2.01 };
+const fast = { dense: 2, sparse: 1, sparseAndCopy: 1.25, emulated: 2.1 };
+const slow = { dense: 2, sparse: 3, sparseAndCopy: 3.25, emulated: 2.01 };
 
-test("auto takes the sparse route where it is faster, layer by layer and product by product", () => {
+test("auto computes sparse where that is faster, layer by layer and product by product", () => {
   const [first, second, last] = planOf({ forward: fast, inputGrad: fast, weightGrad: slow });
-  expect(first.routes).toEqual({ forward: "sparse", inputGrad: "masked", weightGrad: "dense" });
+  expect(first.computed).toEqual({ forward: "sparse", inputGrad: "emulated", weightGrad: "emulated" });
   expect(first.products.inputGrad.reason).toBe("none: the model's input");
-  expect(second.routes).toEqual({ forward: "sparse", inputGrad: "sparse", weightGrad: "dense" });
+  expect(second.computed).toEqual({ forward: "sparse", inputGrad: "sparse", weightGrad: "emulated" });
   expect(second.products.forward).toEqual({
-    ...{ operand: "weight", method: "sr-ste", pattern: "2:4", route: "sparse" },
-    ...{ denseMs: 2, sparseMs: 1, reason: "2.00x dense" },
+    ...{ operand: "weight", method: "sr-ste", pattern: "2:4", computed: "sparse" },
+    ...{ denseMs: 2, sparseMs: 1, emulatedMs: 2.1, reason: "2.00x dense" },
   });
-  expect(second.products.weightGrad.reason).toBe("dense is 1.50x");
+  expect(second.products.weightGrad.reason).toBe("emulated is 1.49x sparse; dense is 1.00x");
   expect([last.pattern, last.reason]).toEqual([null, "the last layer stays dense"]);
 });
 
 test("a copy of the weight with zeros, for an input gradient that is not sparse, is counted", () => {
-  const [first, second] = planOf({ forward: fast, inputGrad: slow, weightGrad: slow });
+  const products = traceProducts(mlp([8, 16, 12, 4], birth()), [8], 8);
+  expect(products.size).toBe(3);
+  const model = mlp([8, 16, 12, 4], birth());
+  const [first, second] = planLayers(
+    multiplyingWeights(model),
+    inAllLayers({ ...nothing, forward: { method: srSte(), pattern } }),
+    { compute: "auto", products: traceProducts(model, [8], 8), dispatcher: { times: () => fast } },
+  );
   // the first layer's input needs no gradient, and so no copy
-  expect([first, second].map(({ products }) => products.forward.sparseMs)).toEqual([1, 1.25]);
+  expect([first, second].map((layer) => layer.products.forward.sparseMs)).toEqual([1, 1.25]);
 });
 
-test("auto computes a sparse weight densely where that costs no more than the noise", () => {
-  const [, layer] = planOf({ forward: slow, inputGrad: slow, weightGrad: slow });
-  expect(layer.pattern).toBe("2:4");
-  expect(layer.routes).toEqual({ forward: "masked", inputGrad: "masked", weightGrad: "dense" });
+test("times decide how products are computed, and never what is pruned", () => {
+  const [quick, late] = [fast, { ...slow, emulated: 9 }].map((times) =>
+    planOf({ forward: times, inputGrad: times, weightGrad: times }),
+  );
+  const promise = ({ name, pattern, products }: PlannedLayer): unknown[] => [
+    name,
+    pattern,
+    ...Object.values(products).map(({ operand, method, pattern }) => [operand, method, pattern]),
+  ];
+  expect(late.map(promise)).toEqual(quick.map(promise));
+  expect(coverageOf(late)).toEqual({
+    ...{ pruned: 2, eligible: 3, layers: 3 },
+    dense: [{ layer: "fc3.weight", reason: "the last layer stays dense" }],
+  });
 });
 
-test("auto leaves a layer dense that would be more than 3 % slower, and keeps the times that say so", () => {
-  const costly = { ...slow, masked: 2.3 };
-  const [, layer] = planOf({ forward: costly, inputGrad: slow, weightGrad: slow });
+test("a layer that gains nothing stays dense only where that is asked for, and keeps the times that say so", () => {
+  const costly = { ...slow, emulated: 2.3 };
+  const times = { forward: costly, inputGrad: slow, weightGrad: slow };
+  expect(planOf(times)[1].pattern).toBe("2:4");
+  const left = planOf(times, "auto", 8, "slower");
+  const [, layer] = left;
   expect(layer.pattern).toBeNull();
-  expect(layer.routes).toEqual({ forward: "dense", inputGrad: "dense", weightGrad: "dense" });
-  expect(layer.reason).toBe("layer: dense 6.00 ms, sparse 6.31 ms");
-  expect(layer.products.forward).toMatchObject({ denseMs: 2, sparseMs: 3.25, reason: layer.reason });
+  expect(layer.computed).toEqual({ forward: "dense", inputGrad: "dense", weightGrad: "dense" });
+  expect(layer.reason).toBe("slower: dense 6.00 ms, sparse 6.32 ms");
+  expect(layer.products.forward).toMatchObject({ denseMs: 2, sparseMs: 3, emulatedMs: 2.3, reason: layer.reason });
+  expect(coverageOf(left)).toMatchObject({ pruned: 0, eligible: 3, layers: 3 });
+  // within the noise of 3 % it is pruned
+  expect(planOf({ forward: slow, inputGrad: slow, weightGrad: slow }, "auto", 8, "slower")[1].pattern).toBe("2:4");
+});
+
+test("a list of leaveDense leaves these layers dense, and a name that no layer has is refused", () => {
+  const times = { forward: fast, inputGrad: fast, weightGrad: fast };
+  const [first, second] = planOf(times, "auto", 8, ["fc2"]);
+  expect([first.pattern, second.pattern]).toEqual(["2:4", null]);
+  expect([second.eligible, second.reason]).toEqual([true, 'left dense: skipped by "fc2"']);
+  expect(() => planOf(times, "auto", 8, ["fc9"])).toThrow(/leaveDense: expected "slower" or a list of .* got "fc9"/);
+  const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
+  expect(() => planLayers(weights, inAllLayers(everything), { compute: "sparse", leaveDense: "slower" })).toThrow(
+    'leaveDense: expected the shape of an input and measured times for "slower", got none.',
+  );
 });
 
 test("what was asked for is done, whatever the times", () => {
   const times = { forward: slow, inputGrad: slow, weightGrad: slow };
-  expect(planOf(times, "sparse")[1].routes).toEqual({ forward: "sparse", inputGrad: "sparse", weightGrad: "sparse" });
+  expect(planOf(times, "sparse")[1].computed).toEqual({ forward: "sparse", inputGrad: "sparse", weightGrad: "sparse" });
   const fastest = { forward: fast, inputGrad: fast, weightGrad: fast };
-  const routes = { forward: "masked", inputGrad: "masked", weightGrad: "dense" };
-  expect(planOf(fastest, "dense")[1].routes).toEqual(routes);
+  const computed = { forward: "emulated", inputGrad: "emulated", weightGrad: "emulated" };
+  expect(planOf(fastest, "emulated")[1].computed).toEqual(computed);
+});
+
+/** Two outputs behind one layer. */
+class TwoHeads extends Module {
+  // declared first, though it multiplies last
+  readonly left: Linear;
+  readonly body: Linear;
+  readonly right: Linear;
+  constructor() {
+    super();
+    this.left = new Linear(16, 4, birth());
+    this.body = new Linear(8, 16, birth());
+    this.right = new Linear(16, 4, birth());
+  }
+  forward(x: Tensor): Tensor {
+    const y = this.body.forward(x);
+    return add(this.left.forward(y), this.right.forward(y));
+  }
+}
+
+test("first and last are what the model multiplies first and last, whatever the order of its properties", () => {
+  const model = new TwoHeads();
+  const plan = planLayers(multiplyingWeights(model), inAllLayers(everything), {
+    ...{ compute: "sparse", products: traceProducts(model, [8], 8) },
+  });
+  expect(plan.map(({ name, reason }) => [name, reason])).toEqual([
+    ["left.weight", "the last layer stays dense"],
+    ["body.weight", "groups of 4 along inputs"],
+    ["right.weight", "the last layer stays dense"],
+  ]);
+  const first = planLayers(multiplyingWeights(model), inAllLayers(everything), {
+    ...{ compute: "sparse", skip: ["first"], products: traceProducts(model, [8], 8) },
+  });
+  expect(first.map(({ pattern }) => pattern)).toEqual(["2:4", null, "2:4"]);
 });
 
 test("a sample of gradients needs positions that its groups tile", () => {
   const [, layer] = planOf({ forward: fast, inputGrad: fast, weightGrad: fast }, "auto", 6);
   expect(layer.products.weightGrad).toMatchObject({
-    ...{ operand: null, route: "dense", reason: "6 positions cannot be cut into groups of 4" },
+    ...{ operand: null, computed: "dense", reason: "6 positions cannot be cut into groups of 4" },
   });
 });
 
@@ -108,33 +182,33 @@ test("what takes neighbors for alike stays away from layers without rows of imag
   const operands = { ...everything, weightGrad: { method: restored(), pattern: parsePattern("1:2") } };
   const plan = (model: Parameters<typeof multiplyingWeights>[0], shape: readonly number[]): PlannedLayer[] =>
     planLayers(multiplyingWeights(model), inAllLayers(operands), {
-      routing: "sparse",
+      compute: "sparse",
       products: traceProducts(model, shape, 8),
     });
   const [linear] = plan(mlp([8, 16, 12, 4], birth()), [8]);
   expect(linear.products.weightGrad).toMatchObject({
-    route: "dense",
+    computed: "dense",
     operand: null,
     reason: "no rows of images: neighboring positions are not alike",
   });
   const [convolution] = plan(cnn(4, [8, 16], 4, birth()), [8, 8, 4]);
-  expect(convolution.products.weightGrad).toMatchObject({ route: "sparse", operand: "activations", pattern: "1:2" });
+  expect(convolution.products.weightGrad).toMatchObject({ computed: "sparse", operand: "activations", pattern: "1:2" });
 });
 
 test("a backward product stays dense where its method has no such pattern", () => {
   const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
   const [fits] = planLayers(weights, inAllLayers({ ...everything, weightGrad: { method: approxMvue(), pattern } }));
-  expect(fits.products.weightGrad).toMatchObject({ method: "approx-mvue", route: "sparse" });
+  expect(fits.products.weightGrad).toMatchObject({ method: "approx-mvue", computed: "sparse" });
   const wide = { method: approxMvue(), pattern: parsePattern("2:4v2") };
   const [misfit] = planLayers(weights, inAllLayers({ ...everything, weightGrad: wide }));
   expect(misfit.products.weightGrad).toMatchObject({
-    ...{ method: null, route: "dense", reason: "approx-mvue samples 2:4, not 2:4v2" },
+    ...{ method: null, computed: "dense", reason: "approx-mvue samples 2:4, not 2:4v2" },
   });
 });
 
 test("weights whose names hold a word of skip stay dense, and a word that no name holds is refused", () => {
   const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
-  const plan = (skip: string[]) => planLayers(weights, inAllLayers(everything), { routing: "sparse", skip });
+  const plan = (skip: string[]) => planLayers(weights, inAllLayers(everything), { compute: "sparse", skip });
   expect(plan(["fc1", "last"]).map(({ pattern, reason }) => [pattern, reason])).toEqual([
     [null, 'skipped by "fc1"'],
     ["2:4", "groups of 4 along inputs"],
@@ -167,14 +241,13 @@ test("layers whose names hold a word of layers have operands of their own", () =
   );
 });
 
-test("a sparse gradient in a convolution's inputGrad, which has no kernel, is simulated unless dense routes are asked for", () => {
+test("a sparse gradient in a convolution's inputGrad, which has no kernel, is emulated", () => {
   const model = cnn(4, [8, 16], 4, birth());
   const products = traceProducts(model, [8, 8, 4], 8);
   const operands = { ...everything, inputGrad: { method: greedy(), pattern } };
-  const route = (routing: Routing) =>
-    planLayers(multiplyingWeights(model), inAllLayers(operands), { routing, products })[1].products.inputGrad;
-  for (const routing of ["auto", "sparse"] as const) {
-    expect(route(routing)).toMatchObject({ operand: "gradient", route: "masked" });
+  const computed = (compute: Compute) =>
+    planLayers(multiplyingWeights(model), inAllLayers(operands), { compute, products })[1].products.inputGrad;
+  for (const compute of ["auto", "sparse", "emulated"] as const) {
+    expect(computed(compute)).toMatchObject({ operand: "gradient", computed: "emulated" });
   }
-  expect(route("dense")).toMatchObject({ route: "dense" });
 });

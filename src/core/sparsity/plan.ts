@@ -1,4 +1,7 @@
-/** Plans: for each product of each layer which operand is sparse, and by which route it is computed. */
+/**
+ * Plans: for each product of each layer which operand is sparse, and how the product is computed. What the user asks for
+ * decides which weights become zeros; measured times only decide whether a product skips them or multiplies by them.
+ */
 
 import { PRODUCTS, type Product } from "../backend/families/products.ts";
 import { type Geometry, hasRows } from "../backend/geometry.ts";
@@ -8,15 +11,21 @@ import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight, Products } from "./layers.ts";
 import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "./methods/method.ts";
 
-/** How a product is computed; "masked": dense arithmetic on zeros, never reported as a speed-up of its own. */
-export type Route = "dense" | "sparse" | "masked";
+/**
+ * How a product is computed: "sparse" by a kernel that skips zeros, "emulated" by dense arithmetic on zeros, to the same
+ * bits, "dense" where nothing is pruned. Only "sparse" may be reported as a speed-up.
+ */
+export type Computed = "sparse" | "emulated" | "dense";
 
 /** What of a product is N:M. */
 export type Operand = "weight" | "gradient" | "activations";
 
-/** Which routes to take: the faster ones by measurement, or always the one. */
-export const ROUTINGS = ["auto", "sparse", "dense"] as const;
-export type Routing = (typeof ROUTINGS)[number];
+/** How sparse products shall be computed: whichever is faster by measurement, or always the one. */
+export const COMPUTES = ["auto", "sparse", "emulated"] as const;
+export type Compute = (typeof COMPUTES)[number];
+
+/** Leaves a layer dense where measurement finds nothing to gain; a list of names does so where the user knows. */
+export type LeaveDense = "slower" | readonly string[];
 
 /** What shall be sparse in every layer where it fits; null: nothing in that product. */
 export interface Operands {
@@ -45,11 +54,14 @@ export interface PlannedProduct {
   readonly operand: Operand | null;
   readonly method: string | null;
   readonly pattern: string | null;
-  readonly route: Route;
-  /** On this machine, packing included; null where nothing was measured. */
+  readonly computed: Computed;
+  /** On this machine, pruning and packing included; null where nothing was measured. */
   readonly denseMs: number | null;
   readonly sparseMs: number | null;
+  readonly emulatedMs: number | null;
   readonly reason: string;
+  /** Why a step of its method waits for the host, where it does: a device whose reads come later cannot run it. */
+  readonly readsHost?: string;
 }
 
 /** What was decided for one layer. */
@@ -61,18 +73,44 @@ export interface PlannedLayer {
   readonly pattern: string | null;
   /** What the groups of the weight run along. */
   readonly axis: "inputs" | "channels";
-  readonly routes: Readonly<Record<Product, Route>>;
+  /** Whether what is asked for would fit the weight, though it may be left dense. */
+  readonly eligible: boolean;
+  readonly computed: Readonly<Record<Product, Computed>>;
   readonly reason: string;
   readonly products: Readonly<Record<Product, PlannedProduct>>;
 }
 
-/** Where the times come from. Without products nothing is known about positions and nothing is measured. */
-export interface Routes {
-  readonly routing: Routing;
+/** How much of a model a plan prunes. */
+export interface Coverage {
+  /** Layers under a method for weights, those that would fit one, and all that multiply. */
+  readonly pruned: number;
+  readonly eligible: number;
+  readonly layers: number;
+  /** Those that stay dense, and why. */
+  readonly dense: readonly { readonly layer: string; readonly reason: string }[];
+}
+
+/** Counts what a plan prunes. */
+export function coverageOf(layers: readonly PlannedLayer[]): Coverage {
+  const isPruned = ({ pattern, products }: PlannedLayer): boolean =>
+    pattern !== null || products.forward.operand === "weight";
+  return {
+    pruned: layers.filter(isPruned).length,
+    eligible: layers.filter(({ eligible }) => eligible).length,
+    layers: layers.length,
+    dense: layers.filter((layer) => !isPruned(layer)).map(({ name, reason }) => ({ layer: name, reason })),
+  };
+}
+
+/** What plans are made by. Without products nothing is known about positions and nothing is measured. */
+export interface Planning {
+  readonly compute: Compute;
   readonly products?: ReadonlyMap<Parameter, Products>;
   readonly dispatcher?: Timer;
   /** Which weights stay dense: see `SKIP_FORM`. Default: the last, the classifier, as in the papers. */
   readonly skip?: readonly string[];
+  /** Which more stay dense, for they gain nothing; "slower" needs products and a dispatcher. Default: none. */
+  readonly leaveDense?: LeaveDense | undefined;
 }
 
 /**
@@ -85,8 +123,8 @@ export interface ProductTimes {
   readonly sparse: number;
   /** The same of a weight that another product multiplies densely: a copy with zeros is written too. */
   readonly sparseAndCopy: number;
-  /** Dense arithmetic on the weight with zeros, the pruning in it; equals dense where the operand is no weight. */
-  readonly masked: number;
+  /** Dense arithmetic on the operand with its zeros, pruning or sampling in it. */
+  readonly emulated: number;
 }
 
 /** Knows how long a product takes: a Dispatcher. */
@@ -106,28 +144,50 @@ const SKIP_LAST = ["last"];
 export function planLayers(
   weights: readonly MultiplyingWeight[],
   operands: OperandsByLayer,
-  routes: Routes = { routing: "sparse" },
+  planning: Planning = { compute: "sparse" },
 ): PlannedLayer[] {
-  const { skip = SKIP_LAST } = routes;
+  const { skip = SKIP_LAST, leaveDense = [], products, dispatcher } = planning;
   requireNames(weights, "layers", operands.parts, "parts of the names ");
-  const skipped = skipReasons(weights, skip);
+  if (leaveDense === "slower" && (products === undefined || dispatcher === undefined)) {
+    const todo = "Give both, or the names of the layers that shall stay dense";
+    throw expected("leaveDense", 'the shape of an input and measured times for "slower"', "none", todo);
+  }
+  const left = leaveDense === "slower" ? [] : leaveDense;
+  requireNames(weights, "leaveDense", left, `"slower" or a list of ${SKIP_FORM} of `);
+  const skipped = skipReasons(weights, skip, products);
+  const leftReasons = skipReasons(weights, left, products);
   return weights.map((weight, i) => {
-    const why = skipped[i];
-    if (why !== undefined) return denseLayer(weight, why);
-    return planLayer(weight, operands.of(weight.name), routes);
+    const own = operands.of(weight.name);
+    const why = skipped[i] ?? (leftReasons[i] === undefined ? undefined : `left dense: ${leftReasons[i]}`);
+    if (why !== undefined) return denseLayer(weight, why, isEligible(weight, own));
+    return planLayer(weight, own, planning);
   });
+}
+
+/** Whether the method for weights fits, whatever is skipped. */
+function isEligible(weight: MultiplyingWeight, { forward }: Operands): boolean {
+  const { rows, axis, axisLength, groups, readBy } = weight;
+  if (forward === null || groups > 1 || readBy !== null) return false;
+  const { method, pattern } = forward;
+  return method.misfit?.(pattern, rows) === undefined && misfit(pattern, axisLength, axis) === undefined;
 }
 
 const GROUPED = "grouped convolution: no sparse kernel";
 
 /** Why each weight stays dense, by what `skip` says or for want of a kernel; undefined where it need not. */
-export function skipReasons(weights: readonly MultiplyingWeight[], skip: readonly string[]): (string | undefined)[] {
+export function skipReasons(
+  weights: readonly MultiplyingWeight[],
+  skip: readonly string[],
+  products?: ReadonlyMap<Parameter, Products>,
+): (string | undefined)[] {
   requireNames(weights, "skip", skip, `${SKIP_FORM} of `);
   return weights.map((weight, i) => {
     if (weight.groups > 1) return GROUPED;
-    return skip
-      .map((item) => skippedBy(item, weight, i === 0, i === weights.length - 1))
-      .find((reason) => reason !== undefined);
+    if (weight.readBy !== null) return `shared with ${weight.readBy}, which reads it whole`;
+    const traced = products?.get(weight.weight);
+    const isFirst = traced?.isFirst ?? i === 0;
+    const isLast = traced?.isLast ?? i === weights.length - 1;
+    return skip.map((item) => skippedBy(item, weight, isFirst, isLast)).find((reason) => reason !== undefined);
   });
 }
 
@@ -137,7 +197,9 @@ function requireNames(
   parts: readonly string[],
   form: string,
 ): void {
-  const unknown = parts.find((part) => !isRule(part) && !weights.some(({ name }) => name.includes(part)));
+  const isKnown = (part: string): boolean =>
+    weights.some(({ name, otherNames }) => [name, ...otherNames].some((path) => path.includes(part)));
+  const unknown = parts.find((part) => !isRule(part) && !isKnown(part));
   if (unknown === undefined) return;
   const names = weights.map(({ name }) => name).join(", ");
   throw expected(where, `${form}${names}`, JSON.stringify(unknown), "Correct it or leave it out");
@@ -152,69 +214,67 @@ function isRule(item: string): boolean {
 /** Why an item of skip leaves this weight dense, or undefined if it does not. */
 function skippedBy(
   item: string,
-  { name, rows, axis, axisLength }: MultiplyingWeight,
+  { name, otherNames, rows, axis, axisLength }: MultiplyingWeight,
   isFirst: boolean,
   isLast: boolean,
 ): string | undefined {
   if (item === "first") return isFirst ? "the first layer stays dense" : undefined;
   if (item === "last") return isLast ? "the last layer stays dense" : undefined;
   const narrow = NARROW.exec(item);
-  if (narrow === null) return name.includes(item) ? `skipped by "${item}"` : undefined;
+  if (narrow === null)
+    return [name, ...otherNames].some((path) => path.includes(item)) ? `skipped by "${item}"` : undefined;
   const length = narrow[1] === "outputs" ? rows : axisLength;
   const what = narrow[1] === "outputs" ? "outputs" : axis;
   return length < Number(narrow[2]) ? `${length} ${what}, below ${narrow[2]}` : undefined;
 }
 
-function planLayer(source: MultiplyingWeight, operands: Operands, routes: Routes): PlannedLayer {
-  const planned = planProducts(source, operands, routes);
-  const { operand, route } = planned.products.forward;
-  // sparse activations that do not pay leave forward to the weight
-  if (operand === "activations" && route !== "sparse" && operands.forward !== null)
-    return planProducts(source, { ...operands, activations: null }, routes);
+function planLayer(source: MultiplyingWeight, operands: Operands, planning: Planning): PlannedLayer {
+  const planned = planProducts(source, operands, planning);
+  const { operand, computed } = planned.products.forward;
+  // sparse activations that do not pay leave forward to the weight: which of the two is sparse is no matter of a promise
+  if (operand === "activations" && computed !== "sparse" && operands.forward !== null)
+    return planProducts(source, { ...operands, activations: null }, planning);
   return planned;
 }
 
-function planProducts(source: MultiplyingWeight, operands: Operands, routes: Routes): PlannedLayer {
+function planProducts(source: MultiplyingWeight, operands: Operands, planning: Planning): PlannedLayer {
   const { name, weight, axis } = source;
-  const { routing, products, dispatcher } = routes;
+  const { compute, products, dispatcher, leaveDense } = planning;
   const traced = products?.get(weight);
   const wishes = wishesOf(source, operands, traced);
   const sparseWeight = isOfWeight(wishes.forward);
   const decide = (product: Product, copy: boolean): Decision => {
     const wish = wishes[product];
-    const instead = product !== "weightGrad" && sparseWeight ? "masked" : "dense";
-    if (typeof wish === "string") return { planned: { ...NOTHING, route: instead, reason: wish }, times: null };
-    const { operand, method, pattern, simulated } = wish;
-    if (simulated !== undefined) {
-      // whether it pays is not the question: it is asked for to be compared with
-      const route: Route = routing === "dense" ? "dense" : "masked";
-      const planned = { ...NOTHING, operand, method, pattern: patternName(pattern), route, reason: simulated };
-      return { planned, times: null };
+    if (typeof wish === "string") {
+      // the weight is pruned for another product
+      const computed = product !== "weightGrad" && sparseWeight ? "emulated" : "dense";
+      return { planned: { ...NOTHING, computed, reason: wish }, times: null };
     }
+    const { operand, pattern } = wish;
     const times =
-      traced === undefined || dispatcher === undefined
+      traced === undefined || dispatcher === undefined || wish.emulatedOnly !== undefined
         ? null
         : dispatcher.times(product, operand, traced.geometry, pattern);
     const own = times !== null && copy ? { ...times, sparse: times.sparseAndCopy } : times;
-    return { planned: planProduct(wish, instead, routing, own), times: own };
+    return { planned: planProduct(wish, compute, own), times: own };
   };
   const inputGrad = decide("inputGrad", false);
-  // a sparse gradient is multiplied by the weight with zeros
-  const { route, operand } = inputGrad.planned;
-  const copy = sparseWeight && traced?.inputGrad !== false && (route === "masked" || operand === "gradient");
+  // another operand than the packed weight, or none, is multiplied by the weight with its zeros
+  const copy = sparseWeight && traced?.inputGrad !== false && inputGrad.planned.operand !== "weight";
   const decisions = { forward: decide("forward", copy), inputGrad, weightGrad: decide("weightGrad", false) };
   const own = {
     forward: decisions.forward.planned,
     inputGrad: inputGrad.planned,
     weightGrad: decisions.weightGrad.planned,
   };
+  const eligible = isEligible(source, operands);
   const asked = PRODUCTS.filter((product) => own[product].operand !== null);
-  if (asked.length === 0) return denseLayer(source, own.forward.reason, own);
-  const slower = routing === "auto" ? slowerThanDense(asked.map((product) => decisions[product])) : undefined;
-  if (slower !== undefined) return denseLayer(source, slower, own);
+  if (asked.length === 0) return denseLayer(source, own.forward.reason, eligible, own);
+  const slower = leaveDense === "slower" ? slowerThanDense(asked.map((product) => decisions[product])) : undefined;
+  if (slower !== undefined) return denseLayer(source, slower, eligible, own);
   const pattern = sparseWeight ? own.forward.pattern : null;
   const reason = pattern === null ? own.forward.reason : `groups of ${operands.forward!.pattern.m} along ${axis}`;
-  return { name, shape: weight.shape, axis, pattern, routes: routesOf(own), reason, products: own };
+  return { name, shape: weight.shape, axis, eligible, pattern, computed: computedOf(own), reason, products: own };
 }
 
 /** What shall be sparse in one product. */
@@ -222,8 +282,9 @@ interface Wish {
   readonly operand: Operand;
   readonly method: string;
   readonly pattern: Pattern;
+  readonly readsHost: string | undefined;
   /** Why there is no kernel that skips its zeros. */
-  readonly simulated?: string | undefined;
+  readonly emulatedOnly?: string | undefined;
 }
 
 function isOfWeight(wish: Wish | string): boolean {
@@ -243,12 +304,13 @@ function wishesOf(
 ): Record<Product, Wish | string> {
   const wish = (
     operand: Operand,
-    method: Pick<WeightMethod, "name" | "misfit">,
+    method: Pick<WeightMethod, "name" | "misfit" | "readsHost">,
     pattern: Pattern,
     length: number,
     along: string,
   ): Wish | string =>
-    method.misfit?.(pattern, rows) ?? misfit(pattern, length, along) ?? { operand, method: method.name, pattern };
+    method.misfit?.(pattern, rows) ??
+    misfit(pattern, length, along) ?? { operand, method: method.name, pattern, readsHost: method.readsHost };
   const ofWeight = forward === null ? NOT_ASKED : wish("weight", forward.method, forward.pattern, axisLength, axis);
   const ofActivations = (): Wish | string => {
     if (activations === null) return NOT_ASKED;
@@ -268,7 +330,7 @@ function wishesOf(
     if (typeof found === "string" || method.operand === "weight") return found;
     // without a geometry: a convolution's groups run along channels
     const isMatrix = traced === undefined ? axis === "inputs" : traced.geometry[1] * traced.geometry[2] === 1;
-    return isMatrix ? found : { ...found, simulated: "no kernel for a sparse gradient here" };
+    return isMatrix ? found : { ...found, emulatedOnly: "no kernel for a sparse gradient here" };
   };
   const ofWeightGrad = (): Wish | string => {
     if (weightGrad === null) return NOT_ASKED;
@@ -289,18 +351,20 @@ function wishesOf(
 const NOT_ASKED = "not asked for";
 
 function planProduct(
-  { operand, method, pattern }: Wish,
-  instead: Route,
-  routing: Routing,
+  { operand, method, pattern, readsHost, emulatedOnly }: Wish,
+  compute: Compute,
   times: ProductTimes | null,
 ): PlannedProduct {
-  const pays = times === null || times.sparse < times[instead];
+  const pays = times === null || times.sparse < times.emulated;
+  const computed =
+    emulatedOnly !== undefined || compute === "emulated" || (compute === "auto" && !pays) ? "emulated" : "sparse";
   return {
-    ...{ operand, method, pattern: patternName(pattern) },
-    route: routing === "sparse" || (routing === "auto" && pays) ? "sparse" : instead,
+    ...{ operand, method, pattern: patternName(pattern), computed },
     denseMs: times?.dense ?? null,
     sparseMs: times?.sparse ?? null,
-    reason: routing !== "auto" ? `${routing} was asked for` : times === null ? "not measured" : comparison(times),
+    emulatedMs: times?.emulated ?? null,
+    reason: emulatedOnly ?? (compute !== "auto" ? `${compute} was asked for` : comparison(computed, times)),
+    ...(readsHost === undefined ? {} : { readsHost }),
   };
 }
 
@@ -311,18 +375,18 @@ function slowerThanDense(decisions: readonly Decision[]): string | undefined {
   for (const { planned, times } of decisions) {
     if (times === null) continue;
     dense += times.dense;
-    best += times[planned.route];
+    best += times[planned.computed];
   }
-  return best > SLACK * dense ? `layer: dense ${dense.toFixed(2)} ms, sparse ${best.toFixed(2)} ms` : undefined;
+  return best > SLACK * dense ? `slower: dense ${dense.toFixed(2)} ms, sparse ${best.toFixed(2)} ms` : undefined;
 }
 
-const NOTHING = { operand: null, method: null, pattern: null, denseMs: null, sparseMs: null };
+const NOTHING = { operand: null, method: null, pattern: null, denseMs: null, sparseMs: null, emulatedMs: null };
 
-function routesOf(products: Record<Product, PlannedProduct>): Record<Product, Route> {
+function computedOf(products: Record<Product, PlannedProduct>): Record<Product, Computed> {
   return {
-    forward: products.forward.route,
-    inputGrad: products.inputGrad.route,
-    weightGrad: products.weightGrad.route,
+    forward: products.forward.computed,
+    inputGrad: products.inputGrad.computed,
+    weightGrad: products.weightGrad.computed,
   };
 }
 
@@ -330,18 +394,23 @@ function routesOf(products: Record<Product, PlannedProduct>): Record<Product, Ro
 function denseLayer(
   { name, weight, axis }: MultiplyingWeight,
   reason: string,
+  eligible: boolean,
   considered?: Record<Product, PlannedProduct>,
 ): PlannedLayer {
   const dense = (product: Product): PlannedProduct => ({
-    ...(considered?.[product] ?? NOTHING),
-    route: "dense",
+    ...(considered === undefined ? NOTHING : { ...considered[product], operand: null, method: null, pattern: null }),
+    computed: "dense",
     reason: considered?.[product].operand === null ? considered[product].reason : reason,
   });
   const products = { forward: dense("forward"), inputGrad: dense("inputGrad"), weightGrad: dense("weightGrad") };
-  return { name, shape: weight.shape, axis, pattern: null, routes: routesOf(products), reason, products };
+  const { shape } = weight;
+  return { name, shape, axis, eligible, pattern: null, computed: computedOf(products), reason, products };
 }
 
-function comparison({ dense, sparse }: ProductTimes): string {
-  const ratio = dense / sparse;
-  return ratio > 1 ? `${ratio.toFixed(2)}x dense` : `dense is ${(1 / ratio).toFixed(2)}x`;
+function comparison(computed: Computed, times: ProductTimes | null): string {
+  if (times === null) return "not measured";
+  const { dense, sparse, emulated } = times;
+  const ratio = computed === "sparse" ? dense / sparse : dense / emulated;
+  const text = ratio > 1 ? `${ratio.toFixed(2)}x dense` : `dense is ${(1 / ratio).toFixed(2)}x`;
+  return computed === "sparse" ? text : `emulated is ${(sparse / emulated).toFixed(2)}x sparse; ${text}`;
 }

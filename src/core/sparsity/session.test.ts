@@ -123,7 +123,7 @@ describe("looking changes nothing", () => {
       looked.step(watched);
       expect(bits(stateOf(looked.model))).toEqual(bits(stateOf(one.model)));
     }
-    expect(other.verify().map(({ ok }) => ok)).toEqual([true, true]);
+    expect(other.verify().checked.map(({ ok }) => ok)).toEqual([true, true]);
   });
 });
 
@@ -191,9 +191,9 @@ describe("what is wrong is refused", () => {
     );
   });
 
-  test("measured routes without what measures them", () => {
-    expect(() => sparsify(ofMlp().model, { weights: ste(), steps: 1, routing: "auto" })).toThrow(
-      'sparsify: expected input and dispatcher beside routing "auto", got none.',
+  test("measured computed without what measures them", () => {
+    expect(() => sparsify(ofMlp().model, { weights: ste(), steps: 1, compute: "auto" })).toThrow(
+      'sparsify: expected input and dispatcher beside compute "auto", got none.',
     );
   });
 });

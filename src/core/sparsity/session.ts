@@ -8,13 +8,22 @@ import { chain, type Transform } from "../optim/transform.ts";
 import type { Pattern } from "../sparse/pattern.ts";
 import type { GradientReport } from "./gradient-probe.ts";
 import type { MultiplyingWeight } from "./layers.ts";
-import type { PlannedLayer } from "./plan.ts";
+import { type Coverage, coverageOf, type PlannedLayer } from "./plan.ts";
 import { type SparsityReport, sparsityReport } from "./report.ts";
 import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer, WatchedMask } from "./sparsifier.ts";
 
 export interface SessionOptimizerOptions {
   /** Largest global norm of the gradients; left out: they are not clipped. */
   readonly clip?: number | undefined;
+}
+
+/** What was found in a model's weights: `ok` speaks of the layers that are pruned, the counts of all of them. */
+export interface SessionVerification extends Coverage {
+  /** Whether every layer that is pruned has its pattern. */
+  readonly ok: boolean;
+  readonly checked: readonly VerifiedLayer[];
+  /** Share of zeros over all weights that multiply. */
+  readonly zeros: number;
 }
 
 export class Session {
@@ -120,9 +129,25 @@ export class Session {
     return values;
   }
 
-  /** Checks, layer by layer, that the values which products multiply by have their pattern. Reads only. */
-  verify(): VerifiedLayer[] {
-    return this.#sparsifiers.flatMap((sparsifier) => sparsifier.verify());
+  /**
+   * Checks, layer by layer, that the values which products multiply by have their pattern, and counts what part of the model
+   * that is. Reads only.
+   */
+  verify(): SessionVerification {
+    const checked = this.#sparsifiers.flatMap((sparsifier) => sparsifier.verify());
+    const values = this.#values();
+    let [zeros, all] = [0, 0];
+    for (const { name, weight } of this.#weights) {
+      for (const value of values.get(name)?.data ?? weight.data) if (value === 0) zeros++;
+      all += weight.size;
+    }
+    const ok = checked.every((layer) => layer.ok);
+    return { ok, checked, ...this.coverage(), zeros: all === 0 ? 0 : zeros / all };
+  }
+
+  /** How many layers are under a method, how many could be, and which stay dense for what reason. */
+  coverage(): Coverage {
+    return coverageOf(this.#layers);
   }
 
   /** How the masks have moved, and the share of zeros over all weights that multiply. */

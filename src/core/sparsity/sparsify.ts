@@ -4,18 +4,20 @@ import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
 import type { Shape } from "../tensor/tensor.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "./layers.ts";
 import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "./methods/method.ts";
 import type { UnstructuredMethod } from "./methods/unstructured/unstructured-method.ts";
 import { PatternSparsifier } from "./pattern-sparsifier.ts";
 import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
 import {
+  type Compute,
   inAllLayers,
+  type LeaveDense,
   type Operands,
   type OperandsByLayer,
   type PlannedLayer,
   planLayers,
-  type Routing,
   type Timer,
 } from "./plan.ts";
 import { Session } from "./session.ts";
@@ -55,8 +57,11 @@ export interface SparsifyOptions extends Omit<SparseProducts, "weights"> {
   readonly seed?: number | undefined;
   /** The shape of a batch, [batch, ...input]: with it products can be timed, and the plan knows their sizes. */
   readonly input?: Shape | undefined;
-  /** How products are computed; "auto", by measured times, needs `input` and `dispatcher`. Default "sparse". */
-  readonly routing?: Routing | undefined;
+  /** How products with zeros are computed; "auto", by measured times, needs `input`. No weight depends on it. Default "sparse". */
+  readonly compute?: Compute | undefined;
+  /** Which layers stay dense because they gain nothing: "slower", by measured times, needs `input`. Default: none. */
+  readonly leaveDense?: LeaveDense | undefined;
+  /** Where times come from; default: they are measured now. */
   readonly dispatcher?: Timer | undefined;
 }
 
@@ -138,15 +143,24 @@ function planOf(
   weights: readonly MultiplyingWeight[],
   operands: OperandsByLayer,
   masking: UnstructuredMethod | null,
-  { input, routing = "sparse", dispatcher, skip }: SparsifyOptions & { skip: readonly string[] },
+  { input, compute = "sparse", leaveDense, skip, ...options }: SparsifyOptions & { skip: readonly string[] },
 ): PlannedLayer[] {
-  if (routing === "auto" && (input === undefined || dispatcher === undefined)) {
-    const todo = "Give both, or choose another routing";
-    throw expected("sparsify", 'input and dispatcher beside routing "auto"', "none", todo);
+  const measures = compute === "auto" || leaveDense === "slower";
+  if (measures && input === undefined) {
+    const by = compute === "auto" ? 'compute "auto"' : 'leaveDense "slower"';
+    throw expected(
+      "sparsify",
+      `the shape of an input beside ${by}`,
+      "none",
+      "Products are timed at its size: give input",
+    );
   }
+  const [first] = weights;
+  const { dispatcher = measures && first !== undefined ? new Dispatcher(first.weight.device.kernels) : undefined } =
+    options;
   const products = input === undefined ? undefined : traceProducts(model, input.slice(1), input[0], weights);
   const layers = planLayers(weights, operands, {
-    ...{ routing, skip },
+    ...{ compute, skip, leaveDense },
     ...(products === undefined ? {} : { products }),
     ...(dispatcher === undefined ? {} : { dispatcher }),
   });

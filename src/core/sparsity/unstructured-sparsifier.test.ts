@@ -266,9 +266,9 @@ describe("compressed rows", () => {
     { name: "prune", schedule: "dense-sparse-dense", sparsity: 0.9, from: 0.2, until: 0.7 },
   ])("$name trains as by masked products, with fewer multiply-adds", (method) => {
     const optimizer = { name: "adamw", clip: 0.05 };
-    const [compressed, masked] = (["sparse", "dense"] as const).map((routing) => {
+    const [compressed, masked] = (["sparse", "emulated"] as const).map((compute) => {
       const device = new Device(jsKernels());
-      const run = new Run(recipe(method, { batchSize: 128, optimizer }), data, device, { routing });
+      const run = new Run(recipe(method, { batchSize: 128, optimizer }), data, device, { compute });
       const losses: number[] = [];
       while (!run.done) losses.push(run.advance().loss);
       const { accuracy } = run.evaluate() as { accuracy: number };
@@ -279,9 +279,9 @@ describe("compressed rows", () => {
     });
     expect(compressed.accuracy).toBe(masked.accuracy);
     expect(compressed.multiplies).toBeLessThan(masked.multiplies);
-    const routes = ({ run }: typeof masked): string[] => run.plan.map(({ routes: { forward } }) => forward);
-    expect(routes(compressed)).toEqual(["sparse", "sparse", "dense"]);
-    expect(routes(masked)).toEqual(["masked", "masked", "dense"]);
+    const computedOf = ({ run }: typeof masked): string[] => run.plan.map(({ computed: { forward } }) => forward);
+    expect(computedOf(compressed)).toEqual(["sparse", "sparse", "dense"]);
+    expect(computedOf(masked)).toEqual(["emulated", "emulated", "dense"]);
     expect(compressed.run.plan[0].reason).toBe("compressed rows from 75 % zeros on");
   });
 
@@ -301,11 +301,11 @@ describe("compressed rows", () => {
     expect(multiplies).toEqual([sparse, sparse, sparse - kept[0] - kept[1] + sizes[0] + sizes[1]]);
   });
 
-  test.each(["sparse", "dense"] as const)(
-    "route %s: what is pruned has a gradient only where it is read",
-    (routing) => {
+  test.each(["sparse", "emulated"] as const)(
+    "computed %s: what is pruned has a gradient only where it is read",
+    (compute) => {
       const method = { name: "rigl", sparsity: 0.9, every: 2 };
-      const run = new Run(recipe(method, { batchSize: 128 }), data, new Device(jsKernels()), { routing });
+      const run = new Run(recipe(method, { batchSize: 128 }), data, new Device(jsKernels()), { compute });
       const weight = run.model.namedParameters().get("fc1.weight")!;
       const read = Array.from({ length: 4 }, () => {
         const { plan } = weight;
@@ -329,7 +329,7 @@ describe("compressed rows", () => {
   );
 
   test("are for convolutions too, where strides let the input gradient be one", () => {
-    const of = (routing: "sparse" | "dense"): { losses: number[]; run: Run; multiplies: number } => {
+    const of = (compute: "sparse" | "emulated"): { losses: number[]; run: Run; multiplies: number } => {
       const device = new Device(jsKernels());
       const model = { name: "resnet", depth: 8, widths: [4, 4, 8] };
       const run = new Run(
@@ -337,25 +337,25 @@ describe("compressed rows", () => {
         data,
         device,
         {
-          routing,
+          compute,
         },
       );
       const losses: number[] = [];
       while (!run.done) losses.push(run.advance().loss);
       return { losses, run, multiplies: device.kernels.multiplies() };
     };
-    const [compressed, masked] = [of("sparse"), of("dense")];
+    const [compressed, masked] = [of("sparse"), of("emulated")];
     compressed.losses.forEach((loss, i) => {
       expect(loss).toBeCloseTo(masked.losses[i], 4);
     });
     expect(compressed.multiplies).toBeLessThan(0.7 * masked.multiplies);
-    const routes = new Map(compressed.run.plan.map((layer) => [layer.name, layer.routes]));
-    expect(routes.get("block1.body.conv1.weight")).toEqual({
+    const computed = new Map(compressed.run.plan.map((layer) => [layer.name, layer.computed]));
+    expect(computed.get("block1.body.conv1.weight")).toEqual({
       ...{ forward: "sparse", inputGrad: "sparse", weightGrad: "sparse" },
     });
     // of stride 2
-    expect(routes.get("block2.body.conv1.weight")).toEqual({
-      ...{ forward: "sparse", inputGrad: "masked", weightGrad: "sparse" },
+    expect(computed.get("block2.body.conv1.weight")).toEqual({
+      ...{ forward: "sparse", inputGrad: "emulated", weightGrad: "sparse" },
     });
   });
 
@@ -394,9 +394,13 @@ describe("compressed rows", () => {
   });
 
   test("are not beside other sparse operands", () => {
-    const routes = (one: Recipe): string[] =>
-      new Run(one, data, new Device(jsKernels())).plan.map((layer) => layer.routes.forward);
-    expect(routes(recipe({ name: "set" }, { weightGrad: { name: "mvue" } }))).toEqual(["masked", "masked", "dense"]);
+    const computedOf = (one: Recipe): string[] =>
+      new Run(one, data, new Device(jsKernels())).plan.map((layer) => layer.computed.forward);
+    expect(computedOf(recipe({ name: "set" }, { weightGrad: { name: "mvue" } }))).toEqual([
+      "emulated",
+      "emulated",
+      "dense",
+    ]);
   });
 });
 

@@ -48,7 +48,7 @@ export class UnstructuredSparsifier implements Sparsifier {
     options: Omit<UnstructuredOptions, "compressed">,
   ): UnstructuredSparsifier {
     const own = plan.filter(({ products }) => products.forward.method === method.name);
-    const compressed = own.filter(({ routes }) => routes.forward === "sparse");
+    const compressed = own.filter(({ computed }) => computed.forward === "sparse");
     const names = (layers: readonly PlannedLayer[]): Set<string> => new Set(layers.map(({ name }) => name));
     return new UnstructuredSparsifier(model, weights, names(own), method, {
       ...options,
@@ -191,7 +191,7 @@ export class UnstructuredSparsifier implements Sparsifier {
 const GRADIENT_REASON = `kept entries alone from ${100 * LEAST_SPARSITY_OF_GRADIENT} % zeros on, where the method reads no others`;
 
 /**
- * The plan with the routes of the dense weights that `skip` leaves: they are under an unstructured method. compresses: they
+ * The plan with the products of the dense weights that `skip` leaves: they are under an unstructured method. compresses: they
  * multiply as compressed rows; else, and in the input gradient of strided convolutions, their zeros are multiplied by.
  */
 export function withUnstructured(
@@ -202,8 +202,8 @@ export function withUnstructured(
   compresses: boolean,
 ): PlannedLayer[] {
   const skipped = skipReasons(weights, skip);
-  const by = (compressed: boolean): Pick<PlannedProduct, "route" | "operand" | "method" | "reason"> => ({
-    ...{ route: compressed ? "sparse" : "masked", operand: "weight", method },
+  const by = (compressed: boolean): Pick<PlannedProduct, "computed" | "operand" | "method" | "reason"> => ({
+    ...{ computed: compressed ? "sparse" : "emulated", operand: "weight", method },
     reason: compressed
       ? `compressed rows from ${100 * LEAST_SPARSITY} % zeros on`
       : "zeros without a pattern are multiplied like the rest",
@@ -219,10 +219,10 @@ export function withUnstructured(
       ...(inputGrad.operand === null ? { inputGrad: { ...inputGrad, ...turned } } : {}),
       ...(compresses ? { weightGrad: { ...weightGrad, ...by(true), reason: GRADIENT_REASON } } : {}),
     };
-    const routes = {
-      ...{ forward: products.forward.route, inputGrad: products.inputGrad.route },
-      weightGrad: products.weightGrad.route,
+    const computed = {
+      ...{ forward: products.forward.computed, inputGrad: products.inputGrad.computed },
+      weightGrad: products.weightGrad.computed,
     };
-    return { ...layer, routes, reason, products };
+    return { ...layer, computed, eligible: true, reason, products };
   });
 }

@@ -19,7 +19,7 @@ import { multiplyingWeights, traceProducts } from "../../core/sparsity/layers.ts
 import { strategies } from "../../core/sparsity/methods/strategies.ts";
 import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
 import { PatternSparsifier } from "../../core/sparsity/pattern-sparsifier.ts";
-import { planLayers, type Routing } from "../../core/sparsity/plan.ts";
+import { type Compute, planLayers } from "../../core/sparsity/plan.ts";
 import { objectives } from "../../core/task/objective.ts";
 import { Device } from "../../core/tensor/device.ts";
 import { type Shape, sizeOf, Tensor } from "../../core/tensor/tensor.ts";
@@ -86,7 +86,7 @@ export interface StepOptions {
   /** In place of the model's own. */
   readonly batchSize?: number | undefined;
   /** Default "sparse"; for "auto" a dispatcher measures. */
-  readonly routing?: Routing | undefined;
+  readonly compute?: Compute | undefined;
   /** Default 20. */
   readonly rounds?: number | undefined;
   /** At most this long. Default 20. */
@@ -96,8 +96,8 @@ export interface StepOptions {
 /** Times one model's steps with AdamW, dense and under each plan and pattern in turn; before each timed step one is not. */
 export function benchStep(kernels: Kernels, name: string, options: StepOptions): StepCase[] {
   const model = STEP_MODELS[name];
-  const { plans, patterns, batchSize: batch = model.batch, routing = "sparse", rounds = 20, seconds = 20 } = options;
-  const dispatcher = routing === "auto" ? new Dispatcher(kernels, timesFile(kernels)) : undefined;
+  const { plans, patterns, batchSize: batch = model.batch, compute = "sparse", rounds = 20, seconds = 20 } = options;
+  const dispatcher = compute === "auto" ? new Dispatcher(kernels, timesFile(kernels)) : undefined;
   const cases = plans.flatMap((plan) => patterns.map((pattern) => ({ plan, pattern })));
   const variants = Object.fromEntries([
     ["dense", stepOf(kernels, model, batch, null)],
@@ -106,7 +106,7 @@ export function benchStep(kernels: Kernels, name: string, options: StepOptions):
       (one) =>
         [
           `${one.plan} ${patternName(one.pattern)}`,
-          stepOf(kernels, model, batch, { ...one, routing, dispatcher }),
+          stepOf(kernels, model, batch, { ...one, compute, dispatcher }),
         ] as const,
     ),
   ]);
@@ -131,7 +131,7 @@ export interface SparseStep {
   readonly plan: StepPlan;
   readonly pattern: Pattern;
   /** Default "sparse". */
-  readonly routing?: Routing | undefined;
+  readonly compute?: Compute | undefined;
   readonly dispatcher?: Dispatcher | undefined;
 }
 
@@ -174,7 +174,7 @@ function sparsityOf(
   model: Module,
   shape: Shape,
   batch: number,
-  { plan, pattern, routing = "sparse", dispatcher }: SparseStep,
+  { plan, pattern, compute = "sparse", dispatcher }: SparseStep,
 ): PatternSparsifier {
   const text = patternName(pattern);
   const recipe = parseRecipe(
@@ -186,7 +186,7 @@ function sparsityOf(
   const weights = multiplyingWeights(model);
   const products = traceProducts(model, shape, batch, weights);
   const layers = planLayers(weights, operands, {
-    ...{ routing, products },
+    ...{ compute, products },
     ...(dispatcher === undefined ? {} : { dispatcher }),
   });
   return new PatternSparsifier(model, weights, operands, layers, { steps: 1e9, seed: 1 });

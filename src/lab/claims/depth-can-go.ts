@@ -57,7 +57,7 @@ interface Found {
 function trial(recipe: Recipe, data: Dataset, device: Device): Found {
   const { regularize: _, ...plain } = recipe;
   const trained = (changes: object, start?: State): Run => {
-    const run = new Run({ ...plain, ...changes } as Recipe, data, device, { routing: "dense" });
+    const run = new Run({ ...plain, ...changes } as Recipe, data, device, { compute: "emulated" });
     if (start !== undefined) loadState(run.model, start, "depth-can-go");
     while (!run.done) run.advance();
     return run;

@@ -14,7 +14,8 @@ import type { Device } from "../../core/tensor/device.ts";
 import { benchStep, type StepPlan } from "../bench/step.ts";
 import { loadData } from "../data/sources.ts";
 import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
-import { RunFolder, readJson, readResult, writeJson } from "../runs/run-folder.ts";
+import { readJson, writeJson } from "../runs/json-file.ts";
+import { RunFolder, readResult } from "../runs/run-folder.ts";
 import { machineOf, type RunResult, trainTogether } from "../runs/together.ts";
 import { quartiles } from "../statistics/quartiles.ts";
 import type { Bench, Claim, Contrast, Measurement, Scale } from "./claim.ts";
@@ -140,7 +141,7 @@ async function finishedRun(path: string, recipe: Recipe, device: Device): Promis
   if (!existsSync(file)) {
     const data = await dataOf(recipe);
     const folder = existsSync(join(path, "recipe.json")) ? RunFolder.open(path) : RunFolder.create(path, recipe);
-    await trainTogether([folder], data, device, { routing: "sparse" });
+    await trainTogether([folder], data, device, { compute: "sparse" });
     // hundreds of runs: what is left is what reports read
     for (const large of ["checkpoint.safetensors", "weights.safetensors"]) rmSync(join(path, large), { force: true });
   }

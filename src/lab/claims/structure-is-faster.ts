@@ -44,7 +44,7 @@ interface SpeedUps {
 
 function trial(recipe: Recipe, data: Dataset, device: Device): SpeedUps {
   const small = compress(recipe, data, device, { learn: recipe.epochs, tune: 1 });
-  const sparse = new Run({ ...recipe, regularize: [L1] }, data, device, { routing: "dense" });
+  const sparse = new Run({ ...recipe, regularize: [L1] }, data, device, { compute: "emulated" });
   while (!sparse.done) sparse.advance();
   pruneAs(sparse, small);
   const rows = new Map(

@@ -43,7 +43,7 @@ export function compacted(run: Run, data: Dataset): CompactedRun | null {
   const dense = { ...plain, phases: ALL_DENSE } as Recipe;
   const recipe = { ...dense, model: small.architecture };
   const runOf = (one: Recipe, model: Module): Run => {
-    const made = new Run(one, data, device, { routing: "dense" });
+    const made = new Run(one, data, device, { compute: "emulated" });
     loadState(made.model, stateOf(model));
     return made;
   };

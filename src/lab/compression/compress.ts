@@ -87,7 +87,7 @@ export function compress(recipe: Recipe, data: Dataset, device: Device, options:
   // another order of the data in each stage
   const stage = (name: Stage, changes: object, start: CompressOptions["start"]): Run => {
     const seed = (recipe.seed + ["dense", "learn", "tune"].indexOf(name)) >>> 0;
-    const run = new Run({ ...rest, ...changes, seed } as Recipe, data, device, { routing: "dense" });
+    const run = new Run({ ...rest, ...changes, seed } as Recipe, data, device, { compute: "emulated" });
     if (start !== undefined) loadState(run.model, start, "compress");
     return run;
   };

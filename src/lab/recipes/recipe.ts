@@ -264,6 +264,12 @@ const recipe = z
       .default(false)
       .describe("SpRe's branches beside sparse 3x3 convolutions, with any method; spre has them anyway"),
     skip: z.array(z.string().min(1)).default(["last"]).describe(`weights that stay dense: ${SKIP_FORM}`),
+    leaveDense: z
+      .union([z.literal("slower"), z.array(z.string().min(1))])
+      .optional()
+      .describe(
+        `layers that stay dense because they gain nothing: slower, by measured times, or a list as in skip; left out, none`,
+      ),
     layers: z
       .record(z.string().min(1), layer)
       .default({})

@@ -23,15 +23,25 @@ export function planText(layers: readonly PlannedLayer[], machine: Machine): str
       ["layer", all(({ layer }) => layer), "left"],
       ["product", all(({ product }) => product), "left"],
       ["N:M operand", all(operandText), "left"],
-      ["route", all(({ route }) => route), "left"],
+      ["computed", all(({ computed }) => computed), "left"],
       ["dense ms", all(({ denseMs }) => ms(denseMs))],
       ["sparse ms", all(({ sparseMs }) => ms(sparseMs))],
+      ["emulated ms", all(({ emulatedMs }) => ms(emulatedMs))],
       ["why", all(({ reason }) => reason), "left"],
     ]),
-    `Methods: ${methods.size === 0 ? "none" : [...methods].join(", ")}. Route masked: dense arithmetic on weights with zeros.`,
-    "Milliseconds: the least of some calls in turn; pruning, sampling and packing are in the sparse ones.",
+    `Methods: ${methods.size === 0 ? "none" : [...methods].join(", ")}. Emulated: dense arithmetic on zeros, to the same bits.`,
+    "Milliseconds: the least of some calls in turn; pruning, sampling and packing are in those with zeros.",
+    ...hostText(lines),
     machineText(machine),
   ].join("\n");
+}
+
+/** The methods that wait for the host in a step, and why. */
+function hostText(lines: readonly { readonly method: string | null; readonly readsHost?: string }[]): string[] {
+  const waits = new Map(
+    lines.flatMap(({ method, readsHost }) => (readsHost === undefined ? [] : [[method, readsHost]])),
+  );
+  return [...waits].map(([method, why]) => `${method} reads values on the host in its steps: ${why}.`);
 }
 
 /** The first line names a layer, the second how many are like it. */

@@ -30,7 +30,7 @@ const sparse: RunResult = {
   ...dense,
   method: "sr-ste",
   pattern: "2:4v2",
-  plan: { forward: "sparse", inputGrad: "masked", weightGrad: "dense" },
+  plan: { forward: "sparse", inputGrad: "emulated", weightGrad: "dense" },
   stepMs: { median: 900, q1: 90, q3: 1000 },
   gemmMs: { forward: 150, inputGrad: 310.5, weightGrad: 320, pack: 12.25 },
   speedUp: { median: 0.994, q1: 0.9, q3: 10.25 },

@@ -53,7 +53,7 @@ function verifiedText({ verified }: RunResult): string {
   if (verified.length === 0) return "-";
   const good = verified.filter(({ ok }) => ok).length;
   const axes = [...new Set(verified.map(({ axis }) => axis))].join(", ");
-  return good === verified.length ? `all ${good} along ${axes}` : `${good} of ${verified.length} along ${axes}`;
+  return `${good} of ${verified.length} pruned, along ${axes}`;
 }
 
 /** Decimals that leave the largest of a column about 3 digits. */
@@ -94,7 +94,7 @@ function speedUps(results: readonly RunResult[]): string[] {
 
 /** Nothing in it is sparse: what the others are compared with. */
 function isDense({ strategy, method, plan }: RunResult): boolean {
-  return strategy === null && method === "dense" && Object.values(plan).every((route) => route === "dense");
+  return strategy === null && method === "dense" && Object.values(plan).every((computed) => computed === "dense");
 }
 
 /** What a faster step is worth: the time to the least test loss that both reach. */
@@ -158,7 +158,8 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
       ["weights dense", all(({ weightBytes }) => bytesText(weightBytes.dense))],
       ["packed", all(({ weightBytes }) => bytesText(weightBytes.packed))],
     ]),
-    routesText(results),
+    computedText(results),
+    ...denseText(results),
     ...(results.every(({ verified }) => verified.length === 0)
       ? []
       : [
@@ -166,6 +167,7 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
           "Masks: the difference of the first and the last (SAD), and how many entries change in a step:",
           box([
             methods,
+            ["layers", all(coverageText)],
             ["zeros %", all(({ sparsity }) => digits(100 * sparsity, 1))],
             ["SAD", moved(({ sad }) => String(sad))],
             ["% of weights", moved(({ sadShare }) => digits(100 * sadShare, 2))],
@@ -270,17 +272,38 @@ export function machineText({
   ].join("\n");
 }
 
-/** Which routes the first sparse run took, in how many layers. */
-function routesText(results: readonly RunResult[]): string {
-  const sparse = results.find(({ plan }) => Object.values(plan).some((route) => route !== "dense"));
-  if (sparse === undefined) return "Routes: none sparse.";
+/** How the products of the first sparse run were computed, in how many layers. */
+function computedText(results: readonly RunResult[]): string {
+  const sparse = results.find(({ plan }) => Object.values(plan).some((computed) => computed !== "dense"));
+  if (sparse === undefined) return "Computed: all products dense.";
   const { layers, plan } = sparse;
   const texts = PRODUCTS.map((product) => {
-    const count = layers.filter(({ routes }) => routes[product] === plan[product]).length;
+    const count = layers.filter(({ computed }) => computed[product] === plan[product]).length;
     return `${product} ${plan[product]} in ${count}`;
   });
   return [
-    `Routes of ${methodText(sparse)}, in how many of its ${layers.length} layers: ${texts.slice(0, 2).join(", ")},`,
-    `${texts[2]}.${Object.values(plan).includes("masked") ? " Masked: dense arithmetic on zeros." : ""}`,
+    `Computed in ${methodText(sparse)}, in how many of its ${layers.length} layers: ${texts.slice(0, 2).join(", ")},`,
+    `${texts[2]}.${Object.values(plan).includes("emulated") ? " Emulated: dense arithmetic on zeros." : ""}`,
   ].join("\n");
+}
+
+/** "17/18": layers that are pruned, of all that multiply. */
+function coverageText({ coverage }: RunResult): string {
+  return coverage === undefined || coverage.pruned === 0 ? "-" : `${coverage.pruned}/${coverage.layers}`;
+}
+
+/** The layers that stay dense in runs that prune others, and why: a line for runs with the same ones. */
+function denseText(results: readonly RunResult[]): string[] {
+  const lists = new Map<string, string[]>();
+  for (const result of results) {
+    const { coverage } = result;
+    if (coverage === undefined || coverage.pruned === 0 || coverage.dense.length === 0) continue;
+    const reasons = new Map<string, string[]>();
+    for (const { layer, reason } of coverage.dense) reasons.set(reason, [...(reasons.get(reason) ?? []), layer]);
+    const list = [...reasons].map(([reason, layers]) => `${layers.join(", ")} (${reason})`).join("; ");
+    const eligible = `${coverage.pruned} of ${coverage.eligible} eligible layers are pruned, of ${coverage.layers} in all`;
+    const text = `${eligible}. Dense: ${list}.`;
+    lists.set(text, [...(lists.get(text) ?? []), methodText(result)]);
+  }
+  return [...lists].map(([text, methods]) => `${methods.join(", ")}: ${text}`);
 }

@@ -68,7 +68,7 @@ describe("a run of a detector", () => {
       ["head.weight", null],
     ]);
     const all = { forward: "sparse", inputGrad: "sparse", weightGrad: "sparse" };
-    expect(plan[3].routes).toEqual(all);
+    expect(plan[3].computed).toEqual(all);
   });
 
   test("tells average precision in place of accuracy, and so do tables and pages", async () => {

@@ -25,7 +25,7 @@ test("a run of 0.1 goes on from its checkpoint to where 0.1 would have come, wit
   const folder = RunFolder.open(path);
   const { name, limit } = folder.recipe.data;
   const data = await loadData(name, { seed: folder.recipe.seed, limit });
-  const [result] = await trainTogether([folder], data, new Device(jsKernels()), { routing: "sparse" });
+  const [result] = await trainTogether([folder], data, new Device(jsKernels()), { compute: "sparse" });
   expect(written).not.toHaveBeenCalled();
   written.mockRestore();
   expect([folder.steps.length, folder.epochs.length, folder.gradients.length]).toEqual([6, 2, 2]);

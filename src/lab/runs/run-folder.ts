@@ -18,7 +18,9 @@ import type { Evaluation } from "../../core/task/objective.ts";
 import { found, obstacle, readFile, writeFileAtomically } from "../../node/files.ts";
 import { withCurrentNames } from "../recipes/former-names.ts";
 import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
+import { readJson, writeJson } from "./json-file.ts";
 import { decodeRow, encodeRow } from "./metrics-rows.ts";
+import { readPlan } from "./plan-file.ts";
 import type { Run, StepRecord } from "./run.ts";
 import { checkVersion, versioned } from "./schema-version.ts";
 
@@ -31,20 +33,6 @@ export interface EpochRecord {
 
 const FORMAT = `trisparse-checkpoint-${FORMAT_VERSION}`;
 const MASKS_FORMAT = "trisparse-masks-1";
-
-/** Parses JSON of a file of ours. */
-export function readJson(where: string, path: string): unknown {
-  const text = new TextDecoder().decode(readFile(where, path));
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw expected(`${where} ${path}`, "JSON", (error as Error).message, "Correct the file, or write it anew");
-  }
-}
-
-export function writeJson(path: string, value: unknown): void {
-  writeFileAtomically(path, `${JSON.stringify(value, null, 2)}\n`);
-}
 
 /** Parses a result file: JSON that says its schemaVersion, or of 0.1. */
 export function readResult(where: string, path: string): unknown {
@@ -123,10 +111,7 @@ export class RunFolder {
   get plan(): readonly PlannedLayer[] | undefined {
     const file = this.#file("plan.json");
     if (!existsSync(file)) return undefined;
-    const plan = readJson("plan", file);
-    const isPlan = Array.isArray(plan) && plan.every((layer) => typeof layer?.routes?.forward === "string");
-    if (isPlan) return plan as readonly PlannedLayer[];
-    throw expected(file, "a plan as train wrote it", "something else", "Copy it back, or begin the run anew");
+    return readPlan(file);
   }
 
   set plan(layers: readonly PlannedLayer[]) {

@@ -12,10 +12,10 @@ import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "../..
 import type { UnstructuredMethod } from "../../core/sparsity/methods/unstructured/unstructured-method.ts";
 import { PatternSparsifier } from "../../core/sparsity/pattern-sparsifier.ts";
 import {
+  type Compute,
   type OperandsByLayer,
   type PlannedLayer,
   planLayers,
-  type Routing,
   type Timer,
 } from "../../core/sparsity/plan.ts";
 import { Session } from "../../core/sparsity/session.ts";
@@ -44,7 +44,7 @@ export interface Setup {
 /** How products are computed. */
 export interface PlanOptions {
   /** Default "sparse". "auto" needs a dispatcher. */
-  readonly routing?: Routing | undefined;
+  readonly compute?: Compute | undefined;
   /** Where times come from. */
   readonly dispatcher?: Timer | undefined;
 }
@@ -64,17 +64,17 @@ export function planOf(setup: Setup, options: PlanOptions = {}): PlannedLayer[] 
   const plan = planPatterns(setup, options);
   if (masking === null) return plan;
   // other sparse operands have plans of their own
-  const compresses = options.routing !== "dense" && !asksForSparse(operands, weights);
+  const compresses = options.compute !== "emulated" && !asksForSparse(operands, weights);
   return withUnstructured(plan, weights, recipe.skip, masking.name, compresses);
 }
 
-function planPatterns(setup: Setup, { routing = "sparse", dispatcher }: PlanOptions): PlannedLayer[] {
+function planPatterns(setup: Setup, { compute = "sparse", dispatcher }: PlanOptions): PlannedLayer[] {
   const { recipe, model, weights, operands, input } = setup;
   if (!asksForSparse(operands, weights)) return planLayers(weights, operands);
   const plan = planLayers(weights, operands, {
-    routing,
+    compute,
     products: traceProducts(model, input.shape, input.count, weights),
-    skip: recipe.skip,
+    ...{ skip: recipe.skip, leaveDense: recipe.leaveDense },
     ...(dispatcher === undefined ? {} : { dispatcher }),
   });
   const { name, pattern } = recipe.method;
@@ -124,7 +124,7 @@ export function virtualPatterns({ recipe, weights }: Setup): Map<string, Pattern
   const { virtual } = recipe.monitor;
   if (virtual === undefined) return new Map();
   const operands = operandsByLayer({ ...recipe, method: { name: "ste", pattern: virtual } });
-  const plan = planLayers(weights, operands, { routing: "sparse", skip: recipe.skip });
+  const plan = planLayers(weights, operands, { compute: "sparse", skip: recipe.skip });
   return new Map(
     plan.flatMap(({ name, pattern }) => (pattern === null ? [] : [[name, parsePattern(pattern)] as const])),
   );

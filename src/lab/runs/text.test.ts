@@ -49,7 +49,7 @@ describe("a run of a language model", () => {
     expect(plan.map(({ pattern }) => pattern)).toEqual([...Array(8).fill("2:4v2"), null]);
     expect(plan[8]).toMatchObject({ name: "head.weight", reason: "the last layer stays dense" });
     const all = { forward: "sparse", inputGrad: "sparse", weightGrad: "sparse" };
-    expect(plan.slice(0, 8).map(({ routes }) => routes)).toEqual(Array(8).fill(all));
+    expect(plan.slice(0, 8).map(({ computed }) => computed)).toEqual(Array(8).fill(all));
     // 1 window of 6: 6 places, which groups of 4 do not tile
     const odd = sparse({ model: { ...recipe().model, context: 6 }, batchSize: 1 });
     const [first] = new Run(odd, data, device()).plan;

@@ -9,7 +9,7 @@ import type { Dataset } from "../../core/data/dataset.ts";
 import { flipRatiosOf } from "../../core/metrics/mask-record.ts";
 import { type GradientReport, meanReport } from "../../core/sparsity/gradient-probe.ts";
 import type { StructureReport } from "../../core/sparsity/mask-monitor.ts";
-import type { PlannedLayer, Route } from "../../core/sparsity/plan.ts";
+import type { Computed, Coverage, PlannedLayer } from "../../core/sparsity/plan.ts";
 import type { VerifiedLayer } from "../../core/sparsity/sparsifier.ts";
 import type { Evaluation } from "../../core/task/objective.ts";
 import type { Clocks, Device } from "../../core/tensor/device.ts";
@@ -31,8 +31,10 @@ interface RunFacts {
   readonly method: string;
   readonly pattern: string | null;
   readonly layers: readonly PlannedLayer[];
-  /** By product: sparse where any layer's is, else masked where any is. */
-  readonly plan: PlannedLayer["routes"];
+  /** What part of the model its method prunes. Runs of version 0.1 do not say it. */
+  readonly coverage?: Coverage;
+  /** By product: sparse where any layer's is, else emulated where any is. */
+  readonly plan: PlannedLayer["computed"];
   /** Sum of all step times. */
   readonly seconds: number;
   /** Steps in which the method was sparse; all of them for dense. */
@@ -92,7 +94,7 @@ export interface Observer {
 }
 
 /** How runs are trained that have not begun yet, and who is told. */
-export interface TrainOptions extends Observer, Pick<RunOptions, "routing" | "dispatcher" | "start"> {
+export interface TrainOptions extends Observer, Pick<RunOptions, "compute" | "dispatcher" | "start"> {
   /** Records are written to the disk so often, for who reads along; default: with each checkpoint. */
   readonly flushMs?: number;
 }
@@ -165,10 +167,11 @@ export async function trainTogether(
   });
 }
 
-function summaryOf(layers: readonly PlannedLayer[]): PlannedLayer["routes"] {
-  const route = (product: Product): Route =>
-    (["sparse", "masked"] as const).find((one) => layers.some(({ routes }) => routes[product] === one)) ?? "dense";
-  return { forward: route("forward"), inputGrad: route("inputGrad"), weightGrad: route("weightGrad") };
+function summaryOf(layers: readonly PlannedLayer[]): PlannedLayer["computed"] {
+  const found = (product: Product): Computed =>
+    (["sparse", "emulated"] as const).find((one) => layers.some(({ computed }) => computed[product] === one)) ??
+    "dense";
+  return { forward: found("forward"), inputGrad: found("inputGrad"), weightGrad: found("weightGrad") };
 }
 
 /** The losses of a run's evaluations over the seconds of its steps. */
@@ -216,7 +219,8 @@ function summarize(
       folder.masks,
       flipRatiosOf(folder.masks, watched === folder ? [] : (watched?.masks ?? [])),
     ),
-    verified: session.verify(),
+    verified: session.verify().checked,
+    coverage: session.coverage(),
     gradients: meanReport(folder.gradients.map(({ gradients }) => gradients)),
     weightBytes: session.weightBytes(),
   };

@@ -71,6 +71,12 @@ export const packsTrials: Trials<PackKernels> = {
     pruneTrials({ ...shapes, patterns: [[2, 4]] }, (rows, k, { n, m }, w) => {
       return [writtenPack(rows, k, { n, m, v: 1 }), read(w), rows, k, anyDraw()];
     }),
+  unpackColumns: (shapes) =>
+    [1, 3].flatMap((taps) =>
+      pruneTrials(shapes, (rows, k, pattern) => {
+        return [written(empty(rows * k * taps)), readPack(pack(rows, k * taps, pattern)), rows, k * taps, taps];
+      }),
+    ),
   packSlices: (shapes) =>
     shapes.patterns.flatMap(([n, m]) =>
       fewRows(shapes, m).flatMap(([, k, o]) =>

@@ -87,6 +87,36 @@ export const productTrials: Trials<ProductKernels> = {
       const { t, i, o, x } = sizes(g);
       return [written(empty(o * i)), read(other(t * o)), read(draw(x)), g];
     }),
+  forwardEmulated: (shapes) =>
+    [0, 1].flatMap((relu) =>
+      denseTrials(shapes, (g, draw, other) => {
+        const { t, i, o, x } = sizes(g);
+        const bias = relu ? read(other(o)) : null;
+        return [written(empty(t * o)), read(draw(x)), read(other(o * i)), bias, g, relu];
+      }),
+    ),
+  weightGradEmulated: (shapes) =>
+    denseTrials(shapes, (g, draw, other) => {
+      const { t, i, o, x } = sizes(g);
+      const [n, m] = oneOf(shapes.patterns);
+      return [written(empty(o * i)), read(other(t * o)), read(draw(x)), g, { n, m, v: oneOf([1, 2, 4]) }];
+    }),
+  weightGradAlternateEmulated: (shapes) =>
+    [0, 1, 2, 3, 4].flatMap((mask) =>
+      shapes.geometries().map((g) => {
+        const { t, i, o, x } = sizes(g);
+        const args = [
+          written(empty(o * i)),
+          read(normal(t * o)),
+          read(normal(x)),
+          g,
+          mask,
+          oneOf([0, 0.03, 1]),
+          oneOf([1, 2]),
+        ];
+        return trial(`${[...g]} mask ${mask}`, args, 1e-6, true);
+      }),
+    ),
   forwardSparse: (shapes) =>
     [0, 1].flatMap((relu) =>
       packedTrials(
@@ -141,6 +171,15 @@ export const productTrials: Trials<ProductKernels> = {
         },
       ),
     ),
+  inputGradSparseGradient: (shapes) =>
+    packedTrials(
+      shapes,
+      (g) => [sizes(g).t, sizes(g).o],
+      (g, dy, draw) => {
+        const { t, i, o } = sizes(g);
+        return [written(empty(t * i)), dy, read(draw(o * i)), g];
+      },
+    ),
   forwardSlices: (shapes) =>
     shapes.patterns.flatMap(([n, m]) =>
       fewRows(shapes, m).flatMap(([t, k, o], i) => {
@@ -190,14 +229,18 @@ export const productTrials: Trials<ProductKernels> = {
     }),
 };
 
-/** A sparse product and the dense one that it must equal, from weights that the backend itself prunes. */
-function sparseAndDense(
-  kernels: Kernels,
-  pattern: Pattern,
-  g: Geometry,
-): { sparse: [KernelName, Argument[]]; dense: [KernelName, Argument[]] }[] {
+/** A sparse product, the dense one that it must equal, and the emulated one, whose bits it must have. */
+interface Emulation {
+  readonly sparse: [KernelName, Argument[]];
+  readonly dense: [KernelName, Argument[]];
+  readonly emulated: [KernelName, Argument[]];
+}
+
+/** Of all products that the pattern fits, with operands that the backend itself prunes. */
+function emulationsOf(kernels: Kernels, pattern: Pattern, g: Geometry): Emulation[] {
   const { t, i, o, x } = sizes(g);
   const [channels, taps] = [g[3], g[4] * g[5]];
+  const fits = (length: number): boolean => length % pattern.m === 0;
   const prune = (rows: number, k: number): { packed: ArgumentObject; dense: Float32Array } => {
     const [mask, masked] = [written(new Uint32Array(rows * maskWords(k))), written(empty(rows * k))];
     const args = [writtenPack(rows, k, pattern), mask, masked, read(normal(rows * k)), rows, k, 0];
@@ -209,35 +252,61 @@ function sparseAndDense(
     ];
     return { packed: readPack({ values, index, pattern }), dense };
   };
-  const [images, grads, dense] = [read(normal(x)), read(normal(t * o)), read(normal(o * channels))];
-  const w = prune(o, i);
-  const transposed = prune(channels, taps * o);
-  const backwards = Float32Array.from({ length: o * i }, (_, at) => {
-    const [row, tap, c] = [Math.floor(at / i), Math.floor((at % i) / channels), at % channels];
-    return transposed.dense[c * taps * o + tap * o + row];
-  });
-  const dy = prune(o, t);
-  const activations = prune(t, channels);
-  const matrix = matrixGeometry(t, channels, o);
-  const dyDense = Float32Array.from({ length: t * o }, (_, at) => dy.dense[(at % o) * t + Math.floor(at / o)]);
-  return [
-    {
-      sparse: ["forwardSparse", [written(empty(t * o)), images, w.packed, null, g, 0]],
-      dense: ["forward", [written(empty(t * o)), images, read(w.dense), null, g, 0]],
-    },
-    {
+  const [images, grads] = [read(normal(x)), read(normal(t * o))];
+  const list: Emulation[] = [];
+  if (fits(channels)) {
+    const w = prune(o, i);
+    const bias = read(normal(o));
+    const args = [written(empty(t * o)), images, read(w.dense), bias, g, 1];
+    list.push({
+      sparse: ["forwardSparse", [written(empty(t * o)), images, w.packed, bias, g, 1]],
+      dense: ["forward", args],
+      emulated: ["forwardEmulated", args],
+    });
+  }
+  if (fits(o)) {
+    const transposed = prune(channels, taps * o);
+    const { values, index } = transposed.packed as unknown as { values: Argument; index: Argument };
+    const unpacked = [written(empty(o * i)), { values, index, pattern: { ...pattern } }, channels, taps * o, taps];
+    const backwards = call(kernels, "unpackColumns", unpacked)[0] as Float32Array;
+    const args = [written(empty(x)), grads, read(backwards), g];
+    list.push({
       sparse: ["inputGradSparse", [written(empty(x)), grads, transposed.packed, g]],
-      dense: ["inputGrad", [written(empty(x)), grads, read(backwards), g]],
-    },
-    {
+      dense: ["inputGrad", args],
+      emulated: ["inputGrad", args],
+    });
+  }
+  if (fits(t)) {
+    const dy = prune(o, t);
+    const dense = Float32Array.from({ length: t * o }, (_, at) => dy.dense[(at % o) * t + Math.floor(at / o)]);
+    const args = [written(empty(o * i)), read(dense), images, g];
+    list.push({
       sparse: ["weightGradSparse", [written(empty(o * i)), dy.packed, images, g]],
-      dense: ["weightGrad", [written(empty(o * i)), read(dyDense), images, g]],
-    },
-    {
-      sparse: ["forwardSparseActivations", [written(empty(t * o)), activations.packed, dense, null, matrix, 0]],
-      dense: ["forward", [written(empty(t * o)), read(activations.dense), dense, null, matrix, 0]],
-    },
-  ];
+      dense: ["weightGrad", args],
+      emulated: ["weightGradEmulated", [...args, { ...pattern }]],
+    });
+  }
+  if (isMatrix(g) && fits(channels)) {
+    const activations = prune(t, channels);
+    const w = read(normal(o * channels));
+    const args = [written(empty(t * o)), read(activations.dense), w, null, g, 0];
+    list.push({
+      sparse: ["forwardSparseActivations", [written(empty(t * o)), activations.packed, w, null, g, 0]],
+      dense: ["forward", args],
+      emulated: ["forwardEmulated", args],
+    });
+  }
+  if (isMatrix(g) && fits(o)) {
+    const dy = prune(t, o);
+    const w = read(normal(o * channels));
+    const args = [written(empty(x)), read(dy.dense), w, g];
+    list.push({
+      sparse: ["inputGradSparseGradient", [written(empty(x)), dy.packed, w, g]],
+      dense: ["inputGrad", args],
+      emulated: ["inputGrad", args],
+    });
+  }
+  return list;
 }
 
 /** Registers what must hold between products. */
@@ -248,7 +317,7 @@ export function productProperties(make: () => Kernels): void {
     for (const g of [matrixGeometry(48, 144, 96), conv(3, 8, 8, 48, 3, 1, 1, 48)]) {
       for (const [n, m] of ALL_PATTERNS) {
         for (const v of [1, 2, 4]) {
-          for (const { sparse, dense } of sparseAndDense(kernels, { n, m, v }, g)) {
+          for (const { sparse, dense, emulated } of emulationsOf(kernels, { n, m, v }, g)) {
             const [got, sparseCount] = counted(kernels, ...sparse);
             const [wanted, denseCount] = counted(kernels, ...dense);
             const magnitudes = magnitudesOf(...dense)[0];
@@ -257,8 +326,46 @@ export function productProperties(make: () => Kernels): void {
               if (!(off <= 2e-6 * magnitudes[i])) throw new Error(`${sparse[0]} ${n}:${m}v${v} at ${i}: off by ${off}`);
             });
             expect(sparseCount).toBe((denseCount / m) * n);
+            expect(counted(kernels, ...emulated)[1]).toBe(denseCount);
           }
         }
+      }
+    }
+  });
+
+  test("an emulated product has the bits of the sparse one", () => {
+    const kernels = make();
+    reseed(2000);
+    const shapes = [
+      // few rows; K and T past a block; T in parts; inputs and outputs that fill no vector
+      ...[
+        matrixGeometry(8, 96, 48),
+        matrixGeometry(48, 1200, 50),
+        matrixGeometry(4608, 48, 96),
+        matrixGeometry(40, 20, 12),
+      ],
+      // of images: few outputs, strides, taps in lines, T in parts
+      ...[conv(2, 24, 24, 16, 3, 1, 1, 8), conv(2, 12, 12, 48, 3, 2, 1, 96), conv(6, 28, 28, 16, 3, 1, 1, 16)],
+      ...[conv(3, 7, 5, 40, 5, 1, 2, 24), conv(2, 10, 10, 16, 1, 2, 0, 20), conv(1, 6, 6, 320, 3, 1, 1, 48)],
+    ];
+    for (const g of kernels.backend === "js" ? shapes.slice(0, 1) : shapes) {
+      for (const [n, m, v] of [
+        [2, 4, 1],
+        [2, 4, 2],
+        [3, 8, 4],
+      ]) {
+        for (const { sparse, emulated } of emulationsOf(kernels, { n, m, v }, g)) {
+          const [got, wanted] = [sparse, emulated].map((one) => counted(kernels, ...one)[0]);
+          const at = got.findIndex((value, i) => !Object.is(value, wanted[i]));
+          const where = `${sparse[0]} ${n}:${m}v${v} of ${[...g]}, at ${at}`;
+          if (at >= 0) throw new Error(`${where}: ${got[at]}, emulated ${wanted[at]}`);
+        }
+      }
+      for (const mask of [0, 1, 2, 3, 4]) {
+        const { t, i, o, x } = sizes(g);
+        const args = [written(empty(o * i)), read(normal(t * o)), read(normal(x)), g, mask, 0.3, 2];
+        const [got] = counted(kernels, "weightGradAlternate", args);
+        expect(counted(kernels, "weightGradAlternateEmulated", args)[0]).toEqual(got);
       }
     }
   });

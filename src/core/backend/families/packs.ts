@@ -59,9 +59,9 @@ export interface PackKernels {
    * The pack of the transpose of w [k / taps, taps, rows], pruned n:m by magnitude along k (v neighboring rows share a
    * choice; ties keep the lower index): what inputGradSparse takes, with rows the channels and k = taps * out.
    * k / taps is a multiple of m. mask: of w as [k / taps, taps * rows]; what it does not keep counts as zero.
-   * order: position i of k is order[i], which is of the same pack block; groups are of neighbors in that order, and so
-   * are slots: their index is the true position, which need not ascend. inputGradSparse takes it if it stays within a tap
-   * and within segments that divide both the block and k / taps.
+   * order: position i of k is order[i], which is of the same pack block; groups are of neighbors in that order, while
+   * slots are by rising true position. inputGradSparse takes it if it stays within a tap and within segments that divide
+   * both the block and k / taps.
    */
   pruneColumns(
     pack: Pack,
@@ -88,6 +88,8 @@ export interface PackKernels {
    * unbiased, with up to twice the least variance. The second draw is of stream 2.
    */
   sampleColumnsApproximately(pack: Pack, g: F32, rows: number, k: number, draw: Draw): void;
+  /** out [k / taps, taps, rows]: the matrix whose transpose was packed, with zeros. */
+  unpackColumns(out: F32, pack: Pack, rows: number, k: number, taps: number): void;
   /** The slices of a packed matrix [rows, k], of the same pattern. Rows beyond the last are zeros. */
   packSlices(slices: Slices, pack: Pack, rows: number, k: number): void;
 }
@@ -110,6 +112,9 @@ export const packPositions: Positions<PackKernels> = {
   ],
   sampleColumnsApproximately: ({ values, index }, g, rows, k, { seed, layer, step }) => [
     ...[values, index, g, rows, k, seed, layer, step],
+  ],
+  unpackColumns: (out, { values, index, pattern: { n, m, v } }, rows, k, taps) => [
+    ...[out, values, index, rows, k, taps, n, m, v],
   ],
   packSlices: (slices, { values, index, pattern: { n, m, v } }, rows, k) => [
     ...[slices.values, slices.places, values, index, rows, k, n, m, v],

@@ -2,7 +2,7 @@
 import type { Geometry } from "../geometry.ts";
 import type { F32 } from "../memory.ts";
 import type { Positions } from "../positions.ts";
-import type { Pack, Slices } from "./packs.ts";
+import type { Pack, Pattern, Slices } from "./packs.ts";
 
 /** The three products of training: y = x w^T, dx = dy w, dw = dy^T x. */
 export const PRODUCTS = ["forward", "inputGrad", "weightGrad"] as const;
@@ -27,6 +27,20 @@ export interface ProductKernels {
   inputGrad(dx: F32, dy: F32, w: F32, g: Geometry): void;
   /** dw [O, I] = dy^T im2col(x). The order of additions depends on the shape alone. */
   weightGrad(dw: F32, dy: F32, x: F32, g: Geometry): void;
+  /** forward for w with zeros: each sum has the terms of forwardSparse in its order, so the same bits. */
+  forwardEmulated(y: F32, x: F32, w: F32, bias: F32 | null, g: Geometry, relu: number): void;
+  /** weightGrad for dy with zeros: the same bits as weightGradSparse with dy in a pack of this pattern. */
+  weightGradEmulated(dw: F32, dy: F32, x: F32, g: Geometry, pattern: Pattern): void;
+  /** The same bits as weightGradAlternate; what that skips is multiplied as zeros. */
+  weightGradAlternateEmulated(
+    dw: F32,
+    dy: F32,
+    x: F32,
+    g: Geometry,
+    mask: number,
+    restore: number,
+    scale: number,
+  ): void;
   /** forward with w [O, I] packed n:m along I. */
   forwardSparse(y: F32, x: F32, w: Pack, bias: F32 | null, g: Geometry, relu: number): void;
   /** inputGrad with w packed as its transpose [channels, kernel * O], n:m along kernel * O; m divides O. */
@@ -44,6 +58,8 @@ export interface ProductKernels {
   weightGradAlternate(dw: F32, dy: F32, x: F32, g: Geometry, mask: number, restore: number, scale: number): void;
   /** y [T, O] = x w^T + bias, then max(0, .) if relu, with x [T, I] packed n:m along I and w [O, I] dense. */
   forwardSparseActivations(y: F32, x: Pack, w: F32, bias: F32 | null, g: Geometry, relu: number): void;
+  /** inputGrad of a matrix, dx [T, I] = dy w, with dy [T, O] packed n:m along O and w [O, I] dense. */
+  inputGradSparseGradient(dx: F32, dy: Pack, w: F32, g: Geometry): void;
   /**
    * y [T, O] = x [T, I] w^T + bias, then max(0, .) if relu, with w in slices. For few rows of x, where reading the
    * weights is the limit; right for any number.
@@ -56,6 +72,7 @@ export interface ProductKernels {
 }
 
 export const productPositions: Positions<ProductKernels> = {
+  weightGradEmulated: (dw, dy, x, g, { m, v }) => [dw, dy, x, g, m, v],
   forwardSparse: (y, x, { values, index, pattern: { n, m, v } }, bias, g, relu) => [
     ...[y, x, values, index, bias, g, relu, n, m, v],
   ],
@@ -63,6 +80,9 @@ export const productPositions: Positions<ProductKernels> = {
   weightGradSparse: (dw, { values, index, pattern: { n, m, v } }, x, g) => [dw, values, index, x, g, n, m, v],
   forwardSparseActivations: (y, { values, index, pattern: { n, m, v } }, w, bias, g, relu) => [
     ...[y, values, index, w, bias, positions(g), inputs(g), g[10], relu, n, m, v],
+  ],
+  inputGradSparseGradient: (dx, { values, index, pattern: { n, m, v } }, w, g) => [
+    ...[dx, values, index, w, positions(g), inputs(g), g[10], n, m, v],
   ],
   forwardSlices: (y, x, { values, places, pattern: { n, m } }, bias, g, relu) => [
     ...[y, x, values, places, bias, positions(g), inputs(g), g[10], relu, n, m],

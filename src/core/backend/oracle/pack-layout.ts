@@ -4,7 +4,7 @@ import { type Pack, type Pattern, packBlock, placeWords, SLICE } from "../famili
 import type { F32 } from "../memory.ts";
 
 /**
- * A dense operand; kept: where its entries are, null for everywhere. Pruned entries are left out of the products, not
+ * A dense operand; mask: 1 where its entries are, null for everywhere. Pruned entries are left out of the products, not
  * multiplied as zeros: 0 * NaN would be NaN.
  */
 export interface Operand {

@@ -112,6 +112,24 @@ function packUnder(
   );
 }
 
+/** The slots of each row group and block by rising place. */
+function sortSlots({ values, index, pattern: { n, m, v } }: Pack, rows: number, k: number): void {
+  const block = packBlock(m);
+  for (let at = 0, begin = 0; begin < k; begin += block) {
+    const slots = ((Math.min(k, begin + block) - begin) / m) * n;
+    for (let first = 0; first < rows; first += v, at += slots) {
+      const packed = Array.from({ length: slots }, (_, i) => ({
+        place: index[at + i],
+        kept: values.slice((at + i) * v, (at + i + 1) * v),
+      })).sort((a, b) => a.place - b.place);
+      packed.forEach(({ place, kept }, i) => {
+        index[at + i] = place;
+        values.set(kept, (at + i) * v);
+      });
+    }
+  }
+}
+
 export const packs: PackKernels = {
   pruneRows: (pack, mask, masked, w, rows, k, soft) => {
     const { n, m, v } = pack.pattern;
@@ -146,6 +164,7 @@ export const packs: PackKernels = {
         ...{ j: at(begin + j) - begin, keptAs: (row: number) => weight(row, at(begin + j)) },
       }));
     });
+    if (order !== null) sortSlots(pack, rows, k);
   },
   sampleColumns: (pack, g, rows, k, draw) => {
     packSample(pack, rows, k, (row, column) => g[column * rows + row], draw, 0);
@@ -164,6 +183,13 @@ export const packs: PackKernels = {
       const group = [0, 1, 2, 3].map((j) => g[(begin + j) * rows + row]);
       const { places, as } = sampleApproximately(group.map(Math.abs), u, w);
       return places.map((j) => ({ j, keptAs: () => (isNegative(group[j]) ? -as[j] : as[j]) }));
+    });
+  },
+  unpackColumns: (out, pack, rows, k, taps) => {
+    const outputs = k / taps;
+    unpack(pack, rows, k).values.forEach((value, i) => {
+      const [row, entry] = [Math.floor(i / k), i % k];
+      out[((entry % outputs) * taps + Math.floor(entry / outputs)) * rows + row] = value;
     });
   },
   packSlices: ({ values, places }, pack, rows, k) => {

@@ -58,6 +58,30 @@ function weightGrad(dw: F32, dy: Operand, x: F32, g: Geometry): void {
   dw.set(sums);
 }
 
+/** Rows and columns of an image of output positions; a linear layer's are one row. */
+function lineOf(g: Geometry): readonly [rows: number, width: number] {
+  return g[8] * g[9] > 1 ? [g[8], g[9]] : [1, shapeOf(g).positions];
+}
+
+/** dy under a fixed mask: see weightGradAlternate. */
+function alternate(dy: F32, g: Geometry, choice: number, restore: number, scale: number): Operand {
+  const { positions, out } = shapeOf(g);
+  const [rows, width] = lineOf(g);
+  const mask = new Uint8Array(positions * out);
+  const values = Float32Array.from(dy.subarray(0, positions * out), (own, at) => {
+    const t = Math.floor(at / out);
+    const [row, column] = [Math.floor(t / width) % rows, t % width];
+    const odd = [0, 1, row % 2, 1 - (row % 2), 1 - ((column >> 2) % 2)][choice];
+    const alone = (column ^ 1) >= width;
+    mask[at] = +(alone || column % 2 === odd);
+    if (alone) return own;
+    if (mask[at] === 0) return 0;
+    const neighbor = dy[at + ((column ^ 1) - column) * out];
+    return fround(scale) * (restore === 0 ? own : own + fround(restore) * neighbor);
+  });
+  return { values, mask };
+}
+
 /** Where the entries of compressed rows lie in w [out, k]. */
 function csrPlaces(index: Uint8Array, starts: Uint32Array, k: number, out: number): number[] {
   const places: number[] = [];
@@ -98,6 +122,22 @@ export function products(count: (multiplies: number) => void): ProductKernels {
       weightGrad(dw, dense(dy), x, g);
       count(positions * inputs * out);
     },
+    // sums of doubles: a zero more changes none of them
+    forwardEmulated: (y, x, w, bias, g, relu) => {
+      const { positions, inputs, out } = shapeOf(g);
+      forward(y, x, dense(w), bias, g, relu);
+      count(positions * inputs * out);
+    },
+    weightGradEmulated: (dw, dy, x, g) => {
+      const { positions, inputs, out } = shapeOf(g);
+      weightGrad(dw, dense(dy), x, g);
+      count(positions * inputs * out);
+    },
+    weightGradAlternateEmulated: (dw, dy, x, g, mask, restore, scale) => {
+      const { positions, inputs, out } = shapeOf(g);
+      weightGrad(dw, dense(alternate(dy, g, mask, restore, scale).values), x, g);
+      count(positions * inputs * out);
+    },
     forwardSparse: (y, x, w, bias, g, relu) => {
       const { n, m, v } = w.pattern;
       const { positions, inputs, out } = shapeOf(g);
@@ -121,21 +161,10 @@ export function products(count: (multiplies: number) => void): ProductKernels {
       weightGrad(dw, dy, x, g);
       count(inputs * padded(out, v) * (positions / m) * n);
     },
-    weightGradAlternate: (dw, dy, x, g, choice, restore, scale) => {
+    weightGradAlternate: (dw, dy, x, g, mask, restore, scale) => {
       const { positions, inputs, out } = shapeOf(g);
-      const [rows, width] = g[8] * g[9] > 1 ? [g[8], g[9]] : [1, positions];
-      const mask = new Uint8Array(positions * out);
-      const values = Float32Array.from(dy.subarray(0, positions * out), (own, at) => {
-        const t = Math.floor(at / out);
-        const [row, column] = [Math.floor(t / width) % rows, t % width];
-        const odd = [0, 1, row % 2, 1 - (row % 2), 1 - ((column >> 2) % 2)][choice];
-        const alone = (column ^ 1) >= width;
-        mask[at] = +(alone || column % 2 === odd);
-        if (alone || mask[at] === 0) return own;
-        const neighbor = dy[at + ((column ^ 1) - column) * out];
-        return fround(scale) * (restore === 0 ? own : own + fround(restore) * neighbor);
-      });
-      weightGrad(dw, { values, mask }, x, g);
+      const width = lineOf(g)[1];
+      weightGrad(dw, alternate(dy, g, mask, restore, scale), x, g);
       count((positions / Math.max(1, width)) * Math.ceil(width / 2) * inputs * out);
     },
     forwardSparseActivations: (y, pack, w, bias, g, relu) => {
@@ -150,6 +179,14 @@ export function products(count: (multiplies: number) => void): ProductKernels {
         }
       }
       count(out * padded(t, v) * (k / m) * n);
+    },
+    inputGradSparseGradient: (dx, pack, w, g) => {
+      const { n, m, v } = pack.pattern;
+      const { positions: t, inputs: k, out } = shapeOf(g);
+      // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions
+      const dy = unpack(pack, t, out, (row, o) => o * t + row);
+      weightGrad(dx, dy, w, matrixGeometry(out, k, t));
+      count(k * padded(t, v) * (out / m) * n);
     },
     forwardSlices: (y, x, { values, places, pattern }, bias, g, relu) => {
       const { n, m } = pattern;

@@ -5,6 +5,7 @@ import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
 import type { OperandFormat, WeightGradOperand } from "../operand.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
+import { EmulatedFixedMask } from "./emulated.ts";
 
 /** Which positions are kept and what stands for the others: the kernel weightGradAlternate has the numbers. */
 export interface FixedMaskChoice {
@@ -44,6 +45,9 @@ export const fixedMaskFormat: OperandFormat = {
       const isKept = Math.floor(i / outputs) % 2 === 0;
       if (isKept) restored[i] = choice.scale * (dy[i] + choice.restore * dy[i + outputs]);
     }
-    return { operand: new FixedMask(kernels, choice), dense: new DenseMatrix(kernels, w), dy: restored };
+    return {
+      ...{ operand: new FixedMask(kernels, choice), emulated: new EmulatedFixedMask(kernels, choice) },
+      ...{ dense: new DenseMatrix(kernels, w), dy: restored },
+    };
   },
 };

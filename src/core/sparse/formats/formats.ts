@@ -2,7 +2,7 @@
 import type { OperandFormat } from "../operand.ts";
 import { csrFormat } from "./csr-matrix.ts";
 import { denseFormat } from "./dense-matrix.ts";
-import { emulatedGradientFormat } from "./emulated-gradient.ts";
+import { emulatedFormat } from "./emulated.ts";
 import { fixedMaskFormat } from "./fixed-mask.ts";
 import { activationsFormat } from "./packed-activations.ts";
 import { gradientFormat } from "./packed-gradient.ts";
@@ -17,5 +17,5 @@ export const operandFormats: readonly OperandFormat[] = [
   gradientFormat,
   csrFormat,
   fixedMaskFormat,
-  emulatedGradientFormat,
+  emulatedFormat,
 ];

@@ -5,6 +5,7 @@ import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
 import type { Epilogue, ForwardOperand, OperandFormat } from "../operand.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
+import { EmulatedActivations } from "./emulated.ts";
 import { PackedMatrix } from "./packed-matrix.ts";
 
 export class PackedActivations implements ForwardOperand {
@@ -46,6 +47,7 @@ export const activationsFormat: OperandFormat = {
     return {
       operand: new PackedActivations(kernels, packed, w),
       dense: new DenseMatrix(kernels, w),
+      emulated: new EmulatedActivations(kernels, packed, w),
       x: packed.masked,
     };
   },

@@ -1,10 +1,11 @@
 /** The gradient as the N:M operand of inputGrad: packed along the outputs, which it sums over; the weight is dense. */
 
-import { type Geometry, matrixGeometry } from "../../backend/geometry.ts";
+import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
 import type { InputGradOperand, OperandFormat } from "../operand.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
+import { EmulatedGradient } from "./emulated.ts";
 import { PackedMatrix, type PackedOperand } from "./packed-matrix.ts";
 
 export class PackedGradient implements InputGradOperand {
@@ -20,9 +21,7 @@ export class PackedGradient implements InputGradOperand {
   }
 
   inputGrad(dx: F32, _dy: F32, geometry: Geometry): void {
-    // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions
-    const { rows, k } = this.dy;
-    this.#kernels.weightGradSparse(dx, this.dy, this.#w, matrixGeometry(k, geometry[3], rows));
+    this.#kernels.inputGradSparseGradient(dx, this.dy, this.#w, geometry);
   }
 }
 
@@ -37,6 +36,7 @@ export const gradientFormat: OperandFormat = {
     return {
       operand: new PackedGradient(kernels, packed, w),
       dense: new DenseMatrix(kernels, w),
+      emulated: new EmulatedGradient(kernels, packed.masked, w),
       dy: packed.masked,
     };
   },

@@ -10,6 +10,7 @@ import type { Draw } from "../../random.ts";
 import type { Epilogue, ForwardOperand, OperandFormat } from "../operand.ts";
 import { misfit, type Pattern, patternName } from "../pattern.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
+import { EmulatedWeight } from "./emulated.ts";
 
 /** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */
 export interface PackedOperand extends Pack {
@@ -75,7 +76,7 @@ export class PackedMatrix implements PackedOperand, ForwardOperand {
   }
 
   /**
-   * [rows, k] with zeros where pruned: what products without a sparse route multiply by. Kept up to date from the first
+   * [rows, k] with zeros where pruned: what emulated products multiply by. Kept up to date from the first
    * use on; a layer that never asks does not pay for writing it.
    */
   get masked(): F32 {
@@ -142,6 +143,11 @@ export const packedFormat: OperandFormat = {
   forward: ({ kernels, geometry, pattern, w }) => {
     const packed = new PackedMatrix(kernels, geometry[10], w.length / geometry[10], pattern);
     packed.prune(w);
-    return { operand: packed, dense: new DenseMatrix(kernels, packed.masked) };
+    const { masked } = packed;
+    return {
+      operand: packed,
+      dense: new DenseMatrix(kernels, masked),
+      emulated: new EmulatedWeight(kernels, masked),
+    };
   },
 };

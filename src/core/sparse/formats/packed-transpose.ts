@@ -10,7 +10,8 @@ import type { Draw } from "../../random.ts";
 import type { InputGradOperand, OperandFormat, WeightGradOperand } from "../operand.ts";
 import { type Pattern, patternName } from "../pattern.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
-import { type PackedOperand, slotsOf, unpack } from "./packed-matrix.ts";
+import { EmulatedSample, EmulatedWeight } from "./emulated.ts";
+import { type PackedOperand, slotsOf } from "./packed-matrix.ts";
 
 /**
  * The transpose, [rows, k], of a matrix with k rows; groups along k. The arrays are written in place. That of a weight is an
@@ -123,6 +124,11 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
     }
   }
 
+  /** Writes the matrix [k / taps, taps, rows] that the sparse kernels see, with zeros, into w. */
+  unpackInto(w: F32, taps: number): void {
+    this.kernels.unpackColumns(w, this, this.rows, this.k, taps);
+  }
+
   /** Keeps an unbiased sample of minimum variance of g [k, rows]. */
   sample(g: F32, draw: Draw): void {
     this.kernels.sampleColumns(this, g, this.rows, this.k, draw);
@@ -147,25 +153,24 @@ export const transposeFormat: OperandFormat = {
     const [taps, outputs] = [height * width, geometry[10]];
     const transpose = new PackedTranspose(kernels, channels, taps * outputs, pattern);
     transpose.prune(w, null, taps);
-    const unpacked = new Float32Array(w.length);
-    unpack(transpose, unpacked);
-    // [channels, taps, outputs] back to [outputs, taps, channels]
     const masked = kernels.float32(w.length);
-    for (let i = 0; i < w.length; i++) {
-      const [channel, tap, output] = [Math.floor(i / (taps * outputs)), Math.floor(i / outputs) % taps, i % outputs];
-      masked[(output * taps + tap) * channels + channel] = unpacked[i];
-    }
-    return { operand: transpose, dense: new DenseMatrix(kernels, masked) };
+    transpose.unpackInto(masked, taps);
+    return {
+      operand: transpose,
+      dense: new DenseMatrix(kernels, masked),
+      emulated: new EmulatedWeight(kernels, masked),
+    };
   },
   weightGrad: ({ kernels, geometry, pattern, w, dy }) => {
     const outputs = geometry[10];
     const positions = dy.length / outputs;
     const transpose = new PackedTranspose(kernels, outputs, positions, pattern);
     transpose.sample(dy, { seed: 1, layer: 0, step: 0 });
-    const unpacked = new Float32Array(dy.length);
-    unpack(transpose, unpacked);
     const sampled = kernels.float32(dy.length);
-    for (let i = 0; i < dy.length; i++) sampled[(i % positions) * outputs + Math.floor(i / positions)] = unpacked[i];
-    return { operand: transpose, dense: new DenseMatrix(kernels, w), dy: sampled };
+    transpose.unpackInto(sampled, 1);
+    return {
+      ...{ operand: transpose, emulated: new EmulatedSample(kernels, sampled, pattern) },
+      ...{ dense: new DenseMatrix(kernels, w), dy: sampled },
+    };
   },
 };

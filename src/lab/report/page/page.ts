@@ -44,7 +44,7 @@ function namesText(kinds: readonly Styled[]): string {
 
 function factsText({ epochs, steps, batch, optimizer, kinds }: Report): string {
   const seeds = [...new Set(kinds.flatMap((kind) => kind.seeds))];
-  const patterns = [...new Set(kinds.flatMap((kind) => kind.routes.flatMap(({ pattern }) => pattern ?? [])))];
+  const patterns = [...new Set(kinds.flatMap((kind) => kind.plan.flatMap(({ pattern }) => pattern ?? [])))];
   return [
     ...(patterns.length === 0 ? [] : [patterns.join(", ")]),
     ...(epochs === null ? [] : [`${epochs} epoch${epochs === 1 ? "" : "s"}`]),

@@ -91,7 +91,7 @@ export interface Kind {
     /** The largest difference of outputs, of the largest output. */
     readonly difference: number;
   } | null;
-  readonly routes: RecordedRun["plan"];
+  readonly plan: RecordedRun["plan"];
   readonly verified: readonly { readonly seed: number; readonly layers: readonly Verified[] }[];
 }
 
@@ -256,7 +256,7 @@ function kindOf(
     masks: masksOf(runs),
     gradients: gradientsOf(runs),
     smaller: smallerOf(results),
-    routes: runs[0].plan,
+    plan: runs[0].plan,
     verified: runs.flatMap(({ recipe, result }) =>
       result === null || result.verified.length === 0 ? [] : [{ seed: recipe.seed, layers: result.verified }],
     ),
@@ -424,6 +424,6 @@ function gradientsOf(runs: readonly RecordedRun[]): Kind["gradients"] {
 }
 
 /** Whether all three products are dense in every layer of a plan. */
-export function isDenseLayer({ routes }: RecordedRun["plan"][number]): boolean {
-  return PRODUCTS.every((product) => routes[product] === "dense");
+export function isDenseLayer({ computed }: RecordedRun["plan"][number]): boolean {
+  return PRODUCTS.every((product) => computed[product] === "dense");
 }

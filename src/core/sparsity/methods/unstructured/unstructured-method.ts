@@ -1,6 +1,6 @@
 /**
  * The contract of methods whose zeros have no pattern: any entry of a weight may be pruned. The weight itself holds the
- * zeros. Products skip them as compressed rows where that pays, else they multiply by them, and plans say "masked".
+ * zeros. Products skip them as compressed rows where that pays, else they multiply by them, and plans say "emulated".
  */
 
 import type { Kernels } from "../../../backend/kernels.ts";

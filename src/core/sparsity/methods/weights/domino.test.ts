@@ -23,7 +23,7 @@ const sizes: Readonly<Record<string, number>> = { "fc1.weight": 2048, "fc2.weigh
 function expectWithin(sparsity: Session, asked: string, cost: (layer: string) => number): string[] {
   const { n, m, v } = parsePattern(asked);
   let [kept, budget, step] = [0, 0, 0];
-  const patterns = sparsity.verify().map(({ layer, pattern, ok, first }) => {
+  const patterns = sparsity.verify().checked.map(({ layer, pattern, ok, first }) => {
     expect([first, ok]).toEqual([null, true]);
     const own = /^(\d+):(\d+)(?:v(\d+))?$/.exec(pattern)!.slice(1).map(Number);
     expect([own[1], own[2] || 1]).toEqual([m, v]);
@@ -115,7 +115,7 @@ describe("DominoSearch", () => {
         expect(second.step()).toBe(whole.step());
       }
       expect(second.weight.data).toEqual(whole.weight.data);
-      expect(second.sparsity.verify()).toEqual(whole.sparsity.verify());
+      expect(second.sparsity.verify().checked).toEqual(whole.sparsity.verify().checked);
     });
   }
 });

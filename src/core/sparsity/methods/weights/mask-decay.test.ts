@@ -65,7 +65,7 @@ describe("mask decay", () => {
         return i < 12 ? "" : maskOf({ sparsity }).mask.join();
       });
       expect(new Set(masks.slice(12)).size > 1).toBe(mask === "moving");
-      expect(sparsity.verify()).toMatchObject([{ ok: true, pattern: "2:4" }]);
+      expect(sparsity.verify().checked).toMatchObject([{ ok: true, pattern: "2:4" }]);
     }
   });
 });

@@ -29,7 +29,7 @@ describe("STEP", () => {
     expect(begin).toBe(20);
     for (let i = 1; i < 20; i++) expect(seen[i]).not.toEqual(seen[i - 1]);
     for (let i = 20; i < STEPS; i++) expect(seen[i]).toEqual(seen[19]);
-    expect(one.sparsity.verify()).toMatchObject([{ ok: true, pattern: "2:4" }]);
+    expect(one.sparsity.verify().checked).toMatchObject([{ ok: true, pattern: "2:4" }]);
   });
 
   test("begins at the least share where it is settled, and not before its window is full", () => {

@@ -1,23 +1,25 @@
-/** Whether what the kernels multiplied by was sparse, and by which route each layer went. */
+/** Whether what the kernels multiplied by was sparse, and how each product was computed. */
 import { PRODUCTS } from "../../../../core/backend/families/products.ts";
 import type { Styled } from "../figures.ts";
 import { html, type Markup } from "../markup.ts";
 import { isDenseLayer } from "../summary.ts";
 
 export function verification(kinds: readonly Styled[]): Markup {
-  const checked = kinds.flatMap(({ name, verified }) => verified.map((run) => ({ name, ...run })));
-  const rows = checked.map(({ name, seed, layers }) => {
+  const checked = kinds.flatMap(({ name, plan, verified }) =>
+    verified.map((run) => ({ name, all: plan.length, ...run })),
+  );
+  const rows = checked.map(({ name, seed, all, layers }) => {
     const good = layers.filter(({ ok }) => ok).length;
     const groups = layers.reduce((sum, layer) => sum + layer.groups, 0);
     const patterns = [...new Set(layers.map(({ pattern, axis }) => `${pattern} along ${axis}`))].join(", ");
     const verdict =
       good === layers.length
-        ? html`<td class="text" data-head="layers">holds in all ${String(good)}</td>`
-        : html`<td class="text bad" data-head="layers">broken in ${String(layers.length - good)} of ${String(layers.length)}</td>`;
+        ? html`<td class="text" data-head="layers">holds in ${String(good)} of ${String(good)} pruned; ${String(all)} in all</td>`
+        : html`<td class="text bad" data-head="layers">broken in ${String(layers.length - good)} of ${String(layers.length)} pruned; ${String(all)} in all</td>`;
     return html`<tr><th scope="row">${name}</th><td data-head="seed">${seed}</td><td class="text" data-head="pattern">${patterns}</td>${verdict}<td data-head="groups read">${groups.toLocaleString("en-US")}</td></tr>
 `;
   });
-  const routed = kinds.filter(({ routes }) => routes.some((layer) => !isDenseLayer(layer)));
+  const routed = kinds.filter(({ plan }) => plan.some((layer) => !isDenseLayer(layer)));
   return html`<section><h2>Verification</h2>
 ${
   checked.length === 0
@@ -37,12 +39,12 @@ ${
   routed.length === 0
     ? null
     : html`<details><summary>What was computed how, layer by layer</summary><div class="scroll"><table><thead><tr><th>method</th><th class="text">layer</th><th>shape</th>${PRODUCTS.map((product) => html`<th class="text">${product}</th>`)}</tr></thead><tbody>${routed.flatMap(
-        ({ name, routes: plan }) =>
+        ({ name, plan }) =>
           plan.map(
-            ({ name: layer, shape, routes }) =>
-              html`<tr><th scope="row">${name}</th><td class="text">${layer}</td><td>${shape.join(" × ")}</td>${PRODUCTS.map((product) => html`<td class="text">${routes[product]}</td>`)}</tr>
+            ({ name: layer, shape, computed }) =>
+              html`<tr><th scope="row">${name}</th><td class="text">${layer}</td><td>${shape.join(" × ")}</td>${PRODUCTS.map((product) => html`<td class="text">${computed[product]}</td>`)}</tr>
 `,
           ),
-      )}</tbody></table></div><p class="soft">Sparse: kernels that skip the zeros. Masked: dense arithmetic on zeros, no gain of its own.</p></details>`
+      )}</tbody></table></div><p class="soft">Sparse: kernels that skip the zeros. Emulated: dense arithmetic on zeros, no gain of its own.</p></details>`
 }</section>`;
 }
