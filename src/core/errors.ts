@@ -1,6 +1,6 @@
 /**
- * The one shape every error of trisparse has: `<where>: expected <what>, got <what>. <what to do>.`
- * Imports nothing; importable by every layer.
+ * Every error of trisparse has this one shape: `<where>: expected <what>, got <what>. <what to do>.` This file imports
+ * nothing, and every layer may import it.
  */
 
 /** An error a user can act on. The command line prints its message alone, without a stack. */
