@@ -1,4 +1,4 @@
-/** A gradient with zeros in it, multiplied densely: where no kernel skips them, to compare with. */
+/** A gradient with zeros in it that is multiplied densely, for comparisons if no kernel skips the zeros. */
 
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
@@ -11,7 +11,7 @@ export class EmulatedGradient implements InputGradOperand {
   readonly #dy: F32;
   readonly #w: F32;
 
-  /** dy [T, O], with zeros; w [O, I]. */
+  /** `dy` [T, O] has zeros in it; `w` is [O, I]. */
   constructor(kernels: Kernels, dy: F32, w: F32) {
     this.#kernels = kernels;
     this.#dy = dy;

@@ -1,4 +1,7 @@
-/** The gradient as the N:M operand of inputGrad: packed along the outputs, which it sums over; the weight is dense. */
+/**
+ * The gradient as the N:M operand of inputGrad: it is packed along the outputs, which inputGrad sums over, and the
+ * weight is dense.
+ */
 
 import { type Geometry, matrixGeometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
@@ -12,7 +15,7 @@ export class PackedGradient implements InputGradOperand {
   readonly dy: PackedOperand;
   readonly #w: F32;
 
-  /** dy [T, O]; w [O, I]. Of matrices only, not of images. */
+  /** `dy` is [T, O], `w` is [O, I]. It serves matrices only, not images. */
   constructor(kernels: Kernels, dy: PackedOperand, w: F32) {
     this.#kernels = kernels;
     this.dy = dy;
@@ -20,7 +23,7 @@ export class PackedGradient implements InputGradOperand {
   }
 
   inputGrad(dx: F32, _dy: F32, geometry: Geometry): void {
-    // dx = dy w has the form of dw = dy^T x with the outputs in the place of the positions
+    // dx = dy w has the form of dw = dy^T x with outputs in place of positions
     const { rows, k } = this.dy;
     this.#kernels.weightGradSparse(dx, this.dy, this.#w, matrixGeometry(k, geometry[3], rows));
   }
