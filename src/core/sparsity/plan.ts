@@ -1,4 +1,4 @@
-/** Plans: for each product of each layer which operand is sparse, and by which route it is computed. */
+/** Plans: for each product of each layer, which operand is sparse and by which route it is computed. */
 
 import { PRODUCTS, type Product } from "../backend/families/products.ts";
 import { type Geometry, hasRows } from "../backend/geometry.ts";
@@ -8,26 +8,29 @@ import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight, Products } from "./layers.ts";
 import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "./methods/method.ts";
 
-/** How a product is computed; "masked": dense arithmetic on zeros, never reported as a speed-up of its own. */
+/** How a product is computed. "masked" is dense arithmetic on zeros and is never reported as a speed-up of its own. */
 export type Route = "dense" | "sparse" | "masked";
 
-/** What of a product is N:M. */
+/** The operand of a product that is N:M. */
 export type Operand = "weight" | "gradient" | "activations";
 
-/** Which routes to take: the faster ones by measurement, or always the one. */
+/** Which routes to take: the faster ones by measurement ("auto"), or always the named one. */
 export const ROUTINGS = ["auto", "sparse", "dense"] as const;
 export type Routing = (typeof ROUTINGS)[number];
 
-/** What shall be sparse in every layer where it fits; null: nothing in that product. */
+/**
+ * The methods and patterns that are asked for, for every layer where they fit; null if nothing is to be sparse in a
+ * product.
+ */
 export interface Operands {
   readonly forward: { readonly method: WeightMethod; readonly pattern: Pattern } | null;
-  /** In place of the weight in forward, where a layer's input is that of a squared ReLU. */
+  /** Replaces sparse weights in forward for layers whose input is the output of a squared ReLU. */
   readonly activations: { readonly method: ActivationMethod; readonly pattern: Pattern } | null;
   readonly inputGrad: { readonly method: InputGradMethod; readonly pattern: Pattern } | null;
   readonly weightGrad: { readonly method: WeightGradMethod; readonly pattern: Pattern } | null;
 }
 
-/** The same with exceptions. */
+/** Operands for all layers, with exceptions by layer. */
 export interface OperandsByLayer {
   readonly all: Operands;
   /** Parts of the names of weights that have operands of their own. */
@@ -35,74 +38,79 @@ export interface OperandsByLayer {
   of(name: string): Operands;
 }
 
-/** Without exceptions. */
+/** The same operands for all layers, without exceptions. */
 export function inAllLayers(all: Operands): OperandsByLayer {
   return { all, parts: [], of: () => all };
 }
 
-/** What was decided for one product of a layer. */
+/** The decision for one product of a layer. */
 export interface PlannedProduct {
   readonly operand: Operand | null;
   readonly method: string | null;
   readonly pattern: string | null;
   readonly route: Route;
-  /** On this machine, packing included; null where nothing was measured. */
+  /** Times on this machine, packing included; null if nothing was measured. */
   readonly denseMs: number | null;
   readonly sparseMs: number | null;
   readonly reason: string;
 }
 
-/** What was decided for one layer. */
+/** The decision for one layer. */
 export interface PlannedLayer {
   /** Path of the weight, e.g. "fc1.weight". */
   readonly name: string;
   readonly shape: readonly number[];
-  /** Of the weight; null: it stays dense. */
+  /** Pattern of the weight; null if it stays dense. */
   readonly pattern: string | null;
-  /** What the groups of the weight run along. */
+  /** The axis along which the weight's groups run. */
   readonly axis: "inputs" | "channels";
   readonly routes: Readonly<Record<Product, Route>>;
   readonly reason: string;
   readonly products: Readonly<Record<Product, PlannedProduct>>;
 }
 
-/** Where the times come from. Without products nothing is known about positions and nothing is measured. */
+/** How to choose routes, and where times come from. Without products, positions are unknown and nothing is measured. */
 export interface Routes {
   readonly routing: Routing;
   readonly products?: ReadonlyMap<Parameter, Products>;
   readonly dispatcher?: Timer;
-  /** Which weights stay dense: see `SKIP_FORM`. Default: the last, the classifier, as in the papers. */
+  /** Which weights stay dense: see `SKIP_FORM`. Default: the last one, the classifier, as in the papers. */
   readonly skip?: readonly string[];
 }
 
 /**
- * Milliseconds of one product, the least of some calls in turn: what else the machine does only adds. As in a step,
- * activations are in cache and weights are not.
+ * Milliseconds of one product, each the least of some calls in turn, because whatever else the machine does only adds
+ * time. As in a step, activations are in cache and weights are not.
  */
 export interface ProductTimes {
   readonly dense: number;
-  /** Pruning or sampling and packing in it. */
+  /** Time of the sparse product, with pruning or sampling and packing. */
   readonly sparse: number;
-  /** The same of a weight that another product multiplies densely: a copy with zeros is written too. */
+  /** The same if another product multiplies densely by the weight, so that a copy with zeros is written too. */
   readonly sparseAndCopy: number;
-  /** Dense arithmetic on the weight with zeros, the pruning in it; equals dense where the operand is no weight. */
+  /**
+   * Time of dense arithmetic on the weight with zeros, with pruning; equals `dense` if the operand is not the weight.
+   */
   readonly masked: number;
 }
 
-/** Knows how long a product takes: a Dispatcher. */
+/** Knows how long a product takes; a Dispatcher is one. */
 export interface Timer {
   times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern): ProductTimes;
 }
 
-/** A layer may be this much slower than dense before it stays dense: the noise of a measurement. */
+/**
+ * A layer stays dense only if its sparse form is slower than dense by more than this factor, the noise of a
+ * measurement.
+ */
 const SLACK = 1.03;
 
-/** What an item of `skip` says. */
+/** The items that `skip` may hold, in words. */
 export const SKIP_FORM = 'a part of a name, "first", "last", "inputs<N" or "outputs<N" (along the axis of its groups)';
 
 const SKIP_LAST = ["last"];
 
-/** Decides for every weight that multiplies. */
+/** Makes the plan for every weight that multiplies. */
 export function planLayers(
   weights: readonly MultiplyingWeight[],
   operands: OperandsByLayer,
@@ -120,7 +128,7 @@ export function planLayers(
 
 const GROUPED = "grouped convolution: no sparse kernel";
 
-/** Why each weight stays dense, by what `skip` says or for want of a kernel; undefined where it need not. */
+/** Why each weight stays dense, by an item of `skip` or for lack of a kernel; undefined for a weight that need not. */
 export function skipReasons(weights: readonly MultiplyingWeight[], skip: readonly string[]): (string | undefined)[] {
   requireNames(weights, "skip", skip, `${SKIP_FORM} of `);
   return weights.map((weight, i) => {
@@ -149,7 +157,7 @@ function isRule(item: string): boolean {
   return item === "first" || item === "last" || NARROW.test(item);
 }
 
-/** Why an item of skip leaves this weight dense, or undefined if it does not. */
+/** Why an item of `skip` leaves this weight dense; undefined if it does not. */
 function skippedBy(
   item: string,
   { name, rows, axis, axisLength }: MultiplyingWeight,
@@ -168,7 +176,7 @@ function skippedBy(
 function planLayer(source: MultiplyingWeight, operands: Operands, routes: Routes): PlannedLayer {
   const planned = planProducts(source, operands, routes);
   const { operand, route } = planned.products.forward;
-  // sparse activations that do not pay leave forward to the weight
+  // sparse activations that do not pay leave forward to the sparse weight
   if (operand === "activations" && route !== "sparse" && operands.forward !== null)
     return planProducts(source, { ...operands, activations: null }, routes);
   return planned;
@@ -186,7 +194,7 @@ function planProducts(source: MultiplyingWeight, operands: Operands, routes: Rou
     if (typeof wish === "string") return { planned: { ...NOTHING, route: instead, reason: wish }, times: null };
     const { operand, method, pattern, simulated } = wish;
     if (simulated !== undefined) {
-      // whether it pays is not the question: it is asked for to be compared with
+      // whether it pays does not matter: it is asked for as a comparison
       const route: Route = routing === "dense" ? "dense" : "masked";
       const planned = { ...NOTHING, operand, method, pattern: patternName(pattern), route, reason: simulated };
       return { planned, times: null };
@@ -217,12 +225,12 @@ function planProducts(source: MultiplyingWeight, operands: Operands, routes: Rou
   return { name, shape: weight.shape, axis, pattern, routes: routesOf(own), reason, products: own };
 }
 
-/** What shall be sparse in one product. */
+/** An operand that shall be sparse in one product. */
 interface Wish {
   readonly operand: Operand;
   readonly method: string;
   readonly pattern: Pattern;
-  /** Why there is no kernel that skips its zeros. */
+  /** Why there is no kernel that skips its zeros; undefined if there is one. */
   readonly simulated?: string | undefined;
 }
 
@@ -235,7 +243,7 @@ interface Decision {
   readonly times: ProductTimes | null;
 }
 
-/** What can be sparse in each product of a layer, or why nothing can. */
+/** The operand that can be sparse in each product of a layer, or why none can. */
 function wishesOf(
   { rows, axis, axisLength }: MultiplyingWeight,
   { forward, activations, inputGrad, weightGrad }: Operands,
@@ -257,7 +265,7 @@ function wishesOf(
   };
   const found = ofActivations();
   const ofForward = typeof found === "string" && forward !== null ? ofWeight : found;
-  // unknown positions fit
+  // unknown positions count as fitting
   const positions = traced === undefined ? 0 : traced.geometry[0] * traced.geometry[8] * traced.geometry[9];
   const ofInputGrad = (): Wish | string => {
     if (traced?.inputGrad === false) return "none: the model's input";
@@ -304,7 +312,7 @@ function planProduct(
   };
 }
 
-/** The reason why a layer stays dense as a whole, if it does. */
+/** Why a layer stays dense as a whole; undefined if it does not. */
 function slowerThanDense(decisions: readonly Decision[]): string | undefined {
   let dense = 0;
   let best = 0;
@@ -326,7 +334,7 @@ function routesOf(products: Record<Product, PlannedProduct>): Record<Product, Ro
   };
 }
 
-/** A layer that is dense in all products; `considered` keeps the times that speak for it. */
+/** The plan of a layer that is dense in all products; `considered` keeps the times that speak for it. */
 function denseLayer(
   { name, weight, axis }: MultiplyingWeight,
   reason: string,

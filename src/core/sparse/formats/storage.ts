@@ -19,7 +19,7 @@ export interface StoredMatrix {
   readonly k: number;
   readonly values: Float32Array;
   readonly index: Uint8Array;
-  /** Width in bits of the field whose size depends on the matrix; 0 if none does. */
+  /** Number of bits of one entry of the index, for formats where the matrix decides it. */
   readonly width: number;
 }
 
