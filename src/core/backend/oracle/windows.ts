@@ -1,7 +1,7 @@
-/** Convolutions and windows, walked pixel by pixel. */
+/** Visits the windows of convolutions, pixel by pixel. */
 import type { Geometry } from "../geometry.ts";
 
-/** A convolution's geometry by name. */
+/** The fields of a geometry by name. */
 export function shapeOf(g: Geometry): {
   batch: number;
   height: number;

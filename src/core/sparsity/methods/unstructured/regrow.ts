@@ -24,7 +24,7 @@ interface Rule {
   /** The share that is dropped; `done` goes from 0 at the start of a run to 1 when updates end. */
   readonly dropAt: (drop: number, done: number) => number;
   readonly readsGradient: boolean;
-  /** Scores, which may be overwritten: the entries with the largest scores grow, among those that did not survive the drop. */
+  /** Scores, which may be overwritten: the largest of those that did not survive the drop grow. */
   readonly grow: (parameter: UnstructuredParameter, all: () => Float32Array) => Float32Array;
 }
 
