@@ -1,4 +1,4 @@
-/** What options were called in 0.1: they still work, and say their names of today. */
+/** The names that options had in version 0.1: they still work, and a message gives the present ones. */
 
 const FORMER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   compare: { "--batch": "--batch-size", "--train": "--limit" },
@@ -6,7 +6,7 @@ const FORMER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   bench: { "--batch": "--batch-size" },
 };
 
-/** The words of a command line with the options of its verb by their names of today. */
+/** The words of a command line, with the options of its verb by their present names. */
 export function withCurrentOptions(
   [verb, ...words]: readonly string[],
   onFormer: (former: string, now: string) => void,
