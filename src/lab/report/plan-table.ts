@@ -6,7 +6,7 @@ import { box, machineText } from "./table.ts";
 
 const ms = (value: number | null): string => (value === null ? "-" : value.toFixed(value < 10 ? 3 : 1));
 
-/** A line a product of each layer; layers of the same shapes, with the same decisions, share theirs. */
+/** The table: a line for each product of each layer; layers of the same shapes with the same decisions share theirs. */
 export function planText(layers: readonly PlannedLayer[], machine: Machine): string {
   const alike = new Map<string, PlannedLayer[]>();
   for (const layer of layers) {
@@ -34,7 +34,7 @@ export function planText(layers: readonly PlannedLayer[], machine: Machine): str
   ].join("\n");
 }
 
-/** The first line names a layer, the second how many are like it. */
+/** The text in the first column: the first line names a layer, the second says how many are like it. */
 function nameText([{ name }, ...others]: readonly PlannedLayer[], line: number): string {
   if (line === 0) return name;
   return line === 1 && others.length > 0 ? `and ${others.length} like it` : "";

@@ -1,4 +1,4 @@
-/** Whether what the kernels multiplied by was sparse, and by which route each layer went. */
+/** The section on whether the values that kernels multiplied by were sparse, and on the route of each layer. */
 import { PRODUCTS } from "../../../../core/backend/families/products.ts";
 import type { Styled } from "../figures.ts";
 import { html, type Markup } from "../markup.ts";
