@@ -13,7 +13,9 @@ export function expected(where: string, what: string, got: string, todo: string)
   return new TrisparseError(`${where}: expected ${what}, got ${got}. ${todo}.`);
 }
 
-/** The known word closest to `word` by edit distance, or undefined when none is near (more than half its letters differ). */
+/**
+ * The known word closest to `word` by edit distance; undefined if none is near (more than half of its letters differ).
+ */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 2)) + 1;

@@ -1,6 +1,6 @@
 /**
- * Reverse-mode differentiation. An operation calls `record` with its output and its rule; `backward` runs the rules from
- * the loss to the parameters in reverse order of creation. Nothing is recorded when no input leads to a parameter.
+ * Reverse-mode differentiation. An operation calls `record` with its output and its rule; `backward` runs the rules
+ * from the loss to the parameters in reverse order of creation. Nothing is recorded if no input leads to a parameter.
  */
 
 import type { F32 } from "../backend/memory.ts";

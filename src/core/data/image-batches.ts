@@ -54,7 +54,8 @@ export class ImageBatches implements Batches {
   readonly shape: ImageDataset["shape"];
   readonly #seed: number;
   readonly #augment: Augmentation;
-  // Per channel, (pixel / 255 - mean) / std = pixel * scale + shift: measured 2.5 times as fast as a table of 256 values.
+  // Per channel, (pixel / 255 - mean) / std = pixel * scale + shift; measured 2.5 times as fast as a table of 256
+  // values.
   readonly #scale: readonly number[];
   readonly #shift: readonly number[];
   #epoch = -1;

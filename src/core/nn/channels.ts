@@ -129,9 +129,10 @@ interface Axis {
 type Note = "fixed" | "pinned" | "apart";
 
 /**
- * Each entry of a tensor's last axis is a node; operations that tie two entries unite their nodes, and a channel is what
- * is united in the end. Channels with the same uses and the same notes are a group. That splits the sum of a residual
- * network where a shortcut has appended zeros: the channels behind it have other uses than those before.
+ * Follows channels through the tape. Each entry of a tensor's last axis is a node; operations that tie two entries
+ * unite their nodes, and a channel is a set of nodes that are united in the end. Channels with the same uses and the
+ * same notes are a group. That splits the sum of a residual network where a shortcut has appended zeros: the channels
+ * behind it have other uses than those before.
  */
 class Tracer {
   readonly #model: Module;

@@ -1,7 +1,7 @@
 /**
  * Optimizers as transforms of gradients. A chain runs from the raw gradients to the step itself:
- * chain(clipByGlobalNorm(1), adamW({ learningRate: 1e-3 })). Everything happens in place; the last transform, and only it,
- * writes to the weights.
+ * chain(clipByGlobalNorm(1), adamW({ learningRate: 1e-3 })). Everything happens in place; the last transform, and only
+ * it, writes to the weights.
  */
 
 import type { PrunedDecay } from "../backend/families/optimizers.ts";

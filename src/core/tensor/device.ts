@@ -2,16 +2,16 @@
  * A device: one backend's kernels, the memory of tensors, and the clocks of the three products.
  *
  * Tensors made inside `device.step(...)` live in a pool of buffers that the next step reuses: fresh zeroed arrays for
- * every operation would cost up to half of a training step. Reading such a tensor after its step is an error, not stale
- * numbers. Tensors made outside of a step are ordinary garbage-collected arrays.
+ * every operation would cost up to half of a training step. Reading such a tensor after its step is an error; it never
+ * gives stale numbers. Tensors made outside of a step are ordinary garbage-collected arrays.
  *
- * All of today's devices compute on the processor: a kernel has run when its call returns, and `tensor.data` is a view of
- * the memory itself. Nothing in a training step relies on that. A step only queues kernels and reads: the gradient that
- * backward begins with, the mean of the losses and the norm for clipping are computed and used where the tensors are. A
- * device whose results come later (WebGPU) keeps what the body of `step` asked for and submits it, in this order, when
- * the body returns; it then copies what `item()` and `read()` queued out of the step's buffers before the next step's
- * kernels, and settles their promises when that copy has arrived. It has no `data`. Who works on the host within a step
- * says so, see `readsHost` of methods.
+ * All of today's devices compute on the processor: a kernel has run when its call returns, and `tensor.data` is a view
+ * of the memory itself. Nothing in a training step relies on that. A step only queues kernels and reads: the gradient
+ * that backward begins with, the mean of the losses and the norm for clipping are computed and used where the tensors
+ * are. A device whose results come later (WebGPU) keeps what the body of `step` asked for and submits it, in this
+ * order, when the body returns; it then copies what `item()` and `read()` queued out of the step's buffers before the
+ * next step's kernels, and settles their promises when that copy has arrived. It has no `data`. Methods that work on
+ * the host within a step say so, see `readsHost` of methods.
  */
 
 import type { Kernels } from "../backend/kernels.ts";

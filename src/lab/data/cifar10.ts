@@ -1,6 +1,7 @@
 /**
- * CIFAR-10 in its binary format, from a folder or the official archive.
- * Record: label byte, then 1024 red, 1024 green, 1024 blue bytes, each plane 32 x 32 row-major. A file is records, no header.
+ * Reads CIFAR-10 in its binary format, from a folder or the official archive.
+ * A record is a label byte, then 1024 red, 1024 green and 1024 blue bytes, each plane 32 x 32 row-major. A file is a
+ * list of records without a header.
  */
 
 import { readdir, readFile } from "node:fs/promises";

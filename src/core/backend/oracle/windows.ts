@@ -22,7 +22,9 @@ export function shapeOf(g: Geometry): {
   return { ...sizes, positions: batch * outHeight * outWidth, inputs: kh * kw * channels };
 }
 
-/** Calls visit(output position, offset of the pixel in x, tap) for every pixel of every window that lies in the image. */
+/**
+ * Calls visit(output position, offset of the pixel in x, tap) for every pixel of every window that lies in the image.
+ */
 export function windows(g: Geometry, visit: (position: number, pixel: number, tap: number) => void): void {
   const { batch, height, width, channels, kh, kw, stride, padding, outHeight, outWidth } = shapeOf(g);
   let position = 0;
