@@ -151,7 +151,7 @@ export interface WeightMethod {
 /** The common part of methods that make the operand of one product. */
 interface OfProduct {
   readonly name: string;
-  /** As for a WeightMethod. */
+  /** Why a step of this method waits for the host, as for a WeightMethod. */
   readonly readsHost?: string;
   /** Why it has no operand of this pattern; undefined if it has. Left out if it has all. */
   misfit?(pattern: Pattern): string | undefined;

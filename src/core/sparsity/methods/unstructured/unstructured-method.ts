@@ -49,7 +49,7 @@ export interface UnstructuredParameters {
 /** A procedure without a pattern as a value; its only state are the masks. */
 export interface UnstructuredMethod {
   readonly name: string;
-  /** As for a WeightMethod. */
+  /** Why a step of this method waits for the host, as for a WeightMethod. */
   readonly readsHost?: string;
   /** Steps at which the schedule of the learning rate starts anew. */
   restarts?(steps: number): readonly number[];
