@@ -1,11 +1,13 @@
 /**
- * Where restoration works: weight gradients under a fixed mask of the activations against the dense ones, layer by layer.
+ * Measures where restoration works: compares weight gradients under a fixed mask of the activations with the dense
+ * ones, layer by layer.
  *
  *   npx tsx bench/activation-masks.ts --data-dir DIR [--steps 300] [--threads 2] [--json FILE]
  *
- * DIR holds a folder cifar10. A `cnn` is trained for a while on the images as they are, at twice the size, and with their
- * pixels shuffled (the same way in all); then each layer's gradients are compared on some batches, with no step between
- * them. Beside these, images whose neighboring pixels are correlated by rho, with gradients that are white or as smooth.
+ * DIR holds a folder cifar10. A `cnn` is trained for a while on the images as they are, at twice the size, and with
+ * their pixels shuffled (the same way in all); then each layer's gradients are compared on some batches, with no step
+ * between them. Besides these there are images whose neighboring pixels are correlated by rho, with gradients that are
+ * white or as smooth.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -49,7 +51,7 @@ function dot(a: F32, b: F32): number {
   return sum;
 }
 
-/** Adds one batch of one layer. */
+/** Adds the gradients of one layer for one batch. */
 function compare(probe: Probe, dy: F32, x: F32, g: Geometry, step: number): void {
   const [positions, out] = [g[0] * g[8] * g[9], g[10]];
   const size = out * g[3] * g[4] * g[5];
@@ -71,7 +73,7 @@ function compare(probe: Probe, dy: F32, x: F32, g: Geometry, step: number): void
     kernels.weightGradAlternate(own, dy, x, g, 1, s, 1);
     note(name, against(own));
   }
-  // what a draw of two opposite masks comes to in the long run
+  // the long-run mean of drawing one of two opposite masks
   const half = own.slice();
   kernels.weightGradAlternate(half, dy, x, g, 0, measured, 1);
   for (let i = 0; i < size; i++) half[i] = (half[i] + own[i]) / 2;
@@ -95,7 +97,7 @@ function compare(probe: Probe, dy: F32, x: F32, g: Geometry, step: number): void
 
 const studies: object[] = [];
 
-/** Means over batches, [cosine, norm] by estimator; of "similarity" and "best" the values themselves. */
+/** Means over batches, [cosine, norm] by estimator; for "similarity" and "best" the values themselves. */
 function print(title: string, probes: ReadonlyMap<string, Probe>): void {
   const rows = [...probes].map(([name, probe]) => {
     const means = [...probe].map(([key, [cosine, norm, count]]) => [key, [cosine / count, norm / count]] as const);
@@ -115,7 +117,7 @@ const probed = (probes: Map<string, Probe>, name: string): Probe => {
   return probe;
 };
 
-/** Trains a while, then compares. */
+/** Trains for a while, then compares. */
 function probeModel(title: string, data: ImageDataset): void {
   const recipe = parseRecipe({
     ...{ data: { name: "cifar10" }, model: { name: "cnn" }, method: { name: "dense" } },
@@ -150,7 +152,7 @@ function probeModel(title: string, data: ImageDataset): void {
   print(`${title}, accuracy ${scoreOf(run.evaluate()).toFixed(0)} %`, probes);
 }
 
-/** Images with other pixels. */
+/** Replaces the images of a data set. */
 function changed(
   data: ImageDataset,
   shape: ImageDataset["shape"],
@@ -168,7 +170,7 @@ function changed(
   return dataset({ ...data, shape, train: split(data.train), test: split(data.test) });
 }
 
-/** Twice the size, by bilinear interpolation. */
+/** The images at twice the size, by bilinear interpolation. */
 function doubled(image: Uint8Array): Uint8Array {
   const side = 32;
   const own = new Uint8Array(4 * image.length);
@@ -191,7 +193,7 @@ function doubled(image: Uint8Array): Uint8Array {
   return own;
 }
 
-/** [count, side, side, channels] with neighbors correlated by rho along rows and columns. */
+/** Images [count, side, side, channels] whose neighbors are correlated by rho along rows and columns. */
 function smooth(random: Random, rho: number, count: number, side: number, channels: number): F32 {
   const x = kernels.float32(count * side * side * channels);
   for (let at = 0; at < x.length; at++) x[at] = random.normal();

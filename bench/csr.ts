@@ -1,6 +1,6 @@
 /**
- * The CSR product y = x w^T against dense and N:M, on one thread: where zeros without a pattern begin to pay; and that of
- * convolutions; and the other two products.
+ * Times the CSR product y = x w^T against dense and N:M, on one thread, to see at which sparsity zeros without a
+ * pattern begin to pay; then that of convolutions, and the other two products.
  *
  *   npx tsx bench/csr.ts [--json FILE]
  */
@@ -17,7 +17,7 @@ import { interleave } from "../src/lab/statistics/interleave.ts";
 import { openDeviceSync } from "../src/node/open-device.ts";
 
 const SPARSITIES = [0.5, 0.75, 0.9, 0.95, 0.98];
-/** N:M of the same sparsity; 1:16 is the sparsest there is. */
+/** The N:M pattern of the same sparsity; 1:16 is the sparsest there is. */
 const PATTERNS: Readonly<Record<number, string>> = { 0.5: "2:4", 0.75: "1:4", 0.9: "1:10", 0.95: "1:16", 0.98: "1:16" };
 
 const { values: options } = parseArgs({ options: { json: { type: "string" } } });
@@ -84,7 +84,7 @@ for (const batch of [1, 4, 16, 64, 256]) {
   }
 }
 
-/** batch, height, width, channels, outputs; 3 x 3, padding 1. */
+/** Shapes: batch, height, width, channels, outputs; 3 x 3 kernels with padding 1. */
 const CONVOLUTIONS = [
   [64, 32, 32, 3, 32],
   [64, 16, 16, 32, 64],

@@ -1,5 +1,6 @@
 /**
- * Where gathering the columns that are left pays: forward passes of layers, dense and gathered in turn, batch 128, one thread.
+ * Measures where gathering the remaining columns pays: forward passes of layers, dense and gathered in turn, batch 128,
+ * one thread.
  *
  *   npx tsx bench/gather.ts [--json FILE]
  */

@@ -1,9 +1,10 @@
 /**
- * What watching masks costs: training runs with all of it and without, in turn, and the time in it by the clock.
+ * Measures the cost of watching masks: training runs with all of it and without, in turn, and the time spent in it.
  *
  *   npx tsx bench/mask-monitor.ts [--models mlp,cnn] [--pattern 2:4] [--threads N] [--rounds N] [--json FILE]
  *
- * Then what two metrics of the MLP's masks take by themselves. A round is as many steps as lie between two records, so it has one of them. The runs without do not count flips either.
+ * It also times two metrics of the MLP's masks by themselves. A round has as many steps as lie between two records, so
+ * it contains one record. The runs without watching do not count flips either.
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -38,7 +39,7 @@ const runs: { model: string; run: string; stepMs: number; slower: Quartiles; clo
 
 class Watched {
   readonly run: Run;
-  /** Milliseconds in watching. */
+  /** Milliseconds spent in watching. */
   spent = 0;
 
   constructor(run: Run) {
@@ -86,7 +87,7 @@ for (const model of options.models.split(",")) {
     const times: [number[], number[]] = [[], []];
     for (let round = 0; round < rounds + 3; round++) {
       if (round === 3) watched.spent = 0;
-      // the order changes, so that neither always finds the caches as the other left them
+      // the order changes, so that neither run always finds the caches as the other left them
       for (const which of round % 2 === 0 ? [0, 1] : [1, 0]) {
         const begin = performance.now();
         [watched, without][which].round();

@@ -1,6 +1,6 @@
 /**
- * What parts of methods take by themselves, and what they keep: transposable masks, the transpose's packing with its second
- * choice and Bi-Mask's orders, samples of gradients. Variants in turn, one thread.
+ * Times parts of methods by themselves and measures what they keep: transposable masks, the transpose's packing with
+ * its second choice and Bi-Mask's orders, samples of gradients. Variants run in turn, on one thread.
  *
  *   npx tsx bench/method-parts.ts [--json FILE]
  */
@@ -57,7 +57,7 @@ const transposable = ["2:4", "1:4", "2:8", "4:8", "1:16", "8:16"].map((pattern) 
   return { pattern, ...Object.fromEntries(found) };
 });
 
-/** Weights of `outputs` by taps and channels, pruned along their inputs as forward does, and then along their outputs. */
+/** Weights of `outputs` by taps and channels, pruned along their inputs as in forward, and then along their outputs. */
 const orders = (
   [
     ["2:4", N, 1, N],
@@ -118,7 +118,7 @@ const [mvue, approximate] = interleave(
 );
 const samples = { mvueMs: mvue.ms.median, approximateMs: approximate.ms.median, ratio: 1 / approximate.ratio.median };
 
-/** Of groups of independent numbers: the least variance, as a share of the squared norm. */
+/** The least variance for groups of independent numbers, as a share of the squared norm. */
 const variances = ["1:2", "2:4", "4:8", "1:4", "2:8"].map((pattern) => {
   const { n, m } = parsePattern(pattern);
   const laplace = (): number => (random.uniform() < 0.5 ? 1 : -1) * Math.log(1 - random.uniform());

@@ -1,10 +1,11 @@
 /**
- * What penalties add to a training step: rounds of steps without and with them in turn, in one process.
+ * Measures what penalties add to a training step: rounds of steps without and with them in turn, in one process.
  *
  *   npx tsx bench/penalties.ts [--model mlp,lenet,cnn] [--threads N] [--rounds N] [--json FILE]
  *
- * "of a step": median over the rounds of what the update takes longer than without penalties, by the step without them. Whole
- * steps differ by more than that for other reasons; the update's time is taken within the step, with caches as they are then.
+ * "of a step": median over the rounds of the additional time of the update with penalties, divided by the time of the
+ * step without them. Whole steps differ by more than that for other reasons; the update's time is taken within the
+ * step, with caches as they are then.
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -64,7 +65,7 @@ for (const name of options.model.split(",")) {
   const rounds = Number(options.rounds);
   for (let round = -rounds / 5; round < rounds; round++) {
     for (const { step, times } of runs) {
-      // what the step before leaves in the caches is another model
+      // the step before leaves another model in the caches
       step();
       const one = step();
       if (round >= 0) times.push(one);
@@ -95,7 +96,7 @@ if (options.json !== undefined) {
   writeFileSync(options.json, `${JSON.stringify({ machine, batch: BATCH, models: found }, null, 1)}\n`);
 }
 
-/** A step of a fresh model; returns its milliseconds and those of the update in it. */
+/** Makes a step of a fresh model, which returns its milliseconds and those of the update in it. */
 function stepOf(name: string, regularize: readonly object[]): () => [number, number] {
   const device = new Device(kernels);
   const random = new Random(1);

@@ -1,5 +1,6 @@
 /**
- * How far searches for an order of columns get, and how long they take: uniform random matrices under 2:4, mean of seeds.
+ * Measures how far searches for an order of columns get, and how long they take: uniform random matrices under 2:4,
+ * mean of seeds.
  *
  *   npx tsx bench/permute.ts [--seeds 5] [--json FILE]
  *

@@ -1,5 +1,6 @@
 /**
- * The quality that trisparse claims, trained anew: exit code 1 where a claim does not hold. About ten minutes.
+ * Trains anew to check the quality that trisparse claims: the exit code is 1 if a claim does not hold. Takes about ten
+ * minutes.
  *
  *   npx tsx bench/quality.ts --data-dir DIR [--threads N]
  *
@@ -27,7 +28,7 @@ console.log(why);
 
 interface Claim {
   readonly about: string;
-  /** Least accuracy of dense, and how many points SR-STE 2:4 may lie below it. */
+  /** The least accuracy of dense, and the number of points by which SR-STE 2:4 may be below it. */
   readonly least: number;
   readonly within: number;
   readonly seeds: readonly number[];

@@ -1,10 +1,12 @@
 /**
- * Sparse activations in forward: what products with them cost, and what they keep and cost in training.
+ * Measures sparse activations in forward: what products with them cost, and what they keep and cost in training.
  *
- *   npx tsx bench/sparse-activations.ts [--data-dir DIR] [--steps 500] [--seeds 1] [--threads 1] [--patterns 2:4,1:4,2:8,1:8] [--json FILE]
+ *   npx tsx bench/sparse-activations.ts [--data-dir DIR] [--steps 500] [--seeds 1] [--threads 1]
+ *   [--patterns 2:4,1:4,2:8,1:8] [--json FILE]
  *
- * A product's time has the pruning, the copy with zeros for the weight gradient and the mask of the input gradient in it.
- * DIR holds tinyshakespeare.txt: a small GPT is trained under each pattern, step by step in turn with the dense one.
+ * A product's time includes the pruning, the copy with zeros for the weight gradient and the mask of the input
+ * gradient. DIR holds tinyshakespeare.txt: a small GPT is trained under each pattern, step by step in turn with the
+ * dense one.
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -73,7 +75,7 @@ for (const [t, i, o] of [
     console.log(`  ${name.padEnd(14)} ${ms.median.toFixed(2)} ms, ${ratio.median.toFixed(2)}x dense`);
 }
 
-/** A run with what it was seen to keep: [step, share of zeros, share of the squared norm] by layer. */
+/** A run with the shares that it kept: [step, share of zeros, share of the squared norm] by layer. */
 function sparseRun(pattern: string | null, seed: number, data: Awaited<ReturnType<typeof loadData>>) {
   const recipe = parseRecipe({
     data: { name: "text", file: "tinyshakespeare.txt" },
@@ -112,7 +114,7 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-/** Whether a step is looked at; its time is not counted. */
+/** Whether a step is looked at; the time of such a step is not counted. */
 function isSampled(step: number): boolean {
   return step % 50 === 49;
 }

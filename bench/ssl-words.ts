@@ -1,6 +1,6 @@
 /**
- * What the words ssl-... of compare leave of a model: their rows of comparisons on drawn digits, with the least that a table
- * needs of them.
+ * Measures what the words ssl-... of compare leave of a model: the rows of comparisons on drawn digits, reduced to what
+ * a table needs.
  *
  *   npx tsx bench/ssl-words.ts [--seeds 2] [--json FILE]
  */

@@ -1,4 +1,7 @@
-/** What the studies of structure share: trained networks kept by what made them, and a file with a line for each result. */
+/**
+ * Common code for the studies of structure: trained networks that are kept by what made them, and a file with a line
+ * for each result.
+ */
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
@@ -19,19 +22,19 @@ import { readFile, writeFileAtomically } from "../src/node/files.ts";
 
 /** A network after its training. */
 export interface Trained {
-  /** Of its recipe, its data and what it began with. */
+  /** Hash of its recipe, its data and the weights it began with. */
   readonly key: string;
   readonly state: State;
 }
 
-/** The lengths of learning and tuning, in epochs, and the rate of learning by the recipe's. */
+/** The lengths of learning and tuning in epochs, and the learning rate of learning relative to the recipe's. */
 export interface Lengths {
   readonly learn: number;
   readonly tune: number;
   readonly learnRate?: number;
 }
 
-/** Trains once what settings share; with a cache also over calls. */
+/** Trains networks that several settings share only once; with a cache also across calls. */
 export class Stages {
   readonly #data: Dataset;
   readonly #device: Device;
@@ -77,7 +80,10 @@ export class Stages {
   }
 }
 
-/** "row 0.001 conv1": a penalty of the weights with conv1 in their names; "row - conv1 0.25": of the smallest quarter of rows. */
+/**
+ * Reads a penalty: "row 0.001 conv1" is on the weights with conv1 in their names; "row - conv1 0.25" is on the smallest
+ * quarter of rows.
+ */
 export const penalties = (lines: readonly string[], others: object = {}): object[] =>
   lines.map((line) => {
     const [structure, lambda, layers, smallest] = line.split(" ");
@@ -85,7 +91,10 @@ export const penalties = (lines: readonly string[], others: object = {}): object
     return { structure, ...strength, layers, ...others };
   });
 
-/** The last `count` training images as test images: in place of the test set, for the choice of settings, or beside it. */
+/**
+ * Makes the last `count` training images test images: in place of the test set, for the choice of settings, or in
+ * addition to it.
+ */
 export function heldOut(data: Dataset, count: number, beside = false): Dataset {
   if (data.kind !== "images") return data;
   const { images, labels } = data.train;
@@ -104,24 +113,27 @@ function joined(one: Split, other: Split): Split {
   return { count: one.count + other.count, images, labels: Uint8Array.from([...one.labels, ...other.labels]) };
 }
 
-/** A network's answers to the test images. */
+/** The answers of a network to the test images. */
 export interface Answers {
-  /** Mean, in nats an image. */
+  /** Mean loss, in nats an image. */
   readonly loss: number;
-  /** Share of right answers. */
+  /** Share of right answers, 0..1. */
   readonly accuracy: number;
-  /** Each image: see packed. */
+  /** Answer to each image: see packed. */
   readonly images: string;
 }
 
-/** What a network made of an image. */
+/** The answer of a network to one image. */
 export interface Answer {
   readonly right: boolean;
-  /** In nats. */
+  /** Loss in nats. */
   readonly loss: number;
 }
 
-/** Little-endian words of 16 bits, deflated, in base64: thousandths of a nat, 32.767 at most, and the highest bit where the answer is wrong. */
+/**
+ * Packs answers as little-endian words of 16 bits, deflated, in base64: thousandths of a nat, 32.767 at most, with the
+ * highest bit set if the answer is wrong.
+ */
 export function packed(answers: readonly Answer[]): string {
   const words = Buffer.alloc(2 * answers.length);
   for (const [i, { right, loss }] of answers.entries())
@@ -188,7 +200,7 @@ export class Lines<L extends Line> {
     appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
   }
 
-  /** Every line with its times measured again, when the machine is quiet: they do not depend on the weights. */
+  /** Measures the times of every line again, when the machine is quiet: they do not depend on the weights. */
   timeAnew(device: Device, times: (line: L) => { readonly forwardMs: Change }): void {
     const lines = this.all.map((line) => {
       const load = loadavg()[0];

@@ -1,10 +1,10 @@
 /**
- * What a training step is made of: milliseconds of each kernel in it, dense and with all three products sparse.
+ * Measures the parts of a training step: milliseconds of each kernel in it, dense and with all three products sparse.
  *
  *   npx tsx bench/step-kernels.ts [--model mlp] [--pattern 2:4v2] [--plan all|weights] [--threads N] [--steps N]
  *
- * Means over steps of one variant after the other, so an outlier shows and two variants are not to be compared closely:
- * that is what `trisparse bench step` is for.
+ * The numbers are means over steps, of one variant after the other, so an outlier shows, and two variants cannot be
+ * compared closely: that is what `trisparse bench step` is for.
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";

@@ -1,11 +1,11 @@
 /**
- * Whole training steps of trisparse beside PyTorch's, in turn, on one thread unless told otherwise.
+ * Times whole training steps of trisparse and of PyTorch, in turn, on one thread unless told otherwise.
  *
  *   npx tsx bench/steps.ts [--threads N] [--rounds N] [--json FILE]
  *
- * Needs PyTorch in the python3 of the path (bench/peers/README.md); without it only trisparse's rows are measured. A step
- * is batch in memory, forward, loss, backward and AdamW, for both; each timed step follows one of its own that is not
- * timed. Ratios are our dense time / the time of the row, within a round.
+ * It needs PyTorch in the python3 of the path (bench/peers/README.md); without it only trisparse's rows are measured. A
+ * step is batch in memory, forward, loss, backward and AdamW, for both; each timed step follows one of its own that is
+ * not timed. Ratios are our dense time / the time of the row, within a round.
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
@@ -54,7 +54,7 @@ for (const which of ["mlp", "cnn"] as const) {
     for (const [i, variant] of variants.entries()) {
       await variant.run();
       const ms = await variant.run();
-      // OpenMP's threads spin on after their work and would slow down whoever runs next
+      // OpenMP's threads spin on after their work and would slow down whatever runs next
       if (threads > 1) await new Promise((resolve) => setTimeout(resolve, 300));
       if (round >= WARM_UP) times[i].push(ms);
     }

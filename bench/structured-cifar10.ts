@@ -1,15 +1,17 @@
 /**
- * Learns rows and columns of a ConvNet, and blocks, rows and columns of a ResNet-20, away on the first 12,000 images of CIFAR-10
- * and measures what is left on the other 3,000, 2,000 of the training set and the 1,000 of the test set; a line of
- * docs/results/structured-cifar10.jsonl for each setting and seed, which a second call does not repeat:
+ * Learns structures away, rows and columns of a ConvNet and blocks, rows and columns of a ResNet-20, on the first
+ * 12,000 images of CIFAR-10. It measures the result on the other 3,000: 2,000 of the training set and the 1,000 of the
+ * test set. It writes a line of docs/results/structured-cifar10.jsonl for each setting and seed, which a second call
+ * does not repeat:
  *
  *   npx tsx bench/structured-cifar10.ts SETTING SEED --data-dir FOLDER --cache FOLDER [--validate --penalties LIST]
  *
- * control: the dense network trained on for as many epochs as learning and tuning take, with the same rates. equalTime: the
- * compact network tuned for as long as the control's tuning would have taken, by the steps' times. shallow: the compact
- * architecture from new weights, for as many epochs as all stages. The cache holds what settings share. --validate: trains on the
- * first 10,000 images and reports on the 2,000 behind them, for the choice of settings; writes nothing. Times of
- * all lines anew, at a quiet time: npx tsx bench/structured-cifar10.ts --times --data-dir FOLDER
+ * control: the dense network trained on for as many epochs as learning and tuning take, with the same rates. equalTime:
+ * the compact network tuned for as long as the control's tuning would have taken, by the steps' times. shallow: the
+ * compact architecture from new weights, for as many epochs as all stages. The cache holds networks that settings
+ * share. --validate trains on the first 10,000 images and reports on the 2,000 behind them, for the choice of settings;
+ * it writes nothing. To measure the times of all lines again, when the machine is quiet:
+ *   npx tsx bench/structured-cifar10.ts --times --data-dir FOLDER
  * The tables: npx tsx scripts/write-structured.ts
  */
 import { loadavg } from "node:os";
@@ -53,7 +55,7 @@ const resnet = (widths: readonly number[]): object => ({
 });
 const HALF = { recipe: resnet([8, 16, 32]), dense: 12, learn: 4, learnRate: 0.1, tune: 12 };
 const WHOLE = { recipe: resnet([16, 32, 64]), dense: 20, learn: 6, learnRate: 0.1, tune: 20 };
-/** Gains of the blocks behind the first of each stage, which makes the stage's size and channels. */
+/** The gains of all blocks but the first of each stage, which sets the stage's size and channels. */
 const gains = (lambda: number): string => [2, 3, 5, 6, 8, 9].map((block) => `body ${lambda} block${block}.`).join();
 const FOLDED = "row 0.01 conv1,row 0.0007 conv2,row 0.0015 conv3,column 0.0007 conv2,column 0.0007 conv3";
 
@@ -146,7 +148,7 @@ function answers(recipe: Recipe, state: State): Answers {
   return answersOf(run, device);
 }
 
-/** Forward and training times in turn, of networks as they are born: times do not depend on the weights. */
+/** Forward and training times in turn, of networks with their first weights: times do not depend on the weights. */
 function timesOf({ regularize: _, ...recipe }: Recipe, model: Recipe["model"]) {
   const [before, after] = [recipe.model, model].map(
     (one) => new Run({ ...recipe, epochs: 1000, model: one } as Recipe, all, device),

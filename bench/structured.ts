@@ -1,12 +1,13 @@
 /**
- * Learns structures of LeNet and of an MLP on MNIST away and measures what is left; a line of docs/results/structured.jsonl
- * for each setting and seed, which a second call does not repeat:
+ * Learns structures of LeNet and of an MLP on MNIST away and measures the result. It writes a line of
+ * docs/results/structured.jsonl for each setting and seed, which a second call does not repeat:
  *
  *   npx tsx bench/structured.ts SETTING SEED --data-dir FOLDER [--cache FOLDER] [--validate] [--penalties LIST]
  *
- * The control is the dense model trained on for as many epochs, with the same rates. --validate: trains on the first 55,000
- * images and reports on the last 5,000 of the training set, for the choice of settings; writes nothing.
- * Forward times of all lines anew, the least of 25 rounds, at a quiet time: npx tsx bench/structured.ts --times --data-dir FOLDER
+ * The control is the dense model trained on for as many epochs, with the same rates. --validate trains on the first
+ * 55,000 images and reports on the last 5,000 of the training set, for the choice of settings; it writes nothing. To
+ * measure the forward times of all lines again, the least of 25 rounds, when the machine is quiet:
+ *   npx tsx bench/structured.ts --times --data-dir FOLDER
  * The table: npx tsx scripts/write-structured.ts
  */
 import { loadavg } from "node:os";
@@ -70,7 +71,7 @@ const recipeOf = (setting: string, seed: number): Recipe =>
 if (values.times) {
   lines.timeAnew(device, ({ setting, model }) => {
     const [dense, small] = [{}, { model }].map((one) => stages.begin({ ...recipeOf(setting, 1), ...one }));
-    // others use the machine: what a long product takes at the median is mostly theirs
+    // others use the machine: the median time of a long product is mostly theirs
     return forwardTimes(dense, small, data, device, (times) => Math.min(...times));
   });
   process.exit(0);

@@ -1,12 +1,12 @@
 /**
- * Trains variants of a recipe over seeds, and keeps the end of each run: what tables of quality are made of.
+ * Trains variants of a recipe over seeds and keeps the last evaluation of each run, for tables of quality.
  *
  *   npx tsx bench/study.ts STUDY.json --out RESULTS.jsonl [--data-dir DIR] [--shard 0/1] [--threads 1]
  *   npx tsx bench/study.ts --table RESULTS.jsonl
  *
- * STUDY.json: { recipe, seeds: [1, 2], variants: { name: changes of the recipe }, masks: false }. DIR holds a folder for each data set. A
- * run that RESULTS.jsonl has is not repeated; shards share the work between processes. The first variant is what the
- * others are compared with: mean of the differences at the same seed, with its standard error.
+ * STUDY.json: { recipe, seeds: [1, 2], variants: { name: changes of the recipe }, masks: false }. DIR holds a folder
+ * for each data set. A run that RESULTS.jsonl has is not repeated; shards divide the work between processes. The others
+ * are compared with the first variant: mean of the differences at the same seed, with its standard error.
  */
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";

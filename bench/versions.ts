@@ -1,11 +1,12 @@
 /**
- * Whole training steps of this tree beside those of an older one, in one process, in turn: does a change cost time?
+ * Times whole training steps of this tree and of an older one, in one process, in turn: does a change cost time?
  *
- *   npx tsx bench/versions.ts CHECKOUT [--backend native|wasm] [--threads N] [--pairs N] [--models a,b] [--batch N] [--json FILE]
+ *   npx tsx bench/versions.ts CHECKOUT [--backend native|wasm] [--threads N] [--pairs N] [--models a,b] [--batch N]
+ *   [--json FILE]
  *
  * CHECKOUT is a clone of the older commit with its dependencies and its addon (`npm install` there). A ratio is this
- * tree's time / the other's, of neighbouring steps; who goes first changes from pair to pair. The interval holds the median
- * ratio with a confidence of 95 % (order statistics of the sign test).
+ * tree's time / the other's, of neighboring steps; which one goes first changes from pair to pair. The interval
+ * contains the median ratio with a confidence of 95 % (order statistics of the sign test).
  */
 import { existsSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -37,7 +38,7 @@ interface StepModel {
   readonly batch: number;
 }
 
-/** What is needed of a tree, by the names that all versions so far have. */
+/** The parts of a tree that are needed, by the names that all versions so far have. */
 interface Version {
   readonly kernels: unknown;
   readonly models: Readonly<Record<string, StepModel>>;
@@ -71,7 +72,7 @@ function timed(step: () => void): number {
   return performance.now() - start;
 }
 
-/** Median and the order statistics around it that hold it with 95 %. */
+/** Median, and the order statistics around it that contain it with 95 %. */
 function medianInterval(values: readonly number[]): { median: number; low: number; high: number } {
   const sorted = values.toSorted((a, b) => a - b);
   const n = sorted.length;

@@ -15,7 +15,7 @@ import {
   type Variant,
 } from "./peer.ts";
 
-/** Every function takes its arguments' ownership; `ref` is one more. */
+/** Every function takes ownership of its arguments; `ref` gives one more reference. */
 interface A {
   readonly ref: A;
   readonly shape: number[];
@@ -187,7 +187,7 @@ export const openJaxJs: Open = async () => {
   return {
     ...{ name: "jax-js", version, runtime: "wasm", instructionSet: relaxed ? "relaxed-simd" : "simd128", threads: 1 },
     product: async (gemm, size, operands) => (gemm === "forward" ? [await product(size, operands)] : []),
-    // 0.1.25 compiles a step of convolutions into one that is twice slower
+    // 0.1.25 compiles a step of convolutions into one that takes twice as long
     step: async (which) =>
       which === "mlp"
         ? [training("jax-js, jit, AdamW", which, (f) => jax.jit(f))]

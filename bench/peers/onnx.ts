@@ -1,4 +1,4 @@
-/** What both packages of ONNX Runtime share: a model of one product, written by hand, and its session. */
+/** Common code for both packages of ONNX Runtime: a model of one product, written by hand, and its session. */
 import type { Size } from "../../src/lab/bench/gemm.ts";
 import { at, type Operands, type Peer, timed, type Variant } from "./peer.ts";
 
@@ -11,7 +11,7 @@ interface Session {
   release(): Promise<void>;
 }
 
-/** As much of onnxruntime-node and onnxruntime-web as is used here. */
+/** The parts of onnxruntime-node and onnxruntime-web that are used here. */
 export interface OnnxRuntime {
   readonly env: { readonly versions: Record<string, string>; readonly wasm: { numThreads?: number } };
   readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<Session> };
@@ -21,7 +21,7 @@ export interface OnnxRuntime {
 const FLOAT = 1;
 const INT = 2;
 
-/** Protocol buffers, of which a model of one node needs three kinds of field. */
+/** Writes protocol buffers, of which a model of one node needs three kinds of field. */
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   for (let rest = value; ; rest = Math.floor(rest / 128)) {
@@ -40,7 +40,10 @@ function text(field: number, value: string): Uint8Array {
   return part(field, Buffer.from(value));
 }
 
-/** y = x w^T as one Gemm node; w is an initializer where it is given, else a second input. Field numbers: onnx.proto. */
+/**
+ * The model y = x w^T with one Gemm node; w is an initializer if it is given, else a second input. Field numbers:
+ * onnx.proto.
+ */
 function productModel({ t, i, o }: Size, w: Float32Array | null): Uint8Array {
   const value = (name: string, dims: number[]): Uint8Array =>
     Buffer.concat([
@@ -63,7 +66,7 @@ export interface OnnxOptions {
   readonly instructionSet: string;
   readonly threads: number;
   readonly provider: string;
-  /** Whether the result is written into an array of the caller's, which saves a fresh one a call. */
+  /** Whether the result is written into an array of the caller, which saves a new one for each call. */
   readonly ownOutput: boolean;
 }
 

@@ -19,7 +19,8 @@ export const openOnnxRuntimeWeb: Open = async () => {
     ...peer,
     product: async (...of) => {
       const variants = await peer.product(...of);
-      // its first session leaves a global Worker, by which jax-js, already at work, thinks that its memory is shared
+      // its first session leaves a global Worker; jax-js, if it is already at work, concludes from it that its memory
+      // is shared
       Reflect.deleteProperty(globalThis, "Worker");
       return variants;
     },

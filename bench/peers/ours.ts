@@ -10,7 +10,7 @@ import { at, type Peer, timed } from "./peer.ts";
 const PATTERNS = ["2:4", "2:4v2"].map(parsePattern);
 
 export function ours(backend: "native" | "wasm", threads: number): Peer {
-  // a case has kernels of its own, so that no array of another case lives on in their memory
+  // each case has kernels of its own, so that no array of another case stays in their memory
   const open = () => openDeviceSync({ backend, threads }).kernels;
   const name = backend === "native" ? "trisparse" : "trisparse WASM";
   return {

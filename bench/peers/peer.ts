@@ -1,9 +1,9 @@
-/** What a library has to offer to be measured beside trisparse, and what all of them share. */
+/** The contract of a library that is measured beside trisparse, and code that all of them share. */
 
 import type { Product } from "../../src/core/backend/families/products.ts";
 import type { Size } from "../../src/lab/bench/gemm.ts";
 
-/** multiplies: of all products of a step; the first layer's inputGrad is not computed by anybody. */
+/** The models of steps. `multiplies` counts all products of a step; no library computes the first layer's inputGrad. */
 export const MODELS = {
   mlp: {
     text: "MLP 784-1024-1024-10",
@@ -21,25 +21,28 @@ export const MODELS = {
 export type ModelName = keyof typeof MODELS;
 
 export interface Operands {
-  /** [T, I] */
+  /** Shape [T, I]. */
   readonly x: Float32Array;
-  /** [O, I] */
+  /** Shape [O, I]. */
   readonly w: Float32Array;
-  /** [T, O] */
+  /** Shape [T, O]. */
   readonly g: Float32Array;
 }
 
 /** One way in which a peer computes a case. */
 export interface Variant {
   readonly name: string;
-  /** Computes it once, from inputs that are ready to a result that is there; milliseconds. */
+  /** Computes the case once, from ready inputs to a result that is there, and returns the milliseconds. */
   run(): Promise<number>;
-  /** Of a dense product: entries of the last result at `places`; of a step: its loss. Null: nothing to compare with. */
+  /**
+   * Values to compare. For a dense product: entries of the last result at `places`; for a step: its loss; null if there
+   * is nothing to compare with.
+   */
   result(): Promise<readonly number[]> | null;
   stop(): void | Promise<void>;
 }
 
-/** A library on a number of threads. A product that is not compared with it has no variants. */
+/** A library on a number of threads. It has no variants for a product that is not compared with it. */
 export interface Peer {
   readonly name: string;
   readonly version: string;
@@ -47,15 +50,17 @@ export interface Peer {
   readonly instructionSet: string;
   readonly threads: number;
   product(gemm: Product, size: Size, operands: Operands): Promise<readonly Variant[]>;
-  /** Or why it cannot. */
+  /** Why the library cannot compute the case, if it cannot. */
   step(model: ModelName): Promise<readonly Variant[] | string>;
   stop(): void;
 }
 
-/** Opens a peer; the reason where it is not there. */
+/** Opens a peer, or returns why it is not there. */
 export type Open = (threads: number) => Promise<Peer | string>;
 
-/** A package of bench/peers, which the root neither installs nor knows the types of; undefined where it is missing. */
+/**
+ * Imports a package of bench/peers, which the root neither installs nor knows the types of; undefined if it is missing.
+ */
 export async function load<T>(name: string): Promise<T | undefined> {
   try {
     const loaded: { default?: T } = await import(name);
@@ -69,14 +74,14 @@ export async function load<T>(name: string): Promise<T | undefined> {
 
 export const NOT_INSTALLED = "not installed: npm install --prefix bench/peers";
 
-/** Milliseconds of a call and of what it promises. */
+/** Milliseconds of a call, including the promise that it returns. */
 export async function timed(call: () => unknown): Promise<number> {
   const begin = performance.now();
   await call();
   return performance.now() - begin;
 }
 
-/** Entry i of operand `seed`, in [-0.5, 0.5): pytorch.py makes the same numbers, so that no operand has to be sent. */
+/** Entry i of operand `seed`, in [-0.5, 0.5). pytorch.py makes the same numbers, so that no operand has to be sent. */
 export function filled(seed: number, length: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => {
     let h = Math.imul(i + seed * 0x1000193, 0x9e3779b1) >>> 0;
@@ -89,17 +94,17 @@ export function operands({ t, i, o }: Size): Operands {
   return { x: filled(1, t * i), w: filled(2, o * i), g: filled(3, t * o) };
 }
 
-/** The entries of a result that are compared: the same ones in pytorch.py. */
+/** The places of a result that are compared; pytorch.py has the same ones. */
 export function places(length: number): number[] {
   return Array.from({ length: 16 }, (_, i) => Math.floor((i * length) / 16) + i);
 }
 
-/** Picks these entries. */
+/** The entries at these places. */
 export function at(result: ArrayLike<number>): number[] {
   return places(result.length).map((place) => result[place]);
 }
 
-/** Those entries in double precision, and the sums of their terms' magnitudes. */
+/** The entries at these places in double precision, and the sums of their terms' magnitudes. */
 export function expected(gemm: Product, { t, i, o }: Size, { x, w, g }: Operands): { value: number; scale: number }[] {
   const [rows, columns, k] = { forward: [t, o, i], inputGrad: [t, i, o], weightGrad: [o, i, t] }[gemm];
   const term: Record<Product, (r: number, c: number, n: number) => number> = {
@@ -119,5 +124,5 @@ export function oneHot(rows: number): Float32Array {
   return Float32Array.from({ length: rows * 10 }, (_, i) => Number(i % 10 === Math.floor(i / 10) % 10));
 }
 
-/** The learning rate of a step, so small that no batch is learnt by heart: gradients would become zeros. */
+/** The learning rate of a step, so small that no batch is learned by heart, which would make gradients zero. */
 export const RATE = 1e-9;

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Product } from "../../src/core/backend/families/products.ts";
 import { MODELS, type ModelName, type Open, type Peer, type Variant } from "./peer.ts";
 
-// glibc would hand large blocks back to the system at every step, and the page faults cost a good part of one
+// glibc would return large blocks to the system at every step, and the page faults cost a good part of one
 const KEEP_MEMORY = {
   MALLOC_MMAP_THRESHOLD_: "4294967296",
   MALLOC_TRIM_THRESHOLD_: "17179869184",
@@ -33,7 +33,7 @@ export const openPyTorch: Open = async (threads) => {
   const count = String(threads);
   const env = { ...process.env, ...KEEP_MEMORY, OMP_NUM_THREADS: count, MKL_NUM_THREADS: count };
   const child = spawn("python3", [script], { env, stdio: ["pipe", "pipe", "ignore"] });
-  // without python3 neither of these has anybody else to tell
+  // without python3 both of these fail, and an error without a listener would end the process
   child.on("error", () => {});
   child.stdin.on("error", () => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -77,7 +77,7 @@ function peerOf({ version, threads, instructionSet, blas, onednn }: Greeting, as
       ),
     step: (which) =>
       inTurn(
-        // convolutions are oneDNN's in both
+        // both use oneDNN for convolutions
         which === "mlp" && onednn ? ["default", "onednn"] : ["default"],
         (linear) =>
           variant(linear === "default" ? "PyTorch, AdamW fused" : "PyTorch, linear by oneDNN, AdamW fused", "train", {
@@ -89,7 +89,7 @@ function peerOf({ version, threads, instructionSet, blas, onednn }: Greeting, as
   };
 }
 
-/** The process answers in order, so one question at a time. */
+/** Asks the process a question. It answers in order, so there is one question at a time. */
 async function inTurn<T>(list: readonly T[], make: (one: T) => Promise<Variant>): Promise<Variant[]> {
   const made: Variant[] = [];
   for (const one of list) made.push(await make(one));

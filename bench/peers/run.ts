@@ -1,10 +1,10 @@
 /**
- * The same products and training steps on trisparse and its peers, in turn, and one table of them.
+ * Runs the same products and training steps on trisparse and its peers, in turn, and makes one table of them.
  *
  *   npx tsx bench/peers/run.ts [--threads N[,N]] [--rounds N] [--cases TEXT] [--json FILE]
  *
- * README.md says what is compared and how to install the peers; those that are missing are skipped. Beside FILE.json the
- * table is written as FILE.md. --cases: only those whose name holds TEXT, e.g. "forward 512".
+ * README.md says what is compared and how to install the peers; those that are missing are skipped. Next to FILE.json
+ * the table is written as FILE.md. With --cases only those run whose name contains TEXT, e.g. "forward 512".
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
@@ -31,15 +31,15 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds);
 
-/** A variant is called this often, or for this long, before it counts: the first calls compile, allocate and cache. */
+/** Number of calls, or milliseconds, of a variant before it counts: the first calls compile, allocate and cache. */
 const WARM_UP = { calls: 5, ms: 5000 };
 /** A variant that has taken this long after enough rounds leaves the case. */
 const PATIENCE = { rounds: 3, ms: 20_000 };
-/** Threads of other pools spin after their work and would slow down whoever runs next. */
+/** Milliseconds of waiting: threads of other pools spin after their work and would slow down whatever runs next. */
 const PAUSE_MS = 300;
 /**
- * What the case before leaves in the load average. A barrier of OpenMP that waits for a thread without a core takes
- * 50 times its time: on a busy machine rows of several threads would compare pools with neighbors, not libraries.
+ * The load average that the previous case leaves behind. A barrier of OpenMP that waits for a thread without a core
+ * takes 50 times its time: on a busy machine rows of several threads would compare pools with neighbors, not libraries.
  */
 const OWN_LOAD = 1.5;
 
@@ -51,13 +51,13 @@ const products: [Product, Size[]][] = [
   ["weightGrad", CUBES],
 ];
 
-/** What is measured: how a peer computes it, how many operations it is and what comes out. */
+/** A case to be measured: how a peer computes it, its number of operations, and its right result. */
 interface Case {
   readonly name: string;
   readonly size: string;
   readonly flops: number;
   variants(peer: Peer): Promise<readonly Variant[] | string>;
-  /** What is wrong with a result. */
+  /** The error in a result; undefined if it is right. */
   fault(result: readonly number[]): string | undefined;
 }
 
@@ -97,7 +97,7 @@ interface Runner {
 
 async function once({ peer, variant }: Runner): Promise<number> {
   const ms = await variant!.run();
-  // ours parks its threads within 40 us
+  // our pool parks its threads within 40 us
   if (peer.threads > 1 && !peer.name.startsWith("trisparse"))
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   return ms;
@@ -129,7 +129,7 @@ async function measure(one: Case, peers: readonly Peer[]): Promise<Row[]> {
   const running = runners.filter(({ missing }) => missing === null);
   const spent = new Map<Runner, number>(running.map((runner) => [runner, 0]));
   for (let round = 0; round < rounds; round++) {
-    // each round begins with another one, so that nobody always follows the same neighbor
+    // each round begins with another variant, so that none always follows the same neighbor
     const turn = running.map((_, i) => running[(i + round) % running.length]);
     for (const runner of turn) {
       const before = spent.get(runner)!;
@@ -180,7 +180,7 @@ for (const threads of options.threads.split(",").map(Number)) {
     continue;
   }
   for (const runtime of ["native", "wasm"] as const) {
-    // WASM runs on one thread, ours and, in Node, two of the three others
+    // WASM runs on one thread; in Node that is ours and two of the three others
     if (runtime === "wasm" && threads > 1) continue;
     const peers = [ours(runtime, threads)];
     for (const [name, open] of Object.entries(openers[runtime])) {
@@ -225,5 +225,5 @@ if (options.json !== undefined) {
   writeFileAtomically(options.json, `${JSON.stringify(report, null, 2)}\n`);
   writeFileAtomically(options.json.replace(/(\.json)?$/, ".md"), table);
 }
-// the threads of some peers would keep the process
+// the threads of some peers would keep the process alive
 process.exit(0);

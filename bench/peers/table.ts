@@ -14,13 +14,13 @@ export interface Row {
   readonly threads: number;
   /** One-minute load average when the case was done. */
   readonly load: number;
-  /** Why there are no numbers; null where there are. */
+  /** Why there are no numbers; null if there are. */
   readonly missing: string | null;
   readonly rounds: number;
   readonly ms: Quartiles;
-  /** Of the dense computation, whatever was skipped, at the median time. */
+  /** Billions of operations of the dense computation, whatever was skipped, per second at the median time. */
   readonly gigaflops: number;
-  /** Time of this / time of trisparse on the same runtime, round by round; by pattern. */
+  /** Time of this variant / time of trisparse on the same runtime, round by round; by pattern. */
   readonly ours: Readonly<Record<string, Quartiles>>;
 }
 
@@ -29,10 +29,10 @@ export interface Report {
     readonly cpu: string;
     readonly cores: number;
     readonly node: string;
-    /** Before and after. */
+    /** Load average before and after. */
     readonly load: readonly [number, number];
   };
-  /** Peers that were not there, and why. */
+  /** Peers that were not there, with the reasons. */
   readonly skipped: readonly string[];
   readonly rows: readonly Row[];
 }
@@ -56,7 +56,7 @@ function cells(row: Row, patterns: readonly string[]): string[] {
   return [what, size, String(threads), variant, version, on, ...numbers, String(row.rounds), row.load.toFixed(2)];
 }
 
-/** Markdown. */
+/** The table as Markdown. */
 export function tableText({ machine, skipped, rows }: Report): string {
   const patterns = [...new Set(rows.flatMap(({ ours }) => Object.keys(ours)))];
   const head = [

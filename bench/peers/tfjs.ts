@@ -76,7 +76,7 @@ export const openTfjs: Open = async () => {
   await tf.ready();
   const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
 
-  /** A product that its backend computes the moment it is called. */
+  /** A product that its backend computes as soon as it is called. */
   function product(name: string, multiply: () => Tensor, held: Tensor[]): Variant {
     let last: Tensor | undefined;
     return {
@@ -94,7 +94,7 @@ export const openTfjs: Open = async () => {
     };
   }
 
-  // matMul runs XNNPACK only where nothing is transposed, else a plain loop 10 times slower: transposed by itself first.
+  // matMul runs XNNPACK only if nothing is transposed, else a loop 10 times slower: so operands are transposed first.
   function products({ t, i, o }: Size, { x, w }: Operands): Variant[] {
     const make = (): [Tensor, Tensor] => [tf!.tensor(x, [t, i]), tf!.tensor(w, [o, i])];
     const [x1, w1] = make();

@@ -1,4 +1,4 @@
-/** `trisparse account MODEL`: what a model costs, layer by layer, in multiply-adds and bytes. */
+/** `trisparse account MODEL`: the costs of a model, layer by layer, in multiply-adds and bytes. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -41,7 +41,7 @@ function run(path: string, options: Options): void {
   const { file, written, weights } = modelAt("account", path);
   const recipe = asUsage(() => parseRecipe(overridden(written, options, file), file));
   checkText(options);
-  // nothing is multiplied: plain JavaScript counts as any other
+  // nothing is multiplied, so that plain JavaScript counts as well as any backend
   const device = new Device(jsKernels());
   const { task } = sources[recipe.data.name];
   const setup = asUsage(() => setUp(recipe, task, { device, random: new Random(recipe.seed) }));
@@ -54,12 +54,12 @@ function run(path: string, options: Options): void {
   const accuracy = weights === undefined ? null : accuracyOf(path);
   const efficiency = accuracy === null ? null : parameterEfficiency(accuracy, costs.nonZeros);
   const { batchSize } = recipe;
-  // batch: what 0.1 called it
+  // version 0.1 called batchSize "batch"
   const result = { recipe, batchSize, batch: batchSize, accuracy, parameterEfficiency: efficiency, ...costs };
   writeOutput(options, result, accountText(result), options.out);
 }
 
-/** By magnitude, in place. */
+/** Prunes the weights by magnitude, in place. */
 function prune(model: ReturnType<typeof buildModel>, patterns: ReadonlyMap<string, string>): void {
   for (const { name, weight, rows, k } of multiplyingWeights(model)) {
     const pattern = patterns.get(name);
@@ -70,7 +70,7 @@ function prune(model: ReturnType<typeof buildModel>, patterns: ReadonlyMap<strin
   }
 }
 
-/** Percent, of the run or after tuning; null where the task has none. */
+/** Test accuracy in percent, of the run or after tuning; null if the task has none. */
 function accuracyOf(path: string): number | null {
   const read = (name: string): unknown =>
     existsSync(join(path, name)) ? readResult("result", join(path, name)) : undefined;

@@ -141,7 +141,7 @@ function parseConv(text: string): Size {
     .map((number, at) => Number(number ?? [1, found![4]][at - 5]));
   const numbers = [batch, height, width, channels, kernel, stride, out];
   const fits = Math.min(...numbers) >= 1 && Math.max(...numbers) <= 65_536 && kernel <= Math.min(height, width) + 2;
-  // activations of more than 2 GiB are a slip of the hand
+  // activations of more than 2 GiB are a typing error
   if (fits && batch * height * width * Math.max(channels, out) <= 2 ** 29)
     return convSize({ batch, height, width, channels, kernel, stride, out });
   throw usageError(

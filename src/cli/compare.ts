@@ -52,17 +52,17 @@ import { type ComparedOptions, MLP_BATCH, MLP_LEARNING_RATE, recipeOf } from "./
 
 type Choice = MethodChoice | StrategyChoice | PenaltyChoice;
 
-/** What --methods takes. */
+/** The words that --methods takes. */
 const METHODS: readonly string[] = [...weightMethods, ...unstructuredMethods, ...strategies].map(({ name }) => name);
 const ALL_WEIGHTS = "all-weights";
-/** ssl-STRUCTURE or ssl-STRUCTURE@LAMBDA. */
+/** The form of penalties in --methods: ssl-STRUCTURE or ssl-STRUCTURE@LAMBDA. */
 const SSL = /^ssl-([^@]+)(?:@(.+))?$/;
-// times the root of a group's size; measured, see docs/structured.md
+// multiplied by the root of a group's size; measured, see docs/structured.md
 const SSL_LAMBDA = { linear: 0.16, convolutions: 0.4 };
 // the share of the steps in which penalties act
 const SSL_LEARNS = 0.6;
 const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
-// what gains at the sizes of a laptop: pairs of rows that share their places
+// the pattern that gains at the sizes of a laptop: pairs of rows share their places
 const DEFAULT_PATTERN = "2:4v2";
 
 interface CompareOptions extends MachineOptions, ComputeOptions, JsonOptions, ComparedOptions {
@@ -71,7 +71,7 @@ interface CompareOptions extends MachineOptions, ComputeOptions, JsonOptions, Co
   readonly lambda?: number;
   readonly out?: string;
   readonly report?: boolean;
-  /** A port; true: any. */
+  /** Port of the live report; true for any free one. */
   readonly serve?: number | true;
 }
 
@@ -145,7 +145,7 @@ async function compare(options: CompareOptions): Promise<void> {
   }
 }
 
-/** Makes the folder and fills it. */
+/** Makes the folder of the comparison and fills it. */
 async function train(
   out: string,
   choices: readonly Asked[],
@@ -190,7 +190,7 @@ export async function finishComparison(
   if (options.report !== false) reportComparison(out);
 }
 
-/** Names every run whose weights are not what its pattern says; the exit code then is 1. */
+/** Reports every run whose weights do not have their pattern; the exit code is then 1. */
 export function failUnverified(runs: Parameters<typeof comparisonText>[0]): void {
   for (const { method, verified } of runs) {
     const wrong = verified.find(({ ok }) => !ok);
@@ -204,18 +204,20 @@ export function failUnverified(runs: Parameters<typeof comparisonText>[0]): void
   }
 }
 
-/** Refuses what can be known to fail before a folder is made: a pattern that fits no layer, a batch beyond the images. */
+/**
+ * Rejects what is known to fail before a folder is made: a pattern that fits no layer, a batch larger than the data.
+ */
 export function checkFits(recipe: Recipe, data: Dataset, start?: SavedState): void {
   asUsage(() => new Run(recipe, data, new Device(jsKernels()), { start }));
 }
 
-/** A run that is asked for; an optional one is left out where its method has no masks of the pattern. */
+/** A run that is asked for; an optional one is left out if its method has no masks of the pattern. */
 interface Asked {
   readonly choice: Choice;
   readonly optional: boolean;
 }
 
-/** The methods and strategies asked for, dense first; that of the recipe keeps its numbers. */
+/** The methods and strategies that are asked for, dense first; the method of the recipe keeps its options. */
 function methodsOf({ methods, pattern, lambda, recipe: file }: CompareOptions, given: Recipe): Asked[] {
   const { method: own, strategy } = given;
   const shared = pattern ?? (file === undefined ? DEFAULT_PATTERN : (strategy?.pattern ?? own.pattern ?? "2:4"));
@@ -238,7 +240,10 @@ function methodsOf({ methods, pattern, lambda, recipe: file }: CompareOptions, g
   return [...asked.filter(isDense), ...asked.filter((one) => !isDense(one))];
 }
 
-/** Of "ssl-filter" or "ssl-block-4x4@0.2": penalties with groups of all sizes alike, then tuning without what they zeroed. */
+/**
+ * The penalty for "ssl-filter" or "ssl-block-4x4@0.2": groups of all sizes count alike, and tuning without what it
+ * zeroed follows.
+ */
 function penaltyOf(word: string, lambda: number | undefined, { phases, model }: Recipe): PenaltyChoice {
   const [, structure, own] = SSL.exec(word)!;
   const usual = model.name === "mlp" || model.name === "gpt" ? "linear" : "convolutions";
@@ -249,7 +254,7 @@ function penaltyOf(word: string, lambda: number | undefined, { phases, model }: 
   return { regularize: [penalty], phases: phases.frozenFrom < 1 ? phases : { ...phases, frozenFrom: SSL_LEARNS } };
 }
 
-/** runs/2026-11-21-184501, with a number behind where two start in one second. */
+/** A new folder such as runs/2026-11-21-184501, with a number added if two runs start in one second. */
 export function defaultFolder(): string {
   const stamp = new Date().toISOString().slice(0, 19).replace("T", "-").replaceAll(":", "");
   for (let i = 1; ; i++) {

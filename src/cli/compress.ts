@@ -1,4 +1,4 @@
-/** `trisparse compress`: a model with structures learned away. */
+/** `trisparse compress`: makes a model smaller by learning structures away. */
 import { existsSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
@@ -114,7 +114,10 @@ async function run(path: string, options: Options): Promise<void> {
   writeOutput(options, result, compressText(compressed));
 }
 
-/** The recipe, as it is written, of a run's or a smaller model's folder and what reads its weights, or a recipe alone. */
+/**
+ * The recipe as it is written, and a function that reads the weights, from the folder of a run or of a smaller model;
+ * or a recipe alone.
+ */
 export function modelAt(
   verb: string,
   path: string,
@@ -131,7 +134,7 @@ export function modelAt(
   };
 }
 
-/** The recipe with the options' penalties and other keys. */
+/** The recipe with the penalties and other keys of the options. */
 function penalized(written: unknown, file: string, options: Options): Recipe {
   const recipe = parseRecipe(overridden(written, options, file), file);
   const { structure, lambda, smallest, folded, form, layers } = options;
@@ -164,7 +167,7 @@ const share =
     return value;
   };
 
-/** A line a stage and a tenth of it. */
+/** Prints a line for each stage and each tenth of it. */
 function progress(): CompressOptions["onStep"] {
   return (stage, { step, loss }, steps) => {
     const tenth = Math.max(1, Math.floor(steps / 10));

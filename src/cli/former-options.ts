@@ -1,4 +1,4 @@
-/** What options were called in 0.1: they still work, and say their names of today. */
+/** The names that options had in version 0.1: they still work, and a message gives the present ones. */
 
 const ROUTE = { "--route": "--compute" };
 

@@ -1,4 +1,4 @@
-/** `compare --serve`: the report of runs under way, for browsers on this machine alone. */
+/** `compare --serve`: the report of runs that are training, for browsers on this machine alone. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { reportPage, waitingPage } from "../lab/report/page/page.ts";
@@ -7,12 +7,15 @@ import { summarize } from "../lab/report/page/summary.ts";
 import { readRuns } from "../lab/runs/read-run.ts";
 import { usageError } from "./usage.ts";
 
-/** How often records are to be written to the disk for a page that is watched. */
+/** Milliseconds from one writing of records to disk to the next while a page is watched. */
 export const FLUSH_MS = 2000;
-/** A page is made anew at most so often, and in at most this share of the time: it takes the place of training. */
+/**
+ * The page is made again after this many milliseconds at the earliest, and in at most this share of the time, because
+ * training has to wait for it.
+ */
 const LEAST_AGE_MS = 2000;
 const SHARE = 0.05;
-/** How long the end waits for a browser that has asked lately to see it. */
+/** Milliseconds that the end waits for a browser that has asked lately to see it. */
 const LAST_LOOK_MS = 8000;
 
 export class LivePage {
@@ -30,7 +33,7 @@ export class LivePage {
     this.#server = createServer((request, response) => this.#answer(request, response));
   }
 
-  /** Listens on 127.0.0.1; port 0: any free one. */
+  /** Listens on 127.0.0.1; port 0 stands for any free one. */
   static async open(folder: string, port: number): Promise<LivePage> {
     const live = new LivePage(folder);
     await new Promise<void>((resolve, reject) => {
@@ -48,7 +51,7 @@ export class LivePage {
   }
 
   #answer({ method, url, headers }: IncomingMessage, response: ServerResponse): void {
-    // a foreign site whose name is made to point here must not read the page
+    // another site whose name is made to point here must not be able to read the page
     const host = headers.host?.replace(/:\d+$/, "");
     const known = host === "127.0.0.1" || host === "localhost";
     if (!known || url !== "/" || (method !== "GET" && method !== "HEAD")) {
@@ -78,12 +81,12 @@ export class LivePage {
     try {
       return reportPage(summarize(readRuns([this.#folder])), live);
     } catch (error) {
-      // as a rule no step has been taken yet; whatever it is, it must not end the training
+      // usually no step has been taken yet; whatever the error is, it must not end the training
       return waitingPage((error as Error).message, live);
     }
   }
 
-  /** Shows the end to who has looked lately, and then no more. */
+  /** Shows the end to browsers that have asked lately, and then closes the server. */
   async close(): Promise<void> {
     this.#ended = true;
     this.#madeAt = Number.NEGATIVE_INFINITY;

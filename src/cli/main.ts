@@ -6,7 +6,7 @@ import { withCurrentOptions } from "./former-options.ts";
 import { makeProgram } from "./program.ts";
 import { UsageError } from "./usage.ts";
 
-// a reader that has seen enough, as head, is no error
+// it is no error if the reader of the output, such as head, has seen enough
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });

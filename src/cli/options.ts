@@ -1,4 +1,4 @@
-/** The options of all verbs that more than one has, each declared once, and what they stand for. */
+/** The options that several verbs have, each declared once, and what they stand for. */
 
 import { type Command, Option } from "commander";
 import { Dispatcher } from "../core/sparsity/dispatcher.ts";
@@ -20,10 +20,10 @@ export interface MachineOptions {
 
 const LARGEST = 0xffffffff;
 
-/** A whole number of min..max, from the command line. */
+/** A parser of whole numbers in min..max from the command line. */
 export function wholeNumber(name: string, min: number, max = LARGEST): (text: string) => number {
   return (text) => {
-    // not Number alone: it takes "", "0x10" and "1e3"
+    // Number alone would also take "", "0x10" and "1e3"
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
     throw usageError(
@@ -35,7 +35,7 @@ export function wholeNumber(name: string, min: number, max = LARGEST): (text: st
   };
 }
 
-/** A number above 0, from the command line. */
+/** A parser of numbers above 0 from the command line. */
 export function positive(name: string): (text: string) => number {
   return (text) => {
     const value = /^[\d.]+(e-?\d+)?$/.test(text) ? Number(text) : Number.NaN;
@@ -44,7 +44,7 @@ export function positive(name: string): (text: string) => number {
   };
 }
 
-/** One of these words, from the command line. */
+/** A parser of one of these words from the command line. */
 export function oneOf<T extends string>(name: string, known: readonly T[]): (text: string) => T {
   return (text) => {
     const word = known.find((one) => one === text);
@@ -53,7 +53,7 @@ export function oneOf<T extends string>(name: string, known: readonly T[]): (tex
   };
 }
 
-/** The words of "key.path=value": JSON, or text that is none. */
+/** Adds the setting in "key.path=value", whose value is JSON, or text if it is no valid JSON. */
 function setting(text: string, before: readonly Setting[] = []): readonly Setting[] {
   const [, key, word] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (key === undefined)
@@ -69,7 +69,7 @@ function jsonOrText(word: string): unknown {
   }
 }
 
-/** Gives a verb these options, in this order. */
+/** Gives these options to a verb, in this order. */
 export function withOptions(command: Command, ...options: readonly Option[]): Command {
   for (const option of options) command.addOption(option);
   return command;
@@ -95,12 +95,12 @@ export const jsonOption: Option = new Option(
   "Write the results as JSON: to this file beside the text, or without a file to standard output in its place.",
 );
 
-/** Where a verb writes what it makes. */
+/** The option that says where a verb writes its results. */
 export function outOption(what: "folder" | "file", about: string): Option {
   return new Option(`-o, --out <${what}>`, about);
 }
 
-/** Of verbs that make nothing but their text. */
+/** The option --out of verbs whose only result is their text. */
 export const textOption: Option = outOption("file", "Write the text to this file, not to standard output.");
 
 export const computeOption: Option = new Option(
@@ -124,10 +124,10 @@ export const leaveDenseOption: Option = new Option(
   return names;
 });
 
-/** What a verb does where an option of a recipe's key is left out. */
+/** What a verb does if an option for a key of the recipe is left out. */
 export type Defaults = Partial<Record<"seed" | "dataDir" | "epochs" | "batchSize" | "lr" | "optimizer", string>>;
 
-/** Options in place of the recipe's keys, of verbs that read one and train nothing. */
+/** Options that replace keys of the recipe, for verbs that read a recipe and train nothing. */
 export function recipeOptions({ seed = RECIPES, batchSize = RECIPES }: Defaults = {}): Option[] {
   return [
     new Option("--seed <number>", `Draw weights, order and made data by this seed (default: ${seed}).`).argParser(
@@ -146,7 +146,7 @@ export function recipeOptions({ seed = RECIPES, batchSize = RECIPES }: Defaults 
 
 const RECIPES = "the recipe's";
 
-/** The same where training happens. */
+/** Options that replace keys of the recipe, for verbs that train. */
 export function trainingOptions(defaults: Defaults = {}): Option[] {
   const {
     dataDir = "the recipe's, else they are fetched once",
@@ -174,7 +174,7 @@ export function trainingOptions(defaults: Defaults = {}): Option[] {
   ];
 }
 
-/** How often gradients are looked at: see the recipe's key of this name. */
+/** The option that says how often gradients are compared: see the recipe's key of this name. */
 export const monitorOption: Option = new Option(
   "--monitor <steps>",
   "Compare sparse gradients with dense ones every so many steps, beside the training (default: the recipe's, else never).",

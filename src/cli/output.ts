@@ -1,20 +1,20 @@
-/** Where results go: the text to standard output or a file, JSON to a file or in place of the text. */
+/** Writes results: the text to standard output or a file, JSON to a file or in place of the text. */
 import { versioned } from "../lab/runs/schema-version.ts";
 import { found, obstacle, writeFileAtomically } from "../node/files.ts";
 import { usageError } from "./usage.ts";
 
 export interface JsonOptions {
-  /** A file; "-" or true: standard output. */
+  /** File for the JSON; "-" or true for standard output. */
   readonly json?: string | true;
 }
 
-/** Of verbs that make nothing but their text. */
+/** Options of verbs whose only result is their text. */
 export interface TextOptions extends JsonOptions {
-  /** A file for the text. */
+  /** File for the text. */
   readonly out?: string;
 }
 
-/** Refuses, before hours of training, a place that the results could not be written to. */
+/** Rejects, before hours of training, a place to which the results could not be written. */
 export function checkJson({ json }: JsonOptions): void {
   if (typeof json === "string" && json !== "-") checkFile("--json", json, "Name another file, or none");
 }
@@ -24,13 +24,13 @@ export function checkText(options: TextOptions): void {
   if (options.out !== undefined) checkFile("--out", options.out, "Name another file");
 }
 
-/** Refuses what cannot be written as a file. */
+/** Rejects a path that cannot be written as a file. */
 export function checkFile(option: string, path: string, todo: string): void {
   const got = found(path)?.isDirectory() ? "a folder" : obstacle(path);
   if (got !== undefined) throw usageError(option, `${path} to be writable`, got, todo);
 }
 
-/** Prints the text, or writes it to a file; where --json names no file, standard output has the JSON alone. */
+/** Prints the text, or writes it to a file; if --json names no file, standard output gets the JSON alone. */
 export function writeOutput({ json }: JsonOptions, value: object, text: string, out?: string): void {
   const encoded = `${JSON.stringify(versioned(value), null, 2)}\n`;
   const bare = json === true || json === "-";

@@ -5,14 +5,14 @@ import { currentName, tellFormer, withCurrentNames } from "../lab/recipes/former
 import { valueAt, withValueAt } from "../lab/recipes/paths.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
 
-/** Of --set. */
+/** One setting of --set. */
 export interface Setting {
-  /** The path of a key, as "optimizer.learningRate". */
+  /** Path of a key, such as "optimizer.learningRate". */
   readonly key: string;
   readonly value: unknown;
 }
 
-/** The options of the lists recipeOptions and trainingOptions, --monitor and --precision. */
+/** The options in the lists of recipeOptions and trainingOptions, and --monitor and --precision. */
 export interface RecipeOptions {
   readonly seed?: number;
   readonly batchSize?: number;
@@ -29,8 +29,8 @@ export interface RecipeOptions {
 }
 
 /**
- * The recipe as it was written, by today's names, with what the options say; those of --set come last. What results is
- * for `parseRecipe` to check. where: for its errors.
+ * The recipe as it was written, under the present names of its keys, with the options applied; those of --set come
+ * last. The caller has to pass the result to `parseRecipe`. `where` begins its errors.
  */
 export function overridden(written: unknown, options: RecipeOptions, where: string): unknown {
   const {
@@ -66,7 +66,7 @@ export function overridden(written: unknown, options: RecipeOptions, where: stri
     .reduce((recipe, one) => withSetting(recipe, one, where), named);
 }
 
-/** Another optimizer begins with its own defaults: rates and decays of one mean nothing to another. */
+/** Changes the optimizer, which begins with its own defaults: rates and decays of one optimizer do not fit another. */
 function withOptimizer(written: unknown, name: string | undefined, where: string): unknown {
   if (name === undefined || name === parseRecipe(written, where).optimizer.name) return written;
   const own = { name, clip: valueAt(written, "optimizer.clip"), schedule: valueAt(written, "optimizer.schedule") };
@@ -74,7 +74,7 @@ function withOptimizer(written: unknown, name: string | undefined, where: string
   return withValueAt(written, "optimizer", Object.fromEntries(given));
 }
 
-/** Either epochs or steps: what a recipe says of the other goes. */
+/** Epochs and steps exclude each other: setting one removes the other from the recipe. */
 const INSTEAD: Readonly<Record<string, string>> = { epochs: "steps", steps: "epochs" };
 
 function withSetting(written: unknown, { key, value }: Setting, where: string): unknown {
@@ -85,7 +85,7 @@ function withSetting(written: unknown, { key, value }: Setting, where: string): 
   return withValueAt(started, path, value);
 }
 
-/** A choice that the recipe leaves to its defaults is named: one of its keys alone would not say whose it is. */
+/** Writes the name of a choice that the recipe leaves to its defaults: a key alone would not say what it belongs to. */
 function withName(written: unknown, key: string, where: string): unknown {
   const complete = parseRecipe(written, where);
   const names = ["name", "pattern"].map((name) => [name, valueAt(complete, `${key}.${name}`)] as const);

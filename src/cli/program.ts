@@ -1,4 +1,4 @@
-/** The verbs and what is said of them all. */
+/** The verbs of the command line, and the help that they share. */
 import { Command } from "commander";
 import { version } from "../node/version.ts";
 import { addAccount } from "./account.ts";

@@ -1,4 +1,4 @@
-/** Progress on stderr, where that is a terminal; nothing else is. */
+/** Shows progress on stderr, if that is a terminal. */
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import type { Dataset } from "../core/data/dataset.ts";
 import { scored } from "../core/task/objective.ts";
@@ -8,8 +8,8 @@ import { durationText } from "../lab/report/table.ts";
 import type { Observer } from "../lab/runs/together.ts";
 
 /**
- * Trains with a bar a run. A signal ends the process as it would without us, but with the terminal as it was and a line
- * that says how to go on.
+ * Trains with a bar for each run. A signal ends the process as it would without bars, but the terminal is restored and
+ * a line says how to go on.
  */
 export async function withProgress<T>(
   names: readonly string[],
@@ -46,7 +46,7 @@ function showProgress(names: readonly string[]): Progress {
     {
       format: "{name} {bar} {share}  loss {loss}  {score}  {ms} ms/step  {left}",
       hideCursor: true,
-      // the words take about 70 columns beside the name; a longer line would be cut
+      // the words take about 70 columns beside the name, and a longer line would be cut
       barsize: Math.max(4, Math.min(24, (stream.columns ?? 80) - width - 70)),
       stream,
     },
@@ -68,7 +68,7 @@ function showProgress(names: readonly string[]): Progress {
       const now = performance.now();
       first[run] ??= { step, at: now - ms };
       const done = step + 1;
-      // runs take turns: the time between two steps of one is that of all
+      // runs take turns: the time between two steps of one run covers a step of each
       const average = (now - first[run].at) / (done - first[run].step);
       Object.assign(shown[run], {
         share: `${String(Math.floor((100 * done) / steps)).padStart(3)} %`,

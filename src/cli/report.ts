@@ -1,4 +1,4 @@
-/** `trisparse report`: what runs came to, as a page. */
+/** `trisparse report`: the results of runs, as a page. */
 import { join } from "node:path";
 import type { Command } from "commander";
 import { reportPage } from "../lab/report/page/page.ts";
@@ -38,14 +38,14 @@ function report(paths: readonly string[], options: ReportOptions): void {
   writeOutput(options, writeReport(paths, out), out);
 }
 
-/** Writes the page of these folders; whole or not at all. */
+/** Writes the page of these folders, whole or not at all. */
 function writeReport(paths: readonly string[], out: string): Report {
   const report = summarize(readRuns(paths));
   writeFileAtomically(out, reportPage(report));
   return report;
 }
 
-/** The page of a comparison, in its folder; says where on stderr. */
+/** Writes the page of a comparison into its folder, and says on stderr where it is. */
 export function reportComparison(folder: string): void {
   const out = join(folder, NAME);
   writeReport([folder], out);

@@ -84,7 +84,7 @@ async function run(words: readonly string[], options: ReproduceOptions): Promise
   writeFileAtomically(join(out, "claims.html"), claimsHtml(results));
   writeFileAtomically(join(out, "claims.md"), `# Claims\n\n${page}\n`);
   process.stderr.write(`report: ${join(out, "claims.html")}\n`);
-  // as in claims.json: what the folder holds, not this call alone
+  // like claims.json, the output covers what the folder holds, not this call alone
   writeOutput(options, { claims: results }, page);
   failFailed(tried);
 }
@@ -100,7 +100,7 @@ function claimOf(word: string): Claim {
   return claim;
 }
 
-/** A folder of ours, an empty one or none. */
+/** Accepts a folder that an earlier call made, an empty one, or none. */
 function checkFolder(out: string): void {
   if (existsSync(join(out, "runs"))) return;
   const present = found(out);

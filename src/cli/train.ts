@@ -96,7 +96,7 @@ async function train(file: string, options: TrainOptions): Promise<void> {
   await finishRun(folder, options, data, device, given?.start);
 }
 
-/** Weights of a folder that train or compress wrote, or of a file. */
+/** Reads weights from a folder that train or compress wrote, or from a file. */
 function readStart(path: string): { file: string; start: SavedState; sha256: string } {
   const own = join(path, "weights.safetensors");
   const isFolder = existsSync(join(path, "recipe.json"));
@@ -111,7 +111,7 @@ function readStart(path: string): { file: string; start: SavedState; sha256: str
   });
 }
 
-/** One value that is no number would spoil all others. */
+/** Throws if an array holds a value that is no number, because one such value would spoil all others. */
 function checkFinite(name: string, data: ArrayLike<number | bigint>): void {
   if (Array.prototype.every.call(data, (value) => Number.isFinite(Number(value)))) return;
   const wrong = `${name} with a value that is not finite`;

@@ -1,4 +1,4 @@
-/** Wrong usage: options, recipes and patterns that cannot be. The exit code is 2, and nothing was made or trained. */
+/** Wrong usage: invalid options, recipes and patterns. The exit code is 2, and nothing was made or trained. */
 import type { Command, CommanderError } from "commander";
 import { expected, nearest, TrisparseError } from "../core/errors.ts";
 
@@ -9,7 +9,7 @@ export function usageError(where: string, what: string, got: string, todo: strin
   return new UsageError(expected(where, what, got, todo).message);
 }
 
-/** Marks what is thrown while reading or checking what the user asked for. */
+/** Runs `check`, and marks its errors as errors in what the user asked for. */
 export function asUsage<T>(check: () => T): T {
   try {
     return check();
@@ -18,7 +18,7 @@ export function asUsage<T>(check: () => T): T {
   }
 }
 
-/** `got` is not among `known`: names the nearest. */
+/** The error for a word that is not among `known`; it names the nearest one. */
 export function notAmong(where: string, what: string, known: readonly string[], got: string): UsageError {
   const near = nearest(got, known);
   return usageError(
@@ -29,13 +29,13 @@ export function notAmong(where: string, what: string, known: readonly string[], 
   );
 }
 
-/** An option whose value may be left out takes the word behind it, and that may have been the argument. */
+/** A hint if an option with an optional value took the word behind it, which may have been the argument. */
 function swallowed(command: Command, argument: string): string | undefined {
   const { json } = command.opts<{ json?: string | true }>();
   return typeof json === "string" ? `Put --json behind <${argument}>, or write --json=-` : undefined;
 }
 
-/** What commander found wrong with a command line, in our form. */
+/** Turns an error that commander found in a command line into our form. */
 export function commandLineError(command: Command, { code, message }: CommanderError): UsageError {
   const name = command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`;
   const [, got = ""] = /'([^']*)'/.exec(message) ?? [];

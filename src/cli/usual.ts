@@ -1,30 +1,37 @@
-/** What compare trains: what its options say, then its recipe, and without one what is usual for the data and the model. */
+/**
+ * What compare trains: its options come first, then its recipe; without a recipe, what is usual for the data and the
+ * model.
+ */
 import { valueAt, withValueAt } from "../lab/recipes/paths.ts";
 import { parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
 import { readJson } from "../lab/runs/json-file.ts";
 import { overridden, type RecipeOptions } from "./overrides.ts";
 
-// enough images a step for sparse products to gain at the sizes of a laptop
+// enough images in a step for sparse products to gain at the sizes of a laptop
 export const MLP_BATCH = 256;
-// twice the recipe's, which is for half of this batch; also where dense is best of 1e-3, 2e-3 and 4e-3 (docs/strategies.md)
+// twice the recipe's, which is for half of this batch; dense is also best with it, of 1e-3, 2e-3 and 4e-3
+// (docs/strategies.md)
 export const MLP_LEARNING_RATE = 2e-3;
 
-/** What goes with a data set where neither an option nor a recipe says otherwise. */
+/** The model and batch size for a data set if neither an option nor a recipe gives others. */
 const USUAL: Readonly<Record<string, { readonly model: string; readonly batchSize?: number }>> = {
   cifar10: { model: "cnn" },
   text: { model: "gpt", batchSize: 32 },
   scenes: { model: "detector", batchSize: 32 },
 };
 
-/** The options that the recipe depends on. */
+/** The options that the recipe of a comparison depends on. */
 export interface ComparedOptions extends RecipeOptions {
   readonly data?: string;
   readonly model?: string;
-  /** A file. */
+  /** Path of a recipe. */
   readonly recipe?: string;
 }
 
-/** The recipe's file or none, with what the options say, and else what is usual for the data and the model. */
+/**
+ * The recipe of the file, if one is given, with the options applied; otherwise what is usual for the data and the
+ * model.
+ */
 export function recipeOf(options: ComparedOptions): Recipe {
   const { recipe: file, data, model } = options;
   const where = file ?? "compare";
@@ -34,14 +41,17 @@ export function recipeOf(options: ComparedOptions): Recipe {
   const named = model ?? usual?.model ?? base.model.name;
   const chosen = [
     { key: "data.name", value: data },
-    // a model of the recipe keeps its widths
+    // the recipe's own model keeps its widths
     { key: "model", value: named === base.model.name ? undefined : { name: named } },
   ];
   const asked = overridden(written, { ...options, set: [...chosen, ...(options.set ?? [])] }, where);
   return parseRecipe(file === undefined ? withUsual(asked, usual) : asked, where);
 }
 
-/** Where no recipe says what is good for a model, and no option: its batch size, and the learning rate that goes with it. */
+/**
+ * Fills in the usual batch size of a model, and the learning rate that goes with it, if neither a recipe nor an option
+ * gives them.
+ */
 function withUsual(asked: unknown, usual: { readonly batchSize?: number } | undefined): unknown {
   const { model, data, optimizer } = parseRecipe(asked, "compare");
   const isMlp = model.name === "mlp";

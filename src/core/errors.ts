@@ -1,6 +1,6 @@
 /**
- * The one shape every error of trisparse has: `<where>: expected <what>, got <what>. <what to do>.`
- * Imports nothing; importable by every layer.
+ * Every error of trisparse has this one shape: `<where>: expected <what>, got <what>. <what to do>.` This file imports
+ * nothing, and every layer may import it.
  */
 
 /** An error a user can act on. The command line prints its message alone, without a stack. */
@@ -13,7 +13,9 @@ export function expected(where: string, what: string, got: string, todo: string)
   return new TrisparseError(`${where}: expected ${what}, got ${got}. ${todo}.`);
 }
 
-/** The known word closest to `word` by edit distance, or undefined when none is near (more than half its letters differ). */
+/**
+ * The known word closest to `word` by edit distance; undefined if none is near (more than half of its letters differ).
+ */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 2)) + 1;

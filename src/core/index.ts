@@ -1,4 +1,7 @@
-/** Everything of trisparse that training needs, in any runtime; its entry points add how a device is opened. */
+/**
+ * Everything of trisparse that training needs, in any runtime. The entry points of Node and of pages add how a device
+ * is opened.
+ */
 
 export { add } from "./autograd/ops/add.ts";
 export { addBias } from "./autograd/ops/add-bias.ts";

@@ -1,20 +1,23 @@
 /**
- * What may be given as options, to methods, optimizers and layers: kinds of options as data, and the checks of what is
- * given. Imports errors.ts alone; every layer may import it.
+ * The options of methods, optimizers and layers: the kinds of options as data, and the checks of what a caller gives.
+ * This file imports errors.ts alone, and every layer may import it.
  */
 import { expected, nearest } from "./errors.ts";
 
-/** Where a number has to lie. A bound that is left out bounds nothing; infinities and NaN lie nowhere. */
+/**
+ * The range that a number has to lie in. A bound that is left out does not limit it; infinities and NaN are never in
+ * range.
+ */
 export interface Bounds {
   readonly min?: number | undefined;
   readonly max?: number | undefined;
-  /** As min and max, but the bound itself lies outside. */
+  /** `above` and `below` are like min and max, but exclude the bound itself. */
   readonly above?: number | undefined;
   readonly below?: number | undefined;
   readonly integer?: boolean | undefined;
 }
 
-/** A number, or one of some words in its place. */
+/** An option that takes a number, or one of `words` in its place. */
 export interface NumberOption<Word extends string = string> {
   readonly kind: "number";
   readonly default: number;
@@ -25,7 +28,7 @@ export interface NumberOption<Word extends string = string> {
   readonly about: string;
 }
 
-/** One of some words; the first is the default. */
+/** An option that takes one of some words; the first is the default. */
 export interface WordOption<Word extends string = string> {
   readonly kind: "word";
   readonly words: readonly Word[];
@@ -34,18 +37,18 @@ export interface WordOption<Word extends string = string> {
 
 export type Option = NumberOption | WordOption;
 
-/** Options by name, in the order in which they are told. */
+/** Options by name, in the order in which documentation lists them. */
 export type OptionSchema = Readonly<Record<string, Option>>;
 
 type ValueOf<Kind> =
   Kind extends NumberOption<infer Word> ? number | Word : Kind extends WordOption<infer Word> ? Word : never;
 
-/** What is given for a schema: what is left out takes its default. */
+/** The options that a caller gives for a schema; one that is left out takes its default. */
 export type OptionsOf<Schema extends OptionSchema> = {
   readonly [Name in keyof Schema]?: ValueOf<Schema[Name]> | undefined;
 };
 
-/** The same with every default filled in. */
+/** The options of a schema with every default filled in. */
 export type CompleteOptions<Schema extends OptionSchema> = { readonly [Name in keyof Schema]: ValueOf<Schema[Name]> };
 
 export function number<const Word extends string = never>(
@@ -62,7 +65,7 @@ export function defaultOf(option: Option): number | string {
   return option.kind === "number" ? option.default : option.words[0];
 }
 
-/** What an option may be, in words: `from 0 to 1 or "measured"`, `"gradient" or "decoupled"`. */
+/** The values that an option may take, in words: `from 0 to 1 or "measured"`, `"gradient" or "decoupled"`. */
 function valuesInWords(option: Option): string {
   const quoted = (option.words ?? []).map((one) => `"${one}"`);
   const all = option.kind === "number" ? [boundsInWords(option), ...quoted] : quoted;
@@ -70,8 +73,8 @@ function valuesInWords(option: Option): string {
 }
 
 /**
- * Checks what is given against a schema and fills in the defaults.
- * where: as in the errors, which name the option, what it may be and what was given.
+ * Checks the given options against a schema and fills in the defaults. `where` begins the errors, which name the
+ * option, the values it may take and the value that was given.
  */
 export function completeOptions<Schema extends OptionSchema>(
   where: string,
@@ -97,7 +100,9 @@ function check(where: string, name: string, option: Option, value: unknown): voi
   throw expected(where, `${name} ${valuesInWords(option)}`, shown(value), todo);
 }
 
-/** Throws unless options are an object without other keys than those of `known`, which has every key of their type. */
+/**
+ * Throws unless `options` is an object whose keys are all among those of `known`, which lists every key of the type.
+ */
 export function requireOptions<T extends object>(
   where: string,
   options: T,
@@ -119,10 +124,10 @@ export function requireOptions<T extends object>(
   }
 }
 
-/** Values by the names that errors tell. */
+/** Values by the names that errors use for them. */
 type Named = Readonly<Record<string, unknown>>;
 
-/** Throws unless all of these values are numbers that lie there. */
+/** Throws unless each of these values is a number within the bounds. */
 export function checkNumbers(where: string, values: Named, bounds: Bounds): void {
   for (const [name, value] of Object.entries(values)) {
     if (liesWithin(value, bounds)) continue;
@@ -130,12 +135,12 @@ export function checkNumbers(where: string, values: Named, bounds: Bounds): void
   }
 }
 
-/** Throws unless all of these values are among the words, of which the first is the default. */
+/** Throws unless each of these values is one of `words`, of which the first is the default. */
 export function checkWords(where: string, values: Named, words: readonly string[]): void {
   for (const [name, value] of Object.entries(values)) check(where, name, word(words, name), value);
 }
 
-/** Throws unless all of these values are true or false. */
+/** Throws unless each of these values is true or false. */
 export function checkFlags(where: string, values: Named): void {
   for (const [name, value] of Object.entries(values)) {
     if (typeof value !== "boolean") throw expected(where, `${name} true or false`, shown(value), "Correct it");

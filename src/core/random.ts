@@ -1,7 +1,7 @@
 /**
- * The only randomness of trisparse: Philox 4x32-10, a counter-based generator.
- * A draw is a pure function of (seed, stream, counter), so any step of a run can be replayed and a resumed run
- * continues bit for bit. Imports nothing; importable by every layer. The kernels carry the same function (dropout).
+ * The only randomness of trisparse: Philox 4x32-10, a counter-based generator. A draw is a pure function of (seed,
+ * stream, counter), so any step of a run can be replayed and a resumed run continues bit for bit. This file imports
+ * nothing, and every layer may import it. The kernels carry the same function (dropout).
  * Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3.
  */
 
@@ -10,14 +10,17 @@ const MULTIPLIER_1 = 0xcd9e8d57;
 const WEYL_0 = 0x9e3779b9;
 const WEYL_1 = 0xbb67ae85;
 
-/** Names a draw: the same numbers give the same sample on every backend, so that a step can be replayed. */
+/**
+ * The numbers that identify a draw. The same numbers give the same sample on every backend, so that a step can be
+ * replayed.
+ */
 export interface Draw {
   readonly seed: number;
   readonly layer: number;
   readonly step: number;
 }
 
-/** Four 32-bit words for one counter; `out` is written in place. key = (key0, key1), counter = (c0, c1, c2, c3). */
+/** Writes four 32-bit words for one counter into `out`. key = (key0, key1), counter = (c0, c1, c2, c3). */
 export function philox(
   out: Uint32Array,
   key0: number,
@@ -48,14 +51,14 @@ export function philox(
 }
 
 /**
- * Upper 32 bits of a 32 x 32 bit product. The double nearest to the product is off by at most 2^10, and so is what is left
- * without the lower bits: 2^-22 of the upper ones, which rounding takes away.
+ * The upper 32 bits of a 32 x 32 bit product. The double nearest to the product is off by at most 2^10, and so is the
+ * product without its lower bits: that is 2^-22 of a unit of the upper bits, which rounding takes away.
  */
 function multiplyHigh(a: number, b: number): number {
   return ((a * b - (Math.imul(a, b) >>> 0)) / 4294967296 + 0.5) >>> 0;
 }
 
-/** A sequence of draws: one (seed, stream) pair, a counter that moves on by itself. */
+/** A sequence of draws from one (seed, stream) pair; its counter advances by itself. */
 export class Random {
   readonly #seed: number;
   readonly #stream: number;
@@ -63,7 +66,7 @@ export class Random {
   #left = 0;
   readonly #words: Uint32Array = new Uint32Array(4);
 
-  /** seed, stream: any 32-bit integers; different streams of a seed are independent. */
+  /** seed and stream may be any 32-bit integers; different streams of a seed are independent. */
   constructor(seed: number, stream = 0) {
     this.#seed = seed;
     this.#stream = stream;
@@ -78,18 +81,18 @@ export class Random {
     return this.#words[4 - this.#left--];
   }
 
-  /** Uniform in [0, 1), a multiple of 2^-32. */
+  /** Uniform in [0, 1); a multiple of 2^-32. */
   uniform(): number {
     return this.bits() / 4294967296;
   }
 
-  /** Standard normal, by Box-Muller; two uniforms a draw. */
+  /** Standard normal, by Box-Muller; each draw uses two uniforms. */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
     return radius * Math.cos(2 * Math.PI * this.uniform());
   }
 
-  /** Uniform integer in 0..n-1. Bias below n / 2^32. */
+  /** Uniform integer in 0..n-1. Its bias is below n / 2^32. */
   integer(n: number): number {
     return Math.floor(this.uniform() * n);
   }

@@ -1,4 +1,7 @@
-/** What needs more than core: named data sets, recipes, runs and comparisons, compression, reports. For Node. */
+/**
+ * The parts of trisparse that need more than core, for Node: named data sets, recipes, runs and comparisons,
+ * compression, reports.
+ */
 export { type Compacted, compact } from "./compression/compact.ts";
 export { type Compressed, type CompressOptions, compress } from "./compression/compress.ts";
 export { loadData, sources } from "./data/sources.ts";

@@ -1,8 +1,11 @@
-/** Where trisparse keeps what it can make or fetch again. */
+/** The folder where trisparse keeps files that it can make or fetch again. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** TRISPARSE_CACHE, else %LOCALAPPDATA%\\trisparse on Windows, else $XDG_CACHE_HOME/trisparse, else ~/.cache/trisparse. */
+/**
+ * The folder TRISPARSE_CACHE, else %LOCALAPPDATA%\\trisparse on Windows, else $XDG_CACHE_HOME/trisparse, else
+ * ~/.cache/trisparse.
+ */
 export function cacheFolder(
   env: Readonly<Record<string, string | undefined>> = process.env,
   platform: NodeJS.Platform = process.platform,

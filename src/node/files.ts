@@ -20,7 +20,7 @@ import { expected } from "../core/errors.ts";
 
 /**
  * Writes to a temporary name in the same folder, then renames: readers see the old file or the new one, never half of
- * one, whenever the process dies. Makes the folder. Throws, leaving nothing behind, where that is not possible.
+ * one, whenever the process dies. Makes the folder. If it throws, it leaves nothing behind.
  */
 export function writeFileAtomically(path: string, data: Uint8Array | string): void {
   let temporary: string | undefined;
@@ -38,7 +38,7 @@ export function writeFileAtomically(path: string, data: Uint8Array | string): vo
     temporary = name;
     try {
       const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-      // writeSync may write a part only
+      // writeSync may write only a part
       for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at);
       fsyncSync(file);
     } finally {
@@ -56,7 +56,7 @@ export function writeFileAtomically(path: string, data: Uint8Array | string): vo
   }
 }
 
-/** The bytes of a file; `where` names what it is for in the error. */
+/** The bytes of a file; `where` says in the error what the file is for. */
 export function readFile(where: string, path: string): Uint8Array {
   try {
     return readFileSync(path);
@@ -67,7 +67,10 @@ export function readFile(where: string, path: string): Uint8Array {
   }
 }
 
-/** Why no file or folder can be made at this path, or undefined: asks the nearest folder above it. Makes nothing. */
+/**
+ * Why no file or folder can be made at this path; undefined if one can. It asks the nearest folder above and makes
+ * nothing.
+ */
 export function obstacle(path: string): string | undefined {
   let folder = dirname(resolve(path));
   for (let above = found(folder); above === undefined; above = found(folder)) folder = dirname(folder);
@@ -80,7 +83,9 @@ export function obstacle(path: string): string | undefined {
   }
 }
 
-/** What is at a path, links followed; undefined: nothing, or a file stands where a folder should be. */
+/**
+ * The file or folder at a path, links followed; undefined if there is none, or if a file stands in place of a folder.
+ */
 export function found(path: string): Stats | undefined {
   try {
     return statSync(path);

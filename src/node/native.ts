@@ -14,7 +14,7 @@ type Addon = {
   instructionSets: Record<string, Record<string, (...positions: readonly Position[]) => void>>;
 };
 
-/** Where the addon for this platform lies, built or shipped; TRISPARSE_ADDON names another. */
+/** Path of the addon for this platform, built or shipped; TRISPARSE_ADDON names another. */
 export function addonPath(): string {
   if (process.env.TRISPARSE_ADDON) return process.env.TRISPARSE_ADDON;
   return join(
@@ -27,8 +27,8 @@ export function addonPath(): string {
 }
 
 /**
- * Loads the addon. instructionSet: "avx512", "avx2", "neon" or "sse2", by default the widest that this machine has.
- * The thread pool is the process's: the last call sets its size.
+ * Loads the addon. `instructionSet` is "avx512", "avx2", "neon" or "sse2", by default the widest that this machine has.
+ * All devices of the process share one thread pool: the last call sets its size.
  */
 export function nativeKernels(threads: number, instructionSet?: string): Kernels {
   const path = addonPath();
@@ -67,7 +67,7 @@ export function nativeKernels(threads: number, instructionSet?: string): Kernels
   };
 }
 
-/** The instruction sets the addon can use here, widest first; empty without an addon. */
+/** The instruction sets that the addon can use here, the widest first; empty without an addon. */
 export function nativeInstructionSets(): string[] {
   if (!existsSync(addonPath())) return [];
   return Object.keys((createRequire(import.meta.url)(addonPath()) as Addon).instructionSets);

@@ -14,22 +14,26 @@ export const BACKENDS = ["native", "wasm", "js"] as const;
 export type Backend = (typeof BACKENDS)[number];
 
 export interface OpenOptions {
-  /** Default: TRISPARSE_BACKEND, else the fastest that is there. */
+  /** Backend to open. Default: TRISPARSE_BACKEND, else the fastest that is there. */
   readonly backend?: Backend | undefined;
-  /** Default: TRISPARSE_THREADS, else the physical cores that this process may use. Only native uses more than one. */
+  /**
+   * Number of threads. Default: TRISPARSE_THREADS, else the physical cores that this process may use. Only native uses
+   * more than one.
+   */
   readonly threads?: number | undefined;
   /**
-   * Of native: "avx512", "avx2", "neon" or "sse2", by default the widest. Of WASM: "relaxed-simd" or "simd128", by default
-   * TRISPARSE_WASM, else the first where the engine has it. Asking for one asks for its backend.
+   * Instruction set. For native: "avx512", "avx2", "neon" or "sse2", by default the widest. For WASM: "relaxed-simd" or
+   * "simd128", by default TRISPARSE_WASM, else the first if the engine has it. Asking for an instruction set asks for
+   * its backend.
    */
   readonly instructionSet?: string | undefined;
-  /** What products compute in. Default "f32". */
+  /** Precision of the products. Default "f32". */
   readonly precision?: Precision | undefined;
-  /** Of `device.random`, from which layers draw their first values. Default 0. */
+  /** Seed of `device.random`, from which layers draw their first values. Default 0. */
   readonly seed?: number | undefined;
 }
 
-/** Kernels, and in one sentence what runs and why. */
+/** Chosen kernels, and one sentence on what runs and why. */
 interface Chosen {
   readonly kernels: Kernels;
   readonly why: string;
@@ -38,15 +42,18 @@ interface Chosen {
 const HOW_TO_GET_NATIVE = 'run "npm run build:native" (needs g++ or clang++)';
 const MOST_THREADS = 256;
 
-/** Like `openDeviceSync`, and the same call in Node and in a page. What that throws it rejects with. */
+/**
+ * Opens a device like `openDeviceSync`, by the same call in Node and in a page. It rejects with whatever that function
+ * throws.
+ */
 export async function openDevice(options: OpenOptions = {}): Promise<Device> {
   return openDeviceSync(options);
 }
 
 /**
- * Opens the device that the options ask for, then the environment, then the fastest that this machine has. The first one
- * of a thread is where layers and tensors live that are not told. Throws if a backend, a number of threads or a precision
- * makes no sense, or what was asked for is not there.
+ * Opens the device that the options ask for, else the environment, else the fastest that this machine has. The first
+ * device of a thread is the default of layers and tensors that are given none. Throws if a backend, a number of threads
+ * or a precision is invalid, or if what was asked for is not there.
  */
 export function openDeviceSync(options: OpenOptions = {}): Device {
   const precision = precisionOf("openDevice", options.precision ?? "f32");
@@ -85,7 +92,7 @@ function fastest(threads: number): Chosen {
       return native(threads, undefined, "the addon for this platform is there, and nothing else was asked for");
     }
   } catch (error) {
-    // The file is there but was built for another system, say another C library: slower beats not at all.
+    // The file is there but was built for another system, perhaps another C library: slower beats not at all.
     missing = `the native addon does not load (${(error as Error).message})`;
   }
   return wasm(undefined, `${missing}; for native, ${HOW_TO_GET_NATIVE}`);
@@ -102,7 +109,7 @@ function native(threads: number, instructionSet: string | undefined, by: string)
   return { kernels, why: `Native ${kernels.instructionSet} on ${count}: ${by}.` };
 }
 
-/** The backend that was asked for and by what; undefined: whatever is the fastest. */
+/** The backend that was asked for, and what asked for it; undefined for the fastest. */
 function wantedBackend(options: OpenOptions): { backend: Backend | undefined; by: string } {
   const variable = environment("TRISPARSE_BACKEND");
   const byCaller = options.backend ?? backendOf(options.instructionSet);
@@ -120,7 +127,7 @@ function backendOf(instructionSet: string | undefined): Backend | undefined {
   return WASM_INSTRUCTION_SETS.some((name) => name === instructionSet) ? "wasm" : "native";
 }
 
-/** Which of the two modules the environment asks for. */
+/** The WASM module that the environment asks for; undefined if it does not ask for one. */
 function wantedWasm(): string | undefined {
   const given = environment("TRISPARSE_WASM");
   return given === undefined ? undefined : among("TRISPARSE_WASM", "an instruction set", WASM_INSTRUCTION_SETS, given);
@@ -141,7 +148,7 @@ function among<T extends string>(where: string, what: string, names: readonly T[
 function wantedThreads(options: OpenOptions): number {
   const given = options.threads ?? environment("TRISPARSE_THREADS");
   if (given === undefined) return Math.min(MOST_THREADS, physicalCores());
-  // Number("") and Number("0x4") are numbers too
+  // Number("") and Number("0x4") are numbers too, so the text is checked first
   const threads = typeof given === "number" ? given : /^\d+$/.test(given) ? Number(given) : Number.NaN;
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw expected(
@@ -154,7 +161,7 @@ function wantedThreads(options: OpenOptions): number {
   return threads;
 }
 
-/** An empty variable counts as unset. */
+/** A variable of the environment; an empty one counts as unset. */
 function environment(name: string): string | undefined {
   const value = process.env[name];
   return value === "" ? undefined : value;

@@ -1,14 +1,14 @@
-/** How many threads gain something: a core computes no faster on both of its hyperthreads than on one. */
+/** Counts the threads that gain something: a core computes no faster on both of its hyperthreads than on one. */
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-/** Where Linux says which hyperthreads are of one core. */
+/** The folder where Linux says which hyperthreads belong to one core. */
 const CPUS = "/sys/devices/system/cpu";
 
 /**
- * Physical cores that this process may use: on Linux those of the machine, elsewhere processors as the system counts them;
- * never more than `available`, which knows of affinity.
+ * Number of physical cores that this process may use: on Linux those of the machine, elsewhere processors as the system
+ * counts them; never more than `available`, which respects affinity.
  */
 export function physicalCores(cpus: string = CPUS, available: number = availableParallelism()): number {
   const cores = new Set<string>();
@@ -24,7 +24,7 @@ export function physicalCores(cpus: string = CPUS, available: number = available
   return Math.max(1, cores.size === 0 ? available : Math.min(cores.size, available));
 }
 
-/** The hyperthreads of a core, which name it; null of a processor that is switched off: it has no topology. */
+/** The hyperthreads of a core, which identify it; null for a processor that is switched off, which has no topology. */
 function siblingsOf(cpu: string): string | null {
   try {
     return readFileSync(join(cpu, "topology", "thread_siblings_list"), "utf8").trim();

@@ -12,12 +12,15 @@ import { version } from "./version.ts";
 
 const FORMAT = 4;
 
-/** The times of these kernels on this machine; a file holds those of several. path: by default in the cache folder. */
+/**
+ * The times of these kernels on this machine, in a file that holds those of several. Its path is by default in the
+ * cache folder.
+ */
 export function timesFile(kernels: Kernels, path: string = join(cacheFolder(), "times.json")): TimesStore {
   const { backend, instructionSet, threads } = kernels;
   const processors = cpus();
   const cpu = `${processors[0]?.model.trim() ?? "unknown"} x${processors.length}`;
-  // an addon that was built anew may be faster or slower
+  // an addon that was built again may be faster or slower
   const build = backend === "native" ? statSync(addonPath()).mtimeMs : 0;
   const place = `${[version, build, cpu, backend, instructionSet, `${threads} threads`].join(" | ")} | `;
   return {
@@ -26,13 +29,13 @@ export function timesFile(kernels: Kernels, path: string = join(cacheFolder(), "
       return new Map(here.map(([key, times]) => [key.slice(place.length), times]));
     },
     save(times) {
-      // what another process has measured meanwhile is kept
+      // times that another process has measured meanwhile are kept
       const all = read(path);
       for (const [key, value] of times) all.set(place + key, value);
       try {
         writeFileAtomically(path, `${JSON.stringify({ format: FORMAT, times: Object.fromEntries(all) }, null, 1)}\n`);
       } catch {
-        // a folder that cannot be written to costs a second at each start, and nothing else
+        // with a folder that cannot be written to, each start costs a second, and nothing else is lost
       }
     },
   };
@@ -44,7 +47,7 @@ function read(path: string): Map<string, ProductTimes> {
     if (file.format !== FORMAT || typeof file.times !== "object" || file.times === null) return new Map();
     return new Map(Object.entries(file.times as Record<string, ProductTimes>).filter(([, times]) => areTimes(times)));
   } catch {
-    // none yet, or one that was damaged: measured anew
+    // there is no file yet, or it is damaged: times are measured again
     return new Map();
   }
 }

@@ -15,7 +15,7 @@ const modules = new Map<WasmInstructionSet, WebAssembly.Module>();
 
 /**
  * Runs `compile` with relaxed SIMD, if the engine has it. The V8 of Node 20 has it behind a flag of the process, which
- * it reads while it compiles: so it is set for that long and no longer. Later ones have it anyway.
+ * it reads while it compiles; so the flag is set for that long and no longer. Later versions have it without a flag.
  */
 function withRelaxedSimd<T>(compile: () => T): T {
   if (WebAssembly.validate(RELAXED_SIMD_PROBE) || !process.versions.v8?.startsWith("11.3.")) return compile();
@@ -27,7 +27,7 @@ function withRelaxedSimd<T>(compile: () => T): T {
   }
 }
 
-/** What this engine can run, best first. */
+/** The instruction sets that this engine can run, the best first. */
 export function wasmInstructionSets(): WasmInstructionSet[] {
   const relaxed = withRelaxedSimd(() => WebAssembly.validate(RELAXED_SIMD_PROBE));
   return WASM_INSTRUCTION_SETS.filter((name) => relaxed || name === "simd128");
@@ -44,9 +44,11 @@ function moduleFor(instructionSet: WasmInstructionSet): WebAssembly.Module {
   return compiled;
 }
 
-/** Kernels with a memory of their own. instructionSet: one of WASM_INSTRUCTION_SETS, by default the best there is. */
+/**
+ * Kernels with a memory of their own. `instructionSet` is one of WASM_INSTRUCTION_SETS, by default the best there is.
+ */
 export function openWasm(instructionSet?: string): Kernels {
-  // who names simd128 has no flag touched
+  // a caller who names simd128 needs no flag to be touched
   const available = instructionSet === "simd128" ? WASM_INSTRUCTION_SETS : wasmInstructionSets();
   const chosen = instructionSet === undefined ? available[0] : available.find((name) => name === instructionSet);
   if (chosen === undefined) {

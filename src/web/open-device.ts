@@ -16,23 +16,26 @@ export const BACKENDS = ["wasm", "js"] as const;
 export type Backend = (typeof BACKENDS)[number];
 
 export interface OpenOptions {
-  /** Default "wasm". */
+  /** Backend to open. Default "wasm". */
   readonly backend?: Backend | undefined;
-  /** Of WASM: "relaxed-simd" or "simd128". Default: the first where the engine has it. */
+  /** Instruction set of WASM: "relaxed-simd" or "simd128". Default: the first if the engine has it. */
   readonly instructionSet?: WasmInstructionSet | undefined;
-  /** Where each of the two modules lies. Default: beside the JavaScript, as bundlers put them there that read `new URL`. */
+  /**
+   * Gives the address of each of the two modules. Default: beside the JavaScript, where bundlers that read `new URL`
+   * put them.
+   */
   readonly wasmUrl?: ((instructionSet: WasmInstructionSet) => string | URL) | undefined;
-  /** What products compute in. Default "f32". */
+  /** Precision of the products. Default "f32". */
   readonly precision?: Precision | undefined;
-  /** Of `device.random`, from which layers draw their first values. Default 0. */
+  /** Seed of `device.random`, from which layers draw their first values. Default 0. */
   readonly seed?: number | undefined;
 }
 
 /**
- * Opens a device. The first one of a page or a worker is where layers and tensors live that are not told. Rejects where an
- * option makes no sense, or the module cannot be fetched or compiled.
+ * Opens a device. The first device of a page or a worker is the default of layers and tensors that are given none.
+ * Rejects if an option is invalid, or if the module cannot be fetched or compiled.
  *
- * Its memory is shared memory, which pages without cross-origin isolation have too; what they do not have is sending it
+ * Its memory is shared memory, which works in pages without cross-origin isolation too; but such pages cannot send it
  * to a worker. So send copies, as `read()` makes them.
  */
 export async function openDevice(options: OpenOptions = {}): Promise<Device> {
@@ -73,7 +76,7 @@ async function fetchModule(url: string | URL): Promise<WebAssembly.Module> {
     const todo = "Put trisparse.wasm and trisparse-relaxed.wasm there, or say by wasmUrl where they are";
     throw expected("openDevice", `a module at ${url}`, `status ${response.status}`, todo);
   }
-  // compiling while it arrives needs the type that servers should send, and not all do
+  // compiling while the module arrives needs its content type, which not all servers send
   const streams = response.headers.get("content-type") === "application/wasm";
   try {
     if (streams) return await WebAssembly.compileStreaming(response);

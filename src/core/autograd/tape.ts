@@ -1,6 +1,6 @@
 /**
- * Reverse-mode differentiation. An operation calls `record` with its output and its rule; `backward` runs the rules from
- * the loss to the parameters in reverse order of creation. Nothing is recorded when no input leads to a parameter.
+ * Reverse-mode differentiation. An operation calls `record` with its output and its rule; `backward` runs the rules
+ * from the loss to the parameters in reverse order of creation. Nothing is recorded if no input leads to a parameter.
  */
 
 import type { F32 } from "../backend/memory.ts";
@@ -9,7 +9,10 @@ import { type Creator, type InputGrads, Parameter, type Shape, Tensor } from "..
 
 let sequence = 0;
 
-/** The tensor `data` of `shape`, made by `op` from `inputs`; `rule` is its backward (see Creator). */
+/**
+ * Makes the tensor `data` of `shape`, which `op` computed from `inputs`, and records `rule`, its backward (see
+ * Creator).
+ */
 export function record(
   op: string,
   inputs: readonly Tensor[],
@@ -89,7 +92,7 @@ export function backward(loss: Tensor): void {
   }
 }
 
-/** Every recorded tensor that leads to the loss, the last made first. */
+/** Every recorded tensor that leads to the loss, the last one made first. */
 function inReverseOrder(loss: Tensor): Tensor[] {
   const found = new Set<Tensor>([loss]);
   for (const tensor of found) {

@@ -1,4 +1,7 @@
-/** The contract on compiled kernels, which go by the names of native/kernels.def and take their arguments by position. */
+/**
+ * The kernel contract for compiled kernels, which have the names of native/kernels.def and take their arguments by
+ * position.
+ */
 
 import { elementwisePositions } from "./families/elementwise.ts";
 import { lossPositions } from "./families/losses.ts";
@@ -24,7 +27,7 @@ export const positions: Positions<KernelFamilies> = {
 
 type Compiled = (...positions: readonly Position[]) => void;
 
-/** All kernels of a compiled backend, `functions` by their names in C++. */
+/** All kernels of a compiled backend, from `functions` by their names in C++. */
 export function compiledKernels(functions: Iterable<readonly [name: string, run: Compiled]>): KernelFamilies {
   const kernels = Array.from(functions, ([native, run]) => {
     const name = kernelName(native);
@@ -34,7 +37,7 @@ export function compiledKernels(functions: Iterable<readonly [name: string, run:
   return Object.fromEntries(kernels) as unknown as KernelFamilies;
 }
 
-/** The name of a kernel of kernels.def: forward_sparse is forwardSparse. */
+/** The name of a kernel of kernels.def in this contract: forward_sparse is forwardSparse. */
 export function kernelName(native: string): KernelName {
   return native.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) as KernelName;
 }

@@ -1,9 +1,10 @@
 /**
- * The suite that every backend passes: each kernel of KERNEL_NAMES against the oracle, on awkward and on random shapes.
- * Masks, packs, winners, draws and single operations must be bit-identical, and so must NaN and infinity be everywhere.
- * Sums may differ by `tolerance` times the sum of the magnitudes that went into them (1e-6: sixteen roundings of f32); for
- * kernels that are not sums, times the largest number that went in or came out. multiplies() must agree exactly.
- * Arrays lie between guard words at odd addresses; what is only read must stay as it was.
+ * The suite that every backend passes: each kernel of KERNEL_NAMES is compared with the oracle, on awkward and on
+ * random shapes. Masks, packs, winners, draws and single operations must be bit-identical, and so must NaN and infinity
+ * be everywhere. Sums may differ by `tolerance` times the sum of the magnitudes that went into them (1e-6: sixteen
+ * roundings of f32); for kernels that are not sums, times the largest number that went in or came out. multiplies()
+ * must agree exactly.
+ * Arrays lie between guard words at odd addresses; arrays that are only read must stay as they were.
  */
 import { describe, expect, test } from "vitest";
 import { call, check, sameBits } from "./conformance/check.ts";
@@ -44,7 +45,10 @@ function trialsOf(name: KernelName, shapes: Shapes): readonly Trial[] {
   return trials[name](shapes);
 }
 
-/** By the name alone (FNV-1a), so that a new kernel does not change what the others draw. */
+/**
+ * The stream of a kernel's draws, by its name alone (FNV-1a), so that a new kernel does not change the draws of the
+ * others.
+ */
 function streamOf(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
@@ -72,7 +76,10 @@ export function kernelConformance(backend: string, make: () => Kernels): void {
   });
 }
 
-/** Registers a test for each kernel: the backends of a group give the same bits, on shapes that are split between threads. */
+/**
+ * Registers a test for each kernel: the backends of a group must give the same bits, on shapes that are split between
+ * threads.
+ */
 export function sameBitsConformance(groups: Readonly<Record<string, readonly (() => Kernels)[]>>): void {
   test.each(KERNEL_NAMES)("%s gives the same bits with any number of threads", (name) => {
     const list = trialsOf(name, large);

@@ -1,4 +1,4 @@
-/** The shape of a product, a convolution or a window: what the kernels take it as. */
+/** The shape of a product, a convolution or a window, as kernels take it. */
 
 /** Eleven integers: batch height width channels kernelHeight kernelWidth stride padding outHeight outWidth out. */
 export type Geometry = Int32Array;
@@ -9,8 +9,8 @@ export function matrixGeometry(rows: number, inputs: number, outputs: number): G
 }
 
 /**
- * The geometry of dx as the forward product of dy with the taps of w the other way round: stride 1, square kernels, padding
- * below the kernel.
+ * The geometry of dx as the forward product of dy with the taps of w in reverse order. It is right for stride 1, square
+ * kernels, and padding below the kernel.
  */
 export function inputGradGeometry(g: Geometry): Geometry {
   const [batch, height, width, channels, kernel, , , padding, outHeight, outWidth, out] = g;

@@ -1,6 +1,6 @@
 /**
- * The oracle: every kernel as the plainest loop that is right. Products are summed in double precision; everything that
- * decides (masks, packs, winners, draws) is bit-identical to the other backends. Slow, by design.
+ * The oracle: every kernel as the plainest loop that is right. Products are summed in double precision; all decisions
+ * (masks, packs, winners, draws) are bit-identical to the other backends. It is slow by design.
  */
 import type { KernelFamilies, KernelName, Kernels } from "./kernels.ts";
 import { elementwise } from "./oracle/elementwise.ts";
@@ -53,5 +53,5 @@ function families(count: (multiplies: number) => void): KernelFamilies {
   };
 }
 
-/** Every kernel once. */
+/** The names of all kernels. */
 export const KERNEL_NAMES: readonly KernelName[] = Object.keys(families(() => {})) as KernelName[];

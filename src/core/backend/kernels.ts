@@ -1,8 +1,8 @@
 /**
- * The kernel contract: every numeric loop of a training step, behind one interface with three backends.
- * A backend is a set of functions over typed arrays; outputs are written in place, nothing is allocated for the caller,
- * nothing is thrown. Shapes are the caller's duty (the ops check them). `js` is the oracle: short and obviously right.
- * native/kernels.def is the same list for C++, where arguments that are objects here stand one by one (positions.ts).
+ * The kernel contract: every numeric loop of a training step, behind one interface with three backends. A backend is a
+ * set of functions over typed arrays; outputs are written in place, nothing is allocated for the caller, nothing is
+ * thrown. Callers must give right shapes (the operations check them). `js` is the oracle: short and obviously right.
+ * native/kernels.def is the same list for C++, where the fields of objects are separate arguments (positions.ts).
  *
  * Legend: T, I, O = batch*outHeight*outWidth, kernelHeight*kernelWidth*channels, out; activations are channels-last,
  * weights [O, kernelHeight, kernelWidth, channels]; "| null" arguments may be left out.
@@ -22,7 +22,7 @@ import type { SequenceKernels } from "./families/sequence.ts";
 import type { StructureKernels } from "./families/structure.ts";
 import type { Memory } from "./memory.ts";
 
-/** The kernels by their names: all that differs between backends is how they are computed. */
+/** The kernels by their names. Backends differ only in how they compute them. */
 export interface KernelFamilies
   extends ProductKernels,
     GroupedConvolutionKernels,
@@ -41,9 +41,12 @@ export type KernelName = keyof KernelFamilies;
 
 export interface Kernels extends Memory, KernelFamilies {
   readonly backend: "native" | "wasm" | "js";
-  /** What runs: "avx512", "avx2", "neon", "sse2", "simd128" or "scalar". */
+  /** The instruction set that runs: "avx512", "avx2", "neon", "sse2", "simd128" or "scalar". */
   readonly instructionSet: string;
   readonly threads: number;
-  /** Multiply-adds that the GEMM kernels have executed so far: the proof that a sparse product skipped its zeros. */
+  /**
+   * Number of multiply-adds that the GEMM kernels have executed so far: the proof that a sparse product skipped its
+   * zeros.
+   */
   multiplies(): number;
 }

@@ -1,14 +1,6 @@
-/** What a backend computes on: typed arrays of its own. */
+/** The memory that a backend computes on: typed arrays of its own. */
 
-/**
- * The kernel contract: every numeric loop of a training step, behind one interface with three backends.
- * A backend is a set of functions over typed arrays; outputs are written in place, nothing is allocated for the caller,
- * nothing is thrown. Shapes are the caller's duty (the ops check them). `js` is the oracle: short and obviously right.
- * native/kernels.def is the same list for C++; the order of arguments is the same everywhere.
- *
- * Legend: T, I, O = batch*outHeight*outWidth, kernelHeight*kernelWidth*channels, out; activations are channels-last,
- * weights [O, kernelHeight, kernelWidth, channels]; "| null" arguments may be left out.
- */
+/** An array of float32 values. */
 export type F32 = Float32Array;
 
 export interface Memory {

@@ -1,7 +1,8 @@
 /**
- * The WASM backend: the bodies of the native kernels in 16-byte SIMD vectors, one thread, no compiler needed.
- * Two modules: with relaxed SIMD the sums of GEMMs round once a product where the processor can fuse; all else is the same.
- * Arrays live in the module's memory; it is a shared memory only because views of one stay valid when it grows.
+ * The WASM backend: the bodies of the native kernels in 16-byte SIMD vectors, on one thread, without a compiler. There
+ * are two modules: with relaxed SIMD the sums of GEMMs round once a product where the processor can fuse; all else is
+ * the same.
+ * Arrays live in the module's memory. It is a shared memory only because views of one stay valid when it grows.
  */
 import { expected } from "../errors.ts";
 import { compiledKernels, kernelName } from "./compiled.ts";
@@ -10,15 +11,18 @@ import type { Kernels } from "./kernels.ts";
 import type { Numbers, Position } from "./positions.ts";
 
 const PAGE = 65536;
-/** As large as a memory may grow, and smaller where the engine finds no such room in its address space (phones). */
+/**
+ * Sizes to which a memory may grow, in pages; the smaller ones are for engines that find no such room in their address
+ * space (phones).
+ */
 const MAX_PAGES = [65536, 32768, 16384, 8192, 4096];
 const ALIGNMENT = 64;
-/** Lengths of what callers make anywhere: a geometry and a layout. A call has one of them. */
+/** Lengths of the arrays that callers may make anywhere: a geometry and a layout. A call has at most one of them. */
 const SHAPE_LENGTHS: readonly number[] = [11, LAYOUT_LENGTH];
-/** The bytes of arrays that one weight stands for, at least. */
+/** The least number of bytes of arrays for which one weight stands. */
 const WEIGHED_BYTES = 2 ** 20;
 
-/** Best first. */
+/** The instruction sets, the best first. */
 export const WASM_INSTRUCTION_SETS = ["relaxed-simd", "simd128"] as const;
 export type WasmInstructionSet = (typeof WASM_INSTRUCTION_SETS)[number];
 
@@ -28,14 +32,16 @@ export const WASM_FILES: Readonly<Record<WasmInstructionSet, string>> = {
   simd128: "trisparse.wasm",
 };
 
-/** The address of a module. Written out for each, because bundlers look for such literals and bring the files along. */
+/** The address of a module. Each is written out, because bundlers look for such literals and bring the files along. */
 export function wasmUrl(instructionSet: WasmInstructionSet): URL {
   return instructionSet === "simd128"
     ? new URL("./trisparse.wasm", import.meta.url)
     : new URL("./trisparse-relaxed.wasm", import.meta.url);
 }
 
-/** A module with one function, (a, b, c) => f32x4.relaxed_madd(a, b, c): invalid where there is no relaxed SIMD. */
+/**
+ * A module with one function, (a, b, c) => f32x4.relaxed_madd(a, b, c); it is invalid on engines without relaxed SIMD.
+ */
 export const RELAXED_SIMD_PROBE: Uint8Array<ArrayBuffer> = Uint8Array.of(
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
   ...[1, 8, 1, 0x60, 3, 0x7b, 0x7b, 0x7b, 1, 0x7b], // types, 8 bytes: one function of three v128 to one
@@ -49,19 +55,21 @@ interface Block {
   bytes: number;
 }
 
-/** Gives out blocks of a WASM memory and takes them back. */
+/** Allocates and frees blocks of a WASM memory. */
 class Heap {
   readonly memory: WebAssembly.Memory;
   readonly #most: number;
-  /** Each growth, of this or of any other shared memory, makes new objects of them all; arrays of each are ours. */
+  /**
+   * The buffers of our memory: each growth, of this or of any other shared memory, makes new objects of all of them.
+   */
   readonly #buffers = new WeakSet<ArrayBufferLike>();
-  /** By address; neighbors are joined. */
+  /** Free blocks by address; neighbors are joined. */
   readonly #free: Block[] = [];
   readonly #collected = new FinalizationRegistry<Block>((block) => this.#release(block));
   #end = 0;
-  /** Bytes of arrays since the last weight. */
+  /** Number of bytes of arrays since the last weight. */
   #unweighed = 0;
-  /** From here on the memory is zero, as the engine made it. */
+  /** From this address on the memory is zero, as the engine made it. */
   #fresh = 0;
 
   constructor() {
@@ -70,7 +78,7 @@ class Heap {
     this.#most = maximum;
   }
 
-  /** Sets where the module's own data ends. */
+  /** Sets the address where the module's own data end. */
   begin(at: number): void {
     this.#end = this.#fresh = wholeLines(at);
   }
@@ -79,7 +87,7 @@ class Heap {
     return this.#buffers.has(array.buffer);
   }
 
-  /** Address of `bytes` bytes of any content. Throws if there is no room. */
+  /** The address of `bytes` bytes of any content. Throws if there is no room. */
   allocate(bytes: number): number {
     const size = wholeLines(bytes);
     const found = this.#free.findIndex((block) => block.bytes >= size);
@@ -127,7 +135,7 @@ class Heap {
 
   #grow(pages: number, wanted: number): void {
     const now = this.memory.buffer.byteLength / PAGE;
-    // a quarter more than needed, so that many small requests do not grow it one by one
+    // a quarter more than needed, so that many small requests do not grow it a little at a time
     const step = Math.min(this.#most - now, Math.max(pages, Math.ceil(now / 4)));
     try {
       if (step < pages) throw new RangeError("limit");
@@ -144,8 +152,9 @@ class Heap {
   }
 
   /**
-   * What lives as long as an array. The collector does not see this memory and would let garbage fill all of it, so now
-   * and then an array holds as much of its own, which nobody writes: address space, no pages.
+   * An object that lives as long as an array. The garbage collector does not see this memory and would let garbage fill
+   * all of it, so now and then an array holds as much memory of its own, which nobody writes: it takes address space,
+   * but no pages.
    */
   #weight(bytes: number): object {
     this.#unweighed += bytes;
@@ -155,14 +164,14 @@ class Heap {
     try {
       return new ArrayBuffer(weight);
     } catch {
-      // no address space: garbage is then collected late, and nothing else is lost
+      // without address space, garbage is collected late, but nothing else is lost
       return {};
     }
   }
 
   /**
-   * A zeroed array. Its block is given back when the array and all of its subarrays are collected, which code that never
-   * returns to the event loop keeps from happening.
+   * A zeroed array. Its block is freed when the array and all of its subarrays are collected, which cannot happen in
+   * code that never returns to the event loop.
    */
   array<T extends Numbers>(
     type: { new (buffer: ArrayBufferLike, at: number, length: number): T; readonly BYTES_PER_ELEMENT: number },
@@ -174,7 +183,7 @@ class Heap {
     const { buffer } = this.memory;
     this.#buffers.add(buffer);
     const array = new type(buffer, at, length);
-    // not the fresh part: pages that nobody writes cost nothing
+    // the fresh part is left alone: pages that nobody writes cost nothing
     if (at < fresh) array.fill(0, 0, Math.ceil((fresh - at) / type.BYTES_PER_ELEMENT));
     const held = this.#weight(bytes);
     this.#collected.register(held, { at, bytes });
@@ -182,7 +191,7 @@ class Heap {
   }
 }
 
-/** Throws where an engine has none at all. */
+/** Makes a shared memory. Throws on an engine that has none at all. */
 function sharedMemory(): { memory: WebAssembly.Memory; maximum: number } {
   let reason: unknown;
   for (const maximum of MAX_PAGES) {
@@ -204,7 +213,9 @@ function wholeLines(bytes: number): number {
   return Math.ceil(Math.max(1, bytes) / ALIGNMENT) * ALIGNMENT;
 }
 
-/** Makes the view and its subarrays keep `held` alive: a subarray refers to the whole memory, not to the array it is of. */
+/**
+ * Makes the view and its subarrays keep `held` alive, because a subarray refers to the whole memory, not to its array.
+ */
 function holding<T extends Numbers>(view: T, held: object): T {
   const part = view.subarray.bind(view) as (begin?: number, end?: number) => T;
   return Object.defineProperty(view, "subarray", {
@@ -251,7 +262,7 @@ export function wasmKernels(module: WebAssembly.Module, instructionSet: WasmInst
       try {
         run(...passed);
       } catch (error) {
-        // no scratch memory: what the kernel had put on its stack would stay there
+        // a kernel that gets no scratch memory ends here, and what it had put on its stack would stay there
         instance.__stack_pointer.value = stack;
         throw error;
       }
@@ -273,7 +284,7 @@ export function wasmKernels(module: WebAssembly.Module, instructionSet: WasmInst
   };
 }
 
-/** The text at an address, up to its zero. */
+/** The text at an address, up to its terminating zero. */
 function textAt({ buffer }: WebAssembly.Memory, at: number): string {
   const bytes = new Uint8Array(buffer, at);
   return String.fromCharCode(...bytes.subarray(0, bytes.indexOf(0)));

@@ -5,17 +5,17 @@ import { type Augmentation, ImageBatches } from "./image-batches.ts";
 import { TokenBatches } from "./token-batches.ts";
 
 export interface BatchesOptions {
-  /** Images, scenes or windows of a text, a step. */
+  /** Number of images, scenes or windows of a text in a step. */
   readonly batchSize: number;
-  /** Default 0. */
+  /** Seed of order, augmentation and windows. Default 0. */
   readonly seed?: number | undefined;
-  /** Of images. Default none. */
+  /** Augmentation of images. Default: none. */
   readonly augment?: Augmentation | undefined;
-  /** Characters a window of a text. Default 128. */
+  /** Number of characters in a window of a text. Default 128. */
   readonly context?: number | undefined;
 }
 
-/** Cuts a data set into batches, by what it is of. */
+/** Cuts a data set into batches, according to its kind. */
 export function batchesOf(data: Dataset, { batchSize, seed, augment, context = 128 }: BatchesOptions): Batches {
   if (data.kind === "text") return new TokenBatches(data, { batchSize, seed, context });
   if (data.kind === "boxes") return new BoxBatches(data, { batchSize, seed });

@@ -1,4 +1,7 @@
-/** Batches of scenes: the images of image-batches.ts, with what each cell of theirs is to say. */
+/**
+ * Batches of scenes: the images of image-batches.ts, with the label and box that a detector should predict for each
+ * cell.
+ */
 import { expected } from "../errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -44,7 +47,10 @@ export class BoxBatches implements Batches {
     return this.#withBoxes(x, this.#data[split].objects.slice(...this.#images.partOf(split, part)));
   }
 
-  /** Cells without an object have the label `classes`. Of two objects in one cell it says the smaller. */
+  /**
+   * Adds labels and boxes. Cells without an object have the label `classes`; of two objects in one cell the smaller one
+   * counts.
+   */
   #withBoxes(x: Tensor, objects: readonly (readonly BoxedObject[])[]): Batch {
     const { shape, classes } = this.#data;
     const [rows, columns] = [shape[0] / CELL, shape[1] / CELL];

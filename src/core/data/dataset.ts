@@ -1,44 +1,44 @@
 /**
- * What a data set is once it is in memory, images, scenes with boxes or text, and what a source of one must provide. No file formats, no
- * batches.
- * h, w, c: height, width and channels of one image; images are channels-last, pixel (y, x, channel) of image i is at
+ * A data set in memory (images, scenes with boxes or text), and the contract of a source of one. File formats and
+ * batches are elsewhere.
+ * h, w, c: height, width and channels of one image. Images are channels-last: pixel (y, x, channel) of image i is at
  * ((i * h + y) * w + x) * c + channel.
  */
 
 import { expected } from "../errors.ts";
 
-/** images: uint8 channels-last [count, h, w, c]; labels: [count], 0..classes-1 */
+/** A split of images. `images` is uint8 channels-last [count, h, w, c]; `labels` is [count], in 0..classes-1. */
 export interface Split {
   readonly count: number;
   readonly images: Uint8Array;
   readonly labels: Uint8Array;
 }
 
-/** What a model has to fit, known without the data. */
+/** What a model is trained to do, with the shapes it has to fit; known without the data. */
 export type Task = ImageTask | TextTask | BoxTask;
 
-/** To name the class of an image. */
+/** Predict the class of an image. */
 export interface ImageTask {
   readonly kind: "images";
   readonly shape: readonly [height: number, width: number, channels: number];
   readonly classes: number;
 }
 
-/** To name the next character. */
+/** Predict the next character. */
 export interface TextTask {
   readonly kind: "text";
-  /** Different characters. */
+  /** Number of different characters. */
   readonly classes: number;
 }
 
-/** To find objects: where they are, and the class of each. */
+/** Find objects: where they are, and the class of each. */
 export interface BoxTask {
   readonly kind: "boxes";
   readonly shape: ImageTask["shape"];
   readonly classes: number;
 }
 
-/** Kinds of tasks, in words for errors. */
+/** Names of the kinds of tasks, for errors. */
 export const KIND_WORDS: Readonly<Record<Task["kind"], string>> = {
   images: "images",
   text: "a text",
@@ -47,78 +47,79 @@ export const KIND_WORDS: Readonly<Record<Task["kind"], string>> = {
 
 export type Dataset = ImageDataset | TextDataset | BoxDataset;
 
-/** A training and a test split with what normalization needs. */
+/** A training and a test split of images, with the statistics that normalization needs. */
 export interface ImageDataset extends ImageTask {
   readonly name: string;
   readonly train: Split;
   readonly test: Split;
-  /** Per channel, of pixels scaled to 0..1, over the training split. */
+  /** Mean of each channel over the training split, of pixels scaled to 0..1. */
   readonly mean: readonly number[];
-  /** As mean; never 0 (a channel that is constant has 1). */
+  /** Standard deviation of each channel, like `mean`. It is never 0: a constant channel has 1. */
   readonly std: readonly number[];
 }
 
-/** A text, its end held back for tests. */
+/** A text, whose end is held back for tests. */
 export interface TextDataset extends TextTask {
   readonly name: string;
-  /** The different characters of all of it, in the order of their code points; token i is character i. */
+  /** The different characters of the whole text, in the order of their code points; token i is character i. */
   readonly vocabulary: readonly string[];
   readonly train: Uint32Array;
   readonly test: Uint32Array;
 }
 
-/** An object of a scene. */
+/** An object in a scene. */
 export interface BoxedObject {
   readonly label: number;
-  /** Edges in pixels: it covers columns left to right - 1 and rows top to bottom - 1. */
+  /** Edges in pixels: the box covers columns left to right - 1 and rows top to bottom - 1. */
   readonly box: readonly [left: number, top: number, right: number, bottom: number];
 }
 
-/** images: as in Split; objects: those of each image */
+/** A split of scenes. `images` is as in Split; `objects` lists those of each image. */
 export interface BoxSplit {
   readonly count: number;
   readonly images: Uint8Array;
   readonly objects: readonly (readonly BoxedObject[])[];
 }
 
-/** Scenes, with mean and std as in ImageDataset. */
+/** Scenes; mean and std are those of ImageDataset. */
 export interface BoxDataset extends BoxTask, Pick<ImageDataset, "name" | "mean" | "std"> {
   readonly train: BoxSplit;
   readonly test: BoxSplit;
 }
 
-/** Where and how much to load; every source accepts all of it and uses what it needs. */
+/** Where to load from and how much. Every source accepts all options and uses those it needs. */
 export interface LoadOptions {
-  /** Folder that holds the files already (--data-dir): nothing is downloaded. */
+  /** Folder that already holds the files (--data-dir): nothing is downloaded then. */
   readonly dir?: string | undefined;
-  /** The file of a text; in `dir`, where there is one. */
+  /** File of a text; in `dir`, if that is given. */
   readonly file?: string | undefined;
   /** Folder for downloads; see cacheFolder. */
   readonly cacheDir?: string | undefined;
-  /** For sources that make their data. Default 0. */
+  /** Seed of sources that generate their data. Default 0. */
   readonly seed?: number | undefined;
-  /** Keeps only the first images, or characters, of a split. */
+  /** Number of images, or characters, to keep from the start of each split. */
   readonly limit?: { readonly train?: number | undefined; readonly test?: number | undefined } | undefined;
-  /** Puts the pixels of all images in one other order: see shuffledPixels. Default false. */
+  /** Whether to put the pixels of all images in one other order: see shuffledPixels. Default false. */
   readonly shuffled?: boolean | undefined;
-  /** Called while a file arrives; received, total: bytes, total undefined when the server does not say. */
+  /** Called while a file arrives. received and total are bytes; total is undefined if the server does not say. */
   readonly onProgress?: ((p: { file: string; received: number; total: number | undefined }) => void) | undefined;
   /** Replaces the global fetch. */
   readonly fetch?: typeof fetch | undefined;
 }
 
-/** What a table entry must provide. */
+/** A source of a data set: an entry of the table of sources. */
 export interface DataSource<D extends Dataset = Dataset> {
   readonly name: string;
-  /** One line for a list of sources. */
+  /** One line of description for a list of sources. */
   readonly description: string;
   readonly task: Task;
   load(options: LoadOptions): Promise<D>;
 }
 
 /**
- * Completes a data set of images: checks sizes and labels, applies the limits, measures mean and std of what is left to train on.
- * Throws when a split does not hold what its count says or a label is not below `classes`.
+ * Completes a data set of images: checks sizes and labels, applies the limits, and measures mean and std of the
+ * remaining training images. Throws if a split does not hold as much as its count says, or if a label is not below
+ * `classes`.
  */
 export function dataset(
   parts: Omit<ImageDataset, "kind" | "mean" | "std">,
@@ -133,7 +134,7 @@ export function dataset(
   return { ...parts, kind: "images", train, test, ...channelStatistics(train.images, channels) };
 }
 
-/** The same for scenes: each box must lie in its image and hold a pixel. */
+/** Completes a data set of scenes, like `dataset`; each box must lie in its image and hold a pixel. */
 export function boxDataset(
   parts: Omit<BoxDataset, "kind" | "mean" | "std">,
   limit: LoadOptions["limit"] = {},
@@ -169,7 +170,7 @@ export function boxDataset(
   return { ...parts, kind: "boxes", train, test: checked("test"), ...channelStatistics(train.images, channels) };
 }
 
-/** Mean and standard deviation (of the population) a channel, of pixels / 255. images: [any, channels]. */
+/** Mean and (population) standard deviation of each channel of `images` [any, channels], for pixels / 255. */
 export function channelStatistics(images: Uint8Array, channels: number): Pick<ImageDataset, "mean" | "std"> {
   const mean: number[] = [];
   const std: number[] = [];
@@ -188,14 +189,17 @@ export function channelStatistics(images: Uint8Array, channels: number): Pick<Im
   return { mean, std };
 }
 
-/** The first `count` images of a split (all when undefined), without copying. */
+/** The first `count` images of a split (all if undefined), without copying. */
 export function limitSplit(split: Split, count: number | undefined): Split {
   const kept = limitedCount(split.count, count);
   const pixels = split.images.length / split.count;
   return { count: kept, images: split.images.subarray(0, kept * pixels), labels: split.labels.subarray(0, kept) };
 }
 
-/** How many of `available` images, or characters, a limit leaves. Throws unless it is a whole number of at least 1 or undefined. */
+/**
+ * The number of `available` images, or characters, that a limit leaves. Throws unless the limit is a whole number of at
+ * least 1 or undefined.
+ */
 export function limitedCount(available: number, limit: number | undefined, what = "images"): number {
   if (limit === undefined) return available;
   if (!Number.isInteger(limit) || limit < 1) {

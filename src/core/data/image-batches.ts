@@ -1,7 +1,8 @@
 /**
- * Normalized batches of images: shuffled ones to train on, plain ranges to evaluate on.
- * A batch is a pure function of (seed, step): nothing is remembered but a cached order, so any step can be replayed.
- * b: images a batch; h, w, c as in dataset.ts; x: [b, h * w * c] channels-last, (pixel / 255 - mean) / std of its channel.
+ * Normalized batches of images: shuffled ones to train on, plain ranges to evaluate on. A batch is a pure function of
+ * (seed, step): nothing is remembered but a cached order, so any step can be replayed.
+ * b: images in a batch; h, w, c as in dataset.ts; x: [b, h * w * c] channels-last, (pixel / 255 - mean) / std of its
+ * channel.
  */
 
 import { expected } from "../errors.ts";
@@ -13,9 +14,11 @@ import type { ImageDataset, Split } from "./dataset.ts";
 
 /** Random changes of a training image. */
 export interface Augmentation {
-  /** Mirrors half of the images left to right. */
+  /** Whether to mirror half of the images left to right. */
   readonly flip: boolean;
-  /** Pads each side by this many pixels of zeros (after normalization) and crops the original size anywhere; 0 is off. */
+  /**
+   * Pixels of zeros added on each side (after normalization), before the original size is cropped anywhere; 0 is off.
+   */
   readonly pad: number;
 }
 
@@ -24,11 +27,11 @@ export const flipAndCrop: Augmentation = { flip: true, pad: 4 };
 
 /** How to cut a training split into batches. */
 export interface ImageBatchOptions {
-  /** Images a batch. */
+  /** Number of images in a batch. */
   readonly batchSize: number;
-  /** Default 0. */
+  /** Seed of order and augmentation. Default 0. */
   readonly seed?: number | undefined;
-  /** Default none. */
+  /** Augmentation of training images. Default: none. */
   readonly augment?: Augmentation | undefined;
 }
 
@@ -37,21 +40,22 @@ export interface ImageBatchOptions {
 const SHUFFLE_STREAM = 0x73687566;
 const AUGMENT_STREAM = 0x6175676d;
 
-/** Images a part of an evaluation. */
+/** Number of images in a part of an evaluation. */
 const PART = 500;
 
-/** The batches of one data set. Step s is batch s mod stepsPerEpoch of epoch floor(s / stepsPerEpoch). */
+/** The batches of a data set of images. Step s is batch s mod stepsPerEpoch of epoch floor(s / stepsPerEpoch). */
 export class ImageBatches implements Batches {
   readonly kind = "images";
   readonly batchSize: number;
-  /** Whole batches an epoch; the images left over are dropped, other ones each epoch. */
+  /** Number of whole batches in an epoch; the remaining images are dropped, different ones in each epoch. */
   readonly stepsPerEpoch: number;
   readonly #splits: Record<SplitName, Split>;
   /** Height, width, channels of an image. */
   readonly shape: ImageDataset["shape"];
   readonly #seed: number;
   readonly #augment: Augmentation;
-  // Per channel, (pixel / 255 - mean) / std = pixel * scale + shift: measured 2.5 times as fast as a table of 256 values.
+  // Per channel, (pixel / 255 - mean) / std = pixel * scale + shift; measured 2.5 times as fast as a table of 256
+  // values.
   readonly #scale: readonly number[];
   readonly #shift: readonly number[];
   #epoch = -1;
@@ -103,7 +107,7 @@ export class ImageBatches implements Batches {
     return { x: new Tensor(device, [count, ...this.shape], pixels), labels };
   }
 
-  /** Which training images batch `step` holds, in their order in it. */
+  /** Numbers of the training images in the batch of a step, in their order in the batch. */
   imagesOf(step: number): Uint32Array {
     if (!Number.isInteger(step) || step < 0) {
       throw expected("fill", "a step of 0 or more", String(step), "Steps count batches from the start of training");
@@ -112,12 +116,12 @@ export class ImageBatches implements Batches {
     return this.#orderOf(Math.floor(step / this.stepsPerEpoch)).subarray(first, first + this.batchSize);
   }
 
-  /** The images of a part. */
+  /** The range of images of a part. */
   partOf(split: SplitName, part: number): readonly [from: number, to: number] {
     return [part * PART, Math.min(this.#splits[split].count, (part + 1) * PART)];
   }
 
-  /** Writes training batch `step` (0, 1, ...). x: [b, h * w * c], labels: [b]; both may be longer. */
+  /** Writes the training batch of a step (0, 1, ...) to x [b, h * w * c] and labels [b]; both arrays may be longer. */
   fill(step: number, x: Float32Array, labels: Int32Array): void {
     const chosen = this.imagesOf(step);
     this.#checkRoom(this.batchSize, x, labels);
@@ -137,7 +141,9 @@ export class ImageBatches implements Batches {
     }
   }
 
-  /** Writes images from..to-1 of any split of this data set, in order and never augmented. x: [to - from, h * w * c]. */
+  /**
+   * Writes images from..to-1 of any split of this data set to x [to - from, h * w * c], in order and never augmented.
+   */
   fillRange(split: Split, from: number, to: number, x: Float32Array, labels: Int32Array): void {
     if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= split.count)) {
       throw expected("fillRange", `a range within 0..${split.count}`, `${from}..${to}`, "Cut the last range short");
@@ -184,7 +190,10 @@ export class ImageBatches implements Batches {
     }
   }
 
-  /** Output pixel (y, x) is input pixel (y + down, x + right), counted from the other side when mirrored; 0 outside. */
+  /**
+   * Copies a moved image: output pixel (y, x) is input pixel (y + down, x + right), counted from the other side if
+   * mirrored, and 0 outside.
+   */
   #copyMoved(
     split: Split,
     image: number,
@@ -197,7 +206,7 @@ export class ImageBatches implements Batches {
     const [height, width, channels] = this.shape;
     const { images } = split;
     const direction = mirror ? -channels : channels;
-    // Output columns first..last-1 see the image, the others padding.
+    // Output columns first..last-1 see the image, the others see padding.
     const first = Math.max(0, mirror ? right : -right);
     const last = Math.min(width, mirror ? width + right : width - right);
     const origin = mirror ? width - 1 + right : right;

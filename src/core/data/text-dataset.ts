@@ -1,11 +1,13 @@
-/** A text as a data set. */
+/** Makes a data set of a text. */
 import { type LoadOptions, limitedCount, type TextDataset } from "./dataset.ts";
 
 const TRAINING_SHARE = 0.9;
 
-/** Tokens are characters, by their place among the different ones of the whole text. */
+/**
+ * A data set of this text. Its tokens are characters, numbered in the order of the different ones of the whole text.
+ */
 export function textDataset(content: string, limit: LoadOptions["limit"] = {}): TextDataset {
-  // by code points: a character beyond 16 bits is one
+  // split by code points: a character beyond 16 bits is one
   const characters = Array.from(content);
   const order = (a: string, b: string): number => a.codePointAt(0)! - b.codePointAt(0)!;
   const vocabulary = [...new Set(characters)].sort(order);

@@ -1,6 +1,6 @@
 /**
- * Windows of a text: random ones to train on, one after the other to evaluate on. A batch is a pure function of
- * (seed, step). The label of a place is the character behind it.
+ * Windows of a text: random ones to train on, consecutive ones to evaluate on. A batch is a pure function of (seed,
+ * step). The label of a place is the character after it.
  */
 import { expected } from "../errors.ts";
 import { philox } from "../random.ts";
@@ -10,11 +10,11 @@ import type { Batch, Batches, SplitName } from "./batches.ts";
 import type { TextDataset } from "./dataset.ts";
 
 export interface TokenBatchOptions {
-  /** Windows a batch. */
+  /** Number of windows in a batch. */
   readonly batchSize: number;
-  /** Characters a window. */
+  /** Number of characters in a window. */
   readonly context: number;
-  /** Default 0. */
+  /** Seed of the windows' positions. Default 0. */
   readonly seed?: number | undefined;
 }
 
@@ -65,7 +65,7 @@ export class TokenBatches implements Batches {
     });
   }
 
-  /** Parts of `batch` windows, then one of the windows left, then one of a last window that is shorter. */
+  /** Parts of batchSize windows each, then one of the remaining windows, then one of a last, shorter window. */
   parts(split: SplitName): number {
     const { windows, rest } = this.#cut(split);
     return Math.ceil(windows / this.batchSize) + Number(rest > 0);
@@ -79,7 +79,7 @@ export class TokenBatches implements Batches {
     return this.#windows(device, this.#data[split], count, this.context, (i) => (first + i) * this.context);
   }
 
-  /** Whole windows of a split, and what is left; its last character has no label. */
+  /** The number of whole windows of a split, and of the characters left; its last character has no label. */
   #cut(split: SplitName): { readonly windows: number; readonly rest: number } {
     const places = this.#data[split].length - 1;
     return { windows: Math.floor(places / this.context), rest: places % this.context };

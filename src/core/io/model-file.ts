@@ -1,6 +1,6 @@
 /**
- * Files of models: safetensors with PyTorch's names and layouts, which `load_state_dict` takes as they are. What version
- * 0.1 wrote is read too.
+ * Model files: safetensors with PyTorch's names and layouts, which `load_state_dict` takes as they are. Files that
+ * version 0.1 wrote can be read too.
  */
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
@@ -9,36 +9,41 @@ import type { Shape } from "../tensor/tensor.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 import { isVersion1, stateOfVersion1 } from "./version-1.ts";
 
-/** Of names and layouts, in the metadata of files that we write; files of others have none. */
+/**
+ * Version of the names and layouts, in the metadata of the files that we write; files from other programs have none.
+ */
 export const FORMAT_VERSION = "2";
 
-/** The bytes of a file with this state. */
+/** Encodes a state as the bytes of a safetensors file. */
 export function encodeModel(state: State, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   return encodeSafetensors(state, { ...metadata, format: "pt", trisparse_format: FORMAT_VERSION });
 }
 
-/** The bytes of a file with a model's weights and running statistics, and text beside them. */
+/** Encodes a model's weights and running statistics, with text as metadata, as the bytes of a safetensors file. */
 export function saveModel(model: Module, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   return encodeModel(stateOf(model), metadata);
 }
 
 export interface LoadModelOptions {
-  /** Names the file in errors. */
+  /** Name of the file in errors. */
   readonly where?: string | undefined;
-  /** Of one input, without the batch. A file of 0.1 needs it where the model flattens images. */
+  /** Shape of one input, without the batch. It is needed for a file of version 0.1 if the model flattens images. */
   readonly inputShape?: Shape | undefined;
 }
 
 /**
- * Reads a file that `saveModel`, a run or PyTorch wrote into a model of the same layers. Throws, changing nothing, where a
- * name or a shape is not the model's.
+ * Reads a file that `saveModel`, a run or PyTorch wrote into a model of the same layers. Throws if a name or a shape
+ * differs from the model's; nothing is changed then.
  */
 export function loadModel(model: Module, bytes: Uint8Array, options: LoadModelOptions = {}): void {
   const { where = "load model", inputShape } = options;
   loadState(model, decodeModel(bytes, where, () => ({ model, inputShape })).state, where);
 }
 
-/** A state and the text beside it. ofVersion1: the model and its input, asked for where the file is one of 0.1. */
+/**
+ * Decodes a state and its metadata. `ofVersion1` gives the model and the shape of its input; it is called only for a
+ * file of version 0.1.
+ */
 export function decodeModel(
   bytes: Uint8Array,
   where: string,

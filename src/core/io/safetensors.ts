@@ -7,19 +7,19 @@ import { expected, TrisparseError } from "../errors.ts";
 
 export type TensorArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | BigInt64Array;
 
-/** What `encodeSafetensors` takes: row-major values of a shape. */
+/** A tensor that `encodeSafetensors` takes: a shape and its row-major values. */
 export interface TensorData {
   readonly shape: readonly number[];
   readonly data: TensorArray;
 }
 
-/** What `decodeSafetensors` gives; half precision is widened to Float32Array. */
+/** A tensor that `decodeSafetensors` gives; half precision is widened to Float32Array. */
 export interface DecodedTensor extends TensorData {
-  /** As in the file. */
+  /** Name of the type as in the file, such as "F16". */
   readonly dtype: string;
 }
 
-/** The format's own limit. */
+/** Largest length of a header in bytes: the format's own limit. */
 const MAX_HEADER = 100_000_000;
 
 /** Bytes of a value, and how to read `count` of them from a buffer that starts with them. */
@@ -48,7 +48,9 @@ function fromBfloat(bits: Uint16Array): Float32Array {
   return new Float32Array(wide.buffer);
 }
 
-/** The type that the format has for an array; undefined for arrays of other kinds, which callers without types may pass. */
+/**
+ * The type that the format has for an array; undefined for other kinds of arrays, which callers without types may pass.
+ */
 function dtypeOf(data: TensorArray): string | undefined {
   if (data instanceof Float32Array) return "F32";
   if (data instanceof Float64Array) return "F64";
@@ -62,7 +64,10 @@ const sizeOf = (shape: readonly number[]): number => shape.reduce((product, leng
 const areLengths = (list: unknown): list is number[] =>
   Array.isArray(list) && list.every((item) => Number.isSafeInteger(item) && item >= 0);
 
-/** A value of a header as an error shows it: short, whatever it is (String and JSON.stringify throw on some values). */
+/**
+ * A value of a header as an error shows it: short, whatever the value is (String and JSON.stringify throw on some
+ * values).
+ */
 function shown(value: unknown): string {
   try {
     const text = JSON.stringify(value) ?? String(value);
@@ -73,8 +78,9 @@ function shown(value: unknown): string {
 }
 
 /**
- * The bytes of a file with these tensors. Throws where a shape does not hold its values, on arrays and metadata that the
- * format has no place for, on the name of the metadata, and on a header that readers refuse.
+ * Encodes tensors as the bytes of a safetensors file. Throws if a shape does not match the number of its values, if the
+ * format cannot hold an array or the metadata, if a tensor has the name of the metadata, and if readers would refuse
+ * the header.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, TensorData>,
@@ -84,13 +90,14 @@ export function encodeSafetensors(
   if (other !== undefined) {
     throw expected("safetensors: metadata", `text for ${other}`, shown(metadata[other]), "Make it text");
   }
-  // JSON.stringify writes half a pair as an escape, which the format's own reader refuses, and the whole file with it
+  // JSON.stringify writes an unpaired surrogate as an escape; the format's own reader refuses that, and the whole file
+  // with it
   const half = [...tensors.keys(), ...Object.entries(metadata).flat()].find((text) => /\p{Cs}/u.test(text));
   if (half !== undefined) {
     const got = `half a surrogate pair in ${shown(half)}`;
     throw expected("safetensors: header", "names and metadata of whole characters", got, "Rename it");
   }
-  // text, not an object: in an object a name like "1" comes first and "__proto__" is no key
+  // built as text, not as an object: in an object a name like "1" comes first and "__proto__" is no key
   const header: string[] = Object.keys(metadata).length === 0 ? [] : [`"__metadata__":${JSON.stringify(metadata)}`];
   let end = 0;
   for (const [name, { shape, data }] of tensors) {
@@ -138,8 +145,8 @@ interface Entry {
 }
 
 /**
- * Reads a whole file, tensors in the order of their values; `where` names it in errors. Throws on anything that is not
- * exactly the format.
+ * Decodes a whole file, with tensors in the order of their values; `where` names the file in errors. Throws on anything
+ * that is not exactly the format.
  */
 export function decodeSafetensors(
   bytes: Uint8Array,
@@ -178,10 +185,10 @@ export function decodeSafetensors(
   let end = 0;
   for (const [name, { dtype, shape, data_offsets: offsets }] of entries) {
     const [from, to] = offsets;
-    // before anything is copied: many tensors at one place would take many times the size of the file
+    // checked before anything is copied: many tensors at one place would take many times the size of the file
     if (from !== end) fail(`${name} to begin at byte ${end} of the values`, `${from}`);
     end = to;
-    // a copy: values need not lie where a typed array of their width may begin
+    // a copy, because the values may begin where a typed array of their width cannot
     const values = dtypes[dtype].read(new Uint8Array(data.subarray(from, to)).buffer) as TensorArray;
     tensors.set(name, { dtype, shape, data: values });
   }
@@ -204,9 +211,11 @@ function parseHeader(bytes: Uint8Array, fail: (what: string, got: string) => nev
   }
 }
 
-/** The first key that an object of this valid JSON has twice: of these JSON.parse keeps the last and says nothing. */
+/**
+ * The first key that occurs twice in an object of this valid JSON. JSON.parse would keep the last one and say nothing.
+ */
 function repeatedKey(json: string): string | undefined {
-  /** The keys so far of each object that is open. */
+  /** The keys so far of each object that is still open. */
   const open: Set<string>[] = [];
   for (let at = 0; at < json.length; at++) {
     if (json[at] === "{") open.push(new Set());

@@ -1,7 +1,7 @@
 /**
- * What trisparse 0.1 wrote, in today's names and layouts. Its convolutions were [outputs, kernel, kernel, inputs] in files
- * too, its statistics had names of their own, and it flattened images place by place, where it is channel by channel now: the
- * columns of a linear layer behind that, and all that belongs to them, have moved.
+ * Converts files of trisparse 0.1 to today's names and layouts. Its convolutions were [outputs, kernel, kernel, inputs]
+ * in files too, and its statistics had names of their own. It flattened images place by place, not channel by channel
+ * as today, so the columns of a linear layer behind a flatten, and all arrays that belong to them, have moved.
  */
 import { expected } from "../errors.ts";
 import { takeAlong, traceChannels } from "../nn/channels.ts";
@@ -18,7 +18,7 @@ export function isVersion1({ format }: Readonly<Record<string, string>>): boolea
   return format === "trisparse-weights-1" || format === "trisparse-checkpoint-1";
 }
 
-/** The tensors of a file of weights as a state of the model. */
+/** Converts the tensors of a file of weights to a state of the model. */
 export function stateOfVersion1(
   tensors: Tensors,
   model: Module,
@@ -41,8 +41,8 @@ export function stateOfVersion1(
 }
 
 /**
- * The tensors of a checkpoint as it is today. Throws where a layer behind a flatten was sparse: groups of its mask
- * would no longer be groups.
+ * Converts the tensors of a checkpoint to those of today's checkpoints. Throws if a layer behind a flatten was sparse:
+ * the groups of its mask would no longer be groups.
  */
 export function checkpointOfVersion1(
   tensors: Tensors,
@@ -61,7 +61,7 @@ export function checkpointOfVersion1(
     const isWhole = name !== undefined && tensor.data.length === own.get(name)!.data.length;
     if (moved === undefined || key.endsWith(".pattern")) found.set(renamed(key), tensor);
     else if (isWhole && (part === "model" || part === "optimiser")) found.set(renamed(key), moved(tensor));
-    // what a method by magnitude would have kept of a dense weight: that history begins anew
+    // masks that a method by magnitude would have kept of a dense weight are dropped: that history begins anew
     else if (part !== "masks")
       throw expected(
         where,
@@ -73,13 +73,13 @@ export function checkpointOfVersion1(
   return found;
 }
 
-/** What carries a tensor, or the moments of one, over to the columns of today. */
+/** Moves a tensor, such as a weight or one of its moments, to the columns of today. */
 type Move = (tensor: DecodedTensor) => DecodedTensor;
 
-/** Operations that leave the columns of what was flattened where they are, or pick some. */
+/** Operations that leave the columns of a flattened image where they are, or pick some of them. */
 const BETWEEN = new Set(["relu", "gelu", "squaredRelu", "dropout", "gatherColumns"]);
 
-/** The weights of linear layers that read flattened images, and which columns they gather, by name. */
+/** Of linear layers that read flattened images: the weights, and the numbers of the columns they gather, by name. */
 function flattenedArrays(tensors: Tensors, model: Module, shape: Shape | undefined, where: string): Map<string, Move> {
   const found = new Map<string, Move>();
   if (![...model.modules()].some(([, module]) => module instanceof Flatten)) return found;
@@ -108,7 +108,7 @@ function flattenedArrays(tensors: Tensors, model: Module, shape: Shape | undefin
   return found;
 }
 
-/** The image that was flattened to what an operation reads; null: it reads something else. */
+/** The image whose flattened values an operation reads; null if it reads something else. */
 function flattenedImage({ creator }: Tensor): Tensor | null {
   let made = creator;
   while (made !== null && BETWEEN.has(made.op)) made = made.inputs[0].creator;

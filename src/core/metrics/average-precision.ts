@@ -1,25 +1,26 @@
 /**
- * What an object detector is worth: average precision as COCO's evaluation computes it (Lin et al. 2014; cocoeval.py of
- * pycocotools), over all sizes of objects, at most 100 detections an image. Differences: (1) no crowds and no regions that
- * are ignored; (2) recalls are compared with 0, 0.01, ..., 1 in whole numbers, where cocoeval.py compares rounded quotients.
+ * Measures an object detector by its average precision, as COCO's evaluation computes it (Lin et al. 2014; cocoeval.py
+ * of pycocotools), over all sizes of objects, with at most 100 detections an image. Differences: (1) no crowds and no
+ * ignored regions; (2) recalls are compared with 0, 0.01, ..., 1 in whole numbers, where cocoeval.py compares rounded
+ * quotients.
  */
 
-/** Edges in pixels. */
+/** A box, by its edges in pixels. */
 export type Box = readonly [left: number, top: number, right: number, bottom: number];
 
-/** What is there. */
+/** An object that is in an image. */
 export interface Truth {
   readonly label: number;
   readonly box: Box;
 }
 
-/** What a detector says is there. */
+/** An object that a detector finds in an image. */
 export interface Detection extends Truth {
-  /** The higher the surer. */
+  /** Confidence of the detector; higher is more certain. */
   readonly score: number;
 }
 
-/** One image: what is there, and what was said of it. */
+/** One image: the objects in it, and the detections in it. */
 export interface Judged {
   readonly truths: readonly Truth[];
   readonly detections: readonly Detection[];
@@ -27,10 +28,10 @@ export interface Judged {
 
 const MOST_DETECTIONS = 100;
 const RECALLS = 100;
-/** 0.5, 0.55, ..., 0.95. */
+/** The overlaps 0.5, 0.55, ..., 0.95. */
 export const OVERLAPS: readonly number[] = Array.from({ length: 10 }, (_, i) => (50 + 5 * i) / 100);
 
-/** Intersection over union; 0 where both are empty. */
+/** Intersection over union of two boxes; 0 if both are empty. */
 export function overlapOf(a: Box, b: Box): number {
   const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
   const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
@@ -40,7 +41,10 @@ export function overlapOf(a: Box, b: Box): number {
   return shared / (area(a) + area(b) - shared);
 }
 
-/** Non-maximum suppression: the surest first; those of its class that overlap it by more than `most` go. At most 100 stay. */
+/**
+ * Non-maximum suppression: keeps the most certain detections and drops those of the same class that overlap a kept one
+ * by more than `most`. At most 100 are kept.
+ */
 export function suppress(detections: readonly Detection[], most = 0.5): Detection[] {
   const kept: Detection[] = [];
   for (const one of bySureness(detections)) {
@@ -57,7 +61,7 @@ export interface AveragePrecision {
   readonly ap: number;
 }
 
-/** Over the classes that are there in some image. NaN where nothing is. */
+/** The average precision over the classes that occur in some image; NaN if there is no object. */
 export function averagePrecision(images: readonly Judged[]): AveragePrecision {
   const classes = [...new Set(images.flatMap(({ truths }) => truths.map(({ label }) => label)))];
   const curves = classes.map((label) => {
@@ -71,7 +75,7 @@ export function averagePrecision(images: readonly Judged[]): AveragePrecision {
   return { ap50: mean(curves.map(([at50]) => at50)), ap: mean(curves.map(mean)) };
 }
 
-/** Of equals the first stays first. */
+/** Detections in falling order of their scores; equal ones keep their order. */
 function bySureness<T extends { readonly score: number }>(detections: readonly T[]): T[] {
   return [...detections].sort((a, b) => b.score - a.score);
 }
@@ -81,7 +85,9 @@ interface OfOneClass {
   readonly detections: readonly Detection[];
 }
 
-/** The mean of the precision at 101 recalls, each the largest at that recall or a higher one. */
+/**
+ * The mean of the precision at 101 recalls; the precision at a recall is the largest at that recall or a higher one.
+ */
 function precisionOf(images: readonly OfOneClass[], overlap: number): number {
   const there = images.reduce((sum, { truths }) => sum + truths.length, 0);
   const said = bySureness(images.flatMap((image) => matched(image, overlap)));
@@ -101,7 +107,9 @@ function precisionOf(images: readonly OfOneClass[], overlap: number): number {
   return sum / (RECALLS + 1);
 }
 
-/** The surest detection takes the truth that it overlaps most, of those that are left; of equals the last. */
+/**
+ * Matches detections with truths: the most certain one takes the free truth that it overlaps most; of equals the last.
+ */
 function matched({ truths, detections }: OfOneClass, overlap: number): { score: number; isRight: boolean }[] {
   const taken = new Set<number>();
   return detections.map(({ score, box }) => {

@@ -1,33 +1,33 @@
 /**
- * What a product costs by its shape: multiply-adds and bytes moved. Bytes are the least that any program moves, each
- * operand read once and the result written once, in f32; a cache that is too small moves more.
+ * The cost of a product by its shape: multiply-adds and bytes moved. Bytes are the least that any program moves: each
+ * operand is read once and the result written once, in f32. A cache that is too small moves more.
  */
 
 import type { Product } from "../backend/families/products.ts";
 import type { Geometry } from "../backend/geometry.ts";
 
-/** The three matrices of a layer. */
+/** One of the three matrices of a layer. */
 export type CostOperand = "input" | "weight" | "output";
 
 /** The operand of a product that is sparse. */
 export interface SparseOperand {
   readonly operand: CostOperand;
-  /** Share of it that is not zero. */
+  /** Share of its entries that are not zero. */
   readonly density: number;
-  /** Bytes of it as it is stored. */
+  /** Number of bytes of the operand as it is stored. */
   readonly bytes: number;
 }
 
-/** Of one product. */
+/** The cost of one product. */
 export interface ProductCost {
-  /** Multiply-adds, padding of images included. */
+  /** Number of multiply-adds, padding of images included. */
   readonly macs: number;
-  /** Two a multiply-add. */
+  /** Number of floating-point operations: two for each multiply-add. */
   readonly flops: number;
   readonly bytes: number;
 }
 
-/** Entries of each matrix of a layer: of the gradients as of what they are gradients of. */
+/** Number of entries of each matrix of a layer; a gradient has as many as the matrix that it belongs to. */
 function entries(g: Geometry, groups: number): Record<CostOperand, number> {
   const [batch, height, width, channels, kernelHeight, kernelWidth, , , outHeight, outWidth, out] = g;
   return {
@@ -37,7 +37,10 @@ function entries(g: Geometry, groups: number): Record<CostOperand, number> {
   };
 }
 
-/** The same for all three: a product of two of the matrices writes the third. groups: of a convolution's channels. */
+/**
+ * The cost of one of the three products. Each multiplies two of the matrices and writes the third. `groups` are those
+ * of a grouped convolution.
+ */
 export function productCost(
   product: Product,
   g: Geometry,

@@ -1,21 +1,24 @@
-/** What a mask keeps of a weight, and what of that is worth nothing. */
+/** Measures how much magnitude a mask keeps of a weight, and how many kept groups and rows are all zero. */
 
 import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { isKept } from "../sparse/mask.ts";
 import type { Pattern } from "../sparse/pattern.ts";
 
-/** The numbers of one matrix. */
+/** The measurements of one matrix. */
 export interface KeptMagnitude {
-  /** Sum of the kept |w|, and of all. */
+  /** Sum of the kept |w|, and of all |w|. */
   readonly kept: number;
   readonly all: number;
-  /** Groups (with v > 1 of all v rows) and rows whose kept entries are all exactly zero. */
+  /** Numbers of groups (with v > 1: of all v rows) and of rows whose kept entries are all exactly zero. */
   readonly deadGroups: number;
   readonly deadRows: number;
 }
 
-/** w [rows, k], mask exactly N:M. One pass over the weights by a kernel; groups are looked at only in rows that can hold a dead one. */
+/**
+ * Measures w [rows, k] under a mask that is exactly N:M. A kernel makes one pass over the weights; groups are looked at
+ * only in rows that can hold a dead one.
+ */
 export function keptMagnitude(
   kernels: Kernels,
   w: F32,

@@ -1,11 +1,11 @@
-/** How a mask moves: SAD from the first to the last, flips from step to step. */
+/** Measures how a mask moves: SAD from the first mask to the last, flips from step to step. */
 import type { Kernels } from "../backend/kernels.ts";
 
-/** The numbers of one matrix. */
+/** The measurements of one matrix. */
 export interface MaskMovement {
   /** Sparse architecture divergence between the first and the latest mask; not normalized. */
   readonly sad: number;
-  /** The same divided by the number of weights. */
+  /** SAD divided by the number of weights. */
   readonly sadShare: number;
   /** Mean over the steps of (entries that changed since the step before) / (number of weights). */
   readonly flipRate: number;
@@ -13,16 +13,16 @@ export interface MaskMovement {
 
 /**
  * Watches one mask. SAD is the number of entries kept in exactly one of two masks (Zhou et al. 2021, section 3; how the
- * paper normalizes is unconfirmed, so both forms are reported). Cost of a step: one pass over the mask's words, by a
- * kernel, for plain JavaScript took 2 % of a step.
+ * paper normalizes is unconfirmed, so both forms are reported). Each step costs one pass over the mask's words, by a
+ * kernel, because plain JavaScript took 2 % of a step for it.
  */
 export class MaskHistory {
-  /** What `observe` saw first and last; empty before. */
+  /** The first and the latest mask that `observe` saw; empty before the first one. */
   first: Uint32Array = new Uint32Array(0);
   last: Uint32Array = new Uint32Array(0);
-  /** Entries that changed in the last step. */
+  /** Number of entries that changed in the last step. */
   latest = 0;
-  /** Flips in all, and steps that could flip; the same at the last mark. */
+  /** Number of flips in all and of steps that could flip; then the same two at the last mark. */
   #flips = 0;
   #steps = 0;
   #markedFlips = 0;
@@ -43,7 +43,9 @@ export class MaskHistory {
     return copy;
   }
 
-  /** Call once a step. Returns the entries that changed since the step before. */
+  /**
+   * Takes the mask of a step; call it once a step. Returns the number of entries that changed since the step before.
+   */
   observe(mask: Uint32Array): number {
     this.latest = 0;
     if (this.first.length === 0) {
@@ -59,12 +61,12 @@ export class MaskHistory {
     return this.latest;
   }
 
-  /** Takes a mask as that of the step before the next one observed, where not every step is. */
+  /** Sets the mask of the step before the next observed one, if not every step is observed. */
   rebase(mask: Uint32Array): void {
     if (this.first.length > 0) this.last.set(mask);
   }
 
-  /** Mean flip rate over the steps since the last call. */
+  /** The mean flip rate over the steps since the last call. */
   mark(): number {
     const [flips, steps] = [this.#flips - this.#markedFlips, this.#steps - this.#markedSteps];
     [this.#markedFlips, this.#markedSteps] = [this.#flips, this.#steps];
@@ -80,13 +82,13 @@ export class MaskHistory {
     };
   }
 
-  /** From the first mask to the last. */
+  /** The SAD from the first mask to the last. */
   sad(): number {
     this.#kernels.maskDivergence(this.#count, this.first, this.last, this.first.length);
     return this.#count[0];
   }
 
-  /** What is saved beside the two masks. */
+  /** The numbers that are saved beside the two masks. */
   counts(): Float64Array {
     return Float64Array.of(this.#flips, this.#steps, this.#markedFlips, this.#markedSteps);
   }

@@ -1,11 +1,11 @@
-/** What a run writes about its masks every so many steps, and what is made of two runs' records. */
+/** The records that a run writes about its masks every so many steps, and the comparison of two runs' records. */
 
 interface MaskNumbers {
-  /** Entries that changed since the step before. */
+  /** Number of entries that changed since the step before. */
   readonly flips: number;
-  /** Mean of flips / weights over the steps since the record before; of a dense run, those of this step alone. */
+  /** Mean of flips / weights over the steps since the record before; for a dense run, that of this step alone. */
   readonly flipRate: number;
-  /** SAD to the first mask, and as a share of the weights. */
+  /** SAD from the first mask, and its share of the weights. */
   readonly sad: number;
   readonly sadShare: number;
   /** Sum of the kept |w| / sum of all |w|. */
@@ -20,22 +20,25 @@ export interface LayerMask extends MaskNumbers {
   readonly weights: number;
 }
 
-/** A line of metrics.jsonl. */
+/** A record of all masks at one step: a line of metrics.jsonl. */
 export interface MaskRecord extends MaskNumbers {
   readonly step: number;
-  /** Whether the masks are those that a dense run would choose. */
+  /** Whether the masks are virtual, that is, those that a dense run would choose. */
   readonly virtual: boolean;
   readonly masks: readonly LayerMask[];
 }
 
-/** The flips of a run beside those of a dense one at the same steps. */
+/** The flips of a run relative to those of a dense one at the same steps. */
 export interface FlipRatios {
-  /** Of the sums over all steps; null where there are none. */
+  /** Ratio of the sums over all steps; null if the dense run has no flips. */
   readonly flipRatio: number | null;
   readonly flipRatios: readonly { readonly step: number; readonly ratio: number }[];
 }
 
-/** Over the layers that both watch, with one pattern. Steps in which the dense run's masks stand still have no ratio. */
+/**
+ * The ratios over the layers that both runs watch under the same pattern. Steps in which the dense run's masks do not
+ * change have no ratio.
+ */
 export function flipRatiosOf(own: readonly MaskRecord[], dense: readonly MaskRecord[]): FlipRatios {
   const beside = new Map(dense.map((record) => [record.step, record]));
   let [flips, denseFlips] = [0, 0];

@@ -1,21 +1,22 @@
 /**
- * NNSTD, the distance of two sparse layers that does not see in which order their neurons stand (Liu et al. 2020,
- * "Topological Insights into Sparse Neural Networks", arXiv 2006.14085). A neuron is the set of its inputs; two neurons
- * are as far apart as the share of their inputs that only one of them has; pairs are matched greedily, the nearest first.
+ * NNSTD is a distance of two sparse layers that does not depend on the order of their neurons (Liu et al. 2020,
+ * "Topological Insights into Sparse Neural Networks", arXiv 2006.14085). A neuron is the set of its inputs; the
+ * distance of two neurons is the share of their inputs that only one of them has; pairs are matched greedily, the
+ * nearest first.
  */
 import { maskWords } from "../backend/families/masks.ts";
 import { ones } from "../sparse/mask.ts";
 
-/** Words compared for one layer at most: about a second. A layer of 2048 x 2048 is just at it. */
+/** The most words that are compared for one layer: about a second. A layer of 2048 x 2048 just reaches it. */
 const MOST_WORDS = 2 ** 28;
-/** Pairs of neurons at most: 6 bytes each. */
+/** The most pairs of neurons, at 6 bytes each. */
 const MOST_PAIRS = 2 ** 24;
-/** Distances are matched in so many steps: counted, not sorted. */
+/** Distances are rounded to this many steps, so that they can be counted instead of sorted. */
 const STEPS = 65535;
 
 /**
- * Mean distance of the matched neurons of two masks [rows, k], 0 to 1; null where that would take too long. Inputs count as
- * they stand: they are not matched to those of the layer before.
+ * The mean distance, 0 to 1, of the matched neurons of two masks [rows, k]; null if that would take too long. Inputs
+ * are compared in the order given: they are not matched to the neurons of the layer before.
  */
 export function nnstd(a: Uint32Array, b: Uint32Array, rows: number, k: number): number | null {
   const words = maskWords(k);
@@ -54,7 +55,10 @@ export function nnstd(a: Uint32Array, b: Uint32Array, rows: number, k: number): 
   return sum / rows;
 }
 
-/** The rows in an order that depends on what they hold alone: else who wins a tie, and so the sum, would depend on the order of neurons. */
+/**
+ * The rows in an order that depends on their contents alone: else the winner of a tie, and so the sum, would depend on
+ * the order of neurons.
+ */
 function ordered(mask: Uint32Array, rows: number, words: number): Uint32Array {
   const row = (i: number): Uint32Array => mask.subarray(i * words, (i + 1) * words);
   const order = Array.from({ length: rows }, (_, i) => i).sort((i, j) => {

@@ -1,15 +1,18 @@
 /**
- * How much accuracy the non-zeros of a network buy. Hoefler et al. 2021 announce such a metric; its formula could not be
- * confirmed, so both definitions here are our reading: see docs/accounting.md.
+ * Measures how much accuracy the non-zeros of a network buy. Hoefler et al. 2021 announce such a metric; its formula
+ * could not be confirmed, so both definitions here are our reading: see docs/accounting.md.
  */
 import { expected } from "../errors.ts";
 
-/** Accuracy in percent a million of non-zeros. */
+/** Accuracy in percent for each million of non-zeros. */
 export function parameterEfficiency(accuracyPercent: number, nonZeros: number): number {
   return accuracyPercent / (nonZeros / 1e6);
 }
 
-/** How hard each example is: the share of a pool of models that get it wrong. correct: of each model, of each example. */
+/**
+ * The hardness of each example: the share of a pool of models that get it wrong. `correct` says, for each model,
+ * whether it gets each example right.
+ */
 export function hardnessOf(correct: readonly ArrayLike<boolean | number>[]): Float64Array {
   if (correct.length === 0) {
     throw expected("hardness", "at least one model of reference", "none", "Give the answers of a pool of models");
@@ -21,8 +24,8 @@ export function hardnessOf(correct: readonly ArrayLike<boolean | number>[]): Flo
 }
 
 /**
- * The share of all hardness that lies in examples answered right, a million of non-zeros: what every model of the pool gets
- * right counts nothing. NaN where no example is hard.
+ * The share of all hardness that lies in examples answered right, for each million of non-zeros; an example that every
+ * model of the pool gets right counts nothing. NaN if no example is hard.
  */
 export function hardParameterEfficiency(
   correct: ArrayLike<boolean | number>,

@@ -10,13 +10,16 @@ import { deviceOf, type InitOptions } from "./init-options.ts";
 import { Buffer, FusingModule } from "./module.ts";
 import type { MaxPool } from "./pooling.ts";
 
-/** Batch normalization over all axes but the last, of `channels`; epsilon 1e-5, momentum 0.1, as in PyTorch. */
+/**
+ * Batch normalization over all axes but the last, which has `channels` entries; epsilon 1e-5 and momentum 0.1, as in
+ * PyTorch.
+ */
 export class BatchNorm extends FusingModule {
   readonly weight: Parameter;
   readonly bias: Parameter;
   readonly runningMean: Buffer;
   readonly runningVariance: Buffer;
-  /** Batches that the running statistics have seen: one number. */
+  /** Number of batches that the running statistics have seen; an array of one entry. */
   readonly batchesTracked: Buffer;
 
   constructor(channels: number, options: InitOptions = {}) {
@@ -38,7 +41,7 @@ export class BatchNorm extends FusingModule {
     return form(x, this.weight, this.bias, this.#running(), { relu });
   }
 
-  /** pool of ReLU of this. */
+  /** Computes the pool of the ReLU of this layer's output, fused. */
   forwardPooled(x: Tensor, pool: MaxPool): Tensor {
     if (!this.training || pool.kernel > BATCH_NORM_POOL_KERNEL) return pool.forward(this.forward(x, true));
     const { kernel, stride, padding } = pool;

@@ -6,13 +6,16 @@ import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 
 export interface CausalSelfAttentionOptions extends InitOptions {
-  /** Of the projection's weight. Default smallNormal. */
+  /** Initializer of the projection's weight. Default smallNormal. */
   readonly projectionInitializer?: Initializer | undefined;
 }
 
-/** Attention of each place of a sequence [B, L, width] to itself and those before it, and a projection of the heads. */
+/**
+ * Attention of each place of a sequence [B, L, width] to itself and those before it, followed by a projection of the
+ * heads.
+ */
 export class CausalSelfAttention extends Module {
-  /** Queries, keys and values in one product. */
+  /** The layer that computes queries, keys and values in one product. */
   readonly qkv: Linear;
   readonly projection: Linear;
   readonly heads: number;

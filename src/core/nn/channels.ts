@@ -1,6 +1,7 @@
 /**
- * The channels of a model: which entries of its parameters and buffers belong to the same channel, found by following
- * one blank input through the tape. Whoever reorders or removes channels does it for all uses of a group at once.
+ * Finds the channels of a model, that is, which entries of its parameters and buffers belong to the same channel, by
+ * following one blank input through the tape. Code that reorders or removes channels does it for all uses of a group at
+ * once.
  */
 import { expected } from "../errors.ts";
 import { type Parameter, type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
@@ -14,30 +15,33 @@ export interface ChannelUse {
   readonly values: Parameter | Buffer;
   readonly shape: Shape;
   readonly axis: number;
-  /** Whether the channel's values are made of it: rows of a weight, its bias, normalization, a table's columns. */
+  /**
+   * Whether the channel's values are computed from this array: rows of a weight, its bias, normalization, columns of a
+   * table.
+   */
   readonly writes: boolean;
-  /** Whether it multiplies the channel: inputs of a linear weight, channels of a convolution's. */
+  /** Whether this array multiplies the channel: inputs of a linear weight, channels of a convolution's weight. */
   readonly reads: boolean;
   /**
    * Entries along the axis: those of channel c are entries[i * size + c] for i in 0..times - 1. Behind a flatten of P
-   * places times is P, and they are c * P + i.
+   * places, times is P, and the entries of channel c are c * P + i.
    */
   readonly entries: Int32Array;
   readonly times: number;
 }
 
-/** Channels that are treated alike: any order of them is as good as any other, unless it says why not. */
+/** Channels that are treated alike: any order of them is as good as any other, unless `fixed` says why not. */
 export interface ChannelGroup {
-  /** Path of the first that writes it, for people. */
+  /** Path of the first array that writes the channels, for people. */
   readonly name: string;
   readonly size: number;
-  /** Its channels have the numbers first .. first + size - 1. */
+  /** Number of the first channel: the channels of the group are first .. first + size - 1. */
   readonly first: number;
-  /** Each array and axis once, also where a tied weight both writes and reads. */
+  /** The uses of these channels; each array and axis is here once, also if a tied weight both writes and reads. */
   readonly uses: readonly ChannelUse[];
-  /** Why its channels can be neither reordered nor removed; null where they can be reordered. */
+  /** Why the channels can be neither reordered nor removed; null if they can be reordered. */
   readonly fixed: string | null;
-  /** Why none can be removed; null where they can. */
+  /** Why none of the channels can be removed; null if they can be. */
   readonly pinnedReason: string | null;
 }
 
@@ -50,16 +54,18 @@ export interface TracedOperation {
 
 export interface ChannelGraph {
   readonly groups: readonly ChannelGroup[];
-  /** The pass, made in evaluation mode. Its tensors can be read as long as the graph is held. */
+  /**
+   * The operations of the pass, which is made in evaluation mode. Its tensors can be read as long as the graph is held.
+   */
   readonly operations: readonly TracedOperation[];
   /** Numbers of the channels along the last axis of a tensor of the pass. */
   channelsOf(tensor: Tensor): Int32Array;
 }
 
-/** Operations whose output has the channels of their first input, each made of that channel alone. */
+/** Operations whose output has the channels of their first input, each computed from that channel alone. */
 const CHANNELWISE = new Set(["relu", "gelu", "squaredRelu", "dropout", "maxPool", "averagePool", "batchNormInfer"]);
 
-/** Follows a blank input of this shape (without the batch) through the model, which is left as it was. */
+/** Follows a blank input of this shape (without the batch) through the model; the model stays as it was. */
 export function traceChannels(model: Module, shape: Shape): ChannelGraph {
   const parameters = model.parameters();
   const { device } = parameters[0];
@@ -80,7 +86,7 @@ export function traceChannels(model: Module, shape: Shape): ChannelGraph {
   }
 }
 
-/** Puts channel order[c] in the place of channel c, in every use: the model computes what it did. */
+/** Puts channel order[c] in the place of channel c, in every use; the model computes the same as before. */
 export function reorderChannels({ name, size, uses, fixed }: ChannelGroup, order: ArrayLike<number>): void {
   if (fixed !== null)
     throw expected(`reorder the channels of ${name}`, "channels of no fixed order", fixed, "Leave them");
@@ -94,7 +100,7 @@ export function reorderChannels({ name, size, uses, fixed }: ChannelGroup, order
   }
 }
 
-/** The slices `from` of an axis, in that order. */
+/** The slices of an axis that `from` lists, in that order. */
 export function takeAlong(data: ArrayLike<number>, shape: Shape, axis: number, from: ArrayLike<number>): Float32Array {
   const outer = sizeOf(shape.slice(0, axis));
   const inner = sizeOf(shape.slice(axis + 1));
@@ -109,7 +115,7 @@ export function takeAlong(data: ArrayLike<number>, shape: Shape, axis: number, f
   return taken;
 }
 
-/** An axis of an array while the tape is followed: the node of each of its entries. */
+/** An axis of an array while the tape is followed, with the node of each of its entries. */
 interface Axis {
   readonly name: string;
   readonly values: Parameter | Buffer;
@@ -123,16 +129,17 @@ interface Axis {
 type Note = "fixed" | "pinned" | "apart";
 
 /**
- * Each entry of a tensor's last axis is a node; operations that tie two entries unite their nodes, and a channel is what
- * is united in the end. Channels with the same uses and the same notes are a group. That splits the sum of a residual
- * network where a shortcut has appended zeros: the channels behind it have other uses than those before.
+ * Follows channels through the tape. Each entry of a tensor's last axis is a node; operations that tie two entries
+ * unite their nodes, and a channel is a set of nodes that are united in the end. Channels with the same uses and the
+ * same notes are a group. That splits the sum of a residual network where a shortcut has appended zeros: the channels
+ * behind it have other uses than those before.
  */
 class Tracer {
   readonly #model: Module;
   readonly #names: ReadonlyMap<Tensor, string>;
-  /** The buffers beside a parameter, by the parameter: running statistics. */
+  /** The buffers that belong to a parameter (running statistics), by the parameter. */
   readonly #beside = new Map<Tensor, [string, Buffer][]>();
-  /** Union-find. */
+  /** The parent of each node, for union-find. */
   readonly #parents: number[] = [];
   readonly #nodes = new Map<Tensor, Int32Array>();
   readonly #axes = new Map<string, Axis>();
@@ -163,7 +170,7 @@ class Tracer {
     };
   }
 
-  /** The nodes of what an operation makes. */
+  /** The nodes of an operation's output. */
   #through(op: string, inputs: readonly Tensor[], output: Tensor): Int32Array {
     const [x, ...others] = inputs;
     const { length } = output.shape;
@@ -226,7 +233,7 @@ class Tracer {
       }
       case "concat": {
         const nodes = inputs.flatMap((input) => [...this.#of(input)]);
-        // along another axis than that of the channels
+        // concatenated along another axis than that of the channels
         if (nodes.length !== channels) break;
         return Int32Array.from(nodes);
       }
@@ -242,7 +249,10 @@ class Tracer {
     return nodes;
   }
 
-  /** A place of a head's queries goes with the same of its keys; a place of its values with the one it adds to. */
+  /**
+   * Ties each place of a head's queries to the same place of its keys, and a place of its values to the output it adds
+   * to.
+   */
   #attention(qkv: Int32Array, heads: number): Int32Array {
     const width = qkv.length / 3;
     const [q, k, v] = [0, 1, 2].map((i) => qkv.subarray(i * width, (i + 1) * width));
@@ -264,7 +274,7 @@ class Tracer {
     return undefined;
   }
 
-  /** Of a tensor that no operation has made: the model's input. */
+  /** The nodes of a tensor; new ones for a tensor that no operation has made, which is the model's input. */
   #of(tensor: Tensor): Int32Array {
     let nodes = this.#nodes.get(tensor);
     if (nodes === undefined) {
@@ -379,7 +389,7 @@ class Tracer {
   }
 }
 
-/** One channel: its entries by the number of the axis, and what was noted of it. */
+/** One channel: its entries by the number of the axis, and the notes on it. */
 class Channel {
   readonly entries = new Map<number, number[]>();
   readonly notes = new Set<string>();
@@ -390,14 +400,14 @@ class Channel {
     else list.push(entry);
   }
 
-  /** The same for channels that are alike. */
+  /** A key that is the same for channels that are alike. */
   key(): string {
     const uses = [...this.entries].map(([use, list]) => `${use}x${list.length}`);
     return [...uses, ...[...this.notes].sort()].join();
   }
 }
 
-/** Whether a convolution in groups makes each channel of the same channel alone. */
+/** Whether each channel of a grouped convolution is computed from the same channel alone. */
 function isDepthwise(x: Tensor, { shape: [outputs, , , width] }: Tensor): boolean {
   return width === 1 && outputs === x.shape[x.shape.length - 1];
 }

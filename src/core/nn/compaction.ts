@@ -1,7 +1,7 @@
 /**
- * What zeros make superfluous, taken out of a model's values: channels that hold the same value whatever the input is, or
- * that nothing reads, and residual bodies that came to add a constant. What is left computes the same outputs, up to
- * rounding; where that cannot be had, the channel stays and says why.
+ * Removes what zeros make superfluous from a model's values: channels that hold the same value whatever the input is,
+ * or that nothing reads, and residual bodies that came to add a constant. What is left computes the same outputs, up to
+ * rounding; a channel for which that is impossible stays, with the reason.
  */
 import { Parameter, type Shape, sizeOf, type Tensor } from "../tensor/tensor.ts";
 import { BatchNorm } from "./batch-norm.ts";
@@ -15,16 +15,19 @@ import type { Module } from "./module.ts";
 import { Residual } from "./residual.ts";
 import { type Values, valuesOf } from "./state.ts";
 
-/** What became of a group of channels. */
+/** The number of channels that were removed from a group. */
 export interface Removal {
   readonly group: string;
   readonly size: number;
   readonly removed: number;
-  /** Why channels that are constant stay, each reason once. */
+  /** Why constant channels of the group stay, each reason once. */
   readonly reasons: readonly string[];
 }
 
-/** The values without the channels that can go, and what they added to what reads them in its biases. */
+/**
+ * The values without the channels that can be removed. What these added to the layers that read them goes into the
+ * biases of those layers.
+ */
 export function withoutDeadChannels(
   model: Module,
   shape: Shape,
@@ -52,7 +55,7 @@ export function withoutDeadChannels(
         ({ name, axis, shape, times }) => (dropped.get(`${name}:${axis}`)?.entries.size ?? 0) + times === shape[axis],
       );
       if (emptied.length > 0) {
-        // a layer without channels would be no layer; a branch may go with its layers, where another one stays
+        // a layer without channels would be no layer; a branch may go with its layers if another one stays
         const branch = branches.find((one) => one.isWhole(group) && emptied.every(({ name }) => one.holds(name)));
         if (branch === undefined || branches.every((one) => one === branch || one.parent !== branch.parent)) {
           reasons.add("the last one of a layer stays");
@@ -88,16 +91,19 @@ export function withoutDeadChannels(
   return { values, removals };
 }
 
-/** What is concatenated with others. */
+/** One of the branches whose outputs are concatenated. */
 interface Branch {
-  /** Path of the Concatenated. */
+  /** Path of the Concatenated module. */
   readonly parent: string;
   holds(name: string): boolean;
-  /** Whether a group is all that it gives. */
+  /** Whether a group holds all channels of the branch's output. */
   isWhole(group: ChannelGroup): boolean;
 }
 
-/** Of concatenations whose branches all end in a layer of their own: of others it is not known which of them made what. */
+/**
+ * The branches of those concatenations whose branches all end in a layer of their own: for others it is not known which
+ * branch made which channels.
+ */
 function branchesOf(model: Module, graph: ChannelGraph): Branch[] {
   const operations = graph.operations.filter(({ op }) => op === "concat");
   return [...model.modules()].flatMap(([parent, module]) => {
@@ -121,12 +127,16 @@ function branchesOf(model: Module, graph: ChannelGraph): Branch[] {
   });
 }
 
-/** Shares of its columns up to which a layer is faster when it gathers them: measured, see docs/methods/compaction.md. */
+/**
+ * The largest shares of its columns at which a layer is faster when it gathers them; measured, see
+ * docs/methods/compaction.md.
+ */
 const GATHERED = { linear: 0.9, conv2d: 0.25 };
 
 /**
- * The values without columns of linear layers and convolutions that are zero in all rows, and how many each has left.
- * Gathering costs time, so convolutions must have lost most of theirs.
+ * The values without those columns of linear layers and convolutions that are zero in all rows, and the number of
+ * columns that each layer has left. Gathering costs time, so only convolutions that have lost most of their columns are
+ * changed.
  */
 export function withoutZeroColumns(model: Module): { readonly values: Values; readonly columns: Map<string, number> } {
   const values: Values = new Map(valuesOf(model));
@@ -154,7 +164,7 @@ export function withoutZeroColumns(model: Module): { readonly values: Values; re
   return { values, columns };
 }
 
-/** By the path of a Residual the constants its body adds, or why it has none. */
+/** By the path of each Residual: the constants that its body adds, or why it adds none. */
 export function constantBodies(model: Module, shape: Shape): Map<string, Float32Array | string> {
   const graph = traceChannels(model, shape);
   const constants = new Constants(model, graph);
@@ -170,21 +180,21 @@ export function constantBodies(model: Module, shape: Shape): Map<string, Float32
   return found;
 }
 
-/** Sums for each output of a layer that reads a channel, to be added to this array. */
+/** Sums for each output of a layer that reads a channel, to be added to the array of this name. */
 interface Contribution {
   readonly name: string;
   readonly sums: Float64Array;
 }
 
 /**
- * Which entries of each tensor do not depend on the input. Their values need no arithmetic of ours: the blank pass has
- * computed them, with fused ReLUs and all, as every other pass will.
+ * Finds the entries of each tensor that do not depend on the input. Their values need no arithmetic of ours: the blank
+ * pass has computed them, fused ReLUs included, as every other pass will.
  */
 class Constants {
   readonly #graph: ChannelGraph;
   readonly #names: ReadonlyMap<Tensor, string>;
   readonly #convolutions = new Map<Tensor, Conv2d>();
-  /** The path of the running mean, by the gain. */
+  /** Paths of the running means, by the gain (weight) of the batch norm. */
   readonly #means = new Map<Tensor, string>();
   /** 1 where an entry of a tensor's last axis depends on the input. */
   readonly #varying = new Map<Tensor, Uint8Array>();
@@ -204,7 +214,10 @@ class Constants {
       .map((operation) => ({ operation, channels: graph.channelsOf(operation.inputs[0]) }));
   }
 
-  /** What channel c gives to each layer that reads it; why it must stay if it is no constant ("") or has no place to go. */
+  /**
+   * What channel c contributes to each layer that reads it; else why it must stay: "" if it is no constant, or that its
+   * value has no place to go.
+   */
   contributionsOf(group: ChannelGroup, c: number): Contribution[] | string {
     const contributions: Contribution[] = [];
     for (const { operation, channels } of this.#products) {
@@ -217,7 +230,7 @@ class Constants {
     return contributions;
   }
 
-  /** The values of a tensor that no input changes; else why there are none. */
+  /** The values of a tensor, if no input changes them; else why it has none. */
   ofAll(tensor: Tensor): Float32Array | string {
     if (this.#of(tensor).includes(1)) return "";
     const values = Array.from(this.#of(tensor), (_, at) => this.#value(tensor, at));
@@ -249,7 +262,7 @@ class Constants {
     return { name: mean, sums: sums.map((sum) => -sum) };
   }
 
-  /** Where it is the same at each place; else null. */
+  /** The value at entry `at` of the last axis, if it is the same at each place; else null. */
   #value({ data, shape }: Tensor, at: number): number | null {
     const length = shape[shape.length - 1];
     for (let i = at; i < data.length; i += length) if (data[i] !== data[at]) return null;

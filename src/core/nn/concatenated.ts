@@ -2,7 +2,7 @@ import { concat } from "../autograd/ops/concat.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Container } from "./container.ts";
 
-/** Branches that read the same input; what they give, one after another along the channels. */
+/** Branches that read the same input; their outputs are concatenated along the channels. */
 export class Concatenated extends Container {
   override forward(x: Tensor): Tensor {
     const branches = this.layers.map(([, branch]) => branch.forward(x));

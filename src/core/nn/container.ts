@@ -1,6 +1,6 @@
 import { Module } from "./module.ts";
 
-/** Modules under names of their own: an array (named "0", "1", ...) or an object, whose keys name them. */
+/** A module of child modules with names: an array names them "0", "1", ..., an object by its keys. */
 export abstract class Container extends Module {
   readonly #layers: [string, Module][];
 
@@ -13,7 +13,7 @@ export abstract class Container extends Module {
     return this.#layers;
   }
 
-  /** Another module in the place of the one of this name. */
+  /** Puts another module in the place of the one of this name. */
   replace(name: string, module: Module): void {
     const found = this.#layers.find(([key]) => key === name);
     if (found !== undefined) found[1] = module;

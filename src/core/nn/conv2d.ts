@@ -7,29 +7,35 @@ import { fanInUniform, type Initializer } from "./initializers.ts";
 import { FusingModule, type Module } from "./module.ts";
 
 export interface Conv2dOptions extends InitOptions {
-  /** Default 1. */
+  /** Pixels between two windows. Default 1. */
   readonly stride?: number | undefined;
-  /** Zeros on each side. Default 0. */
+  /** Pixels of zeros on each side. Default 0. */
   readonly padding?: number | undefined;
-  /** Outputs of a group see the inputs of the same group alone; as many as inputs: depthwise. Divides both. Default 1. */
+  /**
+   * Number of groups; the outputs of a group see the inputs of the same group alone. It divides inputs and outputs;
+   * with as many groups as inputs the convolution is depthwise. Default 1.
+   */
   readonly groups?: number | undefined;
-  /** Default true. */
+  /** Whether the layer has a bias. Default true. */
   readonly bias?: boolean | undefined;
-  /** Default fanInUniform. */
+  /** Initializer of the weight. Default fanInUniform. */
   readonly initializer?: Initializer | undefined;
 }
 
 /** Convolution of channels-last images [B, H, W, inputs] with square kernels. */
 export class Conv2d extends FusingModule {
-  /** [outputs, kernel, kernel, inputs / groups]. */
+  /** Shape [outputs, kernel, kernel, inputs / groups]. */
   readonly weight: Parameter;
-  /** [outputs], or null. */
+  /** Shape [outputs]; null without a bias. */
   readonly bias: Parameter | null;
   readonly stride: number;
   readonly padding: number;
   readonly groups: number;
   readonly initializer: Initializer;
-  /** Of the same input; a Sequential adds what it gives behind the batch norm that follows. See SpatialBranch. */
+  /**
+   * A module that reads the same input. A Sequential adds its output to that of the batch norm behind this convolution.
+   * See SpatialBranch.
+   */
   branch: Module | null = null;
 
   constructor(inputs: number, outputs: number, kernel: number, options: Conv2dOptions = {}) {

@@ -3,7 +3,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { type InitOptions, randomOf } from "./init-options.ts";
 import { Buffer, Module } from "./module.ts";
 
-/** Zeroes values with `probability` in training, does nothing in evaluation. Counts its draws, so that a run can be replayed. */
+/**
+ * Zeroes values with `probability` in training and does nothing in evaluation. It counts its draws, so that a run can
+ * be replayed.
+ */
 export class Dropout extends Module {
   readonly probability: number;
   /** Seed, layer, and the number of the next draw. */

@@ -5,13 +5,16 @@ import { type Initializer, smallNormal } from "./initializers.ts";
 import { Module } from "./module.ts";
 
 export interface EmbeddingOptions extends InitOptions {
-  /** Default smallNormal. */
+  /** Initializer of the table. Default smallNormal. */
   readonly initializer?: Initializer | undefined;
 }
 
-/** A row of a table for each token: [...] whole numbers in 0..vocabulary - 1, held as float32, to [..., width]. */
+/**
+ * Looks up a row of a table for each token. Tokens [...] are whole numbers in 0..vocabulary - 1, held as float32; the
+ * output is [..., width].
+ */
 export class Embedding extends Module {
-  /** [vocabulary, width]. */
+  /** The table, of shape [vocabulary, width]. */
   readonly weight: Parameter;
 
   constructor(vocabulary: number, width: number, options: EmbeddingOptions = {}) {

@@ -8,18 +8,22 @@ import { Linear } from "./linear.ts";
 import { Buffer, type Module } from "./module.ts";
 
 /**
- * A convolution or linear layer without the columns of its matrix that were zero in all rows: it gathers the others and
- * multiplies by a weight [outputs, count] without zeros ("filter shapes" of Wen et al. 2016).
+ * A convolution or linear layer without the columns of its matrix that were zero in all rows: it gathers the other
+ * columns of its input and multiplies them by a weight [outputs, count] without zeros ("filter shapes" of Wen et al.
+ * 2016).
  */
 export class GatheredLinear extends Linear {
-  /** Numbers of the columns, growing: tap * channels + channel, or the input. */
+  /**
+   * Numbers of the gathered columns, in ascending order: tap * channels + channel for a convolution, the input for a
+   * linear layer.
+   */
   readonly columns: Buffer;
-  /** Null: of a linear layer. */
+  /** Kernel size of the convolution that it replaces; null if that was a linear layer. */
   readonly kernel: number | null;
   readonly stride: number;
   readonly padding: number;
 
-  /** In the place of `layer`. Its columns are the first ones until they are loaded. */
+  /** Replaces `layer` with `count` of its columns, which are the first ones until a state is loaded. */
   constructor(layer: Linear | Conv2d, count: number, options: InitOptions = {}) {
     const [outputs, kernel] = layer.weight.shape;
     super(count, outputs, { ...options, bias: layer.bias !== null });
@@ -35,7 +39,10 @@ export class GatheredLinear extends Linear {
   }
 }
 
-/** Puts a GatheredLinear in the place of each layer of a Container that `columns` names by its path, with their count. */
+/**
+ * Puts a GatheredLinear in the place of each layer of a Container that `columns` names by its path, with the number of
+ * its columns.
+ */
 export function gatherInputs<M extends Module>(
   model: M,
   columns: Readonly<Record<string, number>>,

@@ -2,7 +2,7 @@ import type { Random } from "../random.ts";
 import type { Device } from "../tensor/device.ts";
 import { firstDevice } from "../tensor/first-device.ts";
 
-/** Where a layer's parameters live and what their first values are drawn from. */
+/** The device on which a layer's parameters live, and the generator from which their first values are drawn. */
 export interface InitOptions {
   /** Default: the first device that was opened in this thread. */
   readonly device?: Device | undefined;

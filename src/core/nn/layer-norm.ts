@@ -3,7 +3,7 @@ import { Parameter, type Tensor } from "../tensor/tensor.ts";
 import { deviceOf, type InitOptions } from "./init-options.ts";
 import { Module } from "./module.ts";
 
-/** Layer normalization over the last axis, of `width`; epsilon 1e-5, as in PyTorch. */
+/** Layer normalization over the last axis, which has `width` entries; epsilon 1e-5, as in PyTorch. */
 export class LayerNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;

@@ -6,21 +6,21 @@ import { fanInUniform, type Initializer } from "./initializers.ts";
 import { FusingModule } from "./module.ts";
 
 export interface LinearOptions extends InitOptions {
-  /** Default true. */
+  /** Whether the layer has a bias. Default true. */
   readonly bias?: boolean | undefined;
-  /** Of the weight. Default fanInUniform, as in PyTorch. */
+  /** Initializer of the weight. Default fanInUniform, as in PyTorch. */
   readonly initializer?: Initializer | undefined;
-  /** The same for the bias. */
+  /** Initializer of the bias. Default fanInUniform, as in PyTorch. */
   readonly biasInitializer?: Initializer | undefined;
-  /** The weight of another module, in place of one of its own: trained and saved once. */
+  /** The weight of another module, used in place of a weight of its own; it is trained and saved once. */
   readonly tied?: Parameter | undefined;
 }
 
-/** y [T, outputs] = x [T, inputs] W^T + bias. */
+/** Computes y [T, outputs] = x [T, inputs] W^T + bias. */
 export class Linear extends FusingModule {
-  /** [outputs, inputs]. */
+  /** Shape [outputs, inputs]. */
   readonly weight: Parameter;
-  /** [outputs], or null. */
+  /** Shape [outputs]; null without a bias. */
   readonly bias: Parameter | null;
 
   constructor(inputs: number, outputs: number, options: LinearOptions = {}) {

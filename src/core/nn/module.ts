@@ -1,21 +1,25 @@
 /**
  * Modules: layers and networks of layers. Parameters, buffers and child modules are found by their properties, so a
- * module is a class with a constructor and a `forward`. Their names are the paths of properties: "block1.conv1.weight".
+ * module is a class with a constructor and a `forward`. Their names are paths of properties, such as
+ * "block1.conv1.weight".
  */
 import { Parameter, type Shape, type Tensor } from "../tensor/tensor.ts";
 
 export interface BufferOptions {
-  /** Its name in paths. Default: that of the property. */
+  /** Name of the buffer in paths. Default: the name of the property. */
   readonly name?: string | undefined;
-  /** Default [data.length]. */
+  /** Shape of the buffer. Default [data.length]. */
   readonly shape?: Shape | undefined;
-  /** False: of this training alone, as PyTorch has it: no part of a model's state and its files. Default true. */
+  /**
+   * Whether a model's state and files include the buffer, as in PyTorch; false for data of this training alone. Default
+   * true.
+   */
   readonly persistent?: boolean | undefined;
-  /** True: a state may lack it, and then it stays as it is. Default false. */
+  /** Whether a state may lack the buffer, which then stays as it is. Default false. */
   readonly optional?: boolean | undefined;
 }
 
-/** State that is kept but not trained: running statistics, counters of draws. Moved in place. */
+/** State that a module keeps but that is not trained: running statistics, counters of draws. It is updated in place. */
 export class Buffer {
   readonly data: Float32Array | Uint32Array;
   readonly name: string | null;
@@ -34,23 +38,25 @@ export class Buffer {
 }
 
 export abstract class Module {
-  /** Batch norm and dropout differ between training and evaluation. */
+  /** True in training, false in evaluation: batch norm and dropout differ between them. */
   training = true;
 
   abstract forward(x: Tensor): Tensor;
 
-  /** This module and all below it, with their paths ("" for itself), in the order of properties. */
+  /** This module and all below it, with their paths ("" for this one), in the order of properties. */
   *modules(path = ""): Generator<[string, Module]> {
     yield [path, this];
     for (const [name, child] of this.children()) yield* child.modules(path === "" ? name : `${path}.${name}`);
   }
 
-  /** Child modules by name. */
+  /** The child modules by name. */
   children(): [string, Module][] {
     return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
   }
 
-  /** All parameters by path, in the order of creation; one that modules share by its first path alone. */
+  /**
+   * All parameters by path, in the order of creation. A parameter that modules share is here once, by its first path.
+   */
   namedParameters(): Map<string, Parameter> {
     return this.#collect((value) => value instanceof Parameter);
   }
@@ -64,7 +70,10 @@ export abstract class Module {
     return this.#collect((value) => value instanceof Buffer);
   }
 
-  /** Parameters and buffers of this module and all below it, by path; what modules share as often as it is found. */
+  /**
+   * Parameters and buffers of this module and all below it, by path. One that modules share comes under each of its
+   * paths.
+   */
   *arrays(): Generator<[string, Parameter | Buffer]> {
     for (const [path, module] of this.modules()) {
       for (const [property, value] of Object.entries(module)) {
@@ -92,7 +101,7 @@ export abstract class Module {
   }
 }
 
-/** A layer that can end in ReLU at no cost; a Sequential asks for it where a ReLU follows. */
+/** A layer whose kernel can apply a ReLU to its output at no cost. A Sequential asks for that if a ReLU follows. */
 export abstract class FusingModule extends Module {
   abstract override forward(x: Tensor, relu?: boolean): Tensor;
 }

@@ -1,4 +1,4 @@
-/** The layers of a model whose outputs a batch norm takes in, and nothing else: their scale is the batch norm's. */
+/** The layers of a model whose outputs only a batch norm reads: the batch norm sets the scale of their outputs. */
 import { BatchNorm } from "./batch-norm.ts";
 import { Conv2d } from "./conv2d.ts";
 import { Linear } from "./linear.ts";

@@ -5,9 +5,9 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
 export interface PoolOptions {
-  /** Default: the kernel. */
+  /** Pixels between two windows. Default: the kernel. */
   readonly stride?: number | undefined;
-  /** Default 0. */
+  /** Pixels added on each side. Default 0. */
   readonly padding?: number | undefined;
 }
 
@@ -33,14 +33,14 @@ export class MaxPool extends Pool {
   }
 }
 
-/** The mean of each window; padding counts as zeros. */
+/** The mean of each window of images [B, H, W, C]; padding counts as zeros. */
 export class AveragePool extends Pool {
   override forward(x: Tensor): Tensor {
     return averagePool(x, this.kernel, this);
   }
 }
 
-/** The mean of each channel: [B, H, W, C] to [B, C]. */
+/** The mean of each channel of images: [B, H, W, C] to [B, C]. */
 export class GlobalAveragePool extends Module {
   override forward(x: Tensor): Tensor {
     return globalAveragePool(x);

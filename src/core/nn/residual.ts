@@ -6,7 +6,7 @@ import { Parameter, type Tensor } from "../tensor/tensor.ts";
 import { deviceOf, type InitOptions } from "./init-options.ts";
 import { Module } from "./module.ts";
 
-/** relu(body(x) + shortcut(x)); without a shortcut x itself. */
+/** Computes relu(body(x) + shortcut(x)); without a shortcut module, the shortcut is x itself. */
 export class Residual extends Module {
   readonly body: Module;
   readonly shortcut: Module | null;
@@ -22,9 +22,9 @@ export class Residual extends Module {
   }
 }
 
-/** relu(shortcut(x) + bias): what is left of a Residual whose body came to give one value for each channel. */
+/** Computes relu(shortcut(x) + bias): what is left of a Residual whose body came to give one value for each channel. */
 export class ShiftedShortcut extends Module {
-  /** [channels]. */
+  /** Shape [channels]. */
   readonly bias: Parameter;
   readonly shortcut: Module | null;
 
@@ -39,7 +39,10 @@ export class ShiftedShortcut extends Module {
   }
 }
 
-/** The shortcut without parameters: every stride-th pixel, new channels zero (He et al. 2016, section 4.2, option A). */
+/**
+ * The shortcut without parameters: it takes every stride-th pixel, and new channels are zero (He et al. 2016, section
+ * 4.2, option A).
+ */
 export class SubsamplingShortcut extends Module {
   readonly stride: number;
   readonly channels: number;

@@ -7,7 +7,7 @@ import { Conv2d } from "./conv2d.ts";
 import { FusingModule } from "./module.ts";
 import { MaxPool } from "./pooling.ts";
 
-/** Modules one after another. */
+/** Runs modules one after another. It fuses a ReLU, and behind a batch norm also max pooling, with the layer before. */
 export class Sequential extends Container {
   override forward(x: Tensor): Tensor {
     let y = x;

@@ -1,6 +1,6 @@
 /**
- * A convolution with batch norm that is trained beside another one and merged into it when training ends
- * (Zhang et al. 2023, SpRe). Merging needs nothing but that both are linear in x: it is exact in evaluation mode.
+ * A convolution with batch norm that is trained beside another one and merged into it when training ends (Zhang et al.
+ * 2023, SpRe). Merging only needs both to be linear in x: it is exact in evaluation mode.
  */
 import { BATCH_NORM_EPSILON } from "../autograd/ops/batch-norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -43,16 +43,17 @@ export function normalizedConvs(model: Module): NormalizedConv[] {
   );
 }
 
-/** What one convolution and one batch norm have to hold to do what both of each did. */
+/** The values with which one convolution and one batch norm compute what both pairs did. */
 export interface Merged {
   readonly weight: Float32Array;
-  /** By their names in files. */
+  /** The arrays of the batch norm, by their names in files. */
   readonly norm: Readonly<Record<"weight" | "bias" | "running_mean" | "running_var", Float32Array>>;
 }
 
 /**
- * w, v: what the convolution and its branch multiply by. The scales of both batch norms go into the weight, since
- * dividing by the first one's gain could be dividing by zero; what is left is a batch norm of variance 1.
+ * `w` and `v` are the weights that the convolution and its branch multiply by. The scales of both batch norms go into
+ * the weight, since dividing by the first one's gain could be a division by zero; what is left is a batch norm of
+ * variance 1.
  */
 export function merge(w: Float32Array, norm: BatchNorm, v: Float32Array, branchNorm: BatchNorm): Merged {
   const outputs = norm.weight.size;

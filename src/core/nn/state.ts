@@ -1,18 +1,22 @@
 /**
- * A model's parameters and buffers by name, in two forms. As values they are what lies in memory, channels-last. As a state
- * they have PyTorch's names and layouts, as files do: `load_state_dict` takes it, and what `state_dict` gave is taken here.
+ * A model's parameters and buffers by name, in two forms. Values are the arrays as they lie in memory, channels-last. A
+ * state has PyTorch's names and layouts, as files do: `load_state_dict` takes it, and what `state_dict` gave can be
+ * loaded here.
  */
 import { expected } from "../errors.ts";
 import { type Parameter, type Shape, sizeOf } from "../tensor/tensor.ts";
 import { Buffer, type Module } from "./module.ts";
 
-/** What `valuesOf` gives: each array once, by its first path, not copied. */
+/** The arrays that `valuesOf` gives: each once, by its first path, not copied. */
 export type Values = Map<string, { readonly shape: Shape; readonly data: Float32Array | Uint32Array }>;
 
-/** What `stateOf` gives: copies. What modules share is there under each of its paths, and whole numbers have 64 bits. */
+/**
+ * The copies that `stateOf` gives. An array that modules share is here under each of its paths, and whole numbers have
+ * 64 bits.
+ */
 export type State = Map<string, { readonly shape: Shape; readonly data: Float32Array | BigInt64Array }>;
 
-/** A state from a file or of another model. */
+/** A state from a file or from another model. */
 export type SavedState = ReadonlyMap<string, SavedTensor>;
 
 export interface SavedTensor {
@@ -20,20 +24,24 @@ export interface SavedTensor {
   readonly data: ArrayLike<number | bigint>;
 }
 
-/** All that a model's training depends on, counters of draws too. Convolutions are [outputs, kernel, kernel, inputs]. */
+/**
+ * All arrays that a model's training depends on, counters of draws included. Weights of convolutions are [outputs,
+ * kernel, kernel, inputs].
+ */
 export function valuesOf(model: Module): Values {
   return new Map([...arraysOf(model)].map(([{ shape, data }, [name]]) => [name, { shape, data }]));
 }
 
-/** Takes what `valuesOf` gave. Nothing is changed unless every name and shape fits. */
+/** Loads what `valuesOf` gave. Nothing is changed unless every name and shape fits. */
 export function loadValues(model: Module, values: SavedState, where = "load values"): void {
   const own = new Map([...arraysOf(model)].map(([array, [name]]) => [array, [name]]));
   load(own, new Set(), values, where, { shapeOf: (shape) => shape, dataOf: ({ data }) => data });
 }
 
 /**
- * The model as a file has it: convolutions, and whatever else has four axes, channels-first: [outputs, inputs, kernel,
- * kernel]. values: what it has in place of the model's own; what they lack, the state lacks.
+ * The state of a model, as a file has it. Weights of convolutions, and all other arrays with four axes, are
+ * channels-first: [outputs, inputs, kernel, kernel]. `values` replace the model's own; an array that they lack is not
+ * in the state.
  */
 export function stateOf(model: Module, values: Values = valuesOf(model)): State {
   const state: State = new Map();
@@ -52,8 +60,8 @@ export function stateOf(model: Module, values: Values = valuesOf(model)): State 
 }
 
 /**
- * Copies a state into the model. Nothing is changed unless every name and shape fits, weights are real numbers and counts
- * whole ones. Of a tensor that modules share one name is enough.
+ * Copies a state into the model. Nothing is changed unless every name and shape fits, weights are real numbers and
+ * counts are whole ones. An array that modules share needs only one of its names.
  */
 export function loadState(model: Module, state: SavedState, where = "load state"): void {
   const all = [...arraysOf(model)];
@@ -75,13 +83,13 @@ function arraysOf(model: Module): Map<Parameter | Buffer, string[]> {
 
 const isPersistent = (array: Parameter | Buffer): boolean => !(array instanceof Buffer) || array.persistent;
 
-/** How values are read that another layout has. */
+/** How to read saved values that have another layout. */
 interface Layout {
   shapeOf(shape: Shape): Shape;
   dataOf(saved: SavedTensor): ArrayLike<number | bigint>;
 }
 
-/** passedOver: names of no use that the state may have. */
+/** `passedOver` are names that the state may have and that are ignored. */
 function load(
   own: ReadonlyMap<Parameter | Buffer, readonly string[]>,
   passedOver: ReadonlySet<string>,
@@ -128,7 +136,7 @@ function same(a: ArrayLike<number | bigint>, b: ArrayLike<number | bigint>): boo
   return true;
 }
 
-/** Whole numbers in the place of weights are codes of a quantized model: they would be taken for values. */
+/** Whole numbers in place of weights are codes of a quantized model; they would be taken for values. */
 function checkKind(where: string, own: Float32Array | Uint32Array, given: ArrayLike<number | bigint>): void {
   if (own instanceof Float32Array) {
     if (!ArrayBuffer.isView(given) || given instanceof Float32Array || given instanceof Float64Array) return;
@@ -146,19 +154,19 @@ function checkKind(where: string, own: Float32Array | Uint32Array, given: ArrayL
   }
 }
 
-/** The shape of what `channelsFirst` gives. */
+/** The shape of the result of `channelsFirst`. */
 export function channelsFirstShape(shape: Shape): Shape {
   if (shape.length !== 4) return shape;
   const [outer, height, width, channels] = shape;
   return [outer, channels, height, width];
 }
 
-/** A copy of values of this shape, where it has four axes with the last one behind the first. */
+/** A copy of values of this shape; if it has four axes, the last one moves to the second place. */
 export function channelsFirst(data: ArrayLike<number>, shape: Shape): Float32Array {
   return transposed(data, shape, ([outer, height, width, channels]) => [outer, height * width, channels]);
 }
 
-/** The other way round. */
+/** The inverse of `channelsFirst`. */
 function channelsLast({ data, shape }: SavedTensor): ArrayLike<number | bigint> {
   if (shape.length !== 4) return data;
   return transposed(data as ArrayLike<number>, shape, ([outer, channels, height, width]) => [
@@ -168,7 +176,7 @@ function channelsLast({ data, shape }: SavedTensor): ArrayLike<number | bigint> 
   ]);
 }
 
-/** Each of `outer` matrices [rows, columns] transposed. */
+/** Transposes each of `outer` matrices [rows, columns]. */
 function transposed(
   data: ArrayLike<number>,
   shape: Shape,

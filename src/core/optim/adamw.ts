@@ -4,19 +4,19 @@ import { checkRates, type LearningRate, learningRateAt } from "./schedule.ts";
 import type { RunningVariance, Slot, Transform } from "./transform.ts";
 
 export interface AdamWOptions {
-  /** A number, or what gives it step by step. */
+  /** A number, or a schedule that gives it for each step. */
   readonly learningRate: LearningRate;
-  /** Defaults 0.9 and 0.999. */
+  /** Decay rates of the first and second moment. Defaults 0.9 and 0.999. */
   readonly betas?: readonly [number, number] | undefined;
-  /** Default 1e-8. */
+  /** Number added to the root of the second moment. Default 1e-8. */
   readonly epsilon?: number | undefined;
-  /** Decoupled: w -= learningRate * weightDecay * w. Default 0.01. */
+  /** Decoupled weight decay: w -= learningRate * weightDecay * w. Default 0.01. */
   readonly weightDecay?: number | undefined;
-  /** Which parameters decay. Default all. */
+  /** Says which parameters decay. Default: all. */
   readonly decays?: ((parameter: Parameter) => boolean) | undefined;
 }
 
-/** Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), step for step PyTorch's AdamW. */
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2); each step is that of PyTorch's AdamW. */
 export function adamW(options: AdamWOptions): Transform {
   requireOptions("adamW", options, { learningRate: true, betas: true, epsilon: true, weightDecay: true, decays: true });
   const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, decays } = options;
@@ -34,7 +34,7 @@ export function adamW(options: AdamWOptions): Transform {
     init: ({ device, size }) => ({ moment1: device.kernels.float32(size), moment2: device.kernels.float32(size) }),
     update: (slots, step) => {
       const now = learningRateAt(learningRate, step);
-      // with beta 1 the kernel leaves the variance as it is; STEP's code takes this power of epsilon then
+      // with a beta2 of 1 the kernel leaves the variance as it is; STEP's code then takes this power of epsilon
       const { frozenAt } = variance;
       const [keep, floor] = frozenAt === null ? [beta2, epsilon] : [1, epsilon ** 0.75];
       const correction1 = 1 - beta1 ** (step + 1);
@@ -51,7 +51,7 @@ export function adamW(options: AdamWOptions): Transform {
   };
 }
 
-/** One entry of so many is looked at: a prime, so that no column of a matrix is seen alone. */
+/** One entry of this many is sampled. It is a prime, so that the sample is not a single column of a matrix. */
 const STRIDE = 61;
 
 class Variance implements RunningVariance {
@@ -66,7 +66,7 @@ class Variance implements RunningVariance {
     this.window = window;
   }
 
-  /** Before the update, which makes v of beta2 v + (1 - beta2) g^2. */
+  /** Called before the update, which changes v to beta2 v + (1 - beta2) g^2. */
   observe(slots: readonly Slot[], beta2: number): void {
     let [sum, count] = [0, 0];
     for (const { parameter, state } of slots) {

@@ -2,7 +2,7 @@ import type { F32 } from "../backend/memory.ts";
 import { checkNumbers } from "../options.ts";
 import type { Transform } from "./transform.ts";
 
-/** Scales all gradients by min(1, norm / (their global norm + 1e-6)), as PyTorch's clip_grad_norm_. */
+/** Scales all gradients by min(1, norm / (their global norm + 1e-6)), like PyTorch's clip_grad_norm_. */
 export function clipByGlobalNorm(norm: number): Transform {
   checkNumbers("clipByGlobalNorm", { norm }, { above: 0 });
   let factor: F32 = new Float32Array(0);

@@ -5,7 +5,7 @@ import type { OptimizerState, Transform } from "./transform.ts";
 
 /** Trains a model's parameters: call zeroGrad, then backward, then step. */
 export class Optimizer {
-  /** Steps taken. */
+  /** Number of steps taken. */
   steps = 0;
   readonly #transform: Transform;
   readonly #parameters: ReadonlyMap<string, Parameter>;
@@ -24,7 +24,7 @@ export class Optimizer {
     for (const parameter of this.#parameters.values()) parameter.zeroGrad();
   }
 
-  /** Changes the parameters that have a gradient. */
+  /** Updates the parameters that have a gradient. */
   step(): void {
     const slots = [...this.#parameters]
       .filter(([, parameter]) => parameter.hasGrad)
@@ -33,7 +33,7 @@ export class Optimizer {
     for (const { parameter } of slots) parameter.touch();
   }
 
-  /** The arrays of the transforms, as "<parameter>.<state>": to be saved, or written to when a run goes on. */
+  /** The arrays of the transforms, as "<parameter>.<state>", to be saved, or overwritten when a run is resumed. */
   state(): Map<string, Float32Array> {
     const all = new Map<string, Float32Array>();
     for (const [name, state] of this.#states) {

@@ -5,31 +5,34 @@ import { checkNumbers, checkWords, requireOptions } from "../options.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { OptimizerState, Transform } from "./transform.ts";
 
-/** What is added to the loss for one parameter; see methods/structured. */
+/** A term that is added to the loss for one parameter; see methods/structured. */
 interface Penalty {
   addGradient(gradient: F32, w: F32): void;
   proximal(w: F32, rate: number): void;
   readonly state?: OptimizerState;
-  /** In place of that of the weight itself. */
+  /** Sets small entries to zero, in place of the usual threshold on the entries of the weight itself. */
   threshold?(w: F32, least: number): void;
 }
 
 export interface RegularizeOptions {
-  /** proximal: a step of its own behind the optimizer's, with exact zeros. Default "subgradient". */
+  /**
+   * How penalties act: "subgradient" adds their subgradient to the gradient; "proximal" takes a step of their own
+   * behind the optimizer's, which gives exact zeros. Default "subgradient".
+   */
   readonly form?: "subgradient" | "proximal" | undefined;
   /**
-   * subgradient: smaller weights become zero after each step. A subgradient alone never gets there. Default 1e-4, as the
-   * program of Wen et al. 2016.
+   * With "subgradient": weights below this magnitude become zero after each step, which a subgradient alone never
+   * reaches. Default 1e-4, as the program of Wen et al. 2016.
    */
   readonly threshold?: number | undefined;
   /**
-   * proximal: the momentum of the optimizer, default 0. A gradient that stays moves a weight by rate / (1 - momentum) a
-   * step; with less than that the penalty would be as much weaker.
+   * With "proximal": the momentum of the optimizer, default 0. A constant gradient moves a weight by rate / (1 -
+   * momentum) a step; without this factor the penalty would be that much weaker.
    */
   readonly momentum?: number | undefined;
 }
 
-/** An optimizer with penalties of some parameters. */
+/** Wraps an optimizer with penalties on some parameters. */
 export function regularize(
   optimizer: Transform,
   penalties: ReadonlyMap<Parameter, Penalty>,
@@ -64,7 +67,7 @@ export function regularize(
   };
 }
 
-/** An optimizer that leaves at zero what is zero when it takes its first step, whatever its momentum says. */
+/** Wraps an optimizer so that entries that are zero at its first step stay zero, whatever its momentum says. */
 export function freezeZeros(optimizer: Transform, parameters: readonly Parameter[]): Transform {
   const frozen = new Map<Parameter, Uint32Array>();
   return {
@@ -80,7 +83,7 @@ export function freezeZeros(optimizer: Transform, parameters: readonly Parameter
   };
 }
 
-/** One bit an entry. */
+/** A mask of the entries that are not zero, one bit an entry. */
 function nonZeros({ data, device }: Parameter): Uint32Array {
   const mask = device.kernels.uint32(maskWords(data.length));
   data.forEach((x, i) => {

@@ -4,10 +4,10 @@ import { checkNumbers, requireOptions } from "../options.ts";
 
 export type Schedule = (step: number) => number;
 
-/** What optimizers take: a number stays as it is. */
+/** The learning rate that optimizers take: a constant, or a schedule. */
 export type LearningRate = number | Schedule;
 
-/** Throws unless numbers are rates; what a schedule gives is not looked at. */
+/** Throws unless each constant rate is a number of 0 or more; the values that a schedule gives are not checked. */
 export function checkRates(where: string, rates: Readonly<Record<string, LearningRate>>): void {
   for (const [name, rate] of Object.entries(rates)) {
     if (typeof rate !== "function") checkNumbers(where, { [name]: rate }, { min: 0 });
@@ -19,11 +19,11 @@ export function learningRateAt(learningRate: LearningRate, step: number): number
 }
 
 export interface WarmupCosineOptions {
-  /** The highest one. */
+  /** The highest learning rate. */
   readonly learningRate: number;
-  /** Steps in all; later ones get the final one. */
+  /** Number of steps in all; later steps get the final rate. */
   readonly steps: number;
-  /** Steps of the linear rise to it. Default 0. */
+  /** Number of steps of the linear rise to the highest rate. Default 0. */
   readonly warmup?: number | undefined;
   /** The learning rate at the end. Default 0. */
   readonly final?: number | undefined;
@@ -45,14 +45,14 @@ export function warmupCosine(options: WarmupCosineOptions): Schedule {
   };
 }
 
-/** `learningRate` times `factor` for each of the milestones (in steps) that has passed. */
+/** Multiplies `learningRate` by `factor` at each milestone, given in steps. */
 export function stepwise(learningRate: number, milestones: readonly number[], factor = 0.1): Schedule {
   checkNumbers("stepwise", { learningRate, factor }, { min: 0 });
   for (const milestone of milestones) checkNumbers("stepwise", { milestone }, {});
   return (step) => learningRate * factor ** milestones.filter((milestone) => step >= milestone).length;
 }
 
-/** A schedule of its own, `build(length)`, for each phase of the run; `at`: the steps where a new phase begins. */
+/** Joins a new schedule, `build(length)`, for each phase of a run; `at` lists the steps at which a new phase begins. */
 export function phased(steps: number, at: readonly number[], build: (length: number) => Schedule): Schedule {
   const begins = [0, ...at.filter((begin) => begin > 0 && begin < steps)];
   const phases = begins.map((begin, i) => ({ begin, schedule: build((begins[i + 1] ?? steps) - begin) }));

@@ -3,17 +3,20 @@ import { checkRates, type LearningRate, learningRateAt } from "./schedule.ts";
 import type { Transform } from "./transform.ts";
 
 export interface SgdOptions {
-  /** A number, or what gives it step by step. */
+  /** A number, or a schedule that gives it for each step. */
   readonly learningRate: LearningRate;
-  /** Default 0. */
+  /** Momentum, in [0, 1). Default 0. */
   readonly momentum?: number | undefined;
-  /** Default false. */
+  /** Whether the momentum is Nesterov's. Default false. */
   readonly nesterov?: boolean | undefined;
-  /** L2, added to the gradient. Default 0. */
+  /** L2 weight decay, added to the gradient. Default 0. */
   readonly weightDecay?: number | undefined;
 }
 
-/** Stochastic gradient descent, step for step PyTorch's. One array a parameter with momentum, none without. */
+/**
+ * Stochastic gradient descent; each step is that of PyTorch's SGD. Its state is one array a parameter with momentum,
+ * none without.
+ */
 export function sgd(options: SgdOptions): Transform {
   requireOptions("sgd", options, { learningRate: true, momentum: true, nesterov: true, weightDecay: true });
   const { learningRate, momentum = 0, nesterov = false, weightDecay = 0 } = options;

@@ -1,7 +1,7 @@
 /**
  * Optimizers as transforms of gradients. A chain runs from the raw gradients to the step itself:
- * chain(clipByGlobalNorm(1), adamW({ learningRate: 1e-3 })). Everything happens in place; the last transform, and only it,
- * writes to the weights.
+ * chain(clipByGlobalNorm(1), adamW({ learningRate: 1e-3 })). Everything happens in place; the last transform, and only
+ * it, writes to the weights.
  */
 
 import type { PrunedDecay } from "../backend/families/optimizers.ts";
@@ -9,7 +9,7 @@ import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 
-/** Arrays a transform keeps for one parameter, by name: saved with a checkpoint. */
+/** Arrays that a transform keeps for one parameter, by name; they are saved with a checkpoint. */
 export type OptimizerState = Readonly<Record<string, F32>>;
 
 export type { PrunedDecay };
@@ -18,43 +18,51 @@ export type { PrunedDecay };
 export interface Slot {
   readonly parameter: Parameter;
   readonly state: OptimizerState;
-  /** Given only to a transform that says `decaysPruned`. */
+  /** Decay of the pruned weights; given only to a transform that says `decaysPruned`. */
   readonly prunedDecay?: PrunedDecay;
 }
 
-/** Sets the moments of a parameter [rows, k] to zero where the mask is 0: pruned weights that come back start anew. */
+/**
+ * Sets the moments of a parameter [rows, k] to zero where the mask is 0, so that pruned weights that come back start
+ * anew.
+ */
 export function forgetPruned({ parameter, state }: Slot, mask: Uint32Array, rows: number, k: number): void {
   for (const array of Object.values(state)) {
     if (array.length === parameter.size) parameter.device.kernels.applyMask(array, mask, rows, k);
   }
 }
 
-/** The running variance of Adam: see STEP in methods/weights. */
+/** The running variance of Adam, which STEP in methods/weights reads and freezes. */
 export interface RunningVariance {
-  /** What is added to its root. */
+  /** Number that Adam adds to the root of the variance. */
   readonly epsilon: number;
-  /** Updates that it looks back: 1 / (1 - beta2). */
+  /** Number of updates that the variance looks back: 1 / (1 - beta2). */
   readonly window: number;
-  /** Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before, and while nobody watches. */
+  /**
+   * Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before the first update and while
+   * `watched` is false.
+   */
   readonly drift: number;
-  /** Whether the drift is wanted: it costs a pass over the sample. */
+  /** Whether to compute the drift, which costs a pass over the sample. */
   watched: boolean;
-  /** The number of updates that it is of; null while it moves. */
+  /** Number of updates after which the variance was frozen; null while it still changes. */
   frozenAt: number | null;
 }
 
 export interface Transform {
   readonly name: string;
-  /** Whether it writes to the weights: the last of a chain. */
+  /** Whether it writes to the weights, which only the last transform of a chain does. */
   readonly applies: boolean;
-  /** Whether it takes a slot's prunedDecay into account in its own pass; for others that is a pass before it. */
+  /**
+   * Whether it applies a slot's prunedDecay in its own pass; for other transforms the decay is a pass before theirs.
+   */
   readonly decaysPruned?: boolean;
-  /** The learning rate of a step, of a transform that has one. */
+  /** The learning rate of a step, if the transform has one. */
   learningRate?(step: number): number;
   readonly variance?: RunningVariance;
-  /** Zeroed arrays for one parameter; names are unique within a chain. */
+  /** Zeroed arrays for one parameter; their names are unique within a chain. */
   init(parameter: Parameter): OptimizerState;
-  /** step counts from 0. Parameters without a gradient are left out of slots. */
+  /** Runs the transform; `step` counts from 0, and `slots` leaves out parameters without a gradient. */
   update(slots: readonly Slot[], step: number): void;
 }
 

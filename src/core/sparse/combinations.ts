@@ -1,13 +1,16 @@
 /** The choices of n of m places. */
 
-/** Their number. */
+/** Number of choices of n of m places. */
 export function combinationCount(n: number, m: number): number {
   let count = 1;
   for (let i = 0; i < n; i++) count = (count * (m - i)) / (i + 1);
   return Math.round(count);
 }
 
-/** As bits of the places, those of the lowest places first: of equals the first keeps the lower index. */
+/**
+ * The choices as bits of the places, those of the lowest places first, so that the first of equals keeps the lower
+ * index.
+ */
 export function combinations(n: number, m: number): number[] {
   const from = (least: number, left: number): number[] => {
     if (left === 0) return [0];

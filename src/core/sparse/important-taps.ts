@@ -1,14 +1,15 @@
-/** Which places of a kernel matter most, by magnitude (Zhang et al. 2023, SpRe). */
+/** Finds the places of a kernel that matter most, by magnitude (Zhang et al. 2023, SpRe). */
 import type { F32 } from "../backend/memory.ts";
 import type { Pattern } from "./pattern.ts";
 
 /**
- * The taps of w [rows, taps, channels] of which more than n of m are kept when the largest n / m of all of w are, wherever
- * they lie: bit t for tap t. N:M keeps the same share of every tap. Of equals the lower index is kept.
+ * The important taps of w [rows, taps, channels], as bits: bit t is set if more than n of m entries of tap t are kept
+ * when the largest n / m of all of w are kept, wherever they lie. N:M would keep the same share of every tap. Of equals
+ * the lower index is kept.
  */
 export function importantTaps(w: F32, taps: number, channels: number, { n, m }: Pattern): number {
   const { length } = w;
-  // magnitudes of floats are ordered as their bits without the sign are: first by the upper 16 of the 31
+  // magnitudes of floats are ordered like their bits without the sign: first compare the upper 16 of the 31
   const bits = new Uint32Array(new Float32Array(w).buffer);
   const upper = (i: number): number => (bits[i] << 1) >>> 16;
   const counts = new Uint32Array(1 << 16);
@@ -24,7 +25,7 @@ export function importantTaps(w: F32, taps: number, channels: number, { n, m }: 
       let count = 0;
       for (const end = i + channels; i < end; i++) {
         const found = upper(i);
-        // found >= digit, without a branch that nothing could predict
+        // count up if found >= digit, without a branch that no processor could predict
         count += (digit - 1 - found) >>> 31;
         if (found === digit - 1) close.push(i);
       }
@@ -32,9 +33,9 @@ export function importantTaps(w: F32, taps: number, channels: number, { n, m }: 
     }
   }
   const lower = (i: number): number => bits[i] & 0x7fff;
-  // stable: equals stay in order
+  // a stable sort: equals stay in order
   close.sort((a, b) => lower(b) - lower(a));
   for (const i of close.slice(0, left)) kept[Math.floor(i / channels) % taps]++;
-  // whole numbers: shares in floating point would make equals unequal
+  // compared in whole numbers: with shares in floating point, equals would differ
   return kept.reduce((found, count, tap) => (count * taps * m > n * length ? found | (1 << tap) : found), 0);
 }

@@ -1,13 +1,13 @@
 /**
- * Masks: one bit an entry of a [rows, k] matrix, 1 where kept. Rows start on a 32-bit word, bit i of a row is bit i % 32
- * of its word i / 32; the bits behind k are 0.
+ * A mask has one bit for each entry of a [rows, k] matrix, 1 where the entry is kept. Rows start on a 32-bit word; bit
+ * i of a row is bit i % 32 of its word i / 32; the bits behind k are 0.
  */
 
 import { maskWords } from "../backend/families/masks.ts";
 import { expected } from "../errors.ts";
 import { misfit, type Pattern, patternName } from "./pattern.ts";
 
-/** Ones of a word. */
+/** Number of ones in a word. */
 export function ones(word: number): number {
   let x = word - ((word >>> 1) & 0x55555555);
   x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
@@ -18,7 +18,7 @@ export function isKept(mask: Uint32Array, k: number, row: number, column: number
   return ((mask[row * maskWords(k) + (column >>> 5)] >>> (column & 31)) & 1) === 1;
 }
 
-/** Entries kept. */
+/** Number of entries that a mask keeps. */
 export function countKept(mask: Uint32Array): number {
   let count = 0;
   for (const word of mask) count += ones(word);
@@ -26,8 +26,8 @@ export function countKept(mask: Uint32Array): number {
 }
 
 /**
- * Sparse architecture divergence: entries kept in exactly one of two masks of a matrix, not normalized
- * (Zhou et al. 2021, section 3; how the paper normalizes is unconfirmed, so both forms are reported).
+ * The sparse architecture divergence of two masks of a matrix: the number of entries kept in exactly one of them, not
+ * normalized (Zhou et al. 2021, section 3; how the paper normalizes is unconfirmed, so both forms are reported).
  */
 export function divergence(a: Uint32Array, b: Uint32Array): number {
   if (a.length !== b.length) {
@@ -43,18 +43,18 @@ export function divergence(a: Uint32Array, b: Uint32Array): number {
   return count;
 }
 
-/** What `verify` found in one matrix. */
+/** The result of verifying one matrix. */
 export interface Verification {
   readonly ok: boolean;
-  /** Groups of the matrix, and those of them that break the pattern. */
+  /** Number of groups of the matrix, and of those that break the pattern. */
   readonly groups: number;
   readonly violations: number;
-  /** The first violation in words, else null. */
+  /** The first violation in words; null if there is none. */
   readonly first: string | null;
 }
 
 /**
- * Reads the values themselves, not a mask: in every group of m neighbors of a row of w [rows, k] at most n are not
+ * Verifies the values themselves, not a mask: in every group of m neighbors of a row of w [rows, k] at most n are not
  * zero, and with v > 1 the rows of a vector share n places. O(rows * k).
  */
 export function verifyValues(w: Float32Array, rows: number, k: number, pattern: Pattern): Verification {
@@ -84,7 +84,7 @@ export function verifyValues(w: Float32Array, rows: number, k: number, pattern: 
   return { ok: violations === 0, groups, violations, first };
 }
 
-/** Exactly n kept in every group of every row, and the rows of a vector alike. */
+/** Verifies that exactly n entries are kept in every group of every row, and the same ones in the rows of a vector. */
 export function verifyMask(mask: Uint32Array, rows: number, k: number, pattern: Pattern): Verification {
   const { n, m, v } = pattern;
   let groups = 0;

@@ -1,5 +1,5 @@
 /**
- * Operands: what a product multiplies by in place of a dense matrix. A format is a file in formats/: a class with the
+ * Operands: a product multiplies by them in place of a dense matrix. A format is a file in formats/: a class with the
  * products that it has kernels for, and a line in the table that the conformance suite goes through. Products know this
  * contract alone.
  *
@@ -11,32 +11,35 @@ import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import type { Pattern } from "./pattern.ts";
 
-/** What follows a product in the same pass over memory: + bias [O], then max(0, .). */
+/** Operations that follow a product in the same pass over memory: + bias [O], then max(0, .) if `relu`. */
 export interface Epilogue {
   readonly bias: F32 | null;
   readonly relu: boolean;
 }
 
 export interface ForwardOperand {
-  /** y = im2col(x) W^T, then the epilogue; y is overwritten. */
+  /** Computes y = im2col(x) W^T, then the epilogue; y is overwritten. */
   forward(y: F32, x: F32, geometry: Geometry, epilogue: Epilogue): void;
-  /** What the backward products take for x, where this stands for x and not for the weight. */
+  /** The input that the backward products use instead of x; given if the operand replaces x and not the weight. */
   readonly input?: F32;
-  /** dx, as inputGrad leaves it, through what was kept of x; of operands with an `input`. */
+  /** Zeroes the entries of dx, as inputGrad left it, where x was pruned; given together with `input`. */
   keepInputGrad?(dx: F32): void;
 }
 
 export interface InputGradOperand {
-  /** dx = dy W; dx is overwritten. */
+  /** Computes dx = dy W; dx is overwritten. */
   inputGrad(dx: F32, dy: F32, geometry: Geometry): void;
 }
 
 export interface WeightGradOperand {
-  /** dw = dy^T im2col(x); dw is overwritten. */
+  /** Computes dw = dy^T im2col(x); dw is overwritten. */
   weightGrad(dw: F32, dy: F32, x: F32, geometry: Geometry): void;
 }
 
-/** The matrices of a product in a trial of a format: x [T, I] or images, w [O, I], dy [T, O]; dimensions fit the pattern. */
+/**
+ * The matrices of a product in a trial of a format: x [T, I] or images, w [O, I], dy [T, O]. Their dimensions fit the
+ * pattern.
+ */
 export interface TrialMatrices {
   readonly kernels: Kernels;
   readonly geometry: Geometry;
@@ -46,7 +49,10 @@ export interface TrialMatrices {
   readonly dy: F32;
 }
 
-/** What a format makes of them, and the dense operand that must give the same. x, dy: in the place of the given ones. */
+/**
+ * The operand that a format makes of these matrices, and a dense operand that must give the same result. x and dy, if
+ * given, replace those of the trial.
+ */
 export interface Trial<Operand> {
   readonly operand: Operand;
   readonly dense: Operand;
@@ -56,11 +62,11 @@ export interface Trial<Operand> {
   readonly dy?: F32;
 }
 
-/** A line of the table of formats: the conformance suite runs each product that it has beside the dense one. */
+/** A line of the table of formats. The conformance suite compares each product that a format has with the dense one. */
 export interface OperandFormat {
   readonly name: string;
   readonly about: string;
-  /** Whether it multiplies less than a dense operand: only then is it a speed-up. */
+  /** Whether it multiplies less than a dense operand does; only then is it a speed-up. */
   readonly skips: boolean;
   /** Whether it serves convolutions, or matrices alone. */
   readonly images: boolean;

@@ -1,4 +1,4 @@
-/** Search for an order of a pack's columns in which pruning keeps more, for Bi-Mask. */
+/** Searches for an order of a pack's columns with which pruning keeps more, for Bi-Mask. */
 
 import { packBlock } from "../backend/families/packs.ts";
 import type { F32 } from "../backend/memory.ts";
@@ -6,15 +6,16 @@ import { type Draw, Random } from "../random.ts";
 import type { PackedTranspose } from "./formats/packed-transpose.ts";
 import { isKept } from "./mask.ts";
 
-/** Rows of the transpose that a search looks at. All of 1024 would cost as much as sixteen searches. */
+/** Number of rows of the transpose that a search looks at. All of 1024 would cost as much as sixteen searches. */
 const SAMPLE = 64;
 
-/** The first number of the streams of draws. */
+/** Base of the stream numbers of the draws. */
 const STREAM = 0x4b000000;
 
 /**
- * Positions that may change places: those of a block of the pack, for an index is a place in it. Behind several taps they
- * are fewer, so that none leaves its tap, and that products that pick taps into new blocks (strides) find them together.
+ * The number of positions that may change places with each other: those of a block of the pack, because an index is a
+ * place in it. With several taps they are fewer, so that no position leaves its tap, and products that pick taps into
+ * new blocks (strides) find them together.
  */
 export function segmentOf(m: number, outputs: number, taps: number): number {
   const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
@@ -22,8 +23,8 @@ export function segmentOf(m: number, outputs: number, taps: number): number {
 }
 
 /**
- * Gives the transpose the best of its order and `candidates` random ones: that which keeps most of |w| under the mask, each
- * block by itself, on a sample of neighboring rows. w and mask as pruneColumns takes them.
+ * Gives the transpose the best of its present order and `candidates` random ones: for each block, the one that keeps
+ * most of |w| under the mask, on a sample of neighboring rows. w and mask have the layout that pruneColumns takes.
  */
 export function searchOrder(
   transpose: PackedTranspose,
@@ -48,7 +49,7 @@ export function searchOrder(
   const segment = segmentOf(m, k / taps, taps);
   order.set(best);
   for (let candidate = 0; candidate <= candidates; candidate++) {
-    // the first is the order of now
+    // the first candidate is the present order
     if (candidate > 0) shuffle(order, segment, random);
     kernels.pruneColumns(pack, sample, null, order, rows, k, 1);
     for (let at = 0, begin = 0; begin < k; begin += block) {
@@ -63,7 +64,7 @@ export function searchOrder(
   transpose.order = best;
 }
 
-/** Neighboring rows of the transpose, as [k, rows], zeros where the mask is 0. */
+/** A sample of neighboring rows of the transpose, as [k, rows], with zeros where the mask is 0. */
 function sampleRows(
   { rows, k, kernels }: PackedTranspose,
   w: F32,
@@ -72,7 +73,7 @@ function sampleRows(
   random: Random,
 ): F32 {
   const count = Math.min(rows, SAMPLE);
-  // whole row groups
+  // the sample consists of whole row groups
   const first = 4 * random.integer(Math.floor((rows - count) / 4) + 1);
   const outputs = k / taps;
   const sample = kernels.float32(k * count);
@@ -86,7 +87,7 @@ function sampleRows(
   return sample;
 }
 
-/** Each segment by itself (Fisher-Yates). */
+/** Shuffles each segment by itself (Fisher-Yates). */
 function shuffle(order: Int32Array, segment: number, random: Random): void {
   for (let begin = 0; begin < order.length; begin += segment) {
     for (let i = Math.min(segment, order.length - begin) - 1; i > 0; i--) {

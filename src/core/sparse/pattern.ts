@@ -7,10 +7,10 @@ import { expected } from "../errors.ts";
 
 export type { Pattern };
 
-/** What `parsePattern` reads, in words. */
+/** The texts that `parsePattern` can read, in words. */
 export const PATTERN_FORM = "N:M or N:MvV with 1 <= N < M <= 16 and V of 1, 2, 4";
 
-/** Reads "2:4", "1:16", "2:4v2". Throws where N >= M, M > 16 or V is not 1, 2, 4. */
+/** Reads "2:4", "1:16", "2:4v2". Throws if N >= M, M > 16 or V is not 1, 2 or 4. */
 export function parsePattern(text: string): Pattern {
   const pattern = readPattern(text);
   if (pattern === undefined) {
@@ -24,7 +24,7 @@ export function parsePattern(text: string): Pattern {
   return pattern;
 }
 
-/** Whether `parsePattern` reads this. */
+/** Whether `parsePattern` can read this text. */
 export function isPattern(text: string): boolean {
   return readPattern(text) !== undefined;
 }
@@ -36,23 +36,29 @@ function readPattern(text: string): Pattern | undefined {
   return n < 1 || n >= m || m > 16 || ![1, 2, 4].includes(v) ? undefined : { n, m, v };
 }
 
-/** "2:4" or "2:4v2". */
+/** The name of a pattern, such as "2:4" or "2:4v2". */
 export function patternName({ n, m, v }: Pattern): string {
   return v === 1 ? `${n}:${m}` : `${n}:${m}v${v}`;
 }
 
-/** Why groups of this pattern cannot tile an axis of this length, or undefined if they can. No remainder is padded; axis: a plural. */
+/**
+ * Why groups of this pattern cannot tile an axis of this length; undefined if they can. Remainders are never padded.
+ * `axis` names the axis, in the plural.
+ */
 export function misfit(pattern: Pattern, axisLength: number, axis = "inputs"): string | undefined {
   if (axisLength % pattern.m === 0) return undefined;
   return `${axisLength} ${axisLength === 1 ? axis.slice(0, -1) : axis} cannot be cut into groups of ${pattern.m}`;
 }
 
-/** Bits of one index in the N:M encoding: the position within a group. */
+/** Number of bits of one index in the N:M encoding, which is the position within a group. */
 export function indexBits({ m }: Pattern): number {
   return Math.ceil(Math.log2(m));
 }
 
-/** Bytes of a packed [rows, k] matrix: f32 values, and one bit-packed index a kept entry of each v rows. */
+/**
+ * Number of bytes of a packed [rows, k] matrix: f32 values, and one bit-packed index for each kept entry of each v
+ * rows.
+ */
 export function packedBytes(pattern: Pattern, rows: number, k: number): number {
   const groups = Math.ceil(rows / pattern.v) * (k / pattern.m) * pattern.n;
   return 4 * rows * (k / pattern.m) * pattern.n + Math.ceil((groups * indexBits(pattern)) / 8);

@@ -1,4 +1,4 @@
-/** What a model costs, layer by layer: non-zeros, bytes in each storage format, multiply-adds and bytes moved. */
+/** The cost of a model, layer by layer: non-zeros, bytes in each storage format, multiply-adds and bytes moved. */
 import { PRODUCTS, type Product } from "../backend/families/products.ts";
 import { type ProductCost, productCost } from "../metrics/cost.ts";
 import type { Module } from "../nn/module.ts";
@@ -8,34 +8,37 @@ import { parsePattern } from "../sparse/pattern.ts";
 import { type Shape, sizeOf } from "../tensor/tensor.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
 
-/** Of one weight that multiplies. */
+/** The cost of one weight that multiplies. */
 export interface LayerAccount {
   readonly name: string;
   readonly shape: Shape;
   readonly nonZeros: number;
   /** Share of zeros. */
   readonly sparsity: number;
-  /** N:M that its values have, of those asked about; else null. */
+  /** The N:M pattern asked about, if the values have it; else null. */
   readonly pattern: string | null;
   /** Measured bytes, by storage format. */
   readonly bytes: Readonly<Record<string, number>>;
   readonly smallest: string;
-  /** Of a step, all dense; no inputGrad where the input is the model's. */
+  /** Costs of a step in which all is dense; inputGrad costs nothing if the layer reads the model's input. */
   readonly dense: Readonly<Record<Product, ProductCost>>;
-  /** The same if no product multiplied by a zero of the weight, stored in its smallest format; whether it is faster is for a timing. */
+  /**
+   * Costs of a step if no product multiplied by a zero of the weight, stored in its smallest format. Whether such a
+   * step is faster, only a timing can tell.
+   */
   readonly effective: Readonly<Record<Product, ProductCost>>;
 }
 
 export interface ModelAccount {
   readonly layers: readonly LayerAccount[];
-  /** All parameters that are not zero, biases and gains too: what parameter efficiency divides by. */
+  /** Number of all parameters that are not zero, biases and gains included: parameter efficiency divides by it. */
   readonly nonZeros: number;
   readonly parameters: number;
 }
 
 /**
- * shape: of one input, without the batch. weights: what is multiplied by in place of the parameters, and patterns: what
- * these may be stored in besides, both by name.
+ * Accounts for the costs of a model. `shape` is that of one input, without the batch. By name, `weights` replace the
+ * parameters that products multiply by, and `patterns` are N:M encodings in which these may be stored too.
  */
 export function account(
   model: Module,
@@ -49,7 +52,7 @@ export function account(
     const values = weights.get(name) ?? weight.data;
     const { nonZeros } = countMatrix(values, rows, k);
     const asked = patterns.get(name);
-    // not where a dense phase came behind
+    // a weight no longer has its pattern after a dense phase
     const pattern = asked !== undefined && verifyValues(values, rows, k, parsePattern(asked)).ok ? asked : null;
     const formats = pattern === null ? storageFormats : [...storageFormats, structuredFormat(pattern)];
     const bytes = Object.fromEntries(
@@ -77,7 +80,7 @@ export function account(
   return { layers, nonZeros, parameters: parameters.reduce((sum, [, one]) => sum + sizeOf(one.shape), 0) };
 }
 
-/** Multiply-adds of a step or, with one product, of that. */
+/** Number of multiply-adds of a step, or of the given products in it. */
 export function totalMacs(
   { layers }: ModelAccount,
   which: "dense" | "effective",

@@ -1,4 +1,6 @@
-/** The weight of a branch while it is trained: what of it counts follows from the masks of the weight that it stands beside. */
+/**
+ * The weight of a branch while it is trained. Which of its entries count follows from the mask of the weight beside it.
+ */
 
 import { maskWords } from "../backend/families/masks.ts";
 import type { F32 } from "../backend/memory.ts";
@@ -17,15 +19,15 @@ export class BranchWeight implements SparseWeight {
   /** Path of the weight. */
   readonly name: string;
   readonly weight: Parameter;
-  /** The taps that matter, a bit each: chosen when the mask of the main weight is, of what it is chosen of. */
+  /** The important taps, one bit each. They are chosen with the mask of the main weight, from the same values. */
   taps = 0;
   readonly #main: PackedParameter;
   #packed: PackedMatrix;
   readonly #pair: NormalizedConv;
   readonly #norm: BatchNorm;
-  /** Whether an entry counts: the mask of the main weight at these taps. */
+  /** The entries that count: the mask of the main weight at the important taps. */
   readonly #active: Uint32Array;
-  /** The weight with zeros where it does not. */
+  /** The weight with zeros at entries that do not count. */
   readonly #used: F32;
   #revision = -1;
   #version = -1;
@@ -43,7 +45,10 @@ export class BranchWeight implements SparseWeight {
     main.onChoice = () => this.#chooseTaps();
   }
 
-  /** Under the mask of the main weight, with zeros at the taps that do not matter: N:M as well, so it takes the same routes. */
+  /**
+   * The pack under the mask of the main weight, with zeros at unimportant taps. It is N:M as well, so it takes the same
+   * routes.
+   */
   get packed(): PackedMatrix {
     return this.#packed;
   }
@@ -71,7 +76,7 @@ export class BranchWeight implements SparseWeight {
 
   #pack(): void {
     const { mask, k, rows, taps, pattern, kernels } = this.#main;
-    // a dense weight keeps all: its branch is dense too, at its taps
+    // a dense weight keeps every entry: its branch is then dense too, at its taps
     if (!this.pruned) this.#chooseTaps();
     const words = maskWords(k);
     const row = new Uint32Array(words);
@@ -88,7 +93,7 @@ export class BranchWeight implements SparseWeight {
     this.#packed.repack(this.#used);
   }
 
-  /** x = 0 where the weight does not count: its gradient is. */
+  /** Sets x to 0 where the weight does not count, such as its gradient. */
   confine(x: F32): void {
     const { rows, k, kernels } = this.#main;
     kernels.applyMask(x, this.#active, rows, k);
@@ -107,17 +112,17 @@ export class BranchWeight implements SparseWeight {
     return Float32Array.from(this.#used);
   }
 
-  /** Leaves the convolution alone, as it was before. */
+  /** Removes the branch from the convolution, which is then as it was before. */
   remove(): void {
     this.#pair.conv.branch = null;
   }
 
-  /** What one convolution with its batch norm holds to do what both do. */
+  /** The values with which one convolution and its batch norm compute what both pairs do. */
   merged(): Merged {
     return merge(this.#main.effective(), this.#pair.norm, this.effective(), this.#norm);
   }
 
-  /** Puts the merged convolution in the place of both, in what is saved of a model. */
+  /** Replaces both convolutions by the merged one in values that are to be saved. */
   mergeInto(values: Values): void {
     const { path, normPath } = this.#pair;
     for (const name of [...values.keys()]) {

@@ -2,15 +2,15 @@ import type { GradientProbe } from "./gradient-probe.ts";
 import type { Clock } from "./methods/method.ts";
 import { type Phase, type Phases, phaseAt } from "./phases.ts";
 
-/** Where a run is; one object for all of its layers. */
+/** The progress of a run; all of its layers share one clock. */
 export class RunClock {
   readonly steps: number;
   readonly #phases: Phases;
-  /** Steps taken. */
+  /** Number of steps taken. */
   step = 0;
-  /** The learning rate of a step; set by who knows the optimizer. */
+  /** Gives the learning rate of a step; code that knows the optimizer sets it. */
   learningRate: (step: number) => number = () => 0;
-  /** Set while gradients are looked at. */
+  /** The probe while gradients are compared, else null. */
   probe: GradientProbe | null = null;
 
   constructor(steps: number, phases: Phases) {
@@ -18,13 +18,13 @@ export class RunClock {
     this.#phases = phases;
   }
 
-  /** As methods see it, at the step that is being taken. */
+  /** The clock that methods see, at the present step. */
   at(training: boolean): Clock {
     const { step, steps } = this;
     return { step, steps, training, learningRate: this.learningRate(step) };
   }
 
-  /** Of the step that is being taken; in an evaluation of the one before. */
+  /** The phase of the present step; in an evaluation that of the step before. */
   phase(training: boolean): Phase {
     return phaseAt(this.#phases, training ? this.step : Math.max(0, this.step - 1), this.steps);
   }

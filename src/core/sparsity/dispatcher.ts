@@ -14,16 +14,19 @@ import { type Pattern, patternName } from "../sparse/pattern.ts";
 import type { Operand, ProductTimes } from "./plan.ts";
 
 const ROUNDS = 5;
-/** What takes long needs fewer rounds. */
+/** Milliseconds for all rounds of a product: a slow product gets fewer rounds. */
 const BUDGET_MS = 60;
 const DRAW = { seed: 1, layer: 0, step: 0 };
 /** Floats between two calls, more than most last-level caches hold. */
 const OTHER_MEMORY = 8 * 2 ** 20;
 
-/** Keeps times between processes. Neither call throws: what cannot be read is measured anew, what cannot be kept is lost. */
+/**
+ * Keeps times between processes. Neither function throws: times that cannot be read are measured anew, times that
+ * cannot be saved are lost.
+ */
 export interface TimesStore {
   load(): ReadonlyMap<string, ProductTimes>;
-  /** Adds these to what is kept. */
+  /** Adds these times to the saved ones. */
   save(times: ReadonlyMap<string, ProductTimes>): void;
 }
 
@@ -31,16 +34,19 @@ export class Dispatcher {
   readonly #kernels: Kernels;
   readonly #store: TimesStore | null;
   #known: Map<string, ProductTimes> | null = null;
-  /** By what they are for; grown, not made anew: WASM gets memory back only when the event loop turns. */
+  /**
+   * Arrays by their use. They grow instead of being made anew, because WASM frees memory only when the event loop
+   * turns.
+   */
   readonly #arrays = new Map<string, F32>();
 
-  /** store: null: times live as long as this object. Its keys must tell machines and builds apart. */
+  /** Without a store, times live as long as this object. The keys of a store must tell machines and builds apart. */
   constructor(kernels: Kernels, store: TimesStore | null = null) {
     this.#kernels = kernels;
     this.#store = store;
   }
 
-  /** The times of a product at this geometry with this pattern: remembered, or measured now and kept. */
+  /** The times of a product at this geometry with this pattern; remembered, or measured now and saved. */
   times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern): ProductTimes {
     const key = `${product} ${operand} ${patternName(pattern)} ${geometry.join(" ")}`;
     this.#known ??= new Map(this.#store?.load());
@@ -64,7 +70,7 @@ export class Dispatcher {
   }
 }
 
-/** Any numbers but zeros, which some machines add faster. */
+/** Memory filled with numbers other than zero, because some machines add zeros faster. */
 function filled(kernels: Kernels, length: number): F32 {
   const array = kernels.float32(length);
   for (let at = 0; at < Math.min(length, 4096); at++) array[at] = ((at * 2654435761) % 4096) / 2048 - 1;
@@ -194,7 +200,7 @@ function measure(
       const begin = performance.now();
       run();
       const ms = performance.now() - begin;
-      // the first round meets cold memory
+      // the first round runs on cold memory
       if (round === 0) return;
       spent += ms;
       times[variant].push(ms);

@@ -1,6 +1,7 @@
 /**
- * What sparse operands do to the gradients of a network: a look aside from training, at one batch. The weight gradients of
- * a backward pass with dense products are compared with those of passes with sparse ones, each with other draws.
+ * Measures what sparse operands do to the gradients of a network, outside of training, on one batch. The weight
+ * gradients of a backward pass with dense products are compared with those of passes with sparse products, each with
+ * other draws.
  */
 
 import { type Geometry, hasRows } from "../backend/geometry.ts";
@@ -10,24 +11,29 @@ import { type PackedOperand, unpack } from "../sparse/formats/packed-matrix.ts";
 import { mvue } from "../sparse/mvue.ts";
 import { neighborSimilarity } from "./methods/weight-grad/restored.ts";
 
-/** One layer's weight gradient, sparse against dense, with the same forward pass. */
+/** The weight gradient of one layer with sparse products compared with dense ones, for the same forward pass. */
 export interface GradientReport {
   readonly layer: string;
-  /** Of one sparse gradient to the dense one, mean over the repeats. */
+  /** Cosine of one sparse gradient and the dense one, mean over the repeats. */
   readonly cosine: number;
-  /** Of the mean of all repeats: below 1 - what averaging explains it is a bias. */
+  /**
+   * Cosine of the mean of all repeats and the dense gradient. What it lacks to 1, beyond what averaging explains, is
+   * bias.
+   */
   readonly meanCosine: number;
   /** Norm of that mean / norm of the dense gradient. */
   readonly norm: number;
   /** |sparse - dense|^2 / |dense|^2, mean over the repeats. */
   readonly error: number;
-  /** Squared error of the sampled operand / the least variance of any unbiased sample; null where none is sampled. */
+  /**
+   * Squared error of the sampled operand / the least variance of any unbiased sample; null if no operand is sampled.
+   */
   readonly variance: number | null;
-  /** How much neighboring columns of the layer's input are alike, 0 to 1; null without rows of an image. */
+  /** Similarity of neighboring columns of the layer's input, 0 to 1; null if the input has no rows of an image. */
   readonly similarity: number | null;
 }
 
-/** Groups of a sample that are looked at, a layer and repeat. */
+/** Number of groups of a sample that are looked at, for each layer and repeat. */
 const GROUPS = 512;
 
 class Layer {
@@ -43,7 +49,7 @@ class Layer {
 export class GradientProbe {
   readonly #layers = new Map<string, Layer>();
   readonly #repeats: number;
-  /** 0: the pass with dense products. */
+  /** Number of the pass; 0 is the pass with dense products. */
   #pass = 0;
 
   constructor(repeats: number) {
@@ -54,12 +60,12 @@ export class GradientProbe {
     return this.#pass === 0;
   }
 
-  /** Makes the draws of each pass other ones. */
+  /** Changes the seed, so that each pass has other draws. */
   reseeded(seed: number): number {
     return (seed + Math.imul(this.#pass, 0x9e3779b9)) >>> 0;
   }
 
-  /** Runs the passes: each leaves the gradients of all layers, by name. */
+  /** Runs all passes; each returns the gradients of all layers, by name. */
   run(pass: () => ReadonlyMap<string, F32>): GradientReport[] {
     for (this.#pass = 0; this.#pass <= this.#repeats; this.#pass++) {
       for (const [name, gradient] of pass()) this.#compare(this.#layer(name), gradient);
@@ -67,7 +73,7 @@ export class GradientProbe {
     return [...this.#layers].map(([name, layer]) => this.#report(name, layer));
   }
 
-  /** Notes a layer's sampled gradient, transposed, beside the gradient dy [T, O] that it stands for. */
+  /** Records a layer's sampled gradient, transposed, with the gradient dy [T, O] that it replaces. */
   noteSample(name: string, packed: PackedOperand, dy: F32): void {
     const { pattern, rows, k } = packed;
     const { n, m, v } = pattern;
@@ -146,7 +152,7 @@ function cosine(a: Numbers, b: Numbers): number {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
-/** The mean of reports over a run, layer by layer. */
+/** The mean of the reports of a run, layer by layer. */
 export function meanReport(reports: readonly (readonly GradientReport[])[]): GradientReport[] {
   const [first = []] = reports;
   return first.map(({ layer }, i) => {

@@ -1,4 +1,4 @@
-/** The operands of one layer's products, made when they are asked for. */
+/** The operands of one layer's products, made when products ask for them. */
 
 import { type Geometry, hasRows } from "../backend/geometry.ts";
 import type { F32 } from "../backend/memory.ts";
@@ -24,27 +24,27 @@ import type { RunClock } from "./clock.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import type { Operands, PlannedLayer } from "./plan.ts";
 
-/** What names the draws of a layer. */
+/** The numbers that identify the draws of a layer. */
 export interface Chance {
   readonly seed: number;
   readonly layer: number;
 }
 
-/** A weight that is sparse, or is to be: a PackedParameter. */
+/** A weight that is sparse, or will be; a PackedParameter or a BranchWeight. */
 export interface SparseWeight {
   readonly packed: PackedMatrix;
   readonly pruned: boolean;
-  /** Rows of the product's other operand in a step; noted by its forward. */
+  /** Number of rows of the product's other operand in a step; the forward product sets it. */
   positions: number;
-  /** The weight with at least what the mask keeps as the products use it. */
+  /** The weight, in which at least the kept entries are those that the products use. */
   readonly keptValues: F32;
-  /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
+  /** The pack of the present weight, made anew if the weight has changed; null while the weight is dense. */
   current(): PackedMatrix | null;
-  /** What dense products multiply by. */
+  /** The weight by which dense products multiply. */
   denseWeight(): F32;
-  /** A copy of what the products multiply by. */
+  /** A copy of the values by which the products multiply. */
   effective(): Float32Array;
-  /** gradient = 0 where the weight does not count in any product. */
+  /** Sets the gradient to 0 where the weight does not count in any product. */
   confine?(gradient: F32): void;
 }
 
@@ -57,7 +57,7 @@ export class LayerOperands implements OperandPlan {
   readonly #clock: RunClock;
   readonly #chance: Chance;
   #transpose: PackedTranspose | null = null;
-  /** The version of the weight that the transpose is of. */
+  /** The version of the weight from which the transpose was made. */
   #version = -1;
   readonly #inputs = new InputPacks();
   #rows: PackedMatrix | null = null;
@@ -65,7 +65,7 @@ export class LayerOperands implements OperandPlan {
   /** Where inputGrad is emulated: the weight with the zeros of its packed transpose. */
   #unpacked: F32 | null = null;
 
-  /** sparse: of the weight, where it is sparse. */
+  /** `sparse` is the sparse side of the weight; null if the weight stays dense. */
   constructor(
     source: MultiplyingWeight,
     computed: PlannedLayer["computed"],
@@ -87,7 +87,7 @@ export class LayerOperands implements OperandPlan {
     if (this.#sparse === null) return this.#activations(x) ?? this.#dense();
     if (this.#weight.device.recording) this.#sparse.positions = geometry[0] * geometry[8] * geometry[9];
     const packed = this.#sparse.current();
-    // now, while the weight is in cache, and not when backward asks for it
+    // made now, while the weight is in cache, and not when backward asks for it
     if (this.#weight.device.recording) this.#transposed();
     if (packed === null) return this.#dense();
     return this.#computed.forward === "sparse" ? packed : this.#emulated();
@@ -118,9 +118,9 @@ export class LayerOperands implements OperandPlan {
       : new EmulatedActivations(device.kernels, packed, this.denseWeight());
   }
 
-  /** What dense products multiply by: the weight, or a copy with zeros where it is pruned. */
+  /** The weight by which dense products multiply: the weight itself, or a copy with zeros where it is pruned. */
   denseWeight(): F32 {
-    // a copy: the one of the pack, once made, is written at every step
+    // a copy, because the masked copy of a pack, once made, is written at every step
     if (this.#clock.probe?.dense && this.#sparse !== null) {
       const weight = this.#weight.device.kernels.float32(this.#weight.size);
       weight.set(this.#sparse.effective());
@@ -159,7 +159,7 @@ export class LayerOperands implements OperandPlan {
     return new ConfinedGradient(operand ?? dense(), (dw) => sparse.confine?.(dw));
   }
 
-  /** What stands for the gradient or the input in the weight gradient; null: nothing does. */
+  /** The operand that replaces the gradient or the input in the weight gradient; null if there is none. */
   #sampled(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null {
     const { weightGrad } = this.#operands;
     this.#clock.probe?.noteInput(this.#source.name, x, geometry, this.#draw());
@@ -168,7 +168,7 @@ export class LayerOperands implements OperandPlan {
     const { rows } = this.#source;
     const positions = dy.length / rows;
     const { method, pattern } = weightGrad;
-    // a batch of another size than the plan was made for
+    // the batch has another size than the plan was made for
     if (misfit(pattern, positions) !== undefined) return null;
     const { device } = this.#weight;
     if (method.operand === "activations") {
@@ -209,7 +209,7 @@ export class LayerOperands implements OperandPlan {
     if (this.#version !== version) {
       this.#version = version;
       const transpose = this.#transpose;
-      // a probe's passes must choose as the step itself
+      // the passes of a probe must choose as the step itself does
       const draw = { ...this.#chance, step: this.#clock.step };
       device.timed("pack", () => method.pack(transpose, sparse.keptValues, sparse.packed.mask, taps, draw));
       if (computed === "emulated") {
@@ -225,7 +225,7 @@ export class LayerOperands implements OperandPlan {
     return new PackedTranspose(this.#weight.device.kernels, axisLength, (k / axisLength) * rows, pattern);
   }
 
-  /** What must be saved with the run, by name; `restore` brings it back. */
+  /** The arrays that must be saved with the run, by name; `restore` brings them back. */
   state(): Map<string, Uint32Array> {
     const { choice, order } = this.#transpose ?? { choice: null, order: null };
     const state = new Map<string, Uint32Array>();
@@ -253,7 +253,7 @@ export class LayerOperands implements OperandPlan {
   }
 }
 
-/** A weight gradient of which a part does not count. */
+/** A weight gradient in which some entries do not count and are set to 0. */
 export class ConfinedGradient implements WeightGradOperand {
   readonly operand: WeightGradOperand;
   readonly #confine: (dw: F32) => void;
@@ -269,7 +269,7 @@ export class ConfinedGradient implements WeightGradOperand {
   }
 }
 
-/** Packs of a layer's inputs. Each holds until backward, so that a layer may be used twice in a step. */
+/** The packs of a layer's inputs. Each is kept until backward, so that a layer may be used twice in a step. */
 class InputPacks {
   #packs: PackedMatrix[] = [];
   #taken = 0;
@@ -278,12 +278,12 @@ class InputPacks {
   take(device: Device, rows: number, k: number, pattern: Pattern): PackedMatrix {
     if (device.scope !== this.#scope) this.#taken = 0;
     this.#scope = device.scope;
-    // without a step nothing says when a pack is free
+    // outside of a step nothing says when a pack is free
     const at = device.scope === 0 ? -1 : this.#taken++;
     const known = this.#packs[at];
     if (known?.rows === rows) return known;
     const packed = new PackedMatrix(device.kernels, rows, k, pattern);
-    // from now on it is written with the pack
+    // from now on the masked copy is written with the pack
     packed.masked;
     if (at >= 0) this.#packs[at] = packed;
     return packed;

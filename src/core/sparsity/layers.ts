@@ -1,11 +1,11 @@
-/** The weights of a model that multiply, and the products they take part in: what plans are made of. */
+/** Finds the weights of a model that multiply and the products they take part in; plans are made from these. */
 import type { Geometry } from "../backend/geometry.ts";
 import { Conv2d } from "../nn/conv2d.ts";
 import { Linear } from "../nn/linear.ts";
 import type { Module } from "../nn/module.ts";
 import { Parameter, type Shape, sizeOf, Tensor } from "../tensor/tensor.ts";
 
-/** A weight [rows, k] with what its groups run along. */
+/** A weight [rows, k] that multiplies, and the axis along which its groups run. */
 export interface MultiplyingWeight {
   /** Path of the weight, e.g. "fc1.weight". */
   readonly name: string;
@@ -16,16 +16,16 @@ export interface MultiplyingWeight {
   readonly weight: Parameter;
   readonly rows: number;
   readonly k: number;
-  /** k = taps * axisLength. */
+  /** The axis along which groups run; k = taps * axisLength. */
   readonly axis: "inputs" | "channels";
   readonly axisLength: number;
-  /** Whether dx is the forward product of dy with other places of the same weight: see inputGradGeometry. */
+  /** Whether dx is the forward product of dy with the same weight in other places: see inputGradGeometry. */
   readonly turns: boolean;
-  /** Of a convolution; 1 elsewhere. */
+  /** Number of groups of a grouped convolution; else 1. */
   readonly groups: number;
 }
 
-/** In the order of the model. */
+/** The weights that multiply, in the order of the model. */
 export function multiplyingWeights(model: Module): MultiplyingWeight[] {
   const found = new Map<Parameter, MultiplyingWeight>();
   const readers = new Map<Parameter, string>();
@@ -56,9 +56,9 @@ export function multiplyingWeights(model: Module): MultiplyingWeight[] {
 /** The products of one weight in a training step. */
 export interface Products {
   readonly geometry: Geometry;
-  /** False where the input is the model's: its gradient is never computed. */
+  /** False if the layer reads the model's input, whose gradient is never computed. */
   readonly inputGrad: boolean;
-  /** The operation that made the input; null: it is the model's. */
+  /** The operation that made the input; null if it is the model's input. */
   readonly input: string | null;
   /** Whether no other product is on the way from the model's input, and on the way to its outputs. */
   readonly isFirst: boolean;
@@ -66,8 +66,8 @@ export interface Products {
 }
 
 /**
- * What a step with `batch` inputs of this shape (without the batch) multiplies, by weight. Runs one blank input forward;
- * the model is left as it was.
+ * The products of each weight in a step with `batch` inputs of this shape (without the batch). Runs one blank input
+ * forward; the model stays as it was.
  */
 export function traceProducts(
   model: Module,

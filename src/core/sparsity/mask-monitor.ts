@@ -1,6 +1,6 @@
 /**
- * Watches the masks of a run: a record every so many steps, and the masks themselves at a few. A dense run has virtual
- * masks: those that a method by magnitude would choose from its weights.
+ * Watches the masks of a run: it makes a record every so many steps, and keeps the masks themselves at a few. A dense
+ * run has virtual masks: those that a method by magnitude would choose from its weights.
  */
 import { expected } from "../errors.ts";
 import { keptByBoth, snapshotSteps } from "../metrics/early-structure.ts";
@@ -14,45 +14,45 @@ import { type Pattern, patternName } from "../sparse/pattern.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import type { WatchedMask } from "./sparsifier.ts";
 
-/** What masks of a run came to. */
+/** A summary of the masks of a run. */
 export interface StructureReport extends FlipRatios {
-  /** Whether the masks are those that a dense run would choose. */
+  /** Whether the masks are virtual, that is, those that a dense run would choose. */
   readonly virtual: boolean;
-  /** Mean over the records behind the first. */
+  /** Mean over the records after the first. */
   readonly flipRate: number;
-  /** Of the last record. */
+  /** SAD of the last record. */
   readonly sad: number;
   readonly sadShare: number;
   readonly keptShare: number;
   readonly deadGroups: number;
   readonly deadRows: number;
-  /** Mean over the layers, from the first to the last mask; null where a layer is too large for it. */
+  /** Mean NNSTD over the layers, from the first to the last mask; null if a layer is too large for it. */
   readonly nnstd: number | null;
-  /** Share of the last mask's entries that the mask of a step keeps too; 1 at the end. */
+  /** Share of the last mask's entries that the mask of a step keeps too; it is 1 at the end. */
   readonly early: readonly { readonly step: number; readonly overlap: number }[];
   readonly layers: readonly { readonly layer: string; readonly nnstd: number | null }[];
 }
 
-/** The masks of a step, by layer. */
+/** The masks of some steps: by step, then by layer. */
 export type MaskSnapshots = Map<number, Map<string, Uint32Array>>;
 
 /**
- * Steps from one record to the next: a hundredth of a run. Not fewer than 20, or records would take more than their share
- * of a step: see docs/metrics.md.
+ * The default number of steps from one record to the next: a hundredth of a run, but at least 20, so that records take
+ * no more than their share of a step: see docs/metrics.md.
  */
 function usualInterval(steps: number): number {
   return Math.max(20, Math.ceil(steps / 100));
 }
 
 interface MaskMonitorOptions {
-  /** Of the whole run. */
+  /** Number of steps of the whole run. */
   readonly steps: number;
-  /** Steps from one record to the next; 0: nothing is watched. */
+  /** Number of steps from one record to the next; 0 if nothing is to be watched. */
   readonly every?: number | undefined;
 }
 
 export class MaskMonitor {
-  /** Grows in the order of steps; `RunFolder` saves it. */
+  /** The kept masks, in the order of steps; `RunFolder` saves them. */
   readonly snapshots: MaskSnapshots = new Map();
   readonly #steps: number;
   readonly #every: number;
@@ -61,7 +61,10 @@ export class MaskMonitor {
   readonly #virtual: readonly VirtualMask[];
   readonly #weights: ReadonlyMap<string, MultiplyingWeight>;
 
-  /** masks: of the sparse layers; virtual: in their place, the patterns of layers of a dense run, by name. */
+  /**
+   * `masks` are those of the sparse layers. For a dense run there are none, and `virtual` has the patterns of layers,
+   * by name.
+   */
   constructor(
     weights: readonly MultiplyingWeight[],
     masks: readonly WatchedMask[],
@@ -86,7 +89,7 @@ export class MaskMonitor {
     return this.#every > 0 && (step % this.#every === 0 || step === this.#steps - 1);
   }
 
-  /** Call before a step: virtual masks are of the weights that it multiplies by. */
+  /** Call it before a step: virtual masks are chosen from the weights by which the step multiplies. */
   before(step: number): void {
     const [now, next] = [this.#isDue(step), this.#isDue(step + 1)];
     if (!now && !next && !this.#snapshotSteps.has(step)) return;
@@ -97,7 +100,7 @@ export class MaskMonitor {
     }
   }
 
-  /** Call after a step, when its flips are counted. null: there is nothing to record. */
+  /** Call it after a step, when its flips are counted. Returns null if there is nothing to record. */
   after(step: number): MaskRecord | null {
     const present = this.#watched.filter(({ pruned }) => pruned);
     if (this.#snapshotSteps.has(step) && present.length > 0)
@@ -146,12 +149,12 @@ export class MaskMonitor {
     return { layer, kept, all };
   }
 
-  /** [rows, k] of the watched masks, by name: what a reader of the snapshots needs. */
+  /** The shapes [rows, k] of the watched masks, by name, for readers of the snapshots. */
   get shapes(): Record<string, readonly [rows: number, k: number]> {
     return Object.fromEntries(this.#watched.map(({ name, packed: { rows, k } }) => [name, [rows, k] as const]));
   }
 
-  /** From a run's records and this; null where nothing was watched. */
+  /** Summarizes a run from its records and the kept masks; null if nothing was watched. */
   report(records: readonly MaskRecord[], ratios: FlipRatios): StructureReport | null {
     const last = records.at(-1);
     if (last === undefined) return null;
@@ -185,7 +188,7 @@ export class MaskMonitor {
     };
   }
 
-  /** Of virtual masks; those of sparse layers are saved with their parameters. */
+  /** The state of virtual masks; masks of sparse layers are saved with their parameters. */
   state(): Map<string, { shape: readonly number[]; data: Uint32Array | Float64Array }> {
     const arrays = this.#virtual
       .filter(({ history }) => history.first.length > 0)
@@ -197,7 +200,7 @@ export class MaskMonitor {
     return new Map(arrays.map(([name, data]) => [name, { shape: [data.length], data }]));
   }
 
-  /** Brings back what `state` gave. */
+  /** Brings back the arrays that `state` gave. */
   restore(state: ReadonlyMap<string, { data: ArrayLike<number> }>): void {
     for (const { name, history } of this.#virtual) {
       const [first, last, counts] = ["firstMask", "lastMask", "flips"].map(
@@ -207,7 +210,7 @@ export class MaskMonitor {
     }
   }
 
-  /** Brings back the snapshots of the steps before this one. */
+  /** Brings back the kept masks of the steps before this one. */
   restoreSnapshots(saved: MaskSnapshots, step: number, where: string): void {
     this.snapshots.clear();
     for (const [at, masks] of saved) {
@@ -228,11 +231,11 @@ export class MaskMonitor {
 }
 
 function share(part: number, all: number): number {
-  // weights that are all zero keep all that there is
+  // of weights that are all zero, everything is kept
   return all === 0 ? 1 : part / all;
 }
 
-/** What a method by magnitude would keep of a weight that stays dense. */
+/** The mask that a method by magnitude would keep of a weight that stays dense. */
 class VirtualMask implements WatchedMask {
   readonly name: string;
   readonly pruned = true;

@@ -19,12 +19,12 @@ export class MaskedParameter implements UnstructuredParameter {
   readonly parameter: Parameter;
   readonly history: MaskHistory;
   readonly maskBytes: Uint8Array;
-  /** The same as bits, as kernels read it. */
+  /** The mask as bits, which kernels read. */
   readonly mask: Uint32Array;
   sparsity = 0;
-  /** Counts the times that the mask moved. */
+  /** Number of times that the mask has moved. */
   revision = 0;
-  /** What was kept before and after the mask moved; null: it did not. */
+  /** The entries kept both before and after the mask moved; null if it did not move. */
   #survivors: Uint32Array | null = null;
 
   constructor({ name, weight, rows, k }: MultiplyingWeight) {
@@ -85,7 +85,9 @@ export class MaskedParameter implements UnstructuredParameter {
     this.#noteMask();
   }
 
-  /** Whether the mask has moved since it was last asked. */
+  /**
+   * Whether the mask has moved since the last call; if so, moments of entries that were not kept all along are cleared.
+   */
   forgetWhatMoved(slot: Slot): boolean {
     const survivors = this.#survivors;
     if (survivors !== null) forgetPruned(slot, survivors, this.rows, this.k);

@@ -1,9 +1,9 @@
-/** What methods keep from step to step, saved with a run. */
+/** The arrays that methods keep from step to step; they are saved with a run. */
 import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 
-/** Arrays by name, zeros at first. */
+/** Arrays by name, which are zero at first. */
 export class NamedArrays {
   readonly #arrays = new Map<string, F32>();
   #restored: ReadonlyMap<string, ArrayLike<number>> = new Map();
@@ -29,12 +29,12 @@ export class NamedArrays {
     return array;
   }
 
-  /** With what was saved and not taken since: a run may be saved twice in between. */
+  /** All arrays, including saved ones that were not taken since, because a run may be saved again before they are. */
   all(): ReadonlyMap<string, ArrayLike<number>> {
     return new Map([...this.#restored, ...this.#arrays]);
   }
 
-  /** What `take` finds the first time it is asked. */
+  /** Sets the values that `take` finds when it is first asked for an array. */
   restore(saved: ReadonlyMap<string, ArrayLike<number>>): void {
     this.#restored = saved;
     this.#arrays.clear();

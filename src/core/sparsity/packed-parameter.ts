@@ -1,4 +1,7 @@
-/** A sparse weight while it is trained: its pack, its mask over time, and what a method may do to it. */
+/**
+ * A sparse weight while it is trained: its pack, the history of its mask, and the operations that a method may do on
+ * it.
+ */
 
 import type { TransposableSolver } from "../backend/families/masks.ts";
 import type { Kernels } from "../backend/kernels.ts";
@@ -24,29 +27,29 @@ export class PackedParameter implements SparseParameter, SparseWeight {
   readonly parameter: Parameter;
   readonly method: WeightMethod;
   readonly asked: Pattern;
-  /** What its method keeps with it. */
+  /** The arrays that its method keeps with it. */
   readonly arrays = new NamedArrays();
   readonly #scratch = new NamedArrays();
   readonly history: MaskHistory;
   pruned = false;
-  /** The factor of soft thresholds; 0: they are hard. */
+  /** The factor of soft thresholds; 0 if they are hard. */
   soft = 0;
-  /** Counts the times that the method acted before a product. */
+  /** Number of times that the method acted before a product. */
   revision = 0;
-  /** Called when a mask is chosen, with the weight that it was chosen of. */
+  /** Called when a mask is chosen, before the weight from which it was chosen changes. */
   onChoice: (() => void) | null = null;
-  /** Whether the weight itself holds zeros where it is pruned: then it is its own masked copy. */
+  /** Whether the weight itself holds zeros where it is pruned; it is then its own masked copy. */
   #weightIsMasked = false;
   #packed: PackedMatrix;
-  /** What dense products multiply by in the place of the weight. */
+  /** Values by which dense products multiply in place of the weight. */
   #values: F32 | null = null;
-  /** Whether the pack is of other values than the weight's. */
+  /** Whether the pack holds other values than the weight's. */
   #packsOther = false;
   #forgets = false;
   readonly #clock: RunClock;
   #version = -1;
   #evaluated = false;
-  /** Whether a mask was ever chosen for the pattern of now. */
+  /** Whether a mask was ever chosen for the present pattern. */
   chosen = false;
   #frozen = false;
   #decay: PrunedDecay | null = null;
@@ -98,7 +101,7 @@ export class PackedParameter implements SparseParameter, SparseWeight {
     return this.#scratch.take(name, length, this.kernels);
   }
 
-  /** The pack of the weight as it is now, made anew when it has changed; null while it is dense. */
+  /** The pack of the present weight, made anew if the weight has changed; null while the weight is dense. */
   current(): PackedMatrix | null {
     const { device, version } = this.parameter;
     // An evaluation shows the model of the step before: it must not begin a phase. The next training step packs anew,
@@ -159,7 +162,7 @@ export class PackedParameter implements SparseParameter, SparseWeight {
     this.packed.repack(values ?? this.weight, this.soft);
     this.pruned = true;
     this.#values = null;
-    // from now on products without a sparse route need the copy
+    // from now on products without a sparse route need the masked copy
     this.#packsOther = values !== undefined;
     if (this.#packsOther) this.#weightIsMasked = false;
   }
@@ -176,25 +179,25 @@ export class PackedParameter implements SparseParameter, SparseWeight {
     this.#multiplyByWeight();
   }
 
-  /** Goes on under a saved mask. The next product packs. */
+  /** Continues under a saved mask; the next product packs. */
   bringBack(mask: ArrayLike<number>): void {
     this.mask.set(mask);
     this.pruned = true;
     this.chosen = true;
   }
 
-  /** The weight with at least what the mask keeps as the products use it. */
+  /** The weight, in which at least the kept entries are those that the products use. */
   get keptValues(): F32 {
     return this.soft === 0 && !this.#packsOther ? this.weight : this.packed.masked;
   }
 
-  /** What dense products multiply by. */
+  /** The weight by which dense products multiply. */
   denseWeight(): F32 {
     if (!this.pruned) return this.#values ?? this.weight;
     return this.#weightIsMasked ? this.weight : this.packed.masked;
   }
 
-  /** A copy of what the products multiply by: unpacked from the pack itself where the weight is sparse. */
+  /** A copy of the values by which the products multiply; if the weight is sparse, unpacked from the pack itself. */
   effective(): Float32Array {
     if (this.current() === null) return (this.#values ?? this.weight).slice();
     const w = new Float32Array(this.weight.length);
@@ -206,7 +209,7 @@ export class PackedParameter implements SparseParameter, SparseWeight {
     if (this.chosen) this.#decay = { mask: this.mask, k: this.k, lambda };
   }
 
-  /** The decay that the method asked for since the last call, to be done by the optimizer, or else by `decayNow`. */
+  /** The decay that the method has asked for since the last call; the optimizer applies it, or else `decayNow`. */
   takeDecay(): PrunedDecay | null {
     const decay = this.#decay;
     this.#decay = null;
@@ -230,7 +233,7 @@ export class PackedParameter implements SparseParameter, SparseWeight {
     this.#forgets = true;
   }
 
-  /** Whether moments are to be forgotten since the last call. */
+  /** Whether the method has asked to forget moments since the last call. */
   takeForgets(): boolean {
     const forgets = this.#forgets;
     this.#forgets = false;

@@ -1,6 +1,6 @@
 /**
- * Weights and gradients under N:M methods while a model is trained: where layers and methods meet. Layers know "a weight
- * that multiplies" and its operand plan, methods know parameters; neither knows the other.
+ * Weights and gradients under N:M methods while a model is trained. Here layers and methods meet: layers know "a weight
+ * that multiplies" and its operand plan, methods know sparse parameters; neither knows the other.
  */
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
@@ -29,9 +29,9 @@ import { WatchedVariance } from "./watched-variance.ts";
 const BRANCH_STREAM = 0x62726368;
 
 interface PatternSparsifierOptions {
-  /** Of the whole run. */
+  /** Number of steps of the whole run. */
   readonly steps: number;
-  /** Of samples of gradients. */
+  /** Seed of samples of gradients. */
   readonly seed: number;
   readonly phases?: Phases | undefined;
 }
@@ -47,7 +47,7 @@ export class PatternSparsifier implements Sparsifier {
   readonly #arrays = new NamedArrays();
   #variance: Transform["variance"];
 
-  /** weights: those of the model that multiply; layers: the plan for them and these operands. */
+  /** `weights` are those of the model that multiply; `layers` is the plan for them and these operands. */
   constructor(
     model: Module,
     weights: readonly MultiplyingWeight[],
@@ -79,7 +79,10 @@ export class PatternSparsifier implements Sparsifier {
     this.#grow(model, operands, seed);
   }
 
-  /** Puts branches beside the sparse convolutions whose method asks; their products take the routes of the convolutions'. */
+  /**
+   * Puts branches beside the sparse convolutions whose method asks for them; their products take the routes of the
+   * convolutions.
+   */
   #grow(model: Module, operands: OperandsByLayer, seed: number): void {
     const random = new Random(seed, BRANCH_STREAM);
     for (const pair of normalizedConvs(model)) {
@@ -94,14 +97,14 @@ export class PatternSparsifier implements Sparsifier {
       this.#branches.set(sparse, own);
       const layer = this.#weights.findIndex((one) => one.weight === conv.weight);
       const source = { ...this.#weights[layer], name: own.name, weight };
-      // its gradients are not those of the convolution, so its draws are not
+      // the gradients of a branch are not those of the convolution, so it has its own draws
       const chance = { seed, layer: this.#weights.length + layer };
       const { computed } = this.layers[layer];
       weight.plan = new LayerOperands(source, computed, operands.of(sparse.name), own, this.#clock, chance);
     }
   }
 
-  /** Methods act right before and after the step. */
+  /** Wraps an optimizer, so that methods act right before and after its step. */
   around(optimizer: Transform): Transform {
     const parameters = new Map(this.#parameters.map((sparse) => [sparse.parameter, sparse]));
     const methods = new Set(this.#parameters.map(({ method }) => method));
@@ -116,7 +119,7 @@ export class PatternSparsifier implements Sparsifier {
       update: (slots: readonly Slot[], step: number) => {
         this.#clock.step = step;
         const clock = this.#clock.at(true);
-        // in a dense phase masks are those of another one
+        // in a dense phase the masks belong to another phase
         const idle = this.#clock.phase(true) === "dense";
         const decaying = slots.map((slot) => {
           const sparse = parameters.get(slot.parameter);
@@ -163,8 +166,8 @@ export class PatternSparsifier implements Sparsifier {
   }
 
   /**
-   * Looks at the gradients that `pass`, a forward and backward pass, leaves, with dense and with sparse products. Masks are
-   * those of the step to come, which chooses them anew.
+   * Compares the gradients of `pass`, a forward and backward pass, with dense and with sparse products. Masks are those
+   * of the next step, which chooses them anew.
    */
   probe(repeats: number, pass: () => void): GradientReport[] {
     const probe = new GradientProbe(repeats);
@@ -181,7 +184,7 @@ export class PatternSparsifier implements Sparsifier {
     }
   }
 
-  /** The weights under a method. */
+  /** The sparse parameters, each under its method. */
   get parameters(): readonly PackedParameter[] {
     return this.#parameters;
   }
@@ -198,8 +201,8 @@ export class PatternSparsifier implements Sparsifier {
   }
 
   /**
-   * With zeros; in a dense phase it is the weight. One convolution takes the place of each that has a branch: in evaluation
-   * mode it does the same.
+   * Puts the weights with their zeros into `values`; in a dense phase that is the weight as it is. One convolution
+   * takes the place of each that has a branch; in evaluation mode it computes the same.
    */
   applyTo(values: Values): void {
     this.#reading(() => {
@@ -209,15 +212,15 @@ export class PatternSparsifier implements Sparsifier {
     });
   }
 
-  /** Runs body as an evaluation does: packs may follow the weights, but no phase begins and no method acts. */
+  /** Runs `body` as an evaluation does: packs may follow the weights, but no phase begins and no method acts. */
   #reading<T>(body: () => T): T {
     const [sparse] = this.#parameters;
     return sparse === undefined ? body() : sparse.parameter.device.withoutGradients(body);
   }
 
   /**
-   * Checks the values that the kernels multiply by, unpacked, not the mask; of a layer with a branch the merged ones. Layers
-   * that were never pruned fail; in a dense phase there is nothing to check.
+   * Checks the unpacked values by which the kernels multiply, not the mask; for a layer with a branch the merged
+   * values. Layers that were never pruned fail; in a dense phase there is nothing to check.
    */
   verify(): VerifiedLayer[] {
     if (this.#clock.phase(false) === "dense") return [];
@@ -241,7 +244,7 @@ export class PatternSparsifier implements Sparsifier {
     });
   }
 
-  /** In the N:M encoding. */
+  /** Number of bytes in the N:M encoding. */
   storedBytes(): ReadonlyMap<string, number> {
     return this.#reading(
       () =>
@@ -257,7 +260,7 @@ export class PatternSparsifier implements Sparsifier {
     );
   }
 
-  /** Masks, histories, what methods keep. */
+  /** Masks, their histories, and the arrays that methods keep. */
   state(): SavedArrays {
     const state: SavedArrays = new Map();
     const put = (name: string, data: Uint32Array | Float64Array): void => {
@@ -265,7 +268,7 @@ export class PatternSparsifier implements Sparsifier {
     };
     for (const [name, array] of this.#arrays.all()) put(`state of all/${name}`, Float64Array.from(array));
     const { frozenAt, watched } = this.#variance ?? { frozenAt: null, watched: false };
-    // else the first drift after a resumption would be missing
+    // otherwise the first drift after a resumption would be missing
     if (watched) put("variance watched", Float64Array.of(1));
     if (frozenAt !== null) put("variance frozen", Float64Array.of(frozenAt));
     for (const sparse of this.#parameters) {
@@ -290,7 +293,7 @@ export class PatternSparsifier implements Sparsifier {
 
   restore(state: RestoredArrays, step: number): void {
     this.#clock.step = step;
-    // 0.1 called it memory
+    // version 0.1 called the state "memory"
     const arraysOf = (owner: string): ReadonlyMap<string, ArrayLike<number>> =>
       new Map(
         [`memory of ${owner}/`, `state of ${owner}/`].flatMap((prefix) =>

@@ -1,7 +1,7 @@
 /**
- * Channels of a model in an order in which N:M pruning keeps more of its weights' magnitude. The input channels of a layer
- * move together with those of all layers that read the same tensor and with all that writes it: weights, biases,
- * normalization. So the model computes what it did.
+ * Puts the channels of a model in an order in which N:M pruning keeps more of its weights' magnitude. The input
+ * channels of a layer move together with those of all layers that read the same tensor, and with all arrays that write
+ * it: weights, biases, normalization. So the model computes the same as before.
  */
 import { type ChannelGroup, type ChannelUse, reorderChannels, traceChannels } from "../nn/channels.ts";
 import { Buffer, type Module } from "../nn/module.ts";
@@ -11,27 +11,30 @@ import { type Shape, sizeOf } from "../tensor/tensor.ts";
 import { multiplyingWeights } from "./layers.ts";
 
 export interface PermuteOptions extends PermutationOptions {
-  /** Arrays that belong to the entries of parameters, as "<parameter>.<name>": an optimizer's moments. They move too. */
+  /**
+   * Arrays that belong to the entries of parameters, as "<parameter>.<name>", such as an optimizer's moments. They move
+   * too.
+   */
   readonly optimizerState?: ReadonlyMap<string, Float32Array> | undefined;
 }
 
-/** What became of the channels that some sparse layers read. */
+/** The result for the channels that some sparse layers read. */
 export interface PermutedChannels {
-  /** Path of the first that writes them. */
+  /** Path of the first array that writes the channels. */
   readonly channels: string;
   readonly size: number;
-  /** Weights that are pruned along them, whose magnitudes were searched together. */
+  /** Weights that are pruned along these channels; their magnitudes were searched together. */
   readonly layers: readonly string[];
-  /** Null where they stay as they are. */
+  /** The order that was found; null if the channels stay as they are. */
   readonly found: Permutation | null;
-  /** Why they stay; null where they were searched. */
+  /** Why the channels stay as they are; null if they were searched. */
   readonly reason: string | null;
 }
 
 /**
- * Reorders the channels of a dense model so that pruning keeps more of its weights. shape: of an input, without the batch;
- * pattern: of all weights that multiply, or of each by its name, null where it stays dense. To be called between steps and
- * before the pruning: a mask does not move with its weight.
+ * Reorders the channels of a dense model so that pruning keeps more of its weights. `shape` is that of one input,
+ * without the batch; `pattern` is that of all weights that multiply, or gives that of each by its name, with null for
+ * one that stays dense. Call it between steps and before the pruning, because a mask does not move with its weight.
  */
 export function permuteChannels(
   model: Module,
@@ -47,8 +50,8 @@ export function permuteChannels(
       const asked = name === undefined ? null : typeof pattern === "function" ? pattern(name) : pattern;
       return name === undefined || asked === null ? [] : [{ use, name, pattern: asked }];
     });
-  // From the last to the first: an order of the rows of a layer decides which of them are a vector, so it must stand
-  // before its columns are searched. Around a residual sum there is no such sequence.
+  // Groups are searched from the last to the first: an order of the rows of a layer decides which rows form a vector,
+  // so it must be fixed before the layer's columns are searched. Around a residual sum there is no such sequence.
   return traceChannels(model, shape)
     .groups.toReversed()
     .map((group) => ({ group, readers: readersOf(group) }))
@@ -65,7 +68,7 @@ export function permuteChannels(
         return at + part.length;
       }, 0);
       const found = searchPermutation(stacked, rows, group.size, readers[0].pattern, options);
-      // an order that keeps no more is not worth a new one
+      // an order that keeps no more is not worth a change
       if (found.after > found.before) {
         reorderChannels(group, found.order);
         reorderState(group, optimizerState, found.order);
@@ -100,7 +103,10 @@ function whyNot({ fixed, size }: ChannelGroup, readers: readonly Reader[]): stri
   return null;
 }
 
-/** Rows of |w| along the channels, one for each place of the layer's window or of a flatten; sums over v outputs. */
+/**
+ * |w| along the channels, a row for each output and each place of the layer's window or of a flatten; with vectors
+ * summed over v outputs.
+ */
 function magnitudes({ values: { data }, shape, entries, times }: ChannelUse, size: number, v: number): Float32Array {
   const outputs = shape[0];
   const inputs = shape[shape.length - 1];

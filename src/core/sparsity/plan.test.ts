@@ -1,12 +1,16 @@
 import { expect, test } from "vitest";
 import type { Product } from "../backend/families/products.ts";
 import { jsKernels } from "../backend/js.ts";
+import { add } from "../autograd/ops/add.ts";
+import { Linear } from "../nn/linear.ts";
+import { Module } from "../nn/module.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
 import { valuesOf } from "../nn/state.ts";
 import { Random } from "../random.ts";
 import { parsePattern } from "../sparse/pattern.ts";
 import { Device } from "../tensor/device.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { multiplyingWeights, traceProducts } from "./layers.ts";
 import { doublePruned } from "./methods/input-grad/double-pruned.ts";
 import { greedy } from "./methods/input-grad/greedy.ts";
@@ -15,7 +19,16 @@ import { mvue } from "./methods/weight-grad/mvue.ts";
 import { restored } from "./methods/weight-grad/restored.ts";
 import { srSte } from "./methods/weights/sr-ste.ts";
 import { ste } from "./methods/weights/ste.ts";
-import { type Compute, inAllLayers, type Operands, type PlannedLayer, type ProductTimes, planLayers } from "./plan.ts";
+import {
+  type Compute,
+  coverageOf,
+  inAllLayers,
+  type LeaveDense,
+  type Operands,
+  type PlannedLayer,
+  type ProductTimes,
+  planLayers,
+} from "./plan.ts";
 
 const birth = () => ({ device: new Device(jsKernels()), random: new Random(1) });
 const pattern = parsePattern("2:4");

@@ -17,7 +17,7 @@ import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod 
  */
 export type Computed = "sparse" | "emulated" | "dense";
 
-/** What of a product is N:M. */
+/** The operand of a product that is N:M. */
 export type Operand = "weight" | "gradient" | "activations";
 
 /** How sparse products shall be computed: whichever is faster by measurement, or always the one. */
@@ -27,16 +27,19 @@ export type Compute = (typeof COMPUTES)[number];
 /** Leaves a layer dense where measurement finds nothing to gain; a list of names does so where the user knows. */
 export type LeaveDense = "slower" | readonly string[];
 
-/** What shall be sparse in every layer where it fits; null: nothing in that product. */
+/**
+ * The methods and patterns that are asked for, for every layer where they fit; null if nothing is to be sparse in a
+ * product.
+ */
 export interface Operands {
   readonly forward: { readonly method: WeightMethod; readonly pattern: Pattern } | null;
-  /** In place of the weight in forward, where a layer's input is that of a squared ReLU. */
+  /** Replaces sparse weights in forward for layers whose input is the output of a squared ReLU. */
   readonly activations: { readonly method: ActivationMethod; readonly pattern: Pattern } | null;
   readonly inputGrad: { readonly method: InputGradMethod; readonly pattern: Pattern } | null;
   readonly weightGrad: { readonly method: WeightGradMethod; readonly pattern: Pattern } | null;
 }
 
-/** The same with exceptions. */
+/** Operands for all layers, with exceptions by layer. */
 export interface OperandsByLayer {
   readonly all: Operands;
   /** Parts of the names of weights that have operands of their own. */
@@ -44,12 +47,12 @@ export interface OperandsByLayer {
   of(name: string): Operands;
 }
 
-/** Without exceptions. */
+/** The same operands for all layers, without exceptions. */
 export function inAllLayers(all: Operands): OperandsByLayer {
   return { all, parts: [], of: () => all };
 }
 
-/** What was decided for one product of a layer. */
+/** The decision for one product of a layer. */
 export interface PlannedProduct {
   readonly operand: Operand | null;
   readonly method: string | null;
@@ -64,14 +67,14 @@ export interface PlannedProduct {
   readonly readsHost?: string;
 }
 
-/** What was decided for one layer. */
+/** The decision for one layer. */
 export interface PlannedLayer {
   /** Path of the weight, e.g. "fc1.weight". */
   readonly name: string;
   readonly shape: readonly number[];
-  /** Of the weight; null: it stays dense. */
+  /** Pattern of the weight; null if it stays dense. */
   readonly pattern: string | null;
-  /** What the groups of the weight run along. */
+  /** The axis along which the weight's groups run. */
   readonly axis: "inputs" | "channels";
   /** Whether what is asked for would fit the weight, though it may be left dense. */
   readonly eligible: boolean;
@@ -107,40 +110,43 @@ export interface Planning {
   readonly compute: Compute;
   readonly products?: ReadonlyMap<Parameter, Products>;
   readonly dispatcher?: Timer;
-  /** Which weights stay dense: see `SKIP_FORM`. Default: the last, the classifier, as in the papers. */
+  /** Which weights stay dense: see `SKIP_FORM`. Default: the last one, the classifier, as in the papers. */
   readonly skip?: readonly string[];
   /** Which more stay dense, for they gain nothing; "slower" needs products and a dispatcher. Default: none. */
   readonly leaveDense?: LeaveDense | undefined;
 }
 
 /**
- * Milliseconds of one product, the least of some calls in turn: what else the machine does only adds. As in a step,
- * activations are in cache and weights are not.
+ * Milliseconds of one product, each the least of some calls in turn, because whatever else the machine does only adds
+ * time. As in a step, activations are in cache and weights are not.
  */
 export interface ProductTimes {
   readonly dense: number;
-  /** Pruning or sampling and packing in it. */
+  /** Time of the sparse product, with pruning or sampling and packing. */
   readonly sparse: number;
-  /** The same of a weight that another product multiplies densely: a copy with zeros is written too. */
+  /** The same if another product multiplies densely by the weight, so that a copy with zeros is written too. */
   readonly sparseAndCopy: number;
   /** Dense arithmetic on the operand with its zeros, pruning or sampling in it. */
   readonly emulated: number;
 }
 
-/** Knows how long a product takes: a Dispatcher. */
+/** Knows how long a product takes; a Dispatcher is one. */
 export interface Timer {
   times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern): ProductTimes;
 }
 
-/** A layer may be this much slower than dense before it stays dense: the noise of a measurement. */
+/**
+ * A layer stays dense only if its sparse form is slower than dense by more than this factor, the noise of a
+ * measurement.
+ */
 const SLACK = 1.03;
 
-/** What an item of `skip` says. */
+/** The items that `skip` may hold, in words. */
 export const SKIP_FORM = 'a part of a name, "first", "last", "inputs<N" or "outputs<N" (along the axis of its groups)';
 
 const SKIP_LAST = ["last"];
 
-/** Decides for every weight that multiplies. */
+/** Makes the plan for every weight that multiplies. */
 export function planLayers(
   weights: readonly MultiplyingWeight[],
   operands: OperandsByLayer,
@@ -211,7 +217,7 @@ function isRule(item: string): boolean {
   return item === "first" || item === "last" || NARROW.test(item);
 }
 
-/** Why an item of skip leaves this weight dense, or undefined if it does not. */
+/** Why an item of `skip` leaves this weight dense; undefined if it does not. */
 function skippedBy(
   item: string,
   { name, otherNames, rows, axis, axisLength }: MultiplyingWeight,
@@ -277,7 +283,7 @@ function planProducts(source: MultiplyingWeight, operands: Operands, planning: P
   return { name, shape: weight.shape, axis, eligible, pattern, computed: computedOf(own), reason, products: own };
 }
 
-/** What shall be sparse in one product. */
+/** An operand that shall be sparse in one product. */
 interface Wish {
   readonly operand: Operand;
   readonly method: string;
@@ -296,7 +302,7 @@ interface Decision {
   readonly times: ProductTimes | null;
 }
 
-/** What can be sparse in each product of a layer, or why nothing can. */
+/** The operand that can be sparse in each product of a layer, or why none can. */
 function wishesOf(
   { rows, axis, axisLength }: MultiplyingWeight,
   { forward, activations, inputGrad, weightGrad }: Operands,
@@ -319,7 +325,7 @@ function wishesOf(
   };
   const found = ofActivations();
   const ofForward = typeof found === "string" && forward !== null ? ofWeight : found;
-  // unknown positions fit
+  // unknown positions count as fitting
   const positions = traced === undefined ? 0 : traced.geometry[0] * traced.geometry[8] * traced.geometry[9];
   const ofInputGrad = (): Wish | string => {
     if (traced?.inputGrad === false) return "none: the model's input";
@@ -368,7 +374,7 @@ function planProduct(
   };
 }
 
-/** The reason why a layer stays dense as a whole, if it does. */
+/** Why a layer stays dense as a whole; undefined if it does not. */
 function slowerThanDense(decisions: readonly Decision[]): string | undefined {
   let dense = 0;
   let best = 0;
@@ -390,7 +396,7 @@ function computedOf(products: Record<Product, PlannedProduct>): Record<Product, 
   };
 }
 
-/** A layer that is dense in all products; `considered` keeps the times that speak for it. */
+/** The plan of a layer that is dense in all products; `considered` keeps the times that speak for it. */
 function denseLayer(
   { name, weight, axis }: MultiplyingWeight,
   reason: string,

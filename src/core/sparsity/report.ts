@@ -1,8 +1,13 @@
-/** What movement and size a session reports of its sparse weights, with a pattern or without. */
+/**
+ * The report of a session on its sparse weights, with a pattern or without: how masks moved, and the share of zeros.
+ */
 import type { MaskHistory } from "../metrics/mask-history.ts";
 
 export interface SparsityReport {
-  /** Totals over the sparse layers: SAD of the first and last mask, its share of the weights, mean flips a step. */
+  /**
+   * Totals over the sparse layers: SAD from the first to the last mask, its share of the weights, mean flip rate of a
+   * step.
+   */
   readonly sad: number;
   readonly sadShare: number;
   readonly flipRate: number;
@@ -16,16 +21,16 @@ export interface SparsityReport {
   }[];
 }
 
-/** A sparse layer at its end. */
+/** A sparse layer at the end of a run. */
 export interface SparseLayer {
   readonly name: string;
   readonly weights: number;
-  /** Share of zeros. */
+  /** Share of zeros in the weight. */
   readonly sparsity: number;
   readonly history: MaskHistory;
 }
 
-/** all: weights that multiply, sparse or not. */
+/** Makes the report; `all` is the number of weights that multiply, sparse or not. */
 export function sparsityReport(sparse: readonly SparseLayer[], all: number): SparsityReport {
   const layers = sparse.map(({ history, ...layer }) => ({ ...layer, ...history.movement() }));
   const sum = (of: (layer: (typeof layers)[number]) => number): number => layers.reduce((s, layer) => s + of(layer), 0);

@@ -1,4 +1,4 @@
-/** What a user holds of a model that is trained sparse: everything that is asked of its sparse weights hangs on it. */
+/** The session of a model that is trained sparse. All questions about its sparse weights go to the session. */
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
 import { loadValues, type State, stateOf, type Values, valuesOf } from "../nn/state.ts";
@@ -13,7 +13,7 @@ import { type SparsityReport, sparsityReport } from "./report.ts";
 import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer, WatchedMask } from "./sparsifier.ts";
 
 export interface SessionOptimizerOptions {
-  /** Largest global norm of the gradients; left out: they are not clipped. */
+  /** Largest global norm of the gradients; if left out, they are not clipped. */
   readonly clip?: number | undefined;
 }
 
@@ -34,8 +34,8 @@ export class Session {
   #detached = false;
 
   /**
-   * weights: those of the model that multiply; layers: the plan for them; sparsifiers: that of the outermost step last, so
-   * that its methods see the finished gradient first.
+   * `weights` are those of the model that multiply; `layers` is the plan for them. The sparsifier of the outermost step
+   * comes last in `sparsifiers`, so that its methods see the finished gradient first.
    */
   constructor(
     model: Module,
@@ -50,8 +50,8 @@ export class Session {
   }
 
   /**
-   * What trains the model: gradients are clipped, then methods act around the step of `transform`, adamW({ ... }) or another
-   * that applies the step. Masks are watched at each step.
+   * The optimizer of the model. In its step gradients are clipped, then methods act around the step of `transform`,
+   * such as adamW({ ... }), which must apply the step. Masks are watched at each step.
    */
   optimizer(transform: Transform, { clip }: SessionOptimizerOptions = {}): Optimizer {
     const around = this.around(transform);
@@ -66,7 +66,10 @@ export class Session {
     return new Optimizer(this.model, clip === undefined ? watched : chain(clipByGlobalNorm(clip), watched));
   }
 
-  /** The transform with all sparsifiers around it: for who watches masks and clips gradients otherwise. Call it once. */
+  /**
+   * Wraps a transform with all sparsifiers, for callers who watch masks and clip gradients in another way. Call it
+   * once.
+   */
   around(transform: Transform): Transform {
     const applied = this.#sparsifiers.reduce((inner, sparsifier) => sparsifier.around(inner), transform);
     return {
@@ -85,39 +88,43 @@ export class Session {
     };
   }
 
-  /** What makes it sparse: the names of its sparsifiers. */
+  /** The names of its sparsifiers, which say what makes the model sparse. */
   get kinds(): readonly string[] {
     return this.#sparsifiers.map(({ name }) => name);
   }
 
-  /** Whether nothing is ever sparse, or to become so. */
+  /** Whether nothing is sparse, now or later. */
   get isDense(): boolean {
     return this.#sparsifiers.length === 0;
   }
 
-  /** Whether any weight is sparse at this moment. */
+  /** Whether any weight is sparse at present. */
   get pruned(): boolean {
     return this.#sparsifiers.some(({ pruned }) => pruned);
   }
 
-  /** The N:M masks of its weights. */
+  /** The N:M masks of the model's weights. */
   get masks(): readonly WatchedMask[] {
     return this.#sparsifiers.flatMap(({ masks = [] }) => masks);
   }
 
-  /** Notes how the masks of the last forward moved; the optimizer of a session does it itself. Returns the flips. */
+  /**
+   * Records how the masks of the last forward moved; the optimizer of a session does it itself. Returns the number of
+   * flips.
+   */
   observe(): number {
     return this.#sparsifiers.reduce((flips, sparsifier) => flips + sparsifier.observe(), 0);
   }
 
-  /** The plan: for each layer what is sparse in each product, how it is computed, and why. */
+  /** The plan: what is sparse in each product of each layer, how it is computed, and why. */
   explain(): readonly PlannedLayer[] {
     return this.#layers;
   }
 
   /**
-   * What the products multiply by, zeros included, with all other parameters and buffers: what is saved and shipped. Reads
-   * only. Layers whose method prunes later are still dense in it, and so is everything in a dense phase.
+   * The state to save and ship: the values by which products multiply, zeros included, with all other parameters and
+   * buffers. Nothing is changed. Layers whose method prunes later are still dense in it, and so is everything in a
+   * dense phase.
    */
   state(): State {
     return stateOf(this.model, this.#values());
@@ -150,7 +157,7 @@ export class Session {
     return coverageOf(this.#layers);
   }
 
-  /** How the masks have moved, and the share of zeros over all weights that multiply. */
+  /** How the masks have moved, and the share of zeros in all weights that multiply. */
   report(): SparsityReport {
     const layers = this.#sparsifiers.flatMap((sparsifier) => sparsifier.report());
     return sparsityReport(
@@ -159,7 +166,10 @@ export class Session {
     );
   }
 
-  /** Bytes of the weights that multiply: dense in f32, and with the sparse ones in the form in which they are stored. */
+  /**
+   * Number of bytes of the weights that multiply: all dense in f32, and with sparse ones in the form in which they are
+   * stored.
+   */
   weightBytes(): { readonly dense: number; readonly packed: number } {
     const stored = new Map(this.#sparsifiers.flatMap((sparsifier) => [...sparsifier.storedBytes()]));
     let [dense, packed] = [0, 0];
@@ -170,20 +180,22 @@ export class Session {
     return { dense, packed };
   }
 
-  /** Weights that want their channels in another order before this step, with their patterns. */
+  /** The weights whose channels should be reordered before this step, with their patterns. */
   permutes(step: number): ReadonlyMap<string, Pattern> {
     return new Map(this.#sparsifiers.flatMap((sparsifier) => [...(sparsifier.permutes?.(step) ?? [])]));
   }
 
   /**
-   * What sparse operands do to the gradients that `pass`, a forward and backward pass, leaves, layer by layer; none where no
-   * product is N:M.
+   * Measures what sparse operands do to the gradients of `pass`, a forward and backward pass, layer by layer; the list
+   * is empty if no product is N:M.
    */
   probe(repeats: number, pass: () => void): GradientReport[] {
     return this.#sparsifiers.flatMap((sparsifier) => sparsifier.probe?.(repeats, pass) ?? []);
   }
 
-  /** Masks, their histories and what methods keep, for a checkpoint beside the model's and the optimizer's own state. */
+  /**
+   * Masks, their histories and the arrays that methods keep, for a checkpoint beside the states of model and optimizer.
+   */
   checkpoint(): SavedArrays {
     return new Map(
       this.#sparsifiers.flatMap((sparsifier) =>
@@ -192,7 +204,7 @@ export class Session {
     );
   }
 
-  /** Brings back a checkpoint, at the step that training goes on with. The model's own state is loaded before it. */
+  /** Brings back a checkpoint; `step` is the step with which training goes on. Load the model's own state before. */
   restore(saved: RestoredArrays, step: number): void {
     for (const sparsifier of this.#sparsifiers) {
       const prefix = `${sparsifier.name}/`;
@@ -201,7 +213,10 @@ export class Session {
     }
   }
 
-  /** Ends the session: the model is an ordinary one again, with the values that its products multiplied by as its weights. */
+  /**
+   * Ends the session: the model is an ordinary one again, whose weights are the values by which its products
+   * multiplied.
+   */
   detach(): Module {
     const values = this.#values();
     for (const sparsifier of this.#sparsifiers) sparsifier.detach();

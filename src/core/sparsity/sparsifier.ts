@@ -1,6 +1,6 @@
 /**
- * The contract of what makes a model sparse while it is trained: weights under N:M methods, zeros without a pattern,
- * penalties. A session holds a list of sparsifiers and asks nothing of them but this.
+ * The contract of a sparsifier, which makes a model sparse while it is trained: weights under N:M methods, zeros
+ * without a pattern, penalties. A session holds a list of sparsifiers and uses nothing of them but this contract.
  */
 import type { MaskHistory } from "../metrics/mask-history.ts";
 import type { Values } from "../nn/state.ts";
@@ -10,7 +10,7 @@ import type { Pattern } from "../sparse/pattern.ts";
 import type { GradientReport } from "./gradient-probe.ts";
 import type { SparseLayer } from "./report.ts";
 
-/** What was found in the weights that a layer multiplies by. */
+/** The result of verifying the weights by which a layer multiplies. */
 export interface VerifiedLayer {
   readonly layer: string;
   readonly pattern: string;
@@ -20,47 +20,55 @@ export interface VerifiedLayer {
   readonly first: string | null;
 }
 
-/** Arrays by name: a part of a checkpoint. */
+/** Arrays by name, which are a part of a checkpoint. */
 export type SavedArrays = Map<string, { shape: readonly number[]; data: Uint32Array | Float64Array }>;
 
-/** The same, read back. */
+/** Saved arrays that have been read back. */
 export type RestoredArrays = ReadonlyMap<string, { readonly data: ArrayLike<number> }>;
 
 /** An N:M mask that is watched over a run. */
 export interface WatchedMask {
   readonly name: string;
-  /** Whether there is a mask at this moment. */
+  /** Whether there is a mask at present. */
   readonly pruned: boolean;
   readonly packed: PackedMatrix;
   readonly history: MaskHistory;
 }
 
 export interface Sparsifier {
-  /** First part of the names of its arrays in a checkpoint; of one kind there is one in a session. */
+  /** First part of the names of its arrays in a checkpoint; a session has only one sparsifier of each name. */
   readonly name: string;
-  /** Whether any weight is sparse at this moment. */
+  /** Whether any weight is sparse at present. */
   readonly pruned: boolean;
-  /** Its N:M masks, for who watches them; left out: it has none. */
+  /** Its N:M masks, to be watched; left out if it has none. */
   readonly masks?: readonly WatchedMask[];
   /** Wraps the transform that applies the step. The session calls it once. */
   around(transform: Transform): Transform;
-  /** Weights that want their channels in another order before this step, with their patterns; left out: never. */
+  /**
+   * The weights whose channels should be reordered before this step, with their patterns; left out if there are never
+   * any.
+   */
   permutes?(step: number): ReadonlyMap<string, Pattern>;
-  /** Notes how its masks moved in the last forward; called once a step. Returns the flips of all layers. */
+  /** Records how its masks moved in the last forward; called once a step. Returns the number of flips in all layers. */
   observe(): number;
-  /** See GradientProbe; left out: none of its operands is a gradient. */
+  /** Compares gradients, see GradientProbe; left out if none of its operands is a gradient. */
   probe?(repeats: number, pass: () => void): GradientReport[];
-  /** Its layers as they are at this moment. */
+  /** Its sparse layers in their present state. */
   report(): readonly SparseLayer[];
-  /** Bytes of its weights in the form in which they would be stored, by name; weights that are dense now are left out. */
+  /**
+   * Number of bytes of its weights in the form in which they would be stored, by name; weights that are dense now are
+   * left out.
+   */
   storedBytes(): ReadonlyMap<string, number>;
-  /** Of a model's values: puts what the products multiply by in the place of its weights. Reads only. */
+  /** Replaces weights in a model's values by those by which products multiply. Changes nothing else. */
   applyTo(values: Values): void;
-  /** Checks the values that products multiply by. Reads only. */
+  /** Checks the values by which products multiply. Changes nothing. */
   verify(): VerifiedLayer[];
-  /** What the rest of the run depends on; `restore` brings it back, at the step that the run goes on with. */
+  /**
+   * The arrays that the rest of the run depends on; `restore` brings them back at the step with which the run goes on.
+   */
   state(): SavedArrays;
   restore(state: RestoredArrays, step: number): void;
-  /** Takes its operands off the model, which is then an ordinary one; weights stay as they were trained. */
+  /** Removes its operands from the model, which is then an ordinary one; weights stay as they were trained. */
   detach(): void;
 }

@@ -1,4 +1,4 @@
-/** Sparse training for a model that is trained without a recipe. */
+/** Makes the training of a model sparse, without a recipe. */
 import { PRODUCTS } from "../backend/families/products.ts";
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
@@ -26,18 +26,21 @@ import { UnstructuredSparsifier, withUnstructured } from "./unstructured-sparsif
 
 /** What shall be sparse in the products of a layer. */
 export interface SparseProducts {
-  /** What prunes the weights: srSte({ lambda }), asp(), ...; null or left out: they stay dense. */
+  /** The method that prunes the weights: srSte({ lambda }), asp(), ...; null or left out if they stay dense. */
   readonly weights?: WeightMethod | null | undefined;
-  /** "2:4", "1:4v2", ... Default "2:4". */
+  /** Pattern of the weights: "2:4", "1:4v2", ... Default "2:4". */
   readonly pattern?: string | undefined;
-  /** In place of the weight in forward, where a layer's input is that of a squared ReLU; needs `input`. */
+  /**
+   * Method for sparse activations, which replace sparse weights in forward for layers whose input is the output of a
+   * squared ReLU; needs `input`.
+   */
   readonly activations?: ActivationMethod | undefined;
-  /** Default: the pattern of the weights, without vectors. */
+  /** Pattern of the activations. Default: the pattern of the weights, without vectors. */
   readonly activationPattern?: string | undefined;
-  /** Makes inputGrad sparse too; its pattern is the weight's unless another is given. */
+  /** Method that makes inputGrad sparse too; its pattern is the weight's unless another is given. */
   readonly inputGrad?: InputGradMethod | undefined;
   readonly inputGradPattern?: string | undefined;
-  /** The same for weightGrad. */
+  /** Method that makes weightGrad sparse too; its pattern is the weight's unless another is given. */
   readonly weightGrad?: WeightGradMethod | undefined;
   readonly weightGradPattern?: string | undefined;
 }
@@ -45,17 +48,17 @@ export interface SparseProducts {
 export interface SparsifyOptions extends Omit<SparseProducts, "weights"> {
   /** A method for N:M weights, or one whose zeros have no pattern: prune(), rigl(), set(). */
   readonly weights?: WeightMethod | UnstructuredMethod | null | undefined;
-  /** Steps of the whole run: methods with phases count in shares of it. */
+  /** Number of steps of the whole run: methods with phases count in shares of it. */
   readonly steps: number;
-  /** Which weights stay dense: parts of names, "first", "last", "inputs<N", "outputs<N". Default: the last. */
+  /** Which weights stay dense: parts of names, "first", "last", "inputs<N", "outputs<N". Default: the last one. */
   readonly skip?: readonly string[] | undefined;
-  /** Other choices for the weights whose names hold this part; the first that fits counts. */
+  /** Other choices for weights whose names contain this part; the first part that fits counts. */
   readonly layers?: Readonly<Record<string, SparseProducts>> | undefined;
   /** When products are sparse, in shares of the run. Default: always. */
   readonly phases?: Phases | undefined;
-  /** Of samples of gradients, and of what methods draw. Default 1. */
+  /** Seed of samples of gradients and of the draws of methods. Default 1. */
   readonly seed?: number | undefined;
-  /** The shape of a batch, [batch, ...input]: with it products can be timed, and the plan knows their sizes. */
+  /** Shape of a batch, [batch, ...input]. With it products can be timed, and the plan knows their sizes. */
   readonly input?: Shape | undefined;
   /** How products with zeros are computed; "auto", by measured times, needs `input`. No weight depends on it. Default "sparse". */
   readonly compute?: Compute | undefined;
@@ -65,7 +68,7 @@ export interface SparsifyOptions extends Omit<SparseProducts, "weights"> {
   readonly dispatcher?: Timer | undefined;
 }
 
-/** Throws unless the plan makes some product sparse, naming each layer's reason. */
+/** Throws unless the plan makes some product sparse; the error names each layer's reason. */
 export function requireSparse(layers: readonly PlannedLayer[], what: string): void {
   const asked = layers.some(({ products }) => PRODUCTS.some((product) => products[product].operand !== null));
   if (asked) return;
@@ -79,8 +82,8 @@ export function requireSparse(layers: readonly PlannedLayer[], what: string): vo
 }
 
 /**
- * Puts a model's products under methods and gives the session that holds them. Call it once a model, before training, and
- * make the optimizer from the session. Throws where a model has a session already, or nothing fits.
+ * Puts a model's products under methods and returns the session that holds them. Call it once for a model, before
+ * training, and make the optimizer from the session. Throws if the model has a session already, or if nothing fits.
  */
 export function sparsify(model: Module, options: SparsifyOptions): Session {
   const { weights: method = null, steps, seed = 1, phases = ALWAYS_SPARSE, skip = ["last"] } = options;

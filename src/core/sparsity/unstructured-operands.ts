@@ -1,4 +1,6 @@
-/** The operands of weights whose zeros have no pattern: compressed rows where they pay, else the weight with its zeros. */
+/**
+ * The operands of weights whose zeros have no pattern: compressed rows where they pay, else the weight with its zeros.
+ */
 
 import type { Geometry } from "../backend/geometry.ts";
 import type { F32 } from "../backend/memory.ts";
@@ -9,13 +11,18 @@ import type { OperandPlan, Tensor } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import type { MaskedParameter } from "./masked-parameter.ts";
 
-/** Sparsity and positions from which compressed rows are faster than dense: docs/design/0006-unstructured.md. */
+/**
+ * Sparsity and number of positions from which compressed rows are faster than dense: docs/design/0006-unstructured.md.
+ */
 export const LEAST_SPARSITY = 0.75;
 export const LEAST_SPARSITY_OF_GRADIENT = 0.85;
 const LEAST_POSITIONS = 32;
 const LEAST_POSITIONS_OF_GRADIENT = 128;
 
-/** In every step but those in which the method reads it, the gradient of what is pruned is 0, on either route. */
+/**
+ * The operands of one weight. The gradient of pruned entries is 0, on either route, in every step in which the method
+ * does not read it.
+ */
 export class UnstructuredOperands implements OperandPlan {
   readonly #sparse: MaskedParameter;
   readonly #readsGradient: () => boolean;
@@ -73,7 +80,7 @@ export class UnstructuredOperands implements OperandPlan {
     return {
       weightGrad: (dw, ...rest) => {
         dense.weightGrad(dw, ...rest);
-        // else what clips gradients would see others on this route
+        // otherwise clipping would see other gradients on this route
         kernels.applyMask(dw, mask, rows, k);
       },
     };
@@ -85,7 +92,9 @@ export class UnstructuredOperands implements OperandPlan {
   }
 }
 
-/** Follows a weight: its places when the mask moves, its values when it changes. */
+/**
+ * Compressed rows that follow a weight: their places change when the mask moves, their values when the weight changes.
+ */
 class FollowedMatrix {
   readonly #sparse: MaskedParameter;
   readonly #make: () => CsrMatrix;
@@ -94,7 +103,7 @@ class FollowedMatrix {
   #revision = -1;
   #version = -1;
 
-  /** source: what the values are taken from. */
+  /** `source` gives the array from which the values are taken. */
   constructor(sparse: MaskedParameter, make: () => CsrMatrix, source: () => F32) {
     this.#sparse = sparse;
     this.#make = make;

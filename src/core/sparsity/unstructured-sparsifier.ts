@@ -1,6 +1,6 @@
 /**
- * Weights whose zeros have no pattern, while they are trained: around the optimizer's step a method moves masks, and what
- * is pruned stays zero. Layers see ordinary dense weights, or ask for them as compressed rows.
+ * Weights whose zeros have no pattern, while they are trained. Around the optimizer's step a method moves masks, and
+ * pruned entries stay zero. Layers see ordinary dense weights, or ask for them as compressed rows.
  */
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
@@ -16,14 +16,14 @@ import type { SparseLayer } from "./report.ts";
 import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer } from "./sparsifier.ts";
 import { LEAST_SPARSITY, LEAST_SPARSITY_OF_GRADIENT, UnstructuredOperands } from "./unstructured-operands.ts";
 
-// "grow": the stream of what methods draw, a stream a step
+// "grow": the stream of what methods draw; each step has a stream of its own
 const STREAM = 0x67726f77;
 
 interface UnstructuredOptions {
-  /** Of the whole run. */
+  /** Number of steps of the whole run. */
   readonly steps: number;
   readonly seed: number;
-  /** Which of them multiply as compressed rows, where that pays. Default: none. */
+  /** Names of the weights that multiply as compressed rows, where that pays. Default: none. */
   readonly compressed?: ReadonlySet<string> | undefined;
 }
 
@@ -34,12 +34,12 @@ export class UnstructuredSparsifier implements Sparsifier {
   readonly #seen: UnstructuredParameters;
   readonly #steps: number;
   readonly #all: ReadonlyMap<string, Parameter>;
-  /** All parameters as they were noted, by name; empty before. */
+  /** All parameters as they were remembered, by name; empty before. */
   #remembered = new Map<string, Float32Array>();
   #rewound = false;
   #step = 0;
 
-  /** Of the weights that the plan puts under the method. */
+  /** Makes a sparsifier for the weights that the plan puts under the method. */
   static of(
     model: Module,
     weights: readonly MultiplyingWeight[],
@@ -56,7 +56,7 @@ export class UnstructuredSparsifier implements Sparsifier {
     });
   }
 
-  /** weights: those of the model that multiply; names: of those that are under the method. */
+  /** `weights` are those of the model that multiply; `names` are those of them that are under the method. */
   constructor(
     model: Module,
     weights: readonly MultiplyingWeight[],
@@ -89,7 +89,7 @@ export class UnstructuredSparsifier implements Sparsifier {
     const readsGradient = (): boolean => method.readsGradient({ step: this.#step, steps });
     for (const { source, sparse } of parameters) {
       sparse.maskWeight();
-      // other sparse operands have a plan already
+      // weights with other sparse operands have a plan already
       sparse.parameter.plan ??= new UnstructuredOperands(sparse, source, compressed.has(sparse.name), readsGradient);
     }
   }
@@ -108,7 +108,7 @@ export class UnstructuredSparsifier implements Sparsifier {
           const sparse = parameters.get(slot.parameter);
           if (this.#rewound) for (const array of Object.values(slot.state)) array.fill(0);
           const hasMoved = sparse?.forgetWhatMoved(slot) === true;
-          // else its operands have seen to it
+          // otherwise its operands have masked the gradient already
           if (isDense || hasMoved || !(slot.parameter.plan instanceof UnstructuredOperands)) sparse?.maskGradient();
           return hasMoved && sparse !== undefined ? [sparse] : [];
         });
@@ -134,7 +134,7 @@ export class UnstructuredSparsifier implements Sparsifier {
     });
   }
 
-  /** In the smallest storage format. */
+  /** Number of bytes in the smallest storage format. */
   storedBytes(): ReadonlyMap<string, number> {
     return new Map(
       this.#sparse.map(({ name, weight, rows, k }) => {
@@ -144,10 +144,10 @@ export class UnstructuredSparsifier implements Sparsifier {
     );
   }
 
-  /** The weights themselves hold the zeros. */
+  /** Changes nothing: the weights themselves hold the zeros. */
   applyTo(): void {}
 
-  /** There is no pattern to hold. */
+  /** Checks nothing: there is no pattern that must hold. */
   verify(): VerifiedLayer[] {
     return [];
   }
@@ -156,7 +156,7 @@ export class UnstructuredSparsifier implements Sparsifier {
     for (const { parameter } of this.#sparse) parameter.plan = null;
   }
 
-  /** Masks, histories and what was noted. */
+  /** Masks, their histories, and the remembered parameters. */
   state(): SavedArrays {
     const state: SavedArrays = new Map();
     const put = (name: string, data: Uint32Array | Float64Array): void => {

@@ -1,7 +1,7 @@
 import type { Transform } from "../optim/transform.ts";
 import type { RunningVariance } from "./methods/method.ts";
 
-/** An optimizer's running variance, as methods see it; who asks for its drift has it watched from then on. */
+/** An optimizer's running variance, as methods see it. Once a method asks for its drift, it is watched from then on. */
 export class WatchedVariance implements RunningVariance {
   readonly #running: NonNullable<Transform["variance"]>;
   readonly #step: number;

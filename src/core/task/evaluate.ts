@@ -3,12 +3,12 @@ import type { Module } from "../nn/module.ts";
 import type { Device } from "../tensor/device.ts";
 import { type Evaluation, objectives, scored } from "./objective.ts";
 
-/** Points of a hundred, or bits per character. */
+/** An evaluation as one number: percentage points, or bits per character. */
 export function scoreOf(evaluation: Evaluation): number {
   return scored(evaluation).value;
 }
 
-/** Evaluates a model on a split, in evaluation mode; the model is back in training mode after it. */
+/** Evaluates a model on a split, in evaluation mode; afterwards the model is in training mode again. */
 export function evaluate(model: Module, device: Device, batches: Batches, split: SplitName = "test"): Evaluation {
   const objective = objectives[batches.kind];
   const judge = objective.judge();

@@ -1,4 +1,4 @@
-/** What each kind of task asks of a model: the loss that it is trained on, and what its answers are worth. */
+/** Objectives: for each kind of task, the loss that a model is trained on, and how its answers are judged. */
 import { crossEntropy } from "../autograd/ops/cross-entropy.ts";
 import { detectionLoss } from "../autograd/ops/detection-loss.ts";
 import type { Batch, BoxTargets } from "../data/batches.ts";
@@ -8,40 +8,40 @@ import { expected } from "../errors.ts";
 import { averagePrecision, type Detection, type Judged, suppress } from "../metrics/average-precision.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** What a model is worth on a split. */
+/** How well a model does on a split. */
 export type Evaluation = ImageEvaluation | TextEvaluation | DetectionEvaluation;
 
 export interface ImageEvaluation {
-  /** Mean, in nats an image. */
+  /** Mean cross-entropy, in nats an image. */
   readonly loss: number;
-  /** Share of right answers. */
+  /** Share of right answers, 0..1. */
   readonly accuracy: number;
 }
 
 export interface TextEvaluation {
-  /** Mean, in nats a character. */
+  /** Mean cross-entropy, in nats a character. */
   readonly loss: number;
   readonly bitsPerChar: number;
 }
 
 export interface DetectionEvaluation {
-  /** Of classes and boxes: see detectionLoss. */
+  /** Mean loss of classes and boxes: see detectionLoss. */
   readonly loss: number;
-  /** Mean average precision at an overlap of 0.5, 0..1. */
+  /** Mean average precision at an overlap of 0.5, in 0..1. */
   readonly ap50: number;
-  /** The same over overlaps of 0.5, 0.55, ..., 0.95. */
+  /** Mean average precision, averaged over overlaps of 0.5, 0.55, ..., 0.95. */
   readonly ap: number;
 }
 
 /** An evaluation as one number. */
 export interface Score {
   readonly value: number;
-  /** What it is, as the head of a column. */
+  /** Name of the number, as the head of a column. */
   readonly name: string;
   readonly decimals: number;
 }
 
-/** Points of a hundred, or bits per character. */
+/** An evaluation as one number with its name: percentage points, or bits per character. */
 export function scored(evaluation: Evaluation): Score {
   if ("accuracy" in evaluation) return { value: 100 * evaluation.accuracy, name: "accuracy %", decimals: 2 };
   if ("ap50" in evaluation) return { value: 100 * evaluation.ap50, name: "AP50 %", decimals: 2 };
@@ -49,16 +49,16 @@ export function scored(evaluation: Evaluation): Score {
 }
 
 export interface Objective {
-  /** A scalar, of what a model says of a batch. */
+  /** The loss, a scalar, of a model's outputs for a batch. */
   loss(outputs: Tensor, batch: Batch): Tensor;
   /** A new judge for one pass over a split. */
   judge(): Judge;
 }
 
-/** Sees a split part by part. */
+/** Judges a model's answers to a split, which it sees part by part. */
 export interface Judge {
   see(outputs: Tensor, batch: Batch): void;
-  /** All in all; loss: the mean of the parts. */
+  /** The evaluation of the whole split; `loss` is the mean of the parts. */
   verdict(loss: number): Evaluation;
 }
 
@@ -116,10 +116,10 @@ function boxesOf({ boxes }: Batch): BoxTargets {
   return boxes;
 }
 
-/** Less sure detections move no precision that counts, and would be most of them. */
+/** Less certain detections change no precision that counts, and would be most of all detections. */
 const LEAST_SCORE = 0.01;
 
-/** What a detector says of each image of a batch: outputs [b, rows, columns, classes + 1 + 4]. */
+/** Decodes a detector's outputs [b, rows, columns, classes + 1 + 4] to the detections of each image of a batch. */
 export function detections({ data, shape }: Tensor): Detection[][] {
   const [images, rows, columns, width] = shape;
   const classes = width - 5;

@@ -2,16 +2,16 @@
  * A device: one backend's kernels, the memory of tensors, and the clocks of the three products.
  *
  * Tensors made inside `device.step(...)` live in a pool of buffers that the next step reuses: fresh zeroed arrays for
- * every operation would cost up to half of a training step. Reading such a tensor after its step is an error, not stale
- * numbers. Tensors made outside of a step are ordinary garbage-collected arrays.
+ * every operation would cost up to half of a training step. Reading such a tensor after its step is an error; it never
+ * gives stale numbers. Tensors made outside of a step are ordinary garbage-collected arrays.
  *
- * All of today's devices compute on the processor: a kernel has run when its call returns, and `tensor.data` is a view of
- * the memory itself. Nothing in a training step relies on that. A step only queues kernels and reads: the gradient that
- * backward begins with, the mean of the losses and the norm for clipping are computed and used where the tensors are. A
- * device whose results come later (WebGPU) keeps what the body of `step` asked for and submits it, in this order, when
- * the body returns; it then copies what `item()` and `read()` queued out of the step's buffers before the next step's
- * kernels, and settles their promises when that copy has arrived. It has no `data`. Who works on the host within a step
- * says so, see `readsHost` of methods.
+ * All of today's devices compute on the processor: a kernel has run when its call returns, and `tensor.data` is a view
+ * of the memory itself. Nothing in a training step relies on that. A step only queues kernels and reads: the gradient
+ * that backward begins with, the mean of the losses and the norm for clipping are computed and used where the tensors
+ * are. A device whose results come later (WebGPU) keeps what the body of `step` asked for and submits it, in this
+ * order, when the body returns; it then copies what `item()` and `read()` queued out of the step's buffers before the
+ * next step's kernels, and settles their promises when that copy has arrived. It has no `data`. Methods that work on
+ * the host within a step say so, see `readsHost` of methods.
  */
 
 import type { Kernels } from "../backend/kernels.ts";
@@ -20,7 +20,7 @@ import { expected } from "../errors.ts";
 import { Random } from "../random.ts";
 import type { Precision } from "./precision.ts";
 
-/** Milliseconds spent since the clocks were last read, by the kernels of each kind; pack: pruning and packing. */
+/** Milliseconds that the kernels of each kind have spent since the clocks were last read; pack: pruning and packing. */
 export interface Clocks {
   forward: number;
   inputGrad: number;
@@ -29,23 +29,23 @@ export interface Clocks {
 }
 
 export interface DeviceOptions {
-  /** Default "f32". */
+  /** Precision of the products. Default "f32". */
   readonly precision?: Precision | undefined;
-  /** Of `device.random`. Default 0. */
+  /** Seed of `device.random`. Default 0. */
   readonly seed?: number | undefined;
-  /** Default: the backend and the number of its threads. */
+  /** One sentence on what runs here and why. Default: the backend and its instruction set. */
   readonly why?: string | undefined;
 }
 
 export class Device {
   readonly kernels: Kernels;
   readonly precision: Precision;
-  /** What layers draw their first values from where they are given nothing else. */
+  /** Generator that layers draw their first values from if they are given no other. */
   readonly random: Random;
-  /** One sentence: what runs here, and why. */
+  /** One sentence on what runs here, and why. */
   readonly why: string;
   readonly clocks: Clocks = { forward: 0, inputGrad: 0, weightGrad: 0, pack: 0 };
-  /** False inside of `withoutGradients`. */
+  /** Whether operations are recorded for `backward`; false inside of `withoutGradients`. */
   recording = true;
   #step = 0;
   #inside = false;
@@ -64,14 +64,14 @@ export class Device {
     this.#integers = new Pool((length) => kernels.int32(length));
   }
 
-  /** 0 outside of a step, else the number of the step that is running. */
+  /** Number of the step that is running; 0 outside of a step. */
   get scope(): number {
     return this.#inside ? this.#step : 0;
   }
 
   /**
-   * Runs one step of training or evaluation; what its tensors hold is lost when body returns. Not nested. The body may
-   * return what `item()` or `read()` of one of its tensors gave, and no other promise.
+   * Runs one step of training or evaluation; the values of its tensors are lost when `body` returns. Steps cannot be
+   * nested. The body may return the promise of `item()` or `read()` of one of its tensors, and no other promise.
    */
   step<T>(body: () => T): T {
     if (this.#inside)
@@ -86,7 +86,7 @@ export class Device {
     try {
       const result = body();
       if (result instanceof Promise && !this.#reads.has(result)) {
-        // what it still does fails on buffers of a step that has ended; this error is the one to see
+        // whatever it still does fails on buffers of a step that has ended; the error below is the one to see
         result.catch(() => {});
         throw expected(
           "device.step",
@@ -104,7 +104,7 @@ export class Device {
     }
   }
 
-  /** A copy of values that outlives the step: what `item()` and `read()` return. */
+  /** Queues a copy of values that outlives the step; `item()` and `read()` return it. */
   queueRead<T>(copy: () => T): Promise<T> {
     // the executor runs at once, and what it throws rejects the promise
     const promise = new Promise<T>((resolve) => resolve(copy()));
@@ -123,22 +123,24 @@ export class Device {
     }
   }
 
-  /** Memory for a tensor of this scope: from the pool, holding anything, inside of a step; new outside. */
+  /**
+   * Memory for a tensor of this scope. Inside of a step it comes from the pool and is not zeroed; outside it is new.
+   */
   buffer(length: number): F32 {
     return this.#inside ? this.#floats.lend(length) : this.kernels.float32(length);
   }
 
-  /** The same for bytes. */
+  /** Like `buffer`, for bytes. */
   bytes(length: number): Uint8Array {
     return this.#inside ? this.#bytes.lend(length) : this.kernels.uint8(length);
   }
 
-  /** The same for 32-bit integers. */
+  /** Like `buffer`, for 32-bit integers. */
   integers(length: number): Int32Array {
     return this.#inside ? this.#integers.lend(length) : this.kernels.int32(length);
   }
 
-  /** Memory that is given back by `release`, earlier than the end of the step. */
+  /** Memory of the pool that `release` gives back before the end of the step. */
   temporary(length: number): F32 {
     return this.#floats.take(length);
   }
@@ -154,7 +156,7 @@ export class Device {
     this.clocks[clock] += performance.now() - begin;
   }
 
-  /** The clocks since the last call, set back to zero. */
+  /** Returns the times since the last call and sets the clocks back to zero. */
   readClocks(): Clocks {
     const read = { ...this.clocks };
     this.clocks.forward = this.clocks.inputGrad = this.clocks.weightGrad = this.clocks.pack = 0;
@@ -182,7 +184,7 @@ class Pool<T extends { readonly length: number }> {
     else this.#free.set(array.length, [array]);
   }
 
-  /** Like take, until takeBack. */
+  /** Takes an array that is lent until `takeBack`. */
   lend(length: number): T {
     const array = this.take(length);
     this.#lent.push(array);

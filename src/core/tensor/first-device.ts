@@ -3,13 +3,15 @@ import type { Device } from "./device.ts";
 
 let first: Device | null = null;
 
-/** What every `openDevice` passes its device through: the first one of a thread is where things live by default. */
+/**
+ * Every `openDevice` passes its device through here: the first device of a thread is the default of layers and tensors.
+ */
 export function opened(device: Device): Device {
   first ??= device;
   return device;
 }
 
-/** The first device that was opened in this thread. Throws where there is none. */
+/** The first device that was opened in this thread. Throws if there is none. */
 export function firstDevice(where: string): Device {
   if (first === null)
     throw expected(where, "an opened device", "none", "Call `await openDevice()` first, or pass a device");

@@ -1,10 +1,10 @@
 import { expected } from "../errors.ts";
 
-/** What products compute in. All else is float32 in any case. */
+/** The precisions that products can compute in. All else is float32 in any case. */
 export const PRECISIONS = ["f32"] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
-/** The precision of this name. Throws where it is none that a device can have. */
+/** The precision of this name. Throws if no device can have it. */
 export function precisionOf(where: string, name: string): Precision {
   const found = PRECISIONS.find((one) => one === name);
   if (found !== undefined) return found;

@@ -1,4 +1,4 @@
-/** Tensors: a shape and float32 values on a device. Parameters: tensors that are trained. */
+/** Tensors are a shape and float32 values on a device; parameters are tensors that are trained. */
 
 import type { Geometry } from "../backend/geometry.ts";
 import type { F32 } from "../backend/memory.ts";
@@ -9,7 +9,7 @@ import { firstDevice } from "./first-device.ts";
 
 export type Shape = readonly number[];
 
-/** Values of a shape. */
+/** Number of values of a shape. */
 export function sizeOf(shape: Shape): number {
   return shape.reduce((product, length) => product * length, 1);
 }
@@ -19,10 +19,10 @@ export class Tensor {
   readonly shape: Shape;
   readonly #data: F32;
   readonly #scope: number;
-  /** What made this tensor, for `backward`; null for inputs. Set by autograd. */
+  /** The operation that made this tensor, for `backward`; null for inputs. Autograd sets it. */
   creator: Creator | null = null;
 
-  /** Takes data as it is, without a copy; it must be memory of the device. */
+  /** Uses `data` without copying it; it must be memory of the device. */
   constructor(device: Device, shape: Shape, data: F32, scope: number = device.scope) {
     if (data.length !== sizeOf(shape)) {
       throw expected("tensor", `${sizeOf(shape)} values for shape [${shape}]`, `${data.length}`, "Check the shape");
@@ -33,7 +33,7 @@ export class Tensor {
     this.#scope = scope;
   }
 
-  /** Row-major values, the memory itself. Throws when the step that made this tensor has ended. */
+  /** Row-major values; the memory itself. Throws if the step that made this tensor has ended. */
   get data(): F32 {
     if (this.#scope !== 0 && this.#scope !== this.device.scope) {
       throw expected(
@@ -54,12 +54,12 @@ export class Tensor {
     return this.creator !== null;
   }
 
-  /** A copy of the values. Called within the step that made this tensor, it may be awaited after it. */
+  /** A copy of the values. Call it within the step that made this tensor; its promise may be awaited afterwards. */
   read(): Promise<Float32Array> {
     return this.device.queueRead(() => Float32Array.from(this.data));
   }
 
-  /** The only value; like `read`. */
+  /** The value of a tensor with a single one; otherwise like `read`. */
   item(): Promise<number> {
     return this.device.queueRead(() => {
       if (this.size !== 1) throw expected("item", "a tensor of one value", `shape [${this.shape}]`, "Use read()");
@@ -68,44 +68,47 @@ export class Tensor {
   }
 }
 
-/** How a tensor was made: the operation's name, what it read, and its rule for `backward`. */
+/** How a tensor was made: the operation's name, its inputs, and its rule for `backward`. */
 export interface Creator {
   readonly op: string;
   /** Position in the order of creation. */
   readonly sequence: number;
   readonly inputs: readonly Tensor[];
-  /** Given the gradient of the output (free to be overwritten), writes those of the inputs. */
+  /** Writes the gradients of the inputs, given the gradient of the output, which may be overwritten. */
   backward(grad: F32, inputs: InputGrads): void;
 }
 
 /** Where a rule puts the gradients of its inputs. */
 export interface InputGrads {
-  /** Memory for the gradient of input i, to be overwritten whole; null when it is not needed. */
+  /** Memory for the gradient of input i, which must be overwritten whole; null if that gradient is not needed. */
   into(i: number): F32 | null;
-  /** The gradient of input i equals the output's as it stands now. */
+  /** Says that the gradient of input i equals the output's as it stands now. */
   pass(i: number): void;
 }
 
 /**
- * The operands of a weight's three products while it is trained sparse; attached by a sparsifier. Null: that product is
- * dense, by the weight as it is.
+ * The operands of a weight's three products while it is trained sparse; a sparsifier attaches it. Null means that the
+ * product is dense, with the weight as it is.
  */
 export interface OperandPlan {
-  /** Of y = im2col(x) w^T. Called first, once a product; the others belong to the values of that time. */
+  /**
+   * The operand of y = im2col(x) w^T. It is called first, once for each product; the other two then belong to the
+   * values of that time.
+   */
   forward(x: Tensor, geometry: Geometry): ForwardOperand | null;
-  /** Of dx = dy w, with dy [T, O]. */
+  /** The operand of dx = dy w, with dy [T, O]. */
   inputGrad(dy: F32): InputGradOperand | null;
-  /** Of dw = dy^T x, with x as the operand of forward has it. */
+  /** The operand of dw = dy^T x, with the x that the operand of forward holds. */
   weightGrad(dy: F32, x: F32, geometry: Geometry): WeightGradOperand | null;
 }
 
 /** A trained tensor. Its gradient accumulates over calls of `backward` until `zeroGrad`. */
 export class Parameter extends Tensor {
-  /** Changes whenever the values do; call `touch` after writing to data. */
+  /** A number that changes whenever the values do; call `touch` after writing to data. */
   version = 0;
   plan: OperandPlan | null = null;
   readonly grad: F32;
-  /** False: grad holds nothing yet. */
+  /** False if grad holds nothing yet. */
   hasGrad = false;
 
   constructor(device: Device, shape: Shape, data: F32 = device.kernels.float32(sizeOf(shape))) {

@@ -1,9 +1,9 @@
 /**
- * The three products, dense and sparse, of linear layers and convolutions of given sizes. Pruning and packing are in
- * every sparse call unless `packing` is false. The sparse operand: forward W along I (a convolution's: its channels),
- * inputGrad W along O, weightGrad an unbiased sample of G along T. Beside these the fixed masks: inputGrad under a
- * transposable mask of W, weightGrad under an alternate one of G. gemv is forward for inference: few rows, and slices
- * that are always ready.
+ * Times the three products, dense and sparse, of linear layers and convolutions of given sizes. Pruning and packing are
+ * part of every sparse call unless `packing` is false. The sparse operand is, in forward, W along I (for a convolution
+ * along its channels), in inputGrad W along O, in weightGrad an unbiased sample of G along T. Besides these there are
+ * fixed masks: inputGrad under a transposable mask of W, weightGrad under an alternate mask. gemv is forward for
+ * inference: few rows, with slices that are made beforehand.
  */
 
 import { PRODUCTS, type Product } from "../../core/backend/families/products.ts";
@@ -15,7 +15,7 @@ import { SlicedMatrix } from "../../core/sparse/formats/sliced-matrix.ts";
 import { misfit, type Pattern, parsePattern, patternName } from "../../core/sparse/pattern.ts";
 import { interleave, type Timed } from "../statistics/interleave.ts";
 
-/** What can be timed. */
+/** The products that can be timed. */
 export const GEMMS = [...PRODUCTS, "gemv"] as const;
 export type Gemm = (typeof GEMMS)[number];
 
@@ -30,7 +30,7 @@ export interface Conv {
   readonly out: number;
 }
 
-/** Sizes of a product: T rows of activations, I inputs, O outputs; of a convolution's they follow from `conv`. */
+/** Sizes of a product: T rows of activations, I inputs, O outputs; for a convolution they follow from `conv`. */
 export interface Size {
   readonly t: number;
   readonly i: number;
@@ -38,10 +38,10 @@ export interface Size {
   readonly conv?: Conv | undefined;
 }
 
-/** A line of `bench gemm --json`; milliseconds are medians. */
+/** One line of `bench gemm --json`; milliseconds are medians. */
 export interface GemmCase extends Size {
   readonly gemm: Gemm | "conv";
-  /** Which of the three; of a linear layer the same as `gemm`, of gemv forward. */
+  /** Which of the three products it is; for a linear layer the same as `gemm`, for gemv forward. */
   readonly product: Product;
   readonly pattern: string;
   readonly threads: number;
@@ -49,7 +49,7 @@ export interface GemmCase extends Size {
   readonly packing: boolean;
   readonly denseMs: number;
   readonly sparseMs: number;
-  /** Dense / sparse, median of the rounds, with its quartiles. */
+  /** Dense / sparse time, median of the rounds, with its quartiles. */
   readonly ratio: number;
   readonly ratioQuartiles: readonly [number, number];
 }
@@ -57,9 +57,9 @@ export interface GemmCase extends Size {
 export interface GemmOptions {
   readonly patterns: readonly Pattern[];
   readonly packing?: boolean | undefined;
-  /** Default 20. */
+  /** Number of rounds. Default 20. */
   readonly rounds?: number | undefined;
-  /** At most this long a case. Default 3. */
+  /** The most seconds for a case. Default 3. */
   readonly seconds?: number | undefined;
 }
 
@@ -85,11 +85,11 @@ export interface GemmCalls {
   readonly w: Float32Array;
   readonly g: Float32Array;
   readonly output: Float32Array;
-  /** By name: "dense", then each pattern that fits; patterns that do not are left out. */
+  /** The calls by name: "dense", then each pattern that fits; patterns that do not fit are left out. */
   readonly calls: Readonly<Record<string, () => void>>;
 }
 
-/** Makes arrays of random numbers: zeros may be added faster, and pages that were never written are one page. */
+/** Makes arrays of random numbers: zeros may be added faster, and pages that were never written are all one page. */
 function randomArrays(kernels: Kernels): (length: number) => Float32Array {
   const random = new Random(1);
   return (length) => {
@@ -152,7 +152,7 @@ export function benchGemm(kernels: Kernels, product: Product, size: Size, option
   return casesOf(kernels, product, size, packing, interleave({ ...calls, ...fixed }, rounds, seconds));
 }
 
-/** Times forward for inference: dense, and from slices that are made before. */
+/** Times forward for inference: dense, and with slices that are made beforehand. */
 export function benchGemv(kernels: Kernels, size: Size, options: GemmOptions): GemmCase[] {
   const { t, i, o } = size;
   const { rounds = 20, seconds = 3 } = options;
@@ -193,8 +193,8 @@ function casesOf(
 }
 
 /**
- * Masks that are not chosen anew for this product alone. Transposable: one mask of W serves forward and inputGrad; a call
- * finds the mask and packs the transpose. Alternate: every second position, so nothing is packed.
+ * Calls with masks that are not chosen for this product alone. Transposable: one mask of W serves forward and
+ * inputGrad; a call finds the mask and packs the transpose. Alternate: every second position, so nothing is packed.
  */
 function fixedMaskCalls(
   kernels: Kernels,

@@ -1,4 +1,7 @@
-/** Whole training steps, dense and sparse, with everything in them: batch, forward, loss, backward, pruning, update. */
+/**
+ * Times whole training steps, dense and sparse, with everything in them: batch, forward, loss, backward, pruning,
+ * update.
+ */
 
 import { backward } from "../../core/autograd/tape.ts";
 import type { Kernels } from "../../core/backend/kernels.ts";
@@ -28,13 +31,13 @@ import { operandsByLayer } from "../recipes/operands.ts";
 import { parseRecipe } from "../recipes/recipe.ts";
 import { interleave } from "../statistics/interleave.ts";
 
-/** A model with the batch it is timed at. */
+/** A model with the batch size at which it is timed. */
 export interface StepModel {
   readonly batch: number;
   readonly shape: Shape;
-  /** Of a language model, whose inputs are tokens: how many different ones. */
+  /** For a language model, whose inputs are tokens: the number of different ones. */
   readonly vocabulary?: number;
-  /** Of a detector of ten classes: cells of an image. */
+  /** For a detector of ten classes: the number of cells of an image. */
   readonly cells?: number;
   build(init: InitOptions): Module;
 }
@@ -54,20 +57,20 @@ export const STEP_MODELS: Readonly<Record<string, StepModel>> = {
   },
 };
 
-/** What is sparse: a method for weights, in forward only, or a strategy. */
+/** What is sparse: the name of a method for weights, in forward only, or of a strategy. */
 export type StepPlan = string;
 export const STEP_PLANS: readonly StepPlan[] = [
   ...weightMethods.flatMap(({ name, sparse }) => (sparse ? [name] : [])),
   ...strategies.map(({ name }) => name),
 ];
-/** What is timed where nothing is chosen. */
+/** The plans that are timed by default. */
 export const DEFAULT_PLANS: readonly StepPlan[] = ["sr-ste", "fully-sparse"];
 
-/** A line of `bench step --json`; milliseconds are medians. */
+/** One line of `bench step --json`; milliseconds are medians. */
 export interface StepCase {
   readonly model: string;
   readonly batchSize: number;
-  /** What 0.1 called it. */
+  /** The name of batchSize in version 0.1. */
   readonly batch: number;
   readonly plan: StepPlan;
   readonly pattern: string;
@@ -75,7 +78,7 @@ export interface StepCase {
   readonly backend: string;
   readonly denseMs: number;
   readonly sparseMs: number;
-  /** Dense / sparse, median of the rounds, with its quartiles. */
+  /** Dense / sparse time, median of the rounds, with its quartiles. */
   readonly ratio: number;
   readonly ratioQuartiles: readonly [number, number];
 }
@@ -83,17 +86,20 @@ export interface StepCase {
 export interface StepOptions {
   readonly plans: readonly StepPlan[];
   readonly patterns: readonly Pattern[];
-  /** In place of the model's own. */
+  /** Batch size in place of the model's own. */
   readonly batchSize?: number | undefined;
   /** Default "sparse"; for "auto" a dispatcher measures. */
   readonly compute?: Compute | undefined;
   /** Default 20. */
   readonly rounds?: number | undefined;
-  /** At most this long. Default 20. */
+  /** The most seconds. Default 20. */
   readonly seconds?: number | undefined;
 }
 
-/** Times one model's steps with AdamW, dense and under each plan and pattern in turn; before each timed step one is not. */
+/**
+ * Times the steps of one model with AdamW, dense and under each plan and pattern in turn; a step that is not timed runs
+ * before each timed one.
+ */
 export function benchStep(kernels: Kernels, name: string, options: StepOptions): StepCase[] {
   const model = STEP_MODELS[name];
   const { plans, patterns, batchSize: batch = model.batch, compute = "sparse", rounds = 20, seconds = 20 } = options;
@@ -101,7 +107,7 @@ export function benchStep(kernels: Kernels, name: string, options: StepOptions):
   const cases = plans.flatMap((plan) => patterns.map((pattern) => ({ plan, pattern })));
   const variants = Object.fromEntries([
     ["dense", stepOf(kernels, model, batch, null)],
-    // not by number: an object has such keys before all others
+    // named by words, because an object has keys that are numbers before all others
     ...cases.map(
       (one) =>
         [
@@ -135,7 +141,7 @@ export interface SparseStep {
   readonly dispatcher?: Dispatcher | undefined;
 }
 
-/** A function that takes one step of a fresh model, on one batch of random images or tokens. */
+/** Makes a function that takes one step of a fresh model, on one batch of random images or tokens. */
 export function stepOf(
   kernels: Kernels,
   { shape, vocabulary, cells, build }: StepModel,
@@ -145,7 +151,7 @@ export function stepOf(
   const device = new Device(kernels);
   const random = new Random(1);
   const model = build({ device, random });
-  // so small that the batch is not learnt by heart: gradients would become zeros, then denormal moments
+  // so small that the batch is not learned by heart, which would make gradients zero and moments denormal
   const transform = adamW({ learningRate: 1e-9 });
   const applied = sparse === null ? transform : sparsityOf(model, shape, batch, sparse).around(transform);
   const optimizer = new Optimizer(model, applied);

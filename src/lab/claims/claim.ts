@@ -1,4 +1,6 @@
-/** The contract of claims: a sentence of a source, what is run at which scale, and when it holds. */
+/**
+ * The contract of claims: a sentence of a source, what is run at which scale, and the conditions under which it holds.
+ */
 import type { Dataset } from "../../core/data/dataset.ts";
 import type { Device } from "../../core/tensor/device.ts";
 import type { Recipe } from "../recipes/recipe.ts";
@@ -10,7 +12,7 @@ export type Scale = (typeof SCALES)[number];
 /** Recipes by the name of a variant; one of them is called "dense". */
 export type Variants = Readonly<Record<string, object>>;
 
-/** A number of one run. */
+/** A number that is measured in one run. */
 export interface Quantity {
   readonly name: string;
   readonly unit: string;
@@ -18,8 +20,8 @@ export interface Quantity {
 }
 
 /**
- * What must be true of variants trained with the same seed: the sum of the quantity times these factors is at most, or at
- * least, a bound. { "sr-ste": 1, dense: -1 } is a difference to dense.
+ * A condition on variants that are trained with the same seed: the sum of the quantity times these factors is at most,
+ * or at least, a bound. { "sr-ste": 1, dense: -1 } is the difference from dense.
  */
 export interface Contrast {
   readonly says: string;
@@ -30,42 +32,45 @@ export interface Contrast {
 }
 
 /**
- * What must be true of numbers that are measured apart from training, their median with its quartiles, or of what is found
- * over seeds: at most, or at least, a bound.
+ * A condition on numbers that are measured outside of training, whose median with its quartiles counts, or that are
+ * found over seeds: they are at most, or at least, a bound.
  */
 export interface Measurement {
   readonly says: string;
   readonly name: string;
   readonly unit: string;
-  /** Several measurements of the same thing. */
+  /** Takes several measurements of the same thing. */
   measure(bench: Bench): Promise<readonly number[]>;
-  /** They are one a seed: their mean with its 95 % interval counts, as in a contrast. */
+  /**
+   * Whether there is one measurement a seed: then their mean with its 95 % interval counts, as in a contrast. Default
+   * false.
+   */
   readonly overSeeds?: boolean;
   readonly atMost?: number;
   readonly atLeast?: number;
 }
 
-/** What measurements may use. */
+/** The tools that measurements may use. */
 export interface Bench {
   readonly scale: Scale;
   readonly threads: number;
-  /** Runs of a variant that the user asked for. */
+  /** Number of runs of a variant that the user asked for. */
   readonly seeds: number;
   readonly device: Device;
-  /** For a measurement that trains by itself: the whole recipe, and its data. */
+  /** Loads the complete recipe and its data, for a measurement that trains by itself. */
   load(recipe: object): Promise<{ readonly recipe: Recipe; readonly data: Dataset }>;
-  /** What `make` finds for a recipe, plain data. The folder keeps it, and a later call reads it there. */
+  /** The plain data that `make` finds for a recipe. The folder keeps it, and a later call reads it there. */
   kept<T>(recipe: object, make: () => Promise<T>): Promise<T>;
-  /** Median of dense / sparse step times of a model, rounds interleaved in one process. */
+  /** Median of dense / sparse step times of a model, with rounds interleaved in one process. */
   stepSpeedUp(model: string, plan: string, pattern: string): number;
 }
 
 export interface Claim {
-  /** As on the command line. */
+  /** Name on the command line. */
   readonly name: string;
   /** Paper and section. */
   readonly source: string;
-  /** What it says, in our words. */
+  /** The claim, in our words. */
   readonly sentence: string;
   /** What is run here for it, in words. */
   readonly run: string;

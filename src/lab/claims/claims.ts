@@ -30,10 +30,10 @@ export const claims: readonly Claim[] = [
   detectionToo,
 ];
 
-/** What claims were called in 0.1. */
+/** Present names of claims by their names in version 0.1. */
 const FORMER: Readonly<Record<string, string>> = { "neighbours-are-alike": "neighbors-are-alike" };
 
-/** Today's name of a claim. */
+/** The present name of a claim. */
 export function currentClaim(name: string): string {
   return Object.hasOwn(FORMER, name) ? FORMER[name] : name;
 }

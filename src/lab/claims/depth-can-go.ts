@@ -12,7 +12,9 @@ const resnet = {
   method: { name: "dense" },
   optimizer: { name: "sgd", learningRate: 0.05, weightDecay: 5e-4, schedule: { warmup: 0.05 } },
 };
-/** Not the first block of a stage, which makes its size and channels. */
+/**
+ * Penalties on the bodies of these blocks. The first block of a stage is left out, because it sets size and channels.
+ */
 const bodies = (lambda: number, blocks: readonly number[]): object[] =>
   blocks.map((block) => ({ structure: "body", lambda, layers: `block${block}.` }));
 const later = [2, 3, 5, 6, 8, 9];
@@ -43,12 +45,15 @@ const RECIPES: Readonly<Record<Scale, object>> = {
   },
 };
 
-/** Shares of the dense run's epochs, and the rate under the penalty by the recipe's. */
+/**
+ * Learning and tuning as shares of the dense run's epochs, and the learning rate under the penalty relative to the
+ * recipe's.
+ */
 const [LEARN, TUNE, LEARN_RATE] = [1 / 3, 1, 0.1];
 
 interface Found {
   readonly blocks: number;
-  /** Of the smaller network, minus that of the dense one trained on for as long. */
+  /** Test loss of the smaller network, minus that of the dense one trained on for as long. */
   readonly loss: number;
   readonly score: number;
   readonly speedUp: number;
@@ -66,7 +71,7 @@ function trial(recipe: Recipe, data: Dataset, device: Device): Found {
   const [learn, tune] = [LEARN, TUNE].map((share) => Math.max(1, Math.round(share * epochs)));
   const start = stateOf(trained({}).model);
   const smaller = compress(recipe, data, device, { learn, tune, learnRate: LEARN_RATE, start });
-  // what compress does, without penalties
+  // the same stages as in compress, without penalties
   const constant = { ...optimizer.schedule, name: "constant", warmup: 0 };
   const slow = { ...optimizer, learningRate: LEARN_RATE * optimizer.learningRate, weightDecay: 0, schedule: constant };
   const on = trained({ optimizer: slow, epochs: learn, seed: seed + 1 }, start);

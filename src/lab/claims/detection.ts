@@ -5,7 +5,7 @@ import { variantsOf } from "./scales.ts";
 const VARIANTS = {
   "sr-ste 2:4": { method: { name: "sr-ste", pattern: "2:4" } },
   "fst 2:4": { strategy: { name: "fst", pattern: "2:4" } },
-  // a mask that stays hides every second column of cells, and each object there, from the weight gradient
+  // a constant mask hides every second column of cells, and each object there, from the weight gradient
   "fst 2:4, drawn masks": {
     strategy: { name: "fst", pattern: "2:4" },
     weightGrad: { name: "restored", mask: "authors", restore: "measured" },
@@ -13,7 +13,7 @@ const VARIANTS = {
   "fully-sparse 2:4": { strategy: { name: "fully-sparse", pattern: "2:4" } },
 };
 
-/** The source's about 0.2 points are read as: at most 0.2. */
+/** The source says about 0.2 points; here that is read as at most 0.2. */
 const contrastsOf = (variant: string): Contrast[] =>
   [ap50, averagePrecision].map((quantity) => ({
     says: `${variant} loses at most 0.2 points of ${quantity.name}`,

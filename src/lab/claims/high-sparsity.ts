@@ -4,7 +4,7 @@ import { variantsOf } from "./scales.ts";
 
 const of = (name: string): object => ({ method: { name, pattern: "1:8" } });
 
-/** A method that its paper sets above SR-STE. */
+/** A contrast for a method that its paper finds better than SR-STE. */
 const better = (says: string, variant: string): Contrast => ({
   says: `${says} has no more test loss than SR-STE`,
   ...{ quantity: testLoss, sum: { [variant]: 1, "sr-ste 1:8": -1 }, atMost: 0 },

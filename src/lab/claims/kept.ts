@@ -1,4 +1,4 @@
-/** What became of the claims that a folder was asked for: claims.json, which calls for other claims add to. */
+/** The results of the claims that a folder was asked for, in claims.json; calls for other claims add to it. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expected } from "../../core/errors.ts";
@@ -9,7 +9,10 @@ import type { ClaimResult, Finding } from "./result.ts";
 
 const fileOf = (folder: string): string => join(folder, "claims.json");
 
-/** In the order of the table of claims. One scale a folder: else claims of a joined table would say different things. */
+/**
+ * The results in a folder, in the order of the table of claims. A folder has one scale, because claims of a joint table
+ * would otherwise say different things.
+ */
 export function keptClaims(folder: string, scale: Scale): ClaimResult[] {
   const kept = existsSync(fileOf(folder)) ? readClaims(fileOf(folder)) : [];
   const other = kept.find((claim) => claim.scale !== scale);
@@ -23,9 +26,9 @@ export function keptClaims(folder: string, scale: Scale): ClaimResult[] {
   );
 }
 
-/** Puts it in the place of what was found of the same claim before. */
+/** Replaces what an earlier call found for the same claim. */
 export function keep(folder: string, result: ClaimResult): void {
-  // read anew: another process may have added to it meanwhile
+  // read again, because another process may have added to it meanwhile
   const others = keptClaims(folder, result.scale).filter(({ name }) => name !== result.name);
   writeResult(fileOf(folder), { claims: [...others, result].sort((a, b) => placeOf(a) - placeOf(b)) });
 }
@@ -48,7 +51,7 @@ function placeOf({ name }: ClaimResult): number {
   return place < 0 ? claims.length : place;
 }
 
-/** JSON has null for the ends of an interval that reaches everywhere. */
+/** JSON has null for the ends of an interval that is unbounded. */
 function revived(finding: Finding): Finding {
   const { mean, error, low, high } = finding.value as { mean: number } & Record<
     "error" | "low" | "high",

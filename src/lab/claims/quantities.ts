@@ -3,32 +3,35 @@ import type { Quantity } from "./claim.ts";
 
 export const testLoss: Quantity = { name: "test loss", unit: "nats", of: ({ loss }) => loss };
 
-/** Points of a hundred of right answers. */
+/** Percentage of right answers. */
 export const accuracy: Quantity = { name: "accuracy", unit: "points", of: scoreOf };
 
 export const bitsPerCharacter: Quantity = { name: "bits per character", unit: "bits", of: scoreOf };
 
-/** Points of a hundred, at an overlap of 0.5. */
+/** AP50 in percentage points: average precision at an overlap of 0.5. */
 export const ap50: Quantity = { name: "AP50", unit: "points", of: scoreOf };
 
-/** The same over overlaps of 0.5, 0.55, ..., 0.95. */
+/** Average precision in percentage points, averaged over overlaps of 0.5, 0.55, ..., 0.95. */
 export const averagePrecision: Quantity = {
   name: "AP",
   unit: "points",
   of: (result) => ("ap" in result ? 100 * result.ap : Number.NaN),
 };
 
-/** SAD of the first and the last mask, as a share of the weights. */
+/** SAD from the first to the last mask, as a share of the weights. */
 export const maskMovement: Quantity = { name: "SAD", unit: "share of the weights", of: ({ sadShare }) => sadShare };
 
-/** 1 - the cosine of the mean of many sparse gradients to the dense one: what averaging does not take away. */
+/** 1 - the cosine of the mean of many sparse gradients and the dense one: what averaging does not remove. */
 export const gradientBias: Quantity = {
   name: "bias of the weight gradient",
   unit: "1 - cosine",
   of: ({ gradients }) => 1 - gradients.reduce((sum, { meanCosine }) => sum + meanCosine, 0) / gradients.length,
 };
 
-/** Of the last mask's entries, the share that the mask of the last snapshot within the first fifth of the run keeps too. */
+/**
+ * The share of the last mask's entries that an early mask keeps too, that of the last snapshot within the first fifth
+ * of the run.
+ */
 export const earlyOverlap: Quantity = {
   name: "overlap with the last mask",
   unit: "share",

@@ -1,6 +1,6 @@
 /**
- * Tries claims at a scale. Every run has a folder, named after its recipe, that claims with the same run share; a run that is
- * finished is not repeated and one that was interrupted goes on from its last checkpoint.
+ * Tries claims at a scale. Every run has a folder, named after its recipe, that claims with the same run share. A
+ * finished run is not repeated, and an interrupted one goes on from its last checkpoint.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
@@ -28,14 +28,14 @@ export interface ReproduceOptions {
   readonly seeds: number;
   /** A new folder, or one of earlier calls at this scale. */
   readonly out: string;
-  /** Holds a folder for each data set, or images/ and text/ with them. */
+  /** Folder that holds a folder for each data set, or images/ and text/ with them. */
   readonly dataDir?: string | undefined;
   readonly onRun?: (claim: string, variant: string, seed: number, done: number, all: number) => void;
 }
 
 /**
- * One claim after the other; one that fails does not stop the others. What became of each goes into claims.json of the folder
- * at once, in the place of what an earlier call found of it.
+ * Tries one claim after the other; one that fails does not stop the others. The result of each is written at once to
+ * the claims.json of the folder, in place of what an earlier call found for it.
  */
 export async function reproduce(
   claims: readonly Claim[],
@@ -73,13 +73,13 @@ async function tryClaim(
     const verdict = verdictOfAll(findings.map((finding) => finding.verdict));
     return { ...about, verdict, error: null, findings, variants };
   } catch (error) {
-    // an error of the program itself is to be seen
+    // an error in the program itself must be seen
     if (!(error instanceof TrisparseError)) throw error;
     return { ...about, verdict: "failed", error: error.message, findings: [], variants: [] };
   }
 }
 
-/** By variant, one result a seed. */
+/** The results by variant, one for each seed. */
 type Runs = ReadonlyMap<string, readonly RunResult[]>;
 
 async function trainVariants(
@@ -109,20 +109,20 @@ async function trainVariants(
   return { runs, variants: summaries };
 }
 
-/** Data without files. */
+/** Data sets that are generated, without files. */
 const MADE: ReadonlySet<string> = new Set(["digits", "scenes"]);
 
-/** The folder of a data set: DIR/NAME, DIR/images/NAME or DIR/text. */
+/** The recipe with the folder of its data set: DIR/NAME, DIR/images/NAME or DIR/text. */
 function withData(recipe: Recipe, dir: string | undefined): Recipe {
   if (dir === undefined || recipe.data.dir !== undefined || MADE.has(recipe.data.name)) return recipe;
-  // without a file a text is made
+  // without a file, the text is generated
   if (recipe.data.name === "text" && recipe.data.file === undefined) return recipe;
   const { name } = recipe.data;
   const found = [join(dir, name), join(dir, "images", name)].find((path) => existsSync(path));
   return { ...recipe, data: { ...recipe.data, dir: found ?? join(dir, name) } };
 }
 
-/** What a run is told by: everything that it depends on, but not where its data lie. */
+/** The name of a run's folder: it depends on everything that the run depends on, but not on where its data are. */
 function nameOf({ about: _, data: { dir: __, ...data }, ...rest }: Recipe): string {
   const hash = createHash("sha256")
     .update(JSON.stringify({ ...rest, data }))
@@ -156,7 +156,7 @@ function contrastsOf(contrasts: readonly Contrast[], runs: Runs, seeds: number):
       }, 0),
     ),
   );
-  // what is measured in one unit shares one spread
+  // contrasts of one quantity share one spread
   const spread = new Map<string, Interval[]>();
   for (const { quantity } of contrasts) {
     const own = differences.filter((_, i) => contrasts[i].quantity === quantity);

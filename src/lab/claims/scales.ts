@@ -1,11 +1,11 @@
-/** The tasks that claims are tried on, at each scale. */
+/** The tasks on which claims are tried, at each scale. */
 import type { Scale } from "./claim.ts";
 
 type Task = "mlp" | "cnn" | "gpt" | "detector";
 
 /**
- * smoke: embedded data, minutes for all claims. small: the usual data sets at sizes where a run takes a minute. full: longer
- * runs and the larger models, for a machine that may work for days.
+ * smoke: generated data, minutes for all claims. small: the usual data sets at sizes at which a run takes a minute.
+ * full: longer runs and the larger models, for a machine that may work for days.
  */
 const TASKS: Readonly<Record<Scale, Readonly<Record<Task, object>>>> = {
   smoke: {
@@ -86,7 +86,7 @@ export function task(scale: Scale, name: Task, changes: object): object {
   return { ...TASKS[scale][name], ...changes };
 }
 
-/** Variants of one task: "dense", and one for each line. */
+/** The variants of one task: "dense", and one for each line. */
 export function variantsOf(scale: Scale, name: Task, lines: Readonly<Record<string, object>>): Record<string, object> {
   return Object.fromEntries(
     Object.entries({ dense: { method: { name: "dense" } }, ...lines }).map(([variant, changes]) => [

@@ -20,7 +20,7 @@ const lenet = {
   optimizer: { name: "sgd", learningRate: 0.01, schedule: { warmup: 0 } },
 };
 
-/** LeNet; the lambdas of few steps are larger. */
+/** LeNet at each scale; the lambdas are larger where there are fewer steps. */
 const RECIPES: Readonly<Record<Scale, object>> = {
   smoke: {
     ...lenet,
@@ -34,11 +34,11 @@ const RECIPES: Readonly<Record<Scale, object>> = {
 };
 
 interface SpeedUps {
-  /** Forward time of the dense network by that of the compact one. */
+  /** Forward time of the dense network / that of the compact one. */
   readonly structured: number;
-  /** By that of compressed rows with as many zeros in each layer. */
+  /** Forward time of the dense network / that with compressed rows and as many zeros in each layer. */
   readonly unstructured: number;
-  /** Multiply-adds of the dense network by those of either. */
+  /** Multiply-adds of the dense network / those of the compact one. */
   readonly predicted: number;
 }
 
@@ -90,7 +90,7 @@ const speedUps = trials(RECIPES, trial);
 
 const L1 = { structure: "weight", lambda: 1e-4, form: "proximal", bySize: false } as const;
 
-/** The smallest weights of each layer to zero, until it has the share of zeros that the compact model left out. */
+/** Zeroes the smallest weights of each layer, until it has the share of zeros that the compact model left out. */
 function pruneAs({ model }: Run, { layers }: Compressed): void {
   for (const { name, weight } of multiplyingWeights(model)) {
     const { multiplyAdds } = layers.find((layer) => layer.name === name)!;

@@ -4,8 +4,8 @@ import type { Recipe } from "../recipes/recipe.ts";
 import type { Bench, Scale } from "./claim.ts";
 
 /**
- * Of a claim that trains within its measurements: what one trial of each seed finds, plain data, for all of them. The
- * folder keeps a trial that is done.
+ * For claims that train within their measurements: runs one trial for each seed and returns their results, which are
+ * plain data that all measurements share. The folder keeps a trial that is done.
  */
 export function trials<T>(
   recipes: Readonly<Record<Scale, object>>,
@@ -14,7 +14,7 @@ export function trials<T>(
   const found = new WeakMap<Bench, Promise<readonly T[]>>();
   const all = async (bench: Bench): Promise<readonly T[]> => {
     const results: T[] = [];
-    // one after the other: training does not yield, so what is done together is kept together, at its end
+    // one after the other: training does not yield, so trials that ran together would all be saved only at the end
     for (let seed = 1; seed <= bench.seeds; seed++) {
       const given = { ...recipes[bench.scale], seed };
       const one = await bench.kept(given, async () => {

@@ -1,19 +1,19 @@
-/** Whether a claim holds: intervals against bounds. */
+/** Whether a claim holds: compares intervals with bounds. */
 
 export type Verdict = "holds" | "does not hold" | "not decided at this scale";
 
 /** A mean with its 95 % interval. */
 export interface Interval {
   readonly mean: number;
-  /** Standard error of the mean; NaN where one value is all there is. */
+  /** Standard error of the mean; NaN if there is a single value. */
   readonly error: number;
   readonly low: number;
   readonly high: number;
 }
 
 /**
- * Student's t for two-sided 95 %, by degrees of freedom; beyond 30 the normal's 1.96 with the first term of its expansion
- * (within 0.001). From the usual table.
+ * Student's t for two-sided 95 %, by degrees of freedom, from the usual table; beyond 30 the normal's 1.96 with the
+ * first term of its expansion (within 0.001).
  */
 const T95 = [
   12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12, 2.11,
@@ -26,8 +26,9 @@ export function studentT(freedom: number): number {
 }
 
 /**
- * The intervals of several differences that were measured over few seeds each. A standard deviation of three values says
- * little, so all share one: the root of the pooled variance, sum of squares about the means over sum of (n - 1).
+ * The intervals of several differences that were measured over few seeds each. A standard deviation of three values
+ * says little, so all share one: the root of the pooled variance, which is the sum of squares about the means over the
+ * sum of (n - 1).
  */
 export function intervals(differences: readonly (readonly number[])[]): Interval[] {
   const means = differences.map(mean);
@@ -41,7 +42,7 @@ export function intervals(differences: readonly (readonly number[])[]): Interval
   });
 }
 
-/** Of one interval under one bound or two. */
+/** The verdict on one interval with one bound or two. */
 export function verdictOf(
   { low, high }: Pick<Interval, "low" | "high">,
   { atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY },
@@ -51,7 +52,7 @@ export function verdictOf(
   return "not decided at this scale";
 }
 
-/** Of a whole claim: it holds where all of it does. */
+/** The verdict on a whole claim: it holds if all of it does. */
 export function verdictOfAll(verdicts: readonly Verdict[]): Verdict {
   if (verdicts.includes("does not hold")) return "does not hold";
   if (verdicts.includes("not decided at this scale") || verdicts.length === 0) return "not decided at this scale";

@@ -1,6 +1,6 @@
 /**
- * From a model with zeros to a smaller one of the same kind that computes the same: an ordinary dense model, with the
- * part of a recipe that builds it.
+ * Makes a smaller model of the same kind out of a model with zeros. It computes the same, is an ordinary dense model,
+ * and comes with the part of a recipe that builds it.
  */
 import type { Task } from "../../core/data/dataset.ts";
 import { constantBodies, type Removal, withoutDeadChannels, withoutZeroColumns } from "../../core/nn/compaction.ts";
@@ -11,10 +11,10 @@ import { loadValues, type Values, valuesOf } from "../../core/nn/state.ts";
 import { type Architecture, buildModel, inputShapeOf, withWidthsOf } from "../recipes/architecture.ts";
 
 export interface Compacted {
-  /** What builds it: the model of a recipe. */
+  /** The architecture that builds the smaller model, as in a recipe. */
   readonly architecture: Architecture;
   readonly model: Module;
-  /** Groups of channels that lost some, or that have constant ones which had to stay. */
+  /** Groups of channels that lost some, or that have constant channels which had to stay. */
   readonly removals: readonly Removal[];
   /** Paths of residual blocks that became their shortcut, with or without a constant. */
   readonly blocks: readonly string[];
@@ -22,8 +22,8 @@ export interface Compacted {
 
 /**
  * Removes constant residual bodies and dead channels until none is left, and then columns that are zero in all rows,
- * where gathering the others is faster. The model is read, not changed; in evaluation
- * the smaller one computes the same up to rounding. Both must be without plans that prune: compact what is trained.
+ * where gathering the others is faster. The model is read, not changed; in evaluation mode the smaller one computes the
+ * same up to rounding. The model must have no plan that prunes: compact the trained weights.
  */
 export function compact(model: Module, architecture: Architecture, task: Task, init: InitOptions): Compacted {
   const shape = inputShapeOf(task);
@@ -48,7 +48,7 @@ export function compact(model: Module, architecture: Architecture, task: Task, i
       if (before === undefined) removals.set(group, removal);
       else removals.set(group, { ...before, removed: before.removed + removed, reasons });
     }
-    // what is gone may have been the only reader of something else
+    // removed channels may have been the only readers of others
     if (width.removals.every(({ removed }) => removed === 0)) break;
     rebuild(withWidthsOf(now, width.values), width.values);
   }
@@ -80,7 +80,7 @@ function withoutConstantBodies(
   return gone.length === 0 ? null : { architecture: { ...architecture, blocks }, values, blocks: gone };
 }
 
-/** A layer that gathers its columns may be gone with its block or branch. */
+/** Keeps the columns of layers that are still there: a layer that gathers may be gone with its block or branch. */
 function withColumnsIn(values: Values, architecture: Architecture): Architecture {
   if (architecture.name === "gpt" || architecture.columns === undefined) return architecture;
   const columns = Object.entries(architecture.columns).filter(([path]) => values.has(`${path}.weight`));

@@ -1,4 +1,4 @@
-/** What a run's penalties were worth: the model without what they zeroed, beside the model that was trained. */
+/** Compares a model that was trained under penalties with the compact model that lacks what they zeroed. */
 
 import type { Dataset } from "../../core/data/dataset.ts";
 import type { Module } from "../../core/nn/module.ts";
@@ -11,19 +11,19 @@ import { interleave } from "../statistics/interleave.ts";
 import { compact } from "./compact.ts";
 import { type Change, forwardTimes, type LayerChange } from "./compress.ts";
 
-/** Before: the model as it was trained, zeros and all. */
+/** The comparison. "before" is the model as it was trained, zeros included. */
 export interface CompactReport {
-  /** What builds the smaller model. */
+  /** The part of a recipe that builds the smaller model. */
   readonly model: Recipe["model"];
   readonly numbers: Change;
-  /** Forward, of one input. */
+  /** Multiply-adds of a forward pass of one input. */
   readonly multiplyAdds: Change;
   readonly layers: readonly LayerChange[];
-  /** Medians, of a batch; both models in turn, after training. */
+  /** Median milliseconds of a forward pass of a batch, both models in turn, after training. */
   readonly forwardMs: Change;
-  /** The same of whole training steps without penalties. */
+  /** Median milliseconds of whole training steps without penalties, both models in turn. */
   readonly stepMs: Change;
-  /** Largest difference of outputs, of the largest output, on a part of the test split. */
+  /** Largest difference of outputs relative to the largest output, on a part of the test split. */
   readonly difference: number;
 }
 
@@ -33,7 +33,10 @@ export interface CompactedRun {
   readonly model: Module;
 }
 
-/** Of a run that is done; null without penalties, or where products are sparse besides. Does not change the run. */
+/**
+ * Compacts the model of a finished run and compares both. Returns null if the run has no penalties, or if products are
+ * sparse besides. The run is not changed.
+ */
 export function compacted(run: Run, data: Dataset): CompactedRun | null {
   const { regularize, phases: _, ...plain } = run.recipe;
   if (regularize === undefined || run.session.kinds.join() !== "penalties") return null;
@@ -50,7 +53,7 @@ export function compacted(run: Run, data: Dataset): CompactedRun | null {
   const [before, after] = [runOf(dense, run.model), runOf(recipe, small.model)];
   const times = forwardTimes(before, after, data, device);
   const difference = largestDifference(before, after, device);
-  // last: it trains them
+  // timed last, because it trains both models
   const [{ ms: beforeMs }, { ms: afterMs }] = interleave(
     { before: () => before.advance(), after: () => after.advance() },
     ...ROUNDS,

@@ -1,6 +1,6 @@
 /**
- * Structured sparsity learning, from a model to a physically smaller one (Wen et al. 2016): a penalty zeroes structures,
- * what is zero is taken out, and what is left is tuned.
+ * Structured sparsity learning, from a model to a physically smaller one (Wen et al. 2016): a penalty zeroes
+ * structures, zero structures are removed, and the rest is tuned.
  */
 import type { Dataset } from "../../core/data/dataset.ts";
 import { expected } from "../../core/errors.ts";
@@ -21,27 +21,29 @@ import { quartiles } from "../statistics/quartiles.ts";
 import { compact } from "./compact.ts";
 
 export interface CompressOptions {
-  /** Epochs under the penalties, at a constant rate; the default is what the source used, half of the dense run's. */
+  /**
+   * Epochs under the penalties, at a constant learning rate. Default: half of the dense run's, which the source used.
+   */
   readonly learn?: number | undefined;
-  /** The rate of that stage by the recipe's. Default 1; the source has 0.1. */
+  /** Learning rate of that stage as a multiple of the recipe's. Default 1; the source has 0.1. */
   readonly learnRate?: number | undefined;
-  /** Epochs of tuning the smaller model, a third of the dense run's, rounded up. */
+  /** Epochs of tuning the smaller model. Default: a third of the dense run's, rounded up. */
   readonly tune?: number | undefined;
-  /** A trained model; without one it is trained first. */
+  /** State of a trained model; without one, the model is trained first. */
   readonly start?: SavedState | undefined;
   readonly onStep?: ((stage: Stage, record: StepRecord, steps: number) => void) | undefined;
 }
 
 export type Stage = "dense" | "learn" | "tune";
 
-/** A layer before and after. A layer that went with its block has null. */
+/** One layer before and after. A layer that went with its block has the shape null after. */
 export interface LayerChange {
   readonly name: string;
-  /** [outputs, columns] of its matrix. */
+  /** Shape [outputs, columns] of its matrix. */
   readonly shape: { readonly before: readonly [number, number]; readonly after: readonly [number, number] | null };
-  /** Of one input. */
+  /** Multiply-adds of one input. */
   readonly multiplyAdds: Change;
-  /** Median forward milliseconds of a batch, with what gathers its columns. */
+  /** Median milliseconds of the layer's forward pass of a batch, gathering of its columns included. */
   readonly ms: Change;
 }
 
@@ -51,24 +53,26 @@ export interface Change {
 }
 
 export interface Compressed {
-  /** Builds and goes on training the smaller model; without penalties. */
+  /** A recipe, without penalties, that builds the smaller model and goes on training it. */
   readonly recipe: Recipe;
   readonly model: Module;
   readonly before: Evaluation;
-  /** Under the penalties, before tuning. */
+  /** Evaluation under the penalties, before tuning. */
   readonly learned: Evaluation;
   readonly after: Evaluation;
   readonly layers: readonly LayerChange[];
-  /** Of the whole network, a batch. */
+  /** Median milliseconds of a forward pass of the whole network, for a batch. */
   readonly forwardMs: Change;
-  /** Medians of whole training steps: dense or under the penalties, and while tuning the smaller model. */
+  /**
+   * Median milliseconds of whole training steps: before, under the penalties; after, while tuning the smaller model.
+   */
   readonly stepMs: Change;
   readonly numbers: Change;
   readonly removals: readonly Removal[];
   readonly blocks: readonly string[];
 }
 
-/** Learns structures away as `recipe.regularize` says. */
+/** Learns structures away as `recipe.regularize` says, and returns the smaller model with measurements. */
 export function compress(recipe: Recipe, data: Dataset, device: Device, options: CompressOptions = {}): Compressed {
   const { regularize, strategy: _, ...given } = recipe;
   const rest = { ...given, ...DENSE };
@@ -84,7 +88,7 @@ export function compress(recipe: Recipe, data: Dataset, device: Device, options:
     weightDecay: 0,
     schedule: { ...optimizer.schedule, name: "constant", warmup: 0 },
   };
-  // another order of the data in each stage
+  // each stage has another order of the data
   const stage = (name: Stage, changes: object, start: CompressOptions["start"]): Run => {
     const seed = (recipe.seed + ["dense", "learn", "tune"].indexOf(name)) >>> 0;
     const run = new Run({ ...rest, ...changes, seed } as Recipe, data, device, { compute: "emulated" });
@@ -109,7 +113,7 @@ export function compress(recipe: Recipe, data: Dataset, device: Device, options:
   const learned = learning.evaluate();
   const small = compact(learning.model, recipe.model, data, { device, random: new Random(recipe.seed) });
   const smaller = { model: small.architecture, steps: undefined, epochs: tune };
-  // zeros that are left are no whole column or row: they stay as they are found. What went altogether is not there to name
+  // the zeros that are left fill no whole column or row: they stay zero. Penalties on layers that are gone are left out
   const left = regularize.filter((one) => actsOn(recipe, one, small.model));
   const tuning = stage("tune", { ...smaller, regularize: left, phases: FROZEN }, stateOf(small.model));
   const tuneMs = advanced("tune", tuning);
@@ -125,7 +129,7 @@ export function compress(recipe: Recipe, data: Dataset, device: Device, options:
   };
 }
 
-/** All products: what N:M methods do belongs to a run of its own, of the smaller model. */
+/** Makes all products dense: N:M methods belong to a run of the smaller model. */
 const DENSE = {
   ...{ method: { name: "dense" }, activations: { name: "dense" }, inputGrad: { name: "dense" } },
   ...{ weightGrad: { name: "dense" }, layers: {}, spatialBranches: false },
@@ -133,7 +137,9 @@ const DENSE = {
 
 const FROZEN = { sparseFrom: 0, frozenFrom: 0, denseFrom: 1 };
 
-/** Forward times of both models, in turn, and of each layer within. typical: of the times of all rounds. */
+/**
+ * Forward times of both models, in turn, and of each of their layers. `typical` reduces the times of all rounds to one.
+ */
 export function forwardTimes(
   dense: Run,
   small: Run,
@@ -151,7 +157,7 @@ export function forwardTimes(
     );
   };
   for (const run of [dense, small]) run.model.eval();
-  // batches cost the same in both and are no part of a forward pass
+  // timed without the batch, which costs the same in both models and is no part of a forward pass
   const whole: number[][] = [[], []];
   interleave(
     Object.fromEntries(
@@ -185,7 +191,7 @@ export function forwardTimes(
   return { layers, forwardMs: { before: of(whole[0]), after: of(whole[1]) } };
 }
 
-/** Times forward passes of a model and of its layers until `end`. */
+/** Times forward passes of a model and of its layers until `end` is called. */
 function watch(model: Module, onLayer: (name: string, ms: number) => void): { ms(): number; end(): void } {
   let total = 0;
   const weights = new Set(multiplyingWeights(model).map(({ name }) => name));
@@ -194,7 +200,7 @@ function watch(model: Module, onLayer: (name: string, ms: number) => void): { ms
     const name = path === "" ? "weight" : `${path}.weight`;
     if (path !== "" && !weights.has(name)) continue;
     const forward = module.forward.bind(module);
-    // an own property in front of the method
+    // an own property that hides the method
     module.forward = (...given) => {
       const begin = performance.now();
       const y = forward(...given);

@@ -1,6 +1,7 @@
 /**
- * CIFAR-10 in its binary format, from a folder or the official archive.
- * Record: label byte, then 1024 red, 1024 green, 1024 blue bytes, each plane 32 x 32 row-major. A file is records, no header.
+ * Reads CIFAR-10 in its binary format, from a folder or the official archive.
+ * A record is a label byte, then 1024 red, 1024 green and 1024 blue bytes, each plane 32 x 32 row-major. A file is a
+ * list of records without a header.
  */
 
 import { readdir, readFile } from "node:fs/promises";
@@ -31,7 +32,7 @@ const SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd
 const TRAIN_NAME = /^(data_batch_\d+|.*train.*)\.bin(\.gz)?$/;
 const TEST_NAME = /^.*test.*\.bin(\.gz)?$/;
 
-/** A file that may hold records: in a folder or inside the archive. */
+/** A file that may hold records, in a folder or inside the archive. */
 interface RecordFile {
   readonly name: string;
   readonly where: string;
@@ -137,7 +138,7 @@ async function unpack(packed: Uint8Array, archive: string): Promise<readonly Rec
   return files;
 }
 
-/** Files whose name fits, sorted by name; of a file and its .gz only the file. */
+/** The files whose name fits, sorted by name; of a file and its .gz, only the file. */
 function chooseFiles(files: readonly RecordFile[], fits: RegExp): readonly RecordFile[] {
   const names = new Set(files.map((file) => file.name));
   return files

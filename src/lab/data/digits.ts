@@ -1,8 +1,8 @@
 /**
- * The data set "digits": 28 x 28 grey images of handwritten-looking digits, made here, nothing to download.
- * The strokes of a random style are bent by slow waves, moved by an affine map, inked with a round pen and spoilt.
- * Measured (seed 0; PyTorch 2.13, AdamW lr 1e-3, batch 128): all 14,000 images take 0.6 s on one core; test accuracy of a
- * linear softmax 86.8 % after 5 epochs, 88.4 % at best within 30; of an MLP 784-256-256-10 with ReLU 98.1, 98.1 and
+ * The data set "digits": 28 x 28 grey images of handwritten-looking digits, generated here without a download. The
+ * strokes of a random style are bent by slow waves, moved by an affine map, inked with a round pen, and spoiled.
+ * Measured (seed 0; PyTorch 2.13, AdamW lr 1e-3, batch 128): all 14,000 images take 0.6 s on one core; test accuracy of
+ * a linear softmax 86.8 % after 5 epochs, 88.4 % at best within 30; of an MLP 784-256-256-10 with ReLU 98.1, 98.1 and
  * 98.7 % after 5 epochs (three initializations), 98.9 % after 10. Seed 1 gives 87.5 (89.3), 97.6 to 98.2 and 98.9 %.
  */
 
@@ -29,27 +29,29 @@ export type Range = readonly [low: number, high: number];
 /** Moves the point at path[at], path[at + 1] in place. */
 type Move = (path: number[], at: number) => void;
 
-/** How far images differ: ranges, and for wave, rotation and shear standard deviations. Pixels, radians, ink in 0..1. */
+/**
+ * How much images vary: ranges, but standard deviations for wave, rotation and shear. In pixels, radians, ink in 0..1.
+ */
 const variety = {
   width: [14, 21],
   height: [16, 21],
   shift: [-2.2, 2.2],
   rotation: 0.13,
   shear: 0.2,
-  /** In hundredths of the digit's box, a wave. */
+  /** Standard deviation of a wave, in hundredths of the digit's box. */
   wave: 2,
   radius: [1.1, 2],
   taper: [0.8, 1.15],
   ink: [0.6, 1],
   grain: [0, 0.15],
-  /** Share of images with a stray stroke, and how dark it is. */
+  /** Share of images with a stray stroke, and the range of its ink. */
   strays: 0.2,
   strayInk: [0.3, 0.8],
 } as const;
 
 const task: ImageTask = { kind: "images", shape: [SIZE, SIZE, 1], classes: 10 };
 
-/** The embedded default data set; uses `seed` and `limit` only. */
+/** The default data set, generated without files; it uses `seed` and `limit` only. */
 export const digits: DataSource<ImageDataset> = {
   name: "digits",
   description: "28x28 grey handwritten-looking digits, 10 classes, made on the spot (12,000 + 2,000 images)",
@@ -58,9 +60,10 @@ export const digits: DataSource<ImageDataset> = {
 };
 
 /**
- * train: [12000, 28, 28, 1], test: [2000, 28, 28, 1]; the label of image i is i mod 10. About 0.05 ms an image.
- * Image i depends on (seed, split, i) alone, so a limited set is a prefix of the whole one. Math.sin, cos and log may
- * differ in the last bit between engines; pixels are rounded to 8 bits, so at most a rare pixel differs, by one.
+ * Generates the data set: train [12000, 28, 28, 1], test [2000, 28, 28, 1]; the label of image i is i mod 10. It takes
+ * about 0.05 ms an image. Image i depends on (seed, split, i) alone, so a limited set is a prefix of the whole one.
+ * Math.sin, cos and log may differ in the last bit between engines; pixels are rounded to 8 bits, so at most a rare
+ * pixel differs, by one.
  */
 export function makeDigits(options: Pick<LoadOptions, "seed" | "limit"> = {}): ImageDataset {
   const { seed = 0, limit } = options;
@@ -87,7 +90,7 @@ function digitSplit(seed: number, firstStream: number, count: number): Split {
   return { count, images, labels };
 }
 
-/** Where a digit goes and how it stands there: pixels, radians. */
+/** Position, size, rotation and shear of a digit, in pixels and radians. */
 export interface Stand {
   readonly x: number;
   readonly y: number;
@@ -97,7 +100,7 @@ export interface Stand {
   readonly shear: number;
 }
 
-/** Inks a digit in a random style on a canvas of size x size. stand, radius: drawn anew for each digit. */
+/** Inks a digit in a random style on a canvas of size x size. `stand` and the radius are drawn anew for each digit. */
 export function drawDigit(
   canvas: Float64Array,
   size: number,
@@ -122,7 +125,7 @@ export function drawDigit(
   }
 }
 
-/** Elastic distortion of the 100-box by three slow plane waves; one field for all strokes, so corners and crossings hold. */
+/** Elastic distortion of the 100-box by three slow plane waves; all strokes share it, so corners and crossings hold. */
 function waves(random: Random): Move {
   const list = Array.from({ length: 3 }, () => ({
     x: between(random, [-0.08, 0.08]),
@@ -141,7 +144,7 @@ function waves(random: Random): Move {
   };
 }
 
-/** About the center of the image. */
+/** Draws a position near the center of the image. */
 function aboutTheCenter(random: Random): Stand {
   return {
     width: between(random, variety.width),
@@ -152,7 +155,7 @@ function aboutTheCenter(random: Random): Stand {
   };
 }
 
-/** How people's digits lean. */
+/** Draws rotation and shear as people's digits have them. */
 export function slant(random: Random): Pick<Stand, "angle" | "shear"> {
   return { angle: random.normal() * variety.rotation, shear: random.normal() * variety.shear };
 }
@@ -169,7 +172,7 @@ function placement({ x: centerX, y: centerY, angle, shear, ...stand }: Stand): M
   };
 }
 
-/** Part of a neighbor's stroke: a short faint bow near the border. */
+/** Draws part of a neighbor's stroke: a short faint bow near the border. */
 function drawStray(canvas: Float64Array, random: Random): void {
   const angle = between(random, [0, 2 * Math.PI]);
   const distance = between(random, [9, 14]);
@@ -187,7 +190,7 @@ function drawStray(canvas: Float64Array, random: Random): void {
   inkPath(canvas, SIZE, smoothPath(points), pen);
 }
 
-/** Canvas to pixels: a random strength of ink and grain over all of the image. */
+/** Turns a canvas into pixels, with a random strength of ink and grain over the whole image. */
 export function develop(
   pixels: Uint8Array,
   canvas: Float64Array,

@@ -1,6 +1,6 @@
 /**
- * Files fetched from the web once, checked, and kept in the user's cache folder. Knows no data set.
- * A file appears under its final name only whole and with the right hash: it arrives under a temporary name first.
+ * Fetches files from the web once, checks them, and keeps them in the user's cache folder. It knows no data set. A file
+ * appears under its final name only whole and with the right hash, because it arrives under a temporary name first.
  */
 
 import { createHash, randomUUID } from "node:crypto";
@@ -11,15 +11,17 @@ import type { LoadOptions } from "../../core/data/dataset.ts";
 import { expected, TrisparseError } from "../../core/errors.ts";
 import { cacheFolder } from "../../node/cache-folder.ts";
 
-/** What fetchOnce needs of the load options, and the names of all files of the set, which an error tells the user to get. */
+/**
+ * The load options that fetchOnce uses, and the names of all files of the set, which an error tells the user to get.
+ */
 export interface DownloadOptions extends Pick<LoadOptions, "cacheDir" | "fetch" | "onProgress"> {
   readonly together?: readonly string[] | undefined;
 }
 
 /**
- * The path of `name` (relative, with "/") in the cache folder, downloaded from `url` unless it is there with this hash.
- * sha256: hex. Throws when the server cannot be reached, answers anything but 200, stops early or sends other content;
- * nothing is left behind then.
+ * Returns the path of `name` (relative, with "/") in the cache folder; the file is downloaded from `url` unless it is
+ * there with this hash. `sha256` is hex. Throws if the server cannot be reached, answers anything but 200, stops early
+ * or sends other content; nothing is left behind then.
  */
 export async function fetchOnce(
   url: string,
@@ -30,7 +32,7 @@ export async function fetchOnce(
   const path = join(options.cacheDir ?? cacheFolder(), name);
   const present = await fileHash(path);
   if (present === sha256) return path;
-  // A name of its own for each attempt: two processes may download the same file at the same time.
+  // Each attempt has a name of its own: two processes may download the same file at the same time.
   const part = `${path}.${randomUUID()}.part`;
   try {
     const received = await receive(url, part, name, options).catch((error: unknown) => {
@@ -48,7 +50,7 @@ export async function fetchOnce(
   }
 }
 
-/** Writes what `url` sends to `part`; the SHA-256 (hex) of what arrived. */
+/** Writes what `url` sends to `part`, and returns the SHA-256 (hex) of what arrived. */
 async function receive(url: string, part: string, name: string, options: DownloadOptions): Promise<string> {
   const { fetch = globalThis.fetch, onProgress } = options;
   await mkdir(dirname(part), { recursive: true });
@@ -72,7 +74,7 @@ async function receive(url: string, part: string, name: string, options: Downloa
   return hash.digest("hex");
 }
 
-/** SHA-256 (hex) of a file, undefined when it cannot be read. */
+/** SHA-256 (hex) of a file; undefined if it cannot be read. */
 async function fileHash(path: string): Promise<string | undefined> {
   const hash = createHash("sha256");
   try {
@@ -83,14 +85,17 @@ async function fileHash(path: string): Promise<string | undefined> {
   return hash.digest("hex");
 }
 
-/** What to do without a network. */
+/** Advice for users without a network. */
 function byHand(url: string, path: string, name: string, { together = [name] }: DownloadOptions): string {
   const files = together.map((file) => basename(file)).join(", ");
   const web = url.slice(0, url.lastIndexOf("/") + 1);
   return `Without a network, get ${files} from ${web} on another machine and put ${together.length === 1 ? "it" : "them"} into ${dirname(path)}, or into any folder and name that with --data-dir`;
 }
 
-/** fetch says only "fetch failed" or "terminated"; what happened is in the cause, at times only as its code. */
+/**
+ * The reason of a failure. fetch says only "fetch failed" or "terminated"; what happened is in the cause, at times only
+ * as its code.
+ */
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;

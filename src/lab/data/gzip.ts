@@ -1,4 +1,4 @@
-/** Files that may be gzipped: told by their first two bytes, never by their name. */
+/** Reads files that may be gzipped, which their first two bytes tell, never their name. */
 
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
@@ -6,7 +6,7 @@ import { expected } from "../../core/errors.ts";
 
 const inflate = promisify(gunzip);
 
-/** The content of a gzipped file, or the bytes themselves when they are not gzipped. Throws when the gzip is damaged. */
+/** The content of a gzipped file, or the bytes themselves if they are not gzipped. Throws if the gzip is damaged. */
 export async function unzipped(bytes: Uint8Array, where: string): Promise<Uint8Array> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {

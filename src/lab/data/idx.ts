@@ -11,7 +11,7 @@ import { expected } from "../../core/errors.ts";
 import { fetchOnce } from "./download.ts";
 import { unzipped } from "./gzip.ts";
 
-/** data: [...dims], row-major. */
+/** The content of an IDX file: `data` has the shape [...dims], row-major. */
 export interface Idx {
   readonly dims: readonly number[];
   readonly data: Uint8Array;
@@ -25,17 +25,20 @@ const FILES = [
   "t10k-labels-idx1-ubyte",
 ] as const;
 
-/** An MNIST-like set: its name, where its four gzipped files are, and their hashes in the order of FILES. */
+/** An MNIST-like set: its name, the place of its four gzipped files, and their hashes in the order of FILES. */
 export interface IdxPlace {
   readonly name: string;
   readonly description: string;
   readonly classes: number;
-  /** Folder on the web, ends in "/". */
+  /** Folder on the web; it ends in "/". */
   readonly url: string;
   readonly sha256: readonly [trainImages: string, trainLabels: string, testImages: string, testLabels: string];
 }
 
-/** Reads an IDX file of unsigned bytes. `where` names the file in errors. Throws unless magic, type and length all fit. */
+/**
+ * Reads an IDX file of unsigned bytes. `where` names the file in errors. Throws unless magic, type and length are all
+ * right.
+ */
 export function readIdx(bytes: Uint8Array, where: string): Idx {
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0) {
     const start = bytes.length === 0 ? "an empty file" : `the bytes ${[...bytes.subarray(0, 4)].join(" ")}`;
@@ -61,13 +64,13 @@ export function readIdx(bytes: Uint8Array, where: string): Idx {
       "The file is damaged or cut short; get it again",
     );
   }
-  // Not bytes.subarray: of a Buffer that is a Buffer, whose slice shares memory where a Uint8Array's copies.
+  // Not bytes.subarray: for a Buffer it gives a Buffer, whose slice shares memory where that of a Uint8Array copies.
   return { dims, data: new Uint8Array(bytes.buffer, bytes.byteOffset + header, bytes.byteLength - header) };
 }
 
 /**
- * A source of four IDX files. With `dir`, each may be gzipped or not and spelt `-idx3-ubyte` or `.idx3-ubyte`;
- * without, they are downloaded once into <cache>/<name>.
+ * Makes a source from four IDX files. With `dir`, each may be gzipped or not and spelled `-idx3-ubyte` or
+ * `.idx3-ubyte`; without it, they are downloaded once into <cache>/<name>.
  */
 export function idxImages(place: IdxPlace): DataSource<ImageDataset> {
   return {
@@ -82,7 +85,10 @@ export function idxImages(place: IdxPlace): DataSource<ImageDataset> {
   };
 }
 
-/** The paths of the four files in the cache, in the order of FILES. One after the other: progress stays readable. */
+/**
+ * The paths of the four files in the cache, in the order of FILES. They are downloaded one after the other, so that
+ * progress stays readable.
+ */
 async function download(place: IdxPlace, options: LoadOptions): Promise<string[]> {
   const names = FILES.map((file) => `${place.name}/${file}.gz`);
   const paths: string[] = [];
@@ -92,7 +98,10 @@ async function download(place: IdxPlace, options: LoadOptions): Promise<string[]
   return paths;
 }
 
-/** The paths of the four files in `dir`, in the order of FILES; unzipped ones win. Throws naming all that are missing. */
+/**
+ * The paths of the four files in `dir`, in the order of FILES; unzipped ones take precedence. Throws with the names of
+ * all that are missing.
+ */
 async function findFiles(where: string, dir: string): Promise<string[]> {
   const present = new Set(await readdir(dir).catch(() => undefined));
   const found = FILES.map((file) =>

@@ -1,9 +1,9 @@
 /**
- * A round pen on a grey canvas: a smooth path through points, and its ink with soft edges.
- * Paths are flat lists x0, y0, x1, y1, ...; a canvas is square, row-major, ink in 0..1; a pixel's center is at + 0.5.
+ * A round pen on a grey canvas: it makes a smooth path through points, and inks it with soft edges. Paths are flat
+ * lists x0, y0, x1, y1, ...; a canvas is square, row-major, with ink in 0..1; a pixel's center is at + 0.5.
  */
 
-// Points a stretch between two given points; 5 keeps the bends of a 20-pixel digit smooth.
+// Points of the path between two given points; 5 keeps the bends of a 20-pixel digit smooth.
 const STEPS = 5;
 
 /**
@@ -32,8 +32,8 @@ export function smoothPath(points: readonly number[]): number[] {
 }
 
 /**
- * Draws a path, in pixels. Ink does not add up where strokes cross: a pixel keeps the darkest.
- * radius: half the width of the line in pixels, widths: factor of the radius at the two ends.
+ * Draws a path, in pixels. Ink does not add up where strokes cross: a pixel keeps the darkest. `radius` is half the
+ * width of the line in pixels, `taper` the factors of the radius at both ends.
  */
 export function inkPath(
   canvas: Float64Array,
@@ -50,7 +50,9 @@ export function inkPath(
   }
 }
 
-/** A line with round ends from (x0, y0) by (dx, dy): full ink inside, falling to none over one pixel at the edge. */
+/**
+ * Draws a line with round ends from (x0, y0) by (dx, dy): full ink inside, falling to none over one pixel at the edge.
+ */
 function inkSegment(
   canvas: Float64Array,
   size: number,

@@ -1,6 +1,7 @@
 /**
- * The data set "scenes": 48 x 48 grey canvases with one to four drawn digits of several sizes among clutter, made here.
- * To be found: the class and the box of each digit. A box is exact: the pixels that the digit alone would ink.
+ * The data set "scenes": 48 x 48 grey canvases with one to four drawn digits of several sizes among clutter, generated
+ * here. The task is to find the class and the box of each digit. A box is exact: it holds the pixels that the digit
+ * alone would ink.
  */
 
 import {
@@ -20,18 +21,22 @@ import { inkPath, smoothPath } from "./pen.ts";
 const SIZE = 48;
 const TRAIN = 8_000;
 const TEST = 1_000;
-// Scene i draws from stream "scen" + i, of the test split 2^31 further: digits.ts has the streams from 0 on.
+// Scene i draws from stream "scen" + i, those of the test split from 2^31 further on: digits.ts uses the streams from 0
+// on.
 const STREAM = 0x7363656e;
 const TEST_STREAM = STREAM + 0x8000_0000;
 
-/** How far scenes differ. Pixels, ink in 0..1. */
+/** How much scenes vary, in pixels, with ink in 0..1. */
 const variety = {
-  /** Digits are tried again where they do not fit, so that scenes of four are a little rarer. */
+  /**
+   * The most digits in a scene. Digits that do not fit are tried again only so often, so scenes of four are a little
+   * rarer.
+   */
   digits: 4,
   height: [12, 26],
-  /** Of the height. */
+  /** Width as a share of the height. */
   width: [0.65, 0.95],
-  /** Of the height: pens grow with what they write. */
+  /** Radius of the pen as a share of the height: pens grow with what they write. */
   radius: [0.05, 0.085],
   ink: [0.55, 1],
   strokes: 5,
@@ -40,17 +45,17 @@ const variety = {
   grain: [0, 0.2],
 } as const;
 
-/** Ink from which a pixel belongs to a digit. */
+/** The least ink of a pixel that belongs to a digit. */
 const SEEN = 0.25;
-/** Part of the smaller one of two boxes that the other may cover. */
+/** The largest share of the smaller one of two boxes that the other may cover. */
 const OVERLAP = 0.15;
-/** Between two centers, along x or y: one lies in another cell than the other then (cells.ts). */
+/** The least distance of two centers along x or y, so that they lie in different cells (cells.ts). */
 const APART = 8;
 const TRIES = 12;
 
 const task: BoxTask = { kind: "boxes", shape: [SIZE, SIZE, 1], classes: 10 };
 
-/** Uses `seed` and `limit` only. */
+/** The data set; it uses `seed` and `limit` only. */
 export const scenes: DataSource<BoxDataset> = {
   name: "scenes",
   description: "48x48 grey canvases with one to four digits among clutter, made on the spot (8,000 + 1,000)",
@@ -58,7 +63,10 @@ export const scenes: DataSource<BoxDataset> = {
   load: async (options) => makeScenes(options),
 };
 
-/** train: 8000, test: 1000 scenes. Scene i depends on (seed, split, i) alone, so a limited set is a prefix of the whole one. */
+/**
+ * Generates 8000 scenes to train and 1000 to test. Scene i depends on (seed, split, i) alone, so a limited set is a
+ * prefix of the whole one.
+ */
 export function makeScenes({ seed = 0, limit }: Pick<LoadOptions, "seed" | "limit"> = {}): BoxDataset {
   return boxDataset({
     name: scenes.name,
@@ -94,7 +102,7 @@ function sceneSplit(seed: number, firstStream: number, count: number): BoxSplit 
   return { count, images, objects };
 }
 
-/** Draws a digit alone on the layer. Returns its box, or null where it would touch the border. */
+/** Draws a digit alone on the layer. Returns its box, or null if it would touch the border. */
 function drawAnywhere(layer: Float64Array, label: number, random: Random): BoxedObject["box"] | null {
   const height = between(random, variety.height);
   const width = height * between(random, variety.width);
@@ -111,7 +119,7 @@ function drawAnywhere(layer: Float64Array, label: number, random: Random): Boxed
     top = Math.min(top, row);
     bottom = Math.max(bottom, row + 1);
   }
-  // what is cut off by the border would have another box
+  // a digit that is cut off by the border would have another box
   return left > 0 && top > 0 && right < SIZE && bottom < SIZE ? [left, top, right, bottom] : null;
 }
 
@@ -123,7 +131,7 @@ function crowded(a: BoxedObject["box"], b: BoxedObject["box"]): boolean {
   return sides[0] * sides[1] > OVERLAP * Math.min(area(a), area(b));
 }
 
-/** Bows and blobs anywhere, fainter than most digits. */
+/** Draws bows and blobs anywhere, fainter than most digits. */
 function drawClutter(canvas: Float64Array, random: Random): void {
   const place = (): number => between(random, [0, SIZE]);
   const ink = (path: readonly number[], radius: Range): void =>
@@ -145,7 +153,7 @@ function drawClutter(canvas: Float64Array, random: Random): void {
   }
 }
 
-/** A pixel keeps the darkest ink. */
+/** Inks a layer on the canvas; a pixel keeps the darkest ink. */
 function cover(canvas: Float64Array, layer: Float64Array, ink: number): void {
   for (let i = 0; i < canvas.length; i++) canvas[i] = Math.max(canvas[i], ink * layer[i]);
 }

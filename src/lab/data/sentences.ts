@@ -1,6 +1,6 @@
 /**
- * English-like text of a small grammar, made here: what a language model trains on where no file is given. A paragraph
- * stays with its people, numbers agree, speech has its marks: there is something to learn at each distance.
+ * Generates English-like text from a small grammar, on which a language model trains if no file is given. A paragraph
+ * keeps its people, numbers agree, speech has its marks: there is something to learn at each distance.
  */
 import { Random } from "../../core/random.ts";
 
@@ -15,7 +15,7 @@ interface Noun {
 const noun = (one: string, many = `${one}s`): Noun => ({ one, many });
 
 const names = ["Anna", "Ben", "Clara", "David", "Emil", "Frida", "Greta", "Hugo", "Ida", "Jonas", "Klara", "Leo"];
-// spelled as in 0.1, here and below: the text of a seed stays the same, and so do the runs on it
+// spelled as in 0.1, here and below, so that the text of a seed and the runs on it stay the same
 const places = ["village", "harbour", "forest", "market", "mill", "old bridge", "valley", "quiet square", "garden"];
 const people = [
   noun("farmer"),
@@ -52,7 +52,7 @@ const adjectives = [
   "bright",
   "yellow",
 ];
-/** Present of one, present of many, past. */
+/** Verbs: present of one, present of many, past. */
 const actions = [
   ["carries", "carry", "carried"],
   ["finds", "find", "found"],
@@ -76,7 +76,7 @@ const times = [
 const reasons = ["the wind is cold", "nobody came", "the road is long", "there was no time", "the river froze"];
 const numbers = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve"];
 
-/** About `length` characters, whole paragraphs; a function of the seed alone. */
+/** Generates about `length` characters, in whole paragraphs; a function of the seed alone. */
 export function makeSentences(length: number, seed: number): string {
   const random = new Random(seed, STREAM);
   const paragraphs: string[] = [];

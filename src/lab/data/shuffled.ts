@@ -6,8 +6,8 @@ import { Random } from "../../core/random.ts";
 const PIXEL_STREAM = 0x70697873;
 
 /**
- * The images with their pixels in another order, the same for all images and both splits: what is in an image stays, that
- * neighbors are alike goes. Order: a draw of seed 0, so that runs of all seeds see the same task.
+ * Puts the pixels of images in another order, the same for all images and both splits: the content of an image stays,
+ * but neighbors are no longer similar. The order is a draw of seed 0, so that runs of all seeds see the same task.
  */
 export function shuffledPixels(data: Dataset): Dataset {
   if (data.kind !== "images") throw expected("shuffled", "images", KIND_WORDS[data.kind], "Leave it out");

@@ -23,7 +23,7 @@ const mnist = idxImages({
   ],
 });
 
-/** Fashion-MNIST (Zalando). The place speaks plain http only; the hashes make that safe. */
+/** Fashion-MNIST (Zalando). Its server speaks plain http only; the hashes make that safe. */
 const fashionMnist = idxImages({
   name: "fashion-mnist",
   description: "28x28 grey pictures of clothes, 10 classes (60,000 + 10,000 images, 31 MB download)",
@@ -37,7 +37,7 @@ const fashionMnist = idxImages({
   ],
 });
 
-/** Every data set, by its name. */
+/** All data sets by name. */
 export const sources: Readonly<Record<string, DataSource>> = Object.fromEntries(
   [digits, mnist, fashionMnist, cifar10, text, scenes].map((source) => [source.name, source]),
 );

@@ -1,4 +1,4 @@
-/** The data set "text": the characters of a file, or of sentences made here. */
+/** The data set "text": the characters of a file, or of generated sentences. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { DataSource, LoadOptions, TextDataset } from "../../core/data/dataset.ts";
@@ -6,17 +6,18 @@ import { textDataset } from "../../core/data/text-dataset.ts";
 import { expected } from "../../core/errors.ts";
 import { makeSentences } from "./sentences.ts";
 
-/** Characters that are made, about. */
+/** Number of characters that are generated, approximately. */
 const MADE = 200_000;
 
 /**
- * The first nine tenths of a text to train on, the rest to test. With `dir`, a folder with one .txt file, or with the
- * file that `file` names, or a file itself; with `file` alone that file; with neither, sentences of `seed`.
+ * A text, of which the first nine tenths are for training and the rest for tests. With `dir`, it is a folder with one
+ * .txt file, or with the file that `file` names, or a file itself; with `file` alone, that file; with neither,
+ * sentences generated from `seed`.
  */
 export const text: DataSource<TextDataset> = {
   name: "text",
   description: "the characters of a text file, or about 200,000 of sentences made on the spot",
-  // of the sentences; a file has its own
+  // of the generated sentences; a file has its own number
   task: { kind: "text", classes: 49 },
   load: async (options) => textDataset(await read(options), options.limit),
 };
@@ -37,7 +38,7 @@ async function read({ dir, file, seed = 0 }: LoadOptions): Promise<string> {
   throw expected("text", `characters in ${path}`, "an empty file", "Name another file");
 }
 
-/** The file that a folder stands for. */
+/** The path of the text file that `dir` and `file` stand for. */
 async function placeOf(dir: string, file: string | undefined): Promise<string> {
   const present = await stat(dir).catch(() => undefined);
   if (present?.isFile()) return dir;

@@ -1,6 +1,6 @@
 /**
- * Models as data: what a recipe's `model` may say, what it builds, and how what is left of it is said again. A new model
- * is a file in nn/models and an entry here.
+ * Models as data: what the `model` of a recipe may hold, what it builds, and how a smaller model is described again. A
+ * new model is a file in nn/models and an entry here.
  */
 import { z } from "zod";
 import { KIND_WORDS, type Task } from "../../core/data/dataset.ts";
@@ -20,17 +20,17 @@ import { type Shape, sizeOf } from "../../core/tensor/tensor.ts";
 
 /** A model that recipes can name. */
 interface ModelEntry<Kind extends Task["kind"], Keys extends z.ZodRawShape> {
-  /** Of the tasks that it is for. */
+  /** The kind of task that the model is for. */
   readonly kind: Kind;
-  /** Whether batch norms follow its convolutions. */
+  /** Whether batch norms follow its convolutions. Default false. */
   readonly normalized?: boolean;
   readonly keys: Keys;
   build(own: z.infer<z.ZodObject<Keys>>, task: Extract<Task, { kind: Kind }>, init: InitOptions): Module;
-  /** The keys whose numbers are those of the arrays of a state: what is left of a model when channels are gone. */
+  /** The keys whose numbers are those of a state's arrays, which describe a model after channels were removed. */
   widthsOf(state: Values, own: z.infer<z.ZodObject<Keys>>): Partial<z.infer<z.ZodObject<Keys>>>;
 }
 
-/** Nothing but the types of an entry. */
+/** Returns the entry itself; it is here for the types. */
 function model<Kind extends Task["kind"], Keys extends z.ZodRawShape>(
   entry: ModelEntry<Kind, Keys>,
 ): ModelEntry<Kind, Keys> {
@@ -165,17 +165,17 @@ const models = {
 type Models = typeof models;
 type ModelName = keyof Models;
 
-/** What a recipe says of its model: a name of the table above, and all keys of its entry. */
+/** The model of a recipe: a name of the table above, and all keys of its entry. */
 export type Architecture = {
   [Name in ModelName]: { name: Name } & z.infer<z.ZodObject<Models[Name]["keys"]>>;
 }[ModelName];
 
 const entries = Object.entries(models) as [ModelName, ModelEntry<Task["kind"], z.ZodRawShape>][];
 
-/** In the order of the table. */
+/** The names of the models, in the order of the table. */
 export const modelNames: readonly string[] = entries.map(([name]) => name);
 
-/** Those with batch norms behind their convolutions. */
+/** The names of models with batch norms behind their convolutions. */
 export const normalizedModels: readonly string[] = entries
   .filter(([, { normalized }]) => normalized)
   .map(([name]) => name);
@@ -187,10 +187,10 @@ export const architectureSchema = z.discriminatedUnion(
   ],
 ) as unknown as z.ZodType<Architecture, { name: ModelName }>;
 
-/** What data is called where there is one source of a kind. */
+/** Name of the data for kinds of tasks that have only one source. */
 const DATA: Partial<Record<Task["kind"], string>> = { text: "text", boxes: "scenes" };
 
-/** The model of a recipe for a task. Throws where it is a model for another kind. */
+/** Builds the model of a recipe for a task. Throws if the model is for another kind of task. */
 export function buildModel(architecture: Architecture, task: Task, init: InitOptions): Module {
   const { kind, build } = entryOf(architecture);
   if (kind === task.kind) {
@@ -211,12 +211,12 @@ export function withWidthsOf(architecture: Architecture, state: Values): Archite
   return { ...architecture, ...entryOf(architecture).widthsOf(state, architecture) } as Architecture;
 }
 
-/** One input of a model; of texts one token, as each place of a window multiplies alike. */
+/** Shape of one input of a model; for texts one token, because each place of a window multiplies alike. */
 export function inputShapeOf(task: Task): Shape {
   return task.kind === "text" ? [1] : task.shape;
 }
 
-/** What one input of a model is, and how many a step has. */
+/** Shape of one input of a model, and the number of inputs in a step. */
 export function inputOf(
   { model, batchSize }: { readonly model: Architecture; readonly batchSize: number },
   task: Task,
@@ -228,7 +228,7 @@ function entryOf({ name }: Architecture): ModelEntry<Task["kind"], z.ZodRawShape
   return models[name] as ModelEntry<Task["kind"], z.ZodRawShape>;
 }
 
-/** Outputs of a layer. */
+/** Number of outputs of a layer. */
 function rowsOf(state: Values, layer: string): number {
   const found = state.get(`${layer}.weight`);
   if (found === undefined) throw expected("widths of a state", `a layer ${layer}`, "none", "Pass its own model");
@@ -239,7 +239,7 @@ function convolutionsOf(state: Values, { widths }: { widths: readonly number[] }
   return { widths: widths.map((_, i) => rowsOf(state, `conv${i + 1}`)) };
 }
 
-/** Each stage's width from a block that is left of it, or else of what its neighbors have: see below. */
+/** Width of each stage, from a block of it that is left, or else from the widths of its neighbors. */
 function stagesOf(
   state: Values,
   { depth, widths }: { depth: number; widths: readonly [number, number, number] },

@@ -1,7 +1,9 @@
-/** What 0.1 called the keys of recipes. They are still read, and said to have other names now. */
+/**
+ * The names that keys of recipes had in version 0.1. They are still read, with a message that gives the present ones.
+ */
 import { valueAt, withValueAt } from "./paths.ts";
 
-// in this order: a key within one that has moved is looked for where that is now
+// in this order, because a key inside of a renamed one is looked up under the present name of that one
 const FORMER: readonly (readonly [former: string, now: string])[] = [
   ["optimiser", "optimizer"],
   ["optimizer.rate", "optimizer.learningRate"],
@@ -11,10 +13,10 @@ const FORMER: readonly (readonly [former: string, now: string])[] = [
   ["data.test", "data.limit.test"],
 ];
 
-/** Told of each former name that was met. */
+/** Called for each former name that was met. */
 export type OnFormer = (former: string, now: string) => void;
 
-/** The recipe with today's names. Where it has a key by both, the one by today's name counts. */
+/** The recipe with the present names. If it has a key by both names, the present one counts. */
 export function withCurrentNames(recipe: unknown, onFormer: OnFormer = () => {}): unknown {
   return FORMER.reduce((read, [former, now]) => {
     const value = valueAt(read, former);
@@ -25,7 +27,7 @@ export function withCurrentNames(recipe: unknown, onFormer: OnFormer = () => {})
   }, recipe);
 }
 
-/** Today's name of a key or of one within it. */
+/** Present name of a key or of one within it. */
 export function currentName(path: string, onFormer: OnFormer = () => {}): string {
   return FORMER.reduce((name, [former, now]) => {
     if (name !== former && !name.startsWith(`${former}.`)) return name;
@@ -34,7 +36,7 @@ export function currentName(path: string, onFormer: OnFormer = () => {}): string
   }, path);
 }
 
-/** The recipe with its former names beside today's, for programs that read what 0.1 wrote. */
+/** The recipe with former names beside the present ones, for programs that read what 0.1 wrote. */
 export function withFormerNames<T>(recipe: T): T {
   return FORMER.toReversed().reduce<unknown>((written, [former, now]) => {
     const value = valueAt(written, now);
@@ -44,7 +46,7 @@ export function withFormerNames<T>(recipe: T): T {
 
 const told = new Set<string>();
 
-/** A line on stderr, once for each key of the process. */
+/** Prints a line on stderr, once for each key in a process. */
 export function tellFormer(former: string, now: string): void {
   if (told.has(former)) return;
   told.add(former);

@@ -1,4 +1,4 @@
-/** From the words of a recipe to the methods that they name. */
+/** Turns the words of a recipe into the methods that they name. */
 
 import { type Pattern, parsePattern } from "../../core/sparse/pattern.ts";
 import { activationMethods } from "../../core/sparsity/methods/activations/methods.ts";
@@ -15,18 +15,21 @@ import type { MethodChoice, OperandChoice, Recipe } from "./recipe.ts";
 
 type ChosenMethods = Pick<Recipe, "method" | "spatialBranches" | "activations" | "inputGrad" | "weightGrad">;
 
-/** What prunes weights without a pattern; null where the recipe's method is another. */
+/** The method without a pattern that a recipe names; null if it names one of another kind. */
 export function unstructuredMethodOf({ method }: Pick<Recipe, "method">): UnstructuredMethod | null {
   return made(unstructuredMethods, method) ?? null;
 }
 
-/** What is done to the weights by patterns; dense where the method has none, for it acts beside the products. */
+/**
+ * The N:M method for weights that a recipe names; dense for a method without a pattern, which acts outside of the
+ * products.
+ */
 export function weightMethodOf({ method, spatialBranches }: Pick<Recipe, "method" | "spatialBranches">): WeightMethod {
   const chosen = made(weightMethods, method) ?? dense();
   return spatialBranches ? { ...chosen, spatialBranches } : chosen;
 }
 
-/** What a recipe asks to be sparse in each layer, by the name of its weight: what its `layers` say comes first. */
+/** The operands that a recipe asks for in each layer, by the name of its weight; its `layers` take precedence. */
 export function operandsByLayer(recipe: ChosenMethods & Pick<Recipe, "layers">): OperandsByLayer {
   const all = operandsOf(recipe);
   const own = Object.entries(recipe.layers).map(
@@ -39,7 +42,7 @@ export function operandsByLayer(recipe: ChosenMethods & Pick<Recipe, "layers">):
   };
 }
 
-/** What a recipe asks to be sparse. */
+/** The operands that a recipe asks for. */
 export function operandsOf(recipe: ChosenMethods): Operands {
   const { method, activations, inputGrad, weightGrad } = recipe;
   const sparse = weightMethods.some((one) => one.sparse && one.name === method.name);
@@ -57,13 +60,18 @@ export function operandsOf(recipe: ChosenMethods): Operands {
   };
 }
 
-/** Left out it is that of the weights, without vectors: these share a mask between rows. */
+/**
+ * The pattern of the activations. Default: that of the weights, without vectors, which would share a mask between rows.
+ */
 function patternOfActivations({ method, activations }: ChosenMethods): Pattern {
   if (activations.pattern !== undefined) return parsePattern(activations.pattern);
   return { ...parsePattern(method.pattern ?? "2:4"), v: 1 };
 }
 
-/** The method that a choice names, with what else it says as options; undefined where no method of the table has its name. */
+/**
+ * The method that a choice names, with the other keys of the choice as options; undefined if no method of the table has
+ * the name.
+ */
 function made<Method>(
   methods: readonly MethodFactory<Method>[],
   { name: chosen, pattern, ...options }: MethodChoice | OperandChoice,

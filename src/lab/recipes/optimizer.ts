@@ -1,4 +1,4 @@
-/** The optimizer and the learning rate that a recipe asks for. */
+/** Makes the optimizer and the learning rate that a recipe asks for. */
 import { adamW } from "../../core/optim/adamw.ts";
 import { phased, type Schedule, stepwise, warmupCosine } from "../../core/optim/schedule.ts";
 import { sgd } from "../../core/optim/sgd.ts";
@@ -7,7 +7,10 @@ import type { Parameter } from "../../core/tensor/tensor.ts";
 import { unstructuredMethodOf, weightMethodOf } from "./operands.ts";
 import type { Recipe } from "./recipe.ts";
 
-/** The transform of a recipe for a run of so many steps; its schedule starts anew where the method asks for it. */
+/**
+ * The transform of a recipe for a run of this many steps; its schedule starts anew at the steps where the method asks
+ * for it.
+ */
 export function optimizerOf(recipe: Recipe, steps: number): Transform {
   const { optimizer } = recipe;
   const method = unstructuredMethodOf(recipe) ?? weightMethodOf(recipe);
@@ -21,7 +24,7 @@ export function optimizerOf(recipe: Recipe, steps: number): Transform {
   return adamW({ learningRate, weightDecay, decays });
 }
 
-/** The schedule of one phase of the run: warm-up and milestones are shares of its steps. */
+/** The schedule of one phase of the run; warm-up and milestones are shares of its steps. */
 function scheduleOf({ learningRate, schedule }: Recipe["optimizer"], steps: number): Schedule {
   const warmup = Math.min(steps - 1, Math.round(schedule.warmup * steps));
   const rising =

@@ -1,17 +1,21 @@
-/** Values within JSON by their path, as "optimizer.schedule.warmup" or "regularize.0.lambda". */
+/**
+ * Reads and replaces values within JSON by their path, such as "optimizer.schedule.warmup" or "regularize.0.lambda".
+ */
 
 function isContainer(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 
-/** Undefined where there is none. */
+/** The value at a path; undefined if there is none. */
 export function valueAt(value: unknown, path: string): unknown {
   return path
     .split(".")
     .reduce<unknown>((inner, key) => (isContainer(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined), value);
 }
 
-/** A copy with another value there; undefined takes the key away. What is no object on the way becomes one. */
+/**
+ * A copy with another value at a path; undefined removes the key. Anything on the way that is no object becomes one.
+ */
 export function withValueAt(value: unknown, path: string, replacement: unknown): unknown {
   const [key, ...rest] = path.split(".");
   const inner = isContainer(value) && Object.hasOwn(value, key) ? value[key] : undefined;

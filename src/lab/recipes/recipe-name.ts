@@ -1,6 +1,6 @@
 import type { Recipe } from "./recipe.ts";
 
-/** What a run is called: its strategy, its method, or of dense weights under penalties what these zero. */
+/** The name of a run: its strategy or its method; for dense weights under penalties, the structures that these zero. */
 export function nameOf({
   strategy,
   method,

@@ -66,14 +66,14 @@ const optimizers = [
   }),
 ] as const;
 
-/** What a recipe can name. */
+/** The optimizers that a recipe can name. */
 export const optimizerNames: readonly string[] = optimizers.map(({ shape }) => shape.name.value);
 
 const optimizer = z.discriminatedUnion("name", optimizers).prefault({ name: "adamw" });
 
 const pattern = z.string().refine(isPattern, `expected ${PATTERN_FORM}`);
 
-/** The options of a method. */
+/** The keys for the options of a method. */
 const keysOf = ({ options }: MethodFactory<unknown>): Record<string, z.ZodType> =>
   Object.fromEntries(
     Object.entries(options).map(([name, option]) => {
@@ -103,7 +103,7 @@ const withoutPattern = unstructuredMethods.map((entry) =>
 
 const method = z.discriminatedUnion("name", [...ofPatterns, ...withoutPattern]).prefault({ name: "sr-ste" });
 
-/** One of a table of methods for an operand beside the weight, or dense. */
+/** The schema for a method of an operand other than the weight, or "dense" for none. */
 const operand = (
   methods: readonly MethodFactory<ActivationMethod | InputGradMethod | WeightGradMethod>[],
   about: string,
@@ -112,7 +112,7 @@ const operand = (
     .discriminatedUnion("name", [
       z.strictObject({ name: z.literal("dense") }),
       ...methods.map((entry) => {
-        // a fixed mask is its own pattern
+        // a fixed mask has its own pattern
         const own = "pattern" in entry();
         const chosen = pattern.optional().describe("N:M or N:MvV; left out, that of the method for weights");
         return z
@@ -131,7 +131,7 @@ const ofInputGrad = operand(inputGradMethods, "the sparse operand of the input g
 const ofWeightGrad = operand(weightGradMethods, "the sparse operand of the weight gradient");
 
 const layer = z.strictObject({
-  // one without a pattern acts on all layers that are not skipped
+  // only methods with a pattern: one without acts on all layers that are not skipped
   method: z.discriminatedUnion("name", ofPatterns).optional(),
   activations: ofActivations.unwrap().optional(),
   inputGrad: ofInputGrad.unwrap().optional(),
@@ -187,7 +187,7 @@ const regularizer = z
         "proximal: a step of its own with exact zeros; subgradient: the authors' way, zeros by a threshold of 1e-4",
       ),
     bySize: z.boolean().default(false).describe("lambda times the root of a group's size"),
-    // without a default: recipes that do not say it stay what they were
+    // without a default, so that recipes that do not mention it stay as they were
     folded: z
       .boolean()
       .optional()
@@ -304,13 +304,13 @@ const recipe = z
   )
   .describe("A training run of trisparse");
 
-/** A complete recipe: every default filled in; either epochs or steps. */
+/** A complete recipe: every default is filled in, and it has either epochs or steps. */
 export type Recipe = Omit<z.infer<typeof recipe>, keyof Choices | "layers"> &
   Choices & {
     layers: Readonly<Record<string, Partial<Choices>>>;
   };
 
-/** What shall be sparse, and how. */
+/** The methods of the sparse operands. */
 interface Choices {
   method: MethodChoice;
   activations: OperandChoice;
@@ -325,7 +325,7 @@ export interface MethodChoice {
   readonly [option: string]: string | number | undefined;
 }
 
-/** A method for an operand beside the weight; "dense" for none. */
+/** A method for an operand other than the weight; "dense" for none. */
 export interface OperandChoice {
   readonly name: string;
   readonly pattern?: string | undefined;
@@ -338,8 +338,8 @@ export function recipeSchema(): object {
 }
 
 /**
- * Checks a recipe and fills in its defaults. Throws one error that names every problem, with the nearest known key. A key
- * by the name that it had in 0.1 is read, with a line on stderr.
+ * Checks a recipe and fills in its defaults. Throws one error that names every problem, with the nearest known key. A
+ * key by its name of version 0.1 is read, with a line on stderr.
  */
 export function parseRecipe(given: unknown, where = "recipe"): Recipe {
   const value = withCurrentNames(given, tellFormer);
@@ -356,7 +356,7 @@ export function parseRecipe(given: unknown, where = "recipe"): Recipe {
   );
 }
 
-/** The recipe with what its strategy stands for. */
+/** The recipe with the methods of its strategy written out. */
 function withStrategy(value: unknown): unknown {
   const { strategy: chosen } = (value ?? {}) as { strategy?: unknown };
   const parsed = strategy.safeParse(chosen);

@@ -1,4 +1,4 @@
-/** The penalties of a recipe around its optimizer: which weights, in which steps. */
+/** Wraps a recipe's optimizer with its penalties: on which weights, in which steps. */
 import { BATCH_NORM_EPSILON } from "../../core/autograd/ops/batch-norm.ts";
 import { expected } from "../../core/errors.ts";
 import { BatchNorm } from "../../core/nn/batch-norm.ts";
@@ -26,9 +26,9 @@ import type { Parameter } from "../../core/tensor/tensor.ts";
 import type { Recipe } from "./recipe.ts";
 
 /**
- * The penalties of a recipe as a sparsifier: they act from phases.sparseFrom to phases.frozenFrom, and what is zero then
- * stays zero until phases.denseFrom. null: the recipe has none. Nothing is attached to the model, and what they choose is
- * kept with the optimizer.
+ * The penalties of a recipe as a sparsifier: they act from phases.sparseFrom to phases.frozenFrom, and entries that are
+ * zero then stay zero until phases.denseFrom. Returns null if the recipe has none. Nothing is attached to the model,
+ * and the groups that penalties choose are kept with the optimizer's state.
  */
 export function penaltiesOf(
   recipe: Recipe,
@@ -85,13 +85,16 @@ function withPenalties(
   };
 }
 
-/** Of a penalty's steps, by the sum of their rates, after which what was chosen is gone. The others then learn without it. */
+/**
+ * Share of a penalty's steps, by the sum of their rates, after which the chosen groups are zero. The others then learn
+ * without them.
+ */
 const GONE = 2 / 3;
 
 type Regularizer = NonNullable<Recipe["regularize"]>[number];
 type Form = Regularizer["form"];
 
-/** By form, the penalty of each parameter. */
+/** The penalty of each parameter, by form. */
 function penaltiesByForm(
   recipe: Recipe,
   regularizers: readonly Regularizer[],
@@ -121,7 +124,7 @@ function penaltiesByForm(
       throw expected(`regularize ${i + 1}`, "groups of weights for smallest", structure, "Leave smallest out");
     const ofForm = found.get(form) ?? new Map<Parameter, Penalty[]>();
     found.set(form, ofForm);
-    // a share of a weight's only group is all of it: it is one of the weights'
+    // a share of a weight's only group is all of it, so the share is taken among all weights
     const rivals: Among["rivals"] = [];
     for (const { parameter, shape } of chosen) {
       const { kernels } = parameter.device;
@@ -147,7 +150,7 @@ export function actsOn(recipe: Recipe, regularizer: Regularizer, model: Module):
   return targetsOf(recipe, regularizer, model, multiplyingWeights(model)).length > 0;
 }
 
-/** What a penalty may act on. */
+/** A parameter that a penalty may act on. */
 interface Target {
   readonly name: string;
   readonly parameter: Parameter;
@@ -175,8 +178,8 @@ function candidates(structure: string, model: Module, weights: readonly Multiply
 }
 
 /**
- * The gains of the batch norms that end residual bodies. A convolution before a batch norm can shrink for ever without a
- * change of what the body computes; where these gains are zero the body is a constant.
+ * The gains of the batch norms that end residual bodies. A convolution before a batch norm can shrink forever without a
+ * change of what the body computes; if these gains are zero, the body is a constant.
  */
 function bodyGains(model: Module): Target[] {
   const found: Target[] = [];
@@ -194,9 +197,9 @@ function bodyGains(model: Module): Target[] {
 }
 
 /**
- * The gains of the last batch norm before the first residual body: they say how large the sum is that bodies add to. While
- * bodies are penalized they must stay. Else the whole sum shrinks and the classifier grows: the penalty falls, nothing
- * that the network computes changes, and no body goes.
+ * The gains of the last batch norm before the first residual body, which set the size of the sum that bodies add to.
+ * They must stay constant while bodies are penalized. Otherwise the whole sum shrinks and the classifier grows: the
+ * penalty falls, nothing that the network computes changes, and no body goes.
  */
 function streamGains(model: Module): Parameter[] {
   let gains: Parameter[] = [];
@@ -207,7 +210,7 @@ function streamGains(model: Module): Parameter[] {
   return [];
 }
 
-/** An optimizer that leaves some parameters as they are. */
+/** Wraps an optimizer so that it leaves some parameters unchanged. */
 function held(optimizer: Transform, parameters: readonly Parameter[]): Transform {
   return {
     ...optimizer,

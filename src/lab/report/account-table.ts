@@ -1,18 +1,18 @@
-/** What a model costs on paper, as text of at most 100 columns where names of layers are short. */
+/** The costs of a model as text, of at most 100 columns if names of layers are short. */
 import { PRODUCTS } from "../../core/backend/families/products.ts";
 import { type LayerAccount, type ModelAccount, totalMacs } from "../../core/sparsity/accounting.ts";
 import { box, bytesText } from "./table.ts";
 
 export interface Accounted extends ModelAccount {
   readonly batchSize: number;
-  /** Percent. */
+  /** Test accuracy in percent. */
   readonly accuracy: number | null;
   readonly parameterEfficiency: number | null;
 }
 
 type Which = "dense" | "effective";
 
-/** 3 significant digits, or all before the point. */
+/** A number with 3 significant digits, or all before the point. */
 const short = (value: number): string => (value < 1000 ? value.toPrecision(3) : value.toFixed(0));
 const millions = (count: number): string => short(count / 1e6);
 const percent = (share: number): string => (100 * share).toFixed(1);
@@ -21,7 +21,7 @@ const sum = (layers: readonly LayerAccount[], of: (layer: LayerAccount) => numbe
 
 export function accountText(accounted: Accounted): string {
   const { layers, batchSize, nonZeros, parameters, accuracy, parameterEfficiency } = accounted;
-  /** A cell a layer, and one of all of them. */
+  /** A cell for each layer, and one for their sum. */
   const column = (of: (layer: LayerAccount) => number, text: (value: number) => string): string[] => [
     ...layers.map((layer) => text(of(layer))),
     text(sum(layers, of)),
@@ -61,7 +61,7 @@ export function accountText(accounted: Accounted): string {
   ].join("\n");
 }
 
-/** A column a format, that of N:M patterns shared, and the smallest of each layer. */
+/** A column for each format; N:M patterns share one; the last names the smallest format of each layer. */
 function formatColumns(layers: readonly LayerAccount[]): [string, string[]][] {
   const common = Object.keys(layers[0].bytes).filter((name) => name !== layers[0].pattern);
   const kib = (bytes: number): string => short(bytes / 1024);
@@ -75,7 +75,7 @@ function formatColumns(layers: readonly LayerAccount[]): [string, string[]][] {
   ]);
   const structured: [string, string[]] = [
     "N:M",
-    // no sum: a layer without a pattern has no such bytes
+    // without a sum: a layer without a pattern has no such bytes
     [...layers.map((layer) => cell(layer, layer.pattern)), ""],
   ];
   const least: [string, string[]] = [

@@ -1,7 +1,7 @@
-/** What became of claims, as Markdown: it reads well in a terminal too. */
+/** The results of claims as Markdown, which reads well in a terminal too. */
 import type { ClaimResult, Finding } from "../claims/result.ts";
 
-/** Verdict first; then each claim with what was found. */
+/** The page: first the verdicts, then each claim with its findings. */
 export function claimsPage(results: readonly ClaimResult[]): string {
   const overview = [
     "| claim | verdict |",
@@ -40,14 +40,14 @@ function section(result: ClaimResult): string {
   ].join("\n\n");
 }
 
-/** "3 seeds; native avx512, 1 thread, ...": calls that share a folder may differ in it. */
+/** The place of a result: "3 seeds; native avx512, 1 thread, ..."; calls that share a folder may differ in it. */
 export function placeText({ seeds, machine }: Pick<ClaimResult, "seeds" | "machine">): string {
   const { cpu, cores, backend, instructionSet, threads, load } = machine;
   const on = `${backend} ${instructionSet}, ${threads} thread${threads === 1 ? "" : "s"}, ${cpu} with ${cores} cores`;
   return `${seeds} seed${seeds === 1 ? "" : "s"}; ${on}, load ${load.join(" to ")}`;
 }
 
-/** "-0.12 (-0.30 to 0.05) points". */
+/** A value with its interval: "-0.12 (-0.30 to 0.05) points". */
 function valueText({ value: { mean, low, high }, unit }: Finding): string {
   const digits = Math.abs(mean) >= 1 ? 2 : 4;
   const range = Number.isFinite(low) ? ` (${low.toFixed(digits)} to ${high.toFixed(digits)})` : "";

@@ -1,4 +1,4 @@
-/** What became of a compressed model, layer by layer, as text. */
+/** The results of compression, layer by layer, as text. */
 import Table from "cli-table3";
 import { scored } from "../../core/task/objective.ts";
 import type { Compressed } from "../compression/compress.ts";

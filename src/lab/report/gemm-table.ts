@@ -3,7 +3,7 @@ import type { GemmCase, Size } from "../bench/gemm.ts";
 import type { Machine } from "../runs/together.ts";
 import { box, machineText } from "./table.ts";
 
-/** T x I x O, and the images behind them. */
+/** A size as T x I x O, with the images behind it. */
 export function sizeText({ t, i, o, conv }: Size): string {
   const matrices = `${t} x ${i} x ${o}`;
   if (conv === undefined) return matrices;
@@ -12,7 +12,7 @@ export function sizeText({ t, i, o, conv }: Size): string {
   return `${matrices} (${images})`;
 }
 
-/** A line a case; a sparse product that is not faster says so. */
+/** The table: a line for each case; a sparse product that is not faster is marked. */
 export function gemmText(cases: readonly GemmCase[], machine: Machine): string {
   const all = (text: (one: GemmCase) => string): string[] => cases.map(text);
   const packing = cases.some((one) => one.packing) ? "pruning and packing in every call" : "packs ready";
@@ -30,7 +30,7 @@ export function gemmText(cases: readonly GemmCase[], machine: Machine): string {
   ].join("\n");
 }
 
-/** "1.52 (1.50..1.54)"; one below 1 says that it is slower. */
+/** A ratio with its quartiles: "1.52 (1.50..1.54)"; one below 1 is marked as slower. */
 export function ratioText({ ratio, ratioQuartiles: [q1, q3] }: Pick<GemmCase, "ratio" | "ratioQuartiles">): string {
   const text = `${ratio.toFixed(2)} (${q1.toFixed(2)}..${q3.toFixed(2)})`;
   return Number(ratio.toFixed(2)) < 1 ? `slower: ${text}` : text;

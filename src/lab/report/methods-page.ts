@@ -1,4 +1,4 @@
-/** The tables of docs/methods/README.md. */
+/** Writes the tables of docs/methods/README.md. */
 import { activationMethods } from "../../core/sparsity/methods/activations/methods.ts";
 import type { MethodFactory } from "../../core/sparsity/methods/define-method.ts";
 import { inputGradMethods } from "../../core/sparsity/methods/input-grad/methods.ts";
@@ -22,7 +22,7 @@ export function withMethodTables(page: string): string {
   return `${before}${BEGIN}\n\n${tables.join("\n\n")}\n\n${END}${after}`;
 }
 
-/** suffix: of the names of their pages. */
+/** One table; `suffix` is that of the names of its methods' pages. */
 function table(heading: string, methods: readonly MethodFactory<unknown>[], suffix = ""): string {
   const rows = methods.map(({ name, about, source, options }) => {
     const keys = Object.keys(options)

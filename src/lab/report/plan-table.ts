@@ -6,7 +6,7 @@ import { box, machineText } from "./table.ts";
 
 const ms = (value: number | null): string => (value === null ? "-" : value.toFixed(value < 10 ? 3 : 1));
 
-/** A line a product of each layer; layers of the same shapes, with the same decisions, share theirs. */
+/** The table: a line for each product of each layer; layers of the same shapes with the same decisions share theirs. */
 export function planText(layers: readonly PlannedLayer[], machine: Machine): string {
   const alike = new Map<string, PlannedLayer[]>();
   for (const layer of layers) {

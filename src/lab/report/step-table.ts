@@ -4,7 +4,7 @@ import type { Machine } from "../runs/together.ts";
 import { ratioText } from "./gemm-table.ts";
 import { box, machineText } from "./table.ts";
 
-/** A line a case; a sparse step that is not faster says so. */
+/** The table: a line for each case; a sparse step that is not faster is marked. */
 export function stepText(cases: readonly StepCase[], machine: Machine): string {
   const all = (text: (one: StepCase) => string): string[] => cases.map(text);
   return [

@@ -1,23 +1,23 @@
 /** The table of a study: variants of one recipe, each over some seeds. */
 import { existsSync, readFileSync } from "node:fs";
 
-/** The end of one run. */
+/** The last evaluation of one run. */
 export interface StudyResult {
   readonly variant: string;
   readonly seed: number;
-  /** On the test split. */
+  /** Loss on the test split. */
   readonly loss: number;
-  /** Of the last tenth of the steps. */
+  /** Training loss over the last tenth of the steps. */
   readonly trainLoss: number;
-  /** Points of a hundred, or bits per character. */
+  /** Percentage points, or bits per character. */
   readonly score: number;
-  /** Median, on a machine that had other work. */
+  /** Median milliseconds of a step, on a machine that had other work. */
   readonly stepMs: number;
-  /** Entries that differ between the first mask and the last, of all; none of a run without masks. */
+  /** Share of all entries that differ between the first mask and the last; left out for a run without masks. */
   readonly sadShare?: number;
 }
 
-/** The runs of a file, a JSON object a line; none where there is no file. */
+/** The runs of a file with a JSON object on each line; empty if there is no file. */
 export function readStudy(path: string | URL): StudyResult[] {
   if (!existsSync(path)) return [];
   const lines = readFileSync(path, "utf8").split("\n");
@@ -25,8 +25,8 @@ export function readStudy(path: string | URL): StudyResult[] {
 }
 
 /**
- * Markdown, dense first. Differences are to dense at the same seed: their mean, and the standard error of that mean. Without
- * dense runs the first variant takes their place.
+ * The table as Markdown, dense first. Differences are to dense at the same seed: their mean, and the standard error of
+ * that mean. Without dense runs the first variant takes their place.
  */
 export function studyTable(results: readonly StudyResult[], score = "score"): string {
   const variants = [...new Set(results.map(({ variant }) => variant))];
@@ -59,7 +59,7 @@ function sadText(own: readonly StudyResult[]): string {
   return (100 * mean(own.map(({ sadShare = 0 }) => sadShare))).toFixed(1);
 }
 
-/** "+0.0041 ± 0.0006"; of one value "+0.0041". */
+/** A mean with its error: "+0.0041 ± 0.0006"; for a single value "+0.0041". */
 function withError(values: readonly number[], digits: number): string {
   if (values.length === 0) return "";
   const center = mean(values);

@@ -14,14 +14,14 @@ function scoreText(result: RunResult): string {
   return digits(value, decimals);
 }
 
-/** 12345 as "12.1 KiB", 3 significant digits. */
+/** Bytes with 3 significant digits: 12345 as "12.1 KiB". */
 export function bytesText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const [value, unit] = bytes < 2 ** 20 ? [bytes / 1024, "KiB"] : [bytes / 2 ** 20, "MiB"];
   return `${value < 1000 ? value.toPrecision(3) : value.toFixed(0)} ${unit}`;
 }
 
-/** Seconds as "12 s", "3 min 20 s" or "2 h 5 min"; rounded up. */
+/** Seconds as "12 s", "3 min 20 s" or "2 h 5 min", rounded up. */
 export function durationText(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
@@ -42,7 +42,7 @@ export function methodText({
   return pattern === null ? method : `${method} ${pattern}${all ? ", all products" : ""}`;
 }
 
-/** The same of a recipe. */
+/** The same for a recipe. */
 export function recipeText(recipe: Pick<Recipe, "strategy" | "method" | "regularize">): string {
   const { strategy, method } = recipe;
   const { pattern } = strategy ?? method;
@@ -56,19 +56,19 @@ function verifiedText({ verified }: RunResult): string {
   return `${good} of ${verified.length} pruned, along ${axes}`;
 }
 
-/** Decimals that leave the largest of a column about 3 digits. */
+/** Number of decimals that leaves the largest of a column about 3 digits. */
 function decimalsFor(values: readonly number[]): number {
   const largest = Math.max(0, ...values.filter(Number.isFinite));
   return largest < 10 ? 2 : largest < 100 ? 1 : 0;
 }
 
-/** Numbers of one column with the same decimals. */
+/** The numbers of one column with the same decimals. */
 function column(values: readonly number[]): string[] {
   const decimals = decimalsFor(values);
   return values.map((value) => digits(value, decimals));
 }
 
-/** "median (q1..q3)" with points under points; null gives "". */
+/** Texts "median (q1..q3)" with aligned points; null gives "". */
 function spreads(list: readonly (Quartiles | null)[], decimals: number): string[] {
   const parts = list.map((one) => (one === null ? null : [one.median, one.q1, one.q3].map((x) => digits(x, decimals))));
   const widths = [0, 1, 2].map((i) => Math.max(...parts.map((part) => part?.[i].length ?? 0)));
@@ -79,7 +79,7 @@ function spreads(list: readonly (Quartiles | null)[], decimals: number): string[
   });
 }
 
-/** Right-aligned, so the word stands in front of the number. */
+/** Right-aligned speed-ups, so that the word stands in front of the number. */
 function speedUps(results: readonly RunResult[]): string[] {
   const texts = spreads(
     results.map((result) => (isDense(result) ? null : result.speedUp)),
@@ -92,12 +92,12 @@ function speedUps(results: readonly RunResult[]): string[] {
   });
 }
 
-/** Nothing in it is sparse: what the others are compared with. */
+/** Whether nothing in a run is sparse: the others are compared with it. */
 function isDense({ strategy, method, plan }: RunResult): boolean {
   return strategy === null && method === "dense" && Object.values(plan).every((computed) => computed === "dense");
 }
 
-/** What a faster step is worth: the time to the least test loss that both reach. */
+/** The gain of a faster step: the time to the least test loss that both runs reach. */
 function equalLossText(result: RunResult): string[] {
   const { equalLoss } = result;
   if (equalLoss === null || isDense(result)) return [];
@@ -107,7 +107,9 @@ function equalLossText(result: RunResult): string[] {
   return [`To loss ${loss.toFixed(4)}, which both reach: ${methodText(result)} ${own} s, dense ${dense} s: ${ratio}.`];
 }
 
-/** A box with one line under the head: cli-table3 would draw one under every row, so all rows are lines of one. */
+/**
+ * A box with one line under the head. cli-table3 would draw one under every row, so all rows are lines of a single one.
+ */
 export function box(columns: readonly (readonly [head: string, cells: readonly string[], align?: "left"])[]): string {
   const table = new Table({
     head: columns.map(([head]) => head),
@@ -118,7 +120,7 @@ export function box(columns: readonly (readonly [head: string, cells: readonly s
   return table.toString();
 }
 
-/** The tables, dense where it stands in the results, and the lines that explain them. */
+/** The tables, with dense where it is in the results, and the lines that explain them. */
 export function comparisonText(results: readonly RunResult[], machine: Machine): string {
   const methods = ["method", results.map(methodText), "left"] as const;
   const all = (text: (result: RunResult) => string): string[] => results.map(text);
@@ -182,7 +184,7 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
   ].join("\n");
 }
 
-/** The models without what penalties zeroed, beside those that were trained. */
+/** The compact models, from which the zeros of penalties were removed, beside the models that were trained. */
 function compactText(results: readonly RunResult[]): string[] {
   const small = results.flatMap((result) => (result.compact === undefined ? [] : [{ result, ...result.compact }]));
   if (small.length === 0) return [];
@@ -209,7 +211,7 @@ function compactText(results: readonly RunResult[]): string[] {
   ];
 }
 
-/** What watching the masks showed: see docs/metrics.md. */
+/** The summary of the watched masks: see docs/metrics.md. */
 function structureText(results: readonly RunResult[]): string[] {
   const seen = results.filter(({ structure }) => structure !== null);
   if (seen.length === 0) return [];
@@ -234,7 +236,7 @@ function structureText(results: readonly RunResult[]): string[] {
   ];
 }
 
-/** What a monitor saw. */
+/** The comparisons of gradients that a monitor made. */
 function gradientsText(result: RunResult): string[] {
   const { gradients } = result;
   if (gradients.length === 0) return [];
@@ -255,7 +257,7 @@ function gradientsText(result: RunResult): string[] {
   ];
 }
 
-/** Where the numbers were measured, on two lines. */
+/** The machine on which the numbers were measured, on two lines. */
 export function machineText({
   backend,
   instructionSet,

@@ -12,22 +12,22 @@ import { nameOf } from "../recipes/recipe-name.ts";
 import { checkVacant, RunFolder, readResult, writeResult } from "./run-folder.ts";
 import { type Machine, machineOf, type RunResult, type TrainOptions, trainTogether } from "./together.ts";
 
-/** What `compare --json` writes. */
+/** The result of a comparison, which `compare --json` writes. */
 export interface Comparison {
   readonly machine: Machine;
   readonly data: string;
   readonly model: string;
-  /** Null where the recipe says steps. */
+  /** Number of epochs; null if the recipe gives steps. */
   readonly epochs: number | null;
   readonly seed: number;
-  /** With what 0.1 called its keys beside them. */
+  /** The common recipe, with its keys under the names of version 0.1 too. */
   readonly recipe: Omit<Recipe, "strategy" | "method">;
   readonly runs: readonly RunResult[];
 }
 
 const FILE = "compare.json";
 
-/** The recipe with another method, or another strategy; dense weights go with dense products. */
+/** The recipe with another method or another strategy; with dense weights all products are dense. */
 export function withMethod(recipe: Recipe, choice: MethodChoice | StrategyChoice | PenaltyChoice): Recipe {
   const { strategy: _, regularize, ...rest } = recipe;
   const none = { name: "dense" };
@@ -50,7 +50,7 @@ function isStrategy(choice: MethodChoice | StrategyChoice): choice is StrategyCh
   return typeof choice.strategy === "object";
 }
 
-/** Dense weights under penalties, and when. */
+/** Dense weights under penalties, and when these act. */
 export type PenaltyChoice = Pick<Recipe, "phases"> & Required<Pick<Recipe, "regularize">>;
 
 /** A strategy with its pattern. */
@@ -58,7 +58,9 @@ export interface StrategyChoice {
   readonly strategy: { readonly name: string; readonly pattern: string };
 }
 
-/** Makes the folder of a comparison: compare.json and a run folder a recipe, named after its strategy or method. */
+/**
+ * Makes the folder of a comparison: compare.json, and for each recipe a run folder named after its strategy or method.
+ */
 export function createComparison(path: string, chosen: readonly Recipe[]): void {
   const recipes = beside(chosen);
   checkVacant("compare", path);
@@ -68,11 +70,14 @@ export function createComparison(path: string, chosen: readonly Recipe[]): void 
   recipes.forEach((one, i) => {
     RunFolder.create(join(path, names[i]), one);
   });
-  // last: a folder with this file is complete
+  // written last: a folder with this file is complete
   writeResult(join(path, FILE), { runs: names });
 }
 
-/** Runs with dense weights are watched under the pattern of the first sparse one, so that flip rates can be compared. */
+/**
+ * Adds virtual masks to runs with dense weights, under the pattern of the first sparse run, so that flip rates can be
+ * compared.
+ */
 function beside(recipes: readonly Recipe[]): Recipe[] {
   const virtual = recipes.map(({ method }) => method.pattern).find((pattern) => pattern !== undefined);
   if (virtual === undefined) return [...recipes];
@@ -99,7 +104,7 @@ export function openComparison(path: string): RunFolder[] {
   return runs.map((name) => RunFolder.open(join(path, name)));
 }
 
-/** Trains what is left of a comparison, writes and returns its result. */
+/** Trains what is left of a comparison, then writes and returns its result. */
 export async function runComparison(
   path: string,
   data: Dataset,
@@ -110,7 +115,7 @@ export async function runComparison(
   const folders = openComparison(path);
   const runs = await trainTogether(folders, data, device, options);
   const { strategy: _, method: __, data: files, ...rest } = folders[0].recipe;
-  // where the files lay is this machine's business
+  // the place of the files matters on this machine only
   const { dir: ___, file, ...named } = files;
   const recipe = { ...rest, data: file === undefined ? named : { ...named, file: basename(file) } };
   const comparison: Comparison = {

@@ -1,4 +1,4 @@
-/** Rows of metrics.jsonl: a JSON object a line, whose `event` says what it tells. */
+/** Rows of metrics.jsonl: each line is a JSON object whose `event` says what it records. */
 
 export type MetricsEvent = "step" | "epoch" | "gradients" | "masks";
 
@@ -6,7 +6,9 @@ export function encodeRow(event: MetricsEvent, record: object): string {
   return JSON.stringify({ event, ...record });
 }
 
-/** Undefined for what is no JSON object. Events of later versions are given as they are, for readers to leave out. */
+/**
+ * Decodes a row; undefined if it is no JSON object. Events of later versions are returned too, for readers to ignore.
+ */
 export function decodeRow(line: string): { readonly event: string; readonly record: object } | undefined {
   let value: unknown;
   try {
@@ -19,7 +21,7 @@ export function decodeRow(line: string): { readonly event: string; readonly reco
   return { event: String(event), record };
 }
 
-/** Of a row of 0.1, which does not say it. */
+/** The event of a row of version 0.1, which does not name it. */
 function eventOf(record: object): MetricsEvent {
   if ("test" in record) return "epoch";
   if ("gradients" in record) return "gradients";

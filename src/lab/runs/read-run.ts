@@ -1,4 +1,4 @@
-/** Run folders as they lie on the disk, read only: of runs that ended, go on or were cut off. */
+/** Reads run folders on the disk without changing them: of runs that ended, are training, or were interrupted. */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
@@ -16,7 +16,7 @@ import type { Machine } from "./together.ts";
 
 const number = z.number();
 const products = { forward: number, inputGrad: number, weightGrad: number };
-// JSON has no NaN: a number that was none comes back as null
+// JSON has no NaN: it comes back as null
 const unsure = number.nullable();
 
 const step = z.object({
@@ -70,28 +70,28 @@ const machine = z.object({
   ...{ threads: number, load: z.tuple([number, number]), precision: z.enum(PRECISIONS).default("f32") },
 });
 
-/** A corner of a layer's mask at some steps; true: kept. */
+/** A corner of a layer's mask at some steps; true for entries that are kept. */
 export interface MaskCorner {
   readonly layer: string;
   readonly shape: readonly [rows: number, k: number];
   readonly pictures: readonly { readonly step: number; readonly rows: readonly (readonly boolean[])[] }[];
 }
 
-/** What a run folder holds. */
+/** The content of a run folder. */
 export interface RecordedRun {
   readonly path: string;
   readonly recipe: Recipe;
-  /** None before the run's beginning. */
+  /** The plan; empty before the run has begun. */
   readonly plan: readonly PlannedLayer[];
   readonly steps: readonly z.infer<typeof step>[];
   readonly evaluations: readonly z.infer<typeof evaluation>[];
   readonly gradients: readonly z.infer<typeof gradients>[];
   readonly masks: readonly z.infer<typeof masks>[];
-  /** Null: no snapshots. */
+  /** Null if there are no snapshots of masks. */
   readonly corner: MaskCorner | null;
-  /** Null: the run has not ended. */
+  /** Null if the run has not ended. */
   readonly result: z.infer<typeof result> | null;
-  /** Null: not noted. */
+  /** Null if no machine was recorded. */
   readonly machine: Machine | null;
 }
 
@@ -105,7 +105,7 @@ export function checkRuns(paths: readonly string[]): void {
   }
 }
 
-/** Reads the run folders that these paths, of runs or comparisons, stand for. */
+/** Reads the run folders at these paths, which are folders of runs or of comparisons. */
 export function readRuns(paths: readonly string[]): RecordedRun[] {
   checkRuns(paths);
   return paths.flatMap((path) => (isComparison(path) ? openComparison(path) : [RunFolder.open(path)])).map(readRun);
@@ -125,7 +125,7 @@ function readRun(folder: RunFolder): RecordedRun {
   };
 }
 
-/** What train notes beside the run, or compare in the folder above. */
+/** The machine that train recorded beside the run, or compare in the folder above. */
 function readMachine(path: string): Machine | null {
   const own = join(path, "machine.json");
   if (existsSync(own)) return checked(machine, readResult("machine", own), own, "a machine as train wrote it");
@@ -153,7 +153,7 @@ function readMetrics(file: string): Metrics {
   };
   if (!existsSync(file)) return found;
   const lines = new TextDecoder().decode(readFile("metrics", file)).split("\n");
-  // behind the last newline: nothing, or what a process was writing when it was killed
+  // behind the last newline there is nothing, or what a process was writing when it was killed
   lines.pop();
   lines.forEach((line, i) => {
     const row = decodeRow(line);
@@ -174,7 +174,7 @@ function readMetrics(file: string): Metrics {
 const CORNER = 64;
 const PICTURES = 6;
 
-/** Of the layer with most weights, of those that fill a corner where there are such. */
+/** Reads the corner of the layer with the most weights, among those that fill a corner if there are any. */
 function readCorner(file: string): MaskCorner | null {
   if (!existsSync(file)) return null;
   const { snapshots, shapes } = readMasks(file);

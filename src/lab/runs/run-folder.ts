@@ -1,7 +1,8 @@
 /**
- * The folder of a run: recipe.json, plan.json (which routes were chosen), metrics.jsonl (a line a step, an evaluation and a
- * look at masks or gradients), masks.safetensors (masks of a few steps), checkpoint.safetensors, and at the end weights.safetensors and result.json. A process may be killed at any moment: files are replaced by
- * renaming, and `resume` cuts metrics.jsonl back to what the checkpoint knows.
+ * The folder of a run. It holds recipe.json, plan.json (the chosen routes), metrics.jsonl (a line for each step, each
+ * evaluation, and each record of masks or gradients), masks.safetensors (the masks at a few steps),
+ * checkpoint.safetensors, and at the end weights.safetensors and result.json. A process may be killed at any moment:
+ * files are replaced by renaming, and `resume` cuts metrics.jsonl back to the length that the checkpoint knows.
  */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
@@ -45,12 +46,15 @@ export function writeResult(path: string, value: object): void {
   writeJson(path, versioned(value));
 }
 
-/** The recipe of a folder of ours, as it is written but for former names: nobody has to correct those. */
+/**
+ * The recipe of a folder that trisparse wrote, as it is, but with the present names of keys: no user has to correct
+ * those.
+ */
 export function readRecipe(where: string, path: string): unknown {
   return withCurrentNames(readJson(where, path));
 }
 
-/** Throws unless a new folder can be made at this path: nothing is there but perhaps an empty folder. */
+/** Throws unless a new folder can be made at this path: there may be at most an empty folder. */
 export function checkVacant(where: string, path: string): void {
   const present = found(path);
   const wrong =
@@ -67,7 +71,7 @@ export function checkVacant(where: string, path: string): void {
   );
 }
 
-/** A look at the gradients of the step to come. */
+/** A comparison of gradients before the step of this number. */
 export interface GradientRecord {
   readonly step: number;
   readonly gradients: readonly GradientReport[];
@@ -80,7 +84,7 @@ export class RunFolder {
   readonly epochs: EpochRecord[] = [];
   readonly gradients: GradientRecord[] = [];
   readonly masks: MaskRecord[] = [];
-  /** Snapshots that masks.safetensors holds. */
+  /** Number of snapshots that masks.safetensors holds. */
   #savedMasks = 0;
   #unwritten: string[] = [];
 
@@ -89,7 +93,7 @@ export class RunFolder {
     this.recipe = recipe;
   }
 
-  /** Starts an empty folder. Throws where one already holds files. */
+  /** Starts an empty folder. Throws if there is one that holds files. */
   static create(path: string, recipe: Recipe): RunFolder {
     checkVacant("run folder", path);
     mkdirSync(path, { recursive: true });
@@ -107,7 +111,7 @@ export class RunFolder {
     return join(this.path, name);
   }
 
-  /** The plan that this run began with; undefined before its beginning. */
+  /** The plan that this run began with; undefined before it has begun. */
   get plan(): readonly PlannedLayer[] | undefined {
     const file = this.#file("plan.json");
     if (!existsSync(file)) return undefined;
@@ -138,7 +142,7 @@ export class RunFolder {
     this.#unwritten.push(encodeRow("masks", record));
   }
 
-  /** Appends what was recorded. */
+  /** Appends recorded lines to metrics.jsonl. */
   flush(): void {
     if (this.#unwritten.length === 0) return;
     const metrics = this.#file("metrics.jsonl");
@@ -151,10 +155,10 @@ export class RunFolder {
     this.#unwritten = [];
   }
 
-  /** Saves all that the rest of the run depends on. */
+  /** Saves everything that the rest of the run depends on. */
   checkpoint(run: Run): void {
     this.flush();
-    // before the checkpoint: what is beyond it after a kill is cut off, what is missing could not be made again
+    // saved before the checkpoint: masks beyond it are dropped after a kill, but missing ones could not be made again
     this.#saveMasks(run);
     const metrics = this.#file("metrics.jsonl");
     const metricsBytes = existsSync(metrics) ? statSync(metrics).size : 0;
@@ -175,7 +179,7 @@ export class RunFolder {
     this.#savedMasks = snapshots.size;
   }
 
-  /** Folders of before there were snapshots have none. */
+  /** Brings back the snapshots of masks; folders of early versions have none. */
   #restoreMasks(run: Run): void {
     const file = this.#file("masks.safetensors");
     if (!existsSync(file)) return;
@@ -183,9 +187,9 @@ export class RunFolder {
     this.#savedMasks = run.masks.snapshots.size;
   }
 
-  /** Brings a fresh run of this folder's recipe to the last checkpoint; at the start without one. */
+  /** Brings a fresh run of this folder's recipe to the last checkpoint; without one, to the start. */
   resume(run: Run): void {
-    // what a killed process was writing
+    // remains of files that a killed process was writing
     for (const name of readdirSync(this.path)) {
       if (/\.\d+\.tmp$/.test(name)) rmSync(this.#file(name), { force: true });
     }
@@ -230,7 +234,7 @@ export class RunFolder {
     }
   }
 
-  /** Writes the trained weights as they are used and the summary. */
+  /** Writes the trained weights, as products use them, and the result. */
   finish(run: Run, result: object): void {
     this.flush();
     const bytes = encodeModel(run.trainedWeights(), { recipe: JSON.stringify(this.recipe) });
@@ -239,14 +243,14 @@ export class RunFolder {
   }
 }
 
-/** A folder with a model alone, as `compress` and `account` take it. */
+/** Writes a folder that holds a model alone, for `compress` and `account`. */
 export function writeModel(path: string, recipe: Recipe, model: Module): void {
   mkdirSync(path, { recursive: true });
   writeJson(join(path, "recipe.json"), recipe);
   writeFileAtomically(join(path, "weights.safetensors"), saveModel(model, { recipe: JSON.stringify(recipe) }));
 }
 
-/** The snapshots of a masks.safetensors, and [rows, k] of each layer. */
+/** Reads the snapshots of a masks.safetensors, and the shape [rows, k] of each layer. */
 export function readMasks(file: string): {
   readonly snapshots: MaskSnapshots;
   readonly shapes: Readonly<Record<string, readonly [rows: number, k: number]>>;
@@ -270,7 +274,7 @@ function shapesOf(text: string | undefined, file: string): Record<string, readon
     const shapes = JSON.parse(text ?? "") as Record<string, readonly [number, number]>;
     if (Object.values(shapes).every(([rows, k]) => rows > 0 && k > 0)) return shapes;
   } catch {
-    // told below
+    // reported below
   }
   const todo = "Copy a whole file here, or delete it to go on without the masks so far";
   throw expected(file, "the shapes of its masks", JSON.stringify(text) ?? "none", todo);

@@ -1,6 +1,7 @@
 /**
- * One run of a recipe: model, data, method and optimizer, advanced step by step; saved and brought back bit for bit.
- * A step is batch, forward, backward, update, pruning and packing: all of it is in its time. Watching masks is not.
+ * One run of a recipe: model, data, method and optimizer, advanced step by step. It can be saved and brought back bit
+ * for bit. A step is batch, forward, backward, update, pruning and packing: its time covers all of these, but not
+ * watching masks.
  */
 
 import { backward } from "../../core/autograd/tape.ts";
@@ -30,7 +31,7 @@ import { optimizerOf } from "../recipes/optimizer.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { type PlanOptions, planOf, sessionOf, setUp, virtualPatterns } from "./setup.ts";
 
-/** What one step did; milliseconds. */
+/** The record of one step; times are in milliseconds. */
 export interface StepRecord {
   readonly step: number;
   readonly loss: number;
@@ -38,19 +39,19 @@ export interface StepRecord {
   readonly gemmMs: Clocks;
   /** Whether any layer was sparse in it. */
   readonly pruned: boolean;
-  /** Mask entries that changed, over all sparse layers. */
+  /** Number of mask entries that changed, over all sparse layers. */
   readonly flips: number;
 }
 
-/** How a run's products are computed. */
+/** How a run computes its products, and what it starts from. */
 export interface RunOptions extends PlanOptions {
-  /** A plan made before, in place of a new one: routes decide the last bits of results. */
+  /** A plan made before, used in place of a new one: routes decide the last bits of results. */
   readonly plan?: readonly PlannedLayer[] | undefined;
-  /** What training begins with in place of drawn weights: a state of this model. */
+  /** A state of this model that training starts from, in place of drawn weights. */
   readonly start?: SavedState | undefined;
 }
 
-/** Arrays by name: what a checkpoint holds. */
+/** The arrays that a checkpoint holds, by name. */
 export type RunState = Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array | Float64Array }>;
 
 // "init": the stream of first weights
@@ -60,18 +61,18 @@ export class Run {
   readonly recipe: Recipe;
   readonly device: Device;
   readonly model: Module;
-  /** What makes it sparse: the plan, the masks, what is saved of them. */
+  /** The session that makes the model sparse: it has the plan, the masks, and their part of a checkpoint. */
   readonly session: Session;
   readonly plan: readonly PlannedLayer[];
   readonly masks: MaskMonitor;
   readonly batches: Batches;
-  /** Of one input, without the batch. */
+  /** Shape of one input, without the batch. */
   readonly inputShape: Shape;
-  /** Steps of the whole run. */
+  /** Number of steps of the whole run. */
   readonly steps: number;
-  /** Steps done. */
+  /** Number of steps done. */
   step = 0;
-  /** What became of the channels where a method had them ordered, in this process. */
+  /** The channels that were reordered for a method, in this process. */
   permuted: readonly PermutedChannels[] = [];
   readonly #objective: Objective;
   readonly #optimizer: Optimizer;
@@ -101,7 +102,7 @@ export class Run {
     this.#optimizer = new Optimizer(model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));
   }
 
-  /** Whether nothing in it is ever sparse or to become so. */
+  /** Whether nothing in it is sparse, now or later. */
   get isDense(): boolean {
     return this.session.isDense;
   }
@@ -110,7 +111,7 @@ export class Run {
     return this.step >= this.steps;
   }
 
-  /** Takes one step. Throws on a loss that is not finite; the weights then are what made it. */
+  /** Takes one step. Throws if the loss is not finite; the weights are then those that led to it. */
   advance(): StepRecord {
     const { device } = this;
     const permuting = this.#permute();
@@ -138,13 +139,13 @@ export class Run {
     return { step: this.step++, loss, ms, gemmMs: device.readClocks(), pruned: this.session.pruned, flips };
   }
 
-  /** Of the batch of this step. */
+  /** The loss of the batch of this step. */
   #loss(): Tensor {
     const batch = this.batches.training(this.device, this.step);
     return this.#objective.loss(this.model.forward(batch.x), batch);
   }
 
-  /** Orders channels before the step at which a method asks for it. Returns its milliseconds. */
+  /** Reorders channels before the step at which a method asks for it. Returns the milliseconds it took. */
   #permute(): number {
     const patterns = this.session.permutes(this.step);
     if (patterns.size === 0) return 0;
@@ -158,8 +159,8 @@ export class Run {
   }
 
   /**
-   * What sparse operands do to the gradients of the step to come, layer by layer; none where nothing is sparse. Costs
-   * repeats + 1 passes and leaves the run as it was.
+   * Measures what sparse operands do to the gradients of the next step, layer by layer; the list is empty if nothing is
+   * sparse. It costs repeats + 1 passes and leaves the run as it was.
    */
   probeGradients(repeats: number): GradientReport[] {
     const { device } = this;
@@ -176,17 +177,17 @@ export class Run {
     return reports;
   }
 
-  /** Of a split, in evaluation mode. */
+  /** Evaluates the model on a split, in evaluation mode. */
   evaluate(split?: SplitName): Evaluation {
     return evaluate(this.model, this.device, this.batches, split);
   }
 
-  /** The trained weights as they are used: pruned entries are zero. */
+  /** The trained weights as products use them: pruned entries are zero. */
   trainedWeights(): State {
     return this.session.state();
   }
 
-  /** Everything the rest of the run depends on. */
+  /** Everything that the rest of the run depends on. */
   state(): RunState {
     const state: RunState = new Map();
     for (const [name, entry] of valuesOf(this.model)) state.set(`model/${name}`, entry);
@@ -196,7 +197,9 @@ export class Run {
     return state;
   }
 
-  /** Goes back to a saved state, before its step `step`. Throws, changing nothing, where it is not of this recipe. */
+  /**
+   * Goes back to a saved state, before the step `step`. Throws, changing nothing, if the state is not of this recipe.
+   */
   restore(state: ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number> }>, step: number): void {
     const part = (prefix: string): Map<string, { shape: readonly number[]; data: ArrayLike<number> }> =>
       new Map(

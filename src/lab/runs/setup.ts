@@ -1,6 +1,6 @@
 /**
- * What a run needs before its first step, made once: from the recipe the model, its weights, what shall be sparse in them,
- * the plan, and the session that holds them.
+ * Makes what a run needs before its first step: from the recipe, the model with its weights, the operands that shall be
+ * sparse, the plan, and the session that holds them.
  */
 import type { Task } from "../../core/data/dataset.ts";
 import { expected } from "../../core/errors.ts";
@@ -31,13 +31,13 @@ import { penaltiesOf } from "../recipes/regularizers.ts";
 export interface Setup {
   readonly recipe: Recipe;
   readonly model: Module;
-  /** Those of the model that multiply. */
+  /** The weights of the model that multiply. */
   readonly weights: readonly MultiplyingWeight[];
-  /** What shall be sparse in them. */
+  /** The operands that shall be sparse. */
   readonly operands: OperandsByLayer;
-  /** What zeroes weights without a pattern; null: nothing does. */
+  /** The method that zeroes weights without a pattern; null if there is none. */
   readonly masking: UnstructuredMethod | null;
-  /** Of one input, without the batch, and how many of them a step multiplies. */
+  /** Shape of one input, without the batch, and the number of inputs that a step multiplies. */
   readonly input: { readonly shape: Shape; readonly count: number };
 }
 
@@ -49,7 +49,10 @@ export interface PlanOptions {
   readonly dispatcher?: Timer | undefined;
 }
 
-/** Builds the model of a recipe, its first weights drawn from init's generator. Throws where it does not fit the task. */
+/**
+ * Builds the model of a recipe, with first weights drawn from init's generator. Throws if the model does not fit the
+ * task.
+ */
 export function setUp(recipe: Recipe, task: Task, init: InitOptions): Setup {
   const model = buildModel(recipe.model, task, init);
   return {
@@ -58,7 +61,7 @@ export function setUp(recipe: Recipe, task: Task, init: InitOptions): Setup {
   };
 }
 
-/** The plan of a run. Throws where what its recipe asks for fits no layer. */
+/** The plan of a run. Throws if what its recipe asks for fits no layer. */
 export function planOf(setup: Setup, options: PlanOptions = {}): PlannedLayer[] {
   const { recipe, weights, operands, masking } = setup;
   const plan = planPatterns(setup, options);
@@ -82,7 +85,7 @@ function planPatterns(setup: Setup, { compute = "sparse", dispatcher }: PlanOpti
   return withBranches(plan, operands, model);
 }
 
-/** The plan with a word about each branch: it takes the time of its layer once more. */
+/** The plan with a note for each branch, which takes the time of its layer once more. */
 function withBranches(plan: readonly PlannedLayer[], operands: OperandsByLayer, model: Module): PlannedLayer[] {
   const paths = new Set(normalizedConvs(model).map(({ path }) => `${path}.weight`));
   const { forward: all } = operands.all;
@@ -99,10 +102,10 @@ function withBranches(plan: readonly PlannedLayer[], operands: OperandsByLayer, 
   });
 }
 
-/** A kind of sparsifier that a run may have; null where its recipe asks for none. */
+/** Makes a kind of sparsifier that a run may have; null if its recipe does not ask for it. */
 type SparsifierSource = (setup: Setup, plan: readonly PlannedLayer[], steps: number) => Sparsifier | null;
 
-/** The innermost first: what is last sees the finished gradient first. */
+/** The kinds of sparsifiers, the innermost first: the last one sees the finished gradient first. */
 const SPARSIFIERS: readonly SparsifierSource[] = [
   ({ recipe, model, weights }, _plan, steps) => penaltiesOf(recipe, model, weights, steps),
   ({ recipe: { seed }, model, weights, masking }, plan, steps) =>
@@ -113,13 +116,16 @@ const SPARSIFIERS: readonly SparsifierSource[] = [
       : null,
 ];
 
-/** Puts the model under what its recipe asks for, for a run of so many steps. */
+/** Puts the model under what its recipe asks for, for a run of this many steps. */
 export function sessionOf(setup: Setup, plan: readonly PlannedLayer[], steps: number): Session {
   const sparsifiers = SPARSIFIERS.flatMap((source) => source(setup, plan, steps) ?? []);
   return new Session(setup.model, setup.weights, plan, sparsifiers);
 }
 
-/** The layers that would be sparse with the pattern that a dense run is watched under, by name; none without one. */
+/**
+ * The patterns of a dense run's virtual masks, by the names of the layers that would be sparse; empty if there are
+ * none.
+ */
 export function virtualPatterns({ recipe, weights }: Setup): Map<string, Pattern> {
   const { virtual } = recipe.monitor;
   if (virtual === undefined) return new Map();

@@ -1,6 +1,6 @@
 /**
- * Trains runs side by side: a round is one step of each, so that what slows the machine slows all of them, and a ratio
- * of two step times of one round means something. One run alone is the same with one.
+ * Trains runs side by side: a round is one step of each, so that whatever slows the machine slows all of them, and the
+ * ratio of two step times of one round means something. A single run is trained in the same way.
  */
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
@@ -21,12 +21,12 @@ import { type EqualLoss, type LossAt, timeToEqualLoss } from "../statistics/time
 import { Run, type RunOptions, type StepRecord } from "./run.ts";
 import { type EpochRecord, type RunFolder, writeModel } from "./run-folder.ts";
 
-/** What one run came to: its last evaluation, and what that took. */
+/** The result of one run: its last evaluation, and facts about the run. */
 export type RunResult = Evaluation & RunFacts;
 
-/** Times in milliseconds unless they say seconds. */
+/** Facts about a run. Times are in milliseconds unless they say seconds. */
 interface RunFacts {
-  /** Null where the recipe names none. */
+  /** Name of the strategy; null if the recipe names none. */
   readonly strategy: string | null;
   readonly method: string;
   readonly pattern: string | null;
@@ -37,29 +37,29 @@ interface RunFacts {
   readonly plan: PlannedLayer["computed"];
   /** Sum of all step times. */
   readonly seconds: number;
-  /** Steps in which the method was sparse; all of them for dense. */
+  /** Times of the steps in which the method was sparse; of all steps for dense. */
   readonly stepMs: Quartiles;
   readonly gemmMs: Clocks;
-  /** Step time of dense / step time of this, round by round; null without a dense run beside it. */
+  /** Step time of dense / step time of this run, round by round; null without a dense run beside it. */
   readonly speedUp: Quartiles | null;
-  /** Null without a dense run beside it. */
+  /** Time to equal loss; null without a dense run beside it. */
   readonly equalLoss: EqualLoss | null;
   readonly sad: number;
   readonly sadShare: number;
   readonly flipRate: number;
   readonly sparsity: number;
   readonly masks: readonly { readonly layer: string; readonly sad: number; readonly flipRate: number }[];
-  /** What watching the masks showed; null where there were none. */
+  /** Summary of the watched masks; null if there were none. */
   readonly structure: StructureReport | null;
   readonly verified: readonly VerifiedLayer[];
-  /** Mean of the looks at its gradients; none without a monitor. */
+  /** Mean of the comparisons of its gradients; empty without a monitor. */
   readonly gradients: readonly GradientReport[];
-  /** Of runs with penalties: what is left without what they zeroed. */
+  /** For runs with penalties: the comparison with the compact model. */
   readonly compact?: CompactReport;
   readonly weightBytes: { readonly dense: number; readonly packed: number };
 }
 
-/** Where numbers were measured. */
+/** The machine on which numbers were measured. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -67,7 +67,7 @@ export interface Machine {
   readonly backend: string;
   readonly instructionSet: string;
   readonly threads: number;
-  /** What products compute in. Files of version 0.1 do not say it: f32. */
+  /** Precision of the products. Files of version 0.1 do not name it: it was f32. */
   readonly precision?: Precision;
   /** One-minute load average before and after. */
   readonly load: readonly [number, number];
@@ -87,7 +87,7 @@ export function machineOf({ kernels, precision }: Device, loadBefore: number): M
   };
 }
 
-/** Told about the progress of runs, by their number. */
+/** Gets news of the progress of runs, by their number. */
 export interface Observer {
   onStep?(run: number, record: StepRecord, steps: number): void;
   onEpoch?(run: number, record: EpochRecord): void;
@@ -122,7 +122,7 @@ export async function trainTogether(
   let saved = performance.now();
   let flushed = Number.NEGATIVE_INFINITY;
   while (runs.some((run) => !run.done)) {
-    // those behind first: after a kill between two checkpoints the runs may stand at different steps
+    // runs that are behind go first: after a kill between two checkpoints the runs may be at different steps
     const step = Math.min(...runs.filter((run) => !run.done).map((run) => run.step));
     runs.forEach((run, i) => {
       if (run.step !== step || run.done) return;
@@ -139,7 +139,7 @@ export async function trainTogether(
     runs.forEach((run, i) => {
       if (run.step !== step + 1) return;
       const { stepsPerEpoch } = run.batches;
-      // the last epoch may be a part of one
+      // the last epoch may be incomplete
       if (run.step % stepsPerEpoch === 0 || run.done) {
         const epoch = { epoch: run.step / stepsPerEpoch, step: run.step, test: run.evaluate() };
         folders[i].recordEpoch(epoch);
@@ -152,7 +152,7 @@ export async function trainTogether(
       for (const folder of folders) folder.flush();
       flushed = performance.now();
     }
-    // lets signals and progress bars through; at every round, for one may take seconds
+    // gives signals and progress bars a turn in every round, because a round may take seconds
     await new Promise((resolve) => setImmediate(resolve));
   }
   const dense = runs.findIndex((run) => run.isDense);
@@ -191,7 +191,7 @@ function summarize(
 ): RunResult {
   const { recipe, session } = run;
   const sparseSteps = folder.steps.filter(({ pruned }) => pruned);
-  // none where no weight is sparse: dense, or a plan that left all of them dense
+  // none if no weight was sparse: in a dense run, or under a plan that left all weights dense
   const counted = sparseSteps.length === 0 ? folder.steps : sparseSteps;
   const median = (of: (record: StepRecord) => number): number => quartiles(counted.map(of)).median;
   const { test } = folder.epochs[folder.epochs.length - 1];

@@ -1,4 +1,4 @@
-/** Files of weights, for who begins with them. */
+/** Reads files of weights, for runs that start from them. */
 import { jsKernels } from "../../core/backend/js.ts";
 import { decodeModel } from "../../core/io/model-file.ts";
 import type { SavedState } from "../../core/nn/state.ts";
@@ -8,7 +8,10 @@ import { sources } from "../data/sources.ts";
 import { buildModel, inputShapeOf } from "../recipes/architecture.ts";
 import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
 
-/** The state in a file that a run, `compress` or PyTorch wrote. One of 0.1 says by its recipe what model it is of. */
+/**
+ * The state in a file that a run, `compress` or PyTorch wrote. A file of version 0.1 holds a recipe that says what
+ * model it is for.
+ */
 export function readWeights(bytes: Uint8Array, path: string): SavedState {
   return decodeModel(bytes, path, ({ recipe = "{}" }) => {
     const { model, data } = JSON.parse(recipe) as Partial<Recipe>;

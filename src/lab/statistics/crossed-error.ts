@@ -7,10 +7,10 @@ export interface CrossedMean {
 }
 
 /**
- * values [rows, columns], such as seeds and test images: every seed sees the same images, so more seeds do not make the noise of
- * the images smaller. Two-way random effects without replication: with the mean squares of rows R, columns C and what is left E,
- * the variance of the mean is (R + C - E) / (rows * columns), where neither effect is taken as less than none. One row: the
- * columns' error alone.
+ * The mean of values [rows, columns], such as seeds and test images, with its error. Every seed sees the same images,
+ * so more seeds do not reduce the noise of the images. The model is two-way random effects without replication: with
+ * the mean squares of rows R, of columns C and of the rest E, the variance of the mean is (R + C - E) / (rows *
+ * columns), where neither effect counts as less than zero. With one row, it is the columns' error alone.
  */
 export function crossedMean(values: readonly ArrayLike<number>[]): CrossedMean {
   const [rows, columns] = [values.length, values[0]?.length ?? 0];

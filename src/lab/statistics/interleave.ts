@@ -1,4 +1,4 @@
-/** Times variants of one piece of work in turn, so that what slows the machine slows all of them. */
+/** Times variants of one piece of work in turn, so that whatever slows the machine slows all of them. */
 import { type Quartiles, quartiles } from "./quartiles.ts";
 
 /** A variant and its times. */
@@ -6,14 +6,15 @@ export interface Timed {
   readonly name: string;
   /** Milliseconds of a call. */
   readonly ms: Quartiles;
-  /** Time of the first variant / time of this, round by round. */
+  /** Time of the first variant / time of this one, round by round. */
   readonly ratio: Quartiles;
 }
 
 /**
- * Runs every variant once a round; the first rounds, a fifth of all, are not counted. Runs at least `rounds` rounds, and
- * no more once `seconds` have passed. warm: calls right before the timed one, after which the caches hold what they hold
- * where a variant runs alone, and not what another one left.
+ * Runs every variant once a round: first a fifth of `rounds` that is not counted, at least one, and then up to `rounds`
+ * rounds; once `seconds` have passed, no further round begins, but at least one is counted. `warm` is the number of
+ * calls right before a timed one, after which the caches hold what they hold if a variant runs alone, not what another
+ * one left.
  */
 export function interleave(
   variants: Readonly<Record<string, () => void>>,

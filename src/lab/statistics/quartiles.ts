@@ -1,11 +1,11 @@
-/** Medians with quartiles: how every time and ratio is reported. */
+/** Medians with quartiles, as every time and ratio is reported. */
 export interface Quartiles {
   readonly median: number;
   readonly q1: number;
   readonly q3: number;
 }
 
-/** Linear interpolation between the order statistics; NaN of no values. */
+/** The quartiles, by linear interpolation between the order statistics; NaN if there are no values. */
 export function quartiles(values: readonly number[]): Quartiles {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number): number => {

@@ -1,15 +1,15 @@
-/** How long a run takes to a loss: what counts of a faster step. */
+/** How long a run takes to reach a loss, which is what counts of a faster step. */
 
 /** One evaluation of a run. */
 export interface LossAt {
-  /** Of training before it. */
+  /** Seconds of training before it. */
   readonly seconds: number;
   readonly loss: number;
 }
 
 /**
- * Seconds until the loss is first at or below target, linear between two evaluations; the first evaluation counts whole.
- * null where it never is. curve: in the order of time.
+ * Seconds until the loss is first at or below `target`, linear between two evaluations; the time of the first
+ * evaluation counts whole. Null if the loss is never reached. `curve` is in the order of time.
  */
 export function secondsToLoss(curve: readonly LossAt[], target: number): number | null {
   const at = curve.findIndex(({ loss }) => loss <= target);
@@ -21,7 +21,7 @@ export function secondsToLoss(curve: readonly LossAt[], target: number): number 
   return before.seconds + share * (here.seconds - before.seconds);
 }
 
-/** Two runs to the least loss that both reach. */
+/** The times of two runs to the least loss that both reach. */
 export interface EqualLoss {
   readonly loss: number;
   readonly denseSeconds: number;

@@ -2,14 +2,14 @@ import { sizeOf, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { requireShape } from "./shapes.ts";
 
-/** x [B, ..., C] + bias [C], then ReLU if asked. */
+/** Computes x [B, ..., C] + bias [C], then ReLU if asked. */
 export function addBias(x: Tensor, bias: Tensor, relu = false): Tensor {
   const { device, shape } = x;
   const { kernels } = device;
   const channels = shape[shape.length - 1];
   requireShape("addBias: bias", bias, [channels]);
   const y = device.buffer(x.size);
-  // the bias spread over one image: a call of the kernel for each image, not for each place
+  // the bias is spread over one image: one call of the kernel for each image, not for each place
   const size = sizeOf(shape.slice(1));
   const spread = device.temporary(size);
   kernels.copy(spread, bias.data, channels);

@@ -2,7 +2,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { requireShape } from "./shapes.ts";
 
-/** x [B, L, D] + the first L of rows [L or more, D], the same for each of B: positions of a sequence. */
+/** Adds the first L rows of `rows` [L or more, D] to each sequence of x [B, L, D], such as positional embeddings. */
 export function addRows(x: Tensor, rows: Tensor): Tensor {
   requireShape("addRows: x", x, [null, null, null]);
   const [batch, length, width] = x.shape;

@@ -1,13 +1,13 @@
-/** Arithmetic of two tensors, or of a tensor and a number, with NumPy's broadcasting: [4, 1] and [3] give [4, 3]. */
+/** Arithmetic on two tensors, or on a tensor and a number, with NumPy's broadcasting: [4, 1] and [3] give [4, 3]. */
 import type { Tensor } from "../../tensor/tensor.ts";
 import { elementwise, type Operand } from "./elementwise.ts";
 
-/** a - b. */
+/** Computes a - b. */
 export function sub(a: Operand, b: Operand): Tensor {
   return elementwise("sub", "subtract", [a, b], ["dy", ["multiply", "dy", -1]]);
 }
 
-/** a b, entry by entry. */
+/** Computes a b, entry by entry. */
 export function mul(a: Operand, b: Operand): Tensor {
   return elementwise(
     "mul",
@@ -20,7 +20,7 @@ export function mul(a: Operand, b: Operand): Tensor {
   );
 }
 
-/** a / b. */
+/** Computes a / b. */
 export function div(a: Operand, b: Operand): Tensor {
   return elementwise(
     "div",
@@ -34,8 +34,8 @@ export function div(a: Operand, b: Operand): Tensor {
 }
 
 /**
- * a^b. NaN where a negative a meets a b that is not whole. The gradient of a is 0 where b is 0, that of b where a is 0, as
- * PyTorch has them.
+ * Computes a^b; NaN for a negative a and a b that is not a whole number. As in PyTorch, the gradient of a is 0 where b
+ * is 0, and that of b is 0 where a is 0.
  */
 export function pow(a: Operand, b: Operand): Tensor {
   if (b === 2) return mul(a, a);
@@ -50,7 +50,7 @@ export function pow(a: Operand, b: Operand): Tensor {
   );
 }
 
-/** -x. */
+/** Computes -x. */
 export function neg(x: Tensor): Tensor {
   return elementwise("neg", "multiply", [x, -1], [["multiply", "dy", "b"], null]);
 }

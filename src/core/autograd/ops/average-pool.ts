@@ -2,7 +2,10 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { requireShape, slide, type Window } from "./shapes.ts";
 
-/** The mean of each kernel x kernel window of x [B, H, W, C], padding counted as zeros; stride: the kernel unless given. */
+/**
+ * The mean of each kernel x kernel window of x [B, H, W, C]. Padding counts as zeros; the stride is the kernel unless
+ * given.
+ */
 export function averagePool(x: Tensor, kernel: number, window: Window = {}): Tensor {
   return pool(x, [kernel, kernel], { stride: kernel, ...window });
 }

@@ -7,19 +7,22 @@ import { requireShape, type Window } from "./shapes.ts";
 
 export type { RunningStatistics };
 
-/** What is added to variances. */
+/** The default number that is added to variances. */
 export const BATCH_NORM_EPSILON = 1e-5;
 
 export interface BatchNormOptions {
-  /** Added to the variance. Default 1e-5. */
+  /** Number added to the variance. Default 1e-5. */
   readonly epsilon?: number | undefined;
   /** Share of the new statistics in the running ones. Default 0.1. */
   readonly momentum?: number | undefined;
-  /** ReLU in the same pass. */
+  /** Whether to apply ReLU in the same pass. Default false. */
   readonly relu?: boolean | undefined;
 }
 
-/** (x - mean) / sqrt(variance + epsilon) * gamma + beta over the rows of x [..., C], statistics of the batch. */
+/**
+ * Computes (x - mean) / sqrt(variance + epsilon) * gamma + beta for the rows of x [..., C], with the batch's mean and
+ * variance.
+ */
 export function batchNorm(
   x: Tensor,
   gamma: Tensor,
@@ -44,10 +47,13 @@ export function batchNorm(
   });
 }
 
-/** Kernels of maxPool up to which batchNormPool takes its place. */
+/** The largest kernel of a maxPool that batchNormPool can include. */
 export const BATCH_NORM_POOL_KERNEL = 15;
 
-/** maxPool of relu of batchNorm in one pass each way: what lies between would be the step's largest tensors. */
+/**
+ * Computes maxPool of relu of batchNorm in one pass forward and one backward: the tensors in between would be the
+ * largest of the step.
+ */
 export function batchNormPool(
   x: Tensor,
   gamma: Tensor,
@@ -73,7 +79,7 @@ export function batchNormPool(
   });
 }
 
-/** The same as batchNorm with the running statistics in place of the batch's; not differentiable. */
+/** Computes batchNorm with the running statistics in place of the batch's; not differentiable. */
 export function batchNormInfer(
   x: Tensor,
   gamma: Tensor,

@@ -4,13 +4,14 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { onDevice, recordLoss, requireConstant, requireTargets, type Targets } from "./loss.ts";
 
 export interface BinaryCrossEntropyOptions {
-  /** What a target of 1 counts beside one of 0, for each class: the last axis. Default 1. */
+  /** Weight of a target of 1 relative to a target of 0, for each class (the last axis). Default 1. */
   readonly positiveWeight?: ArrayLike<number> | undefined;
 }
 
 /**
- * The mean over all values of -w y log(sigmoid(x)) - (1 - y) log(1 - sigmoid(x)) for logits x [..., classes] and targets y in
- * 0..1, as many or a tensor of the same shape: PyTorch's BCEWithLogitsLoss. Targets have no gradient.
+ * The mean over all values of -w y log(sigmoid(x)) - (1 - y) log(1 - sigmoid(x)) for logits x [..., classes], like
+ * PyTorch's BCEWithLogitsLoss. The targets y are in 0..1: a list of as many numbers, or a tensor of the same shape.
+ * They have no gradient.
  */
 export function binaryCrossEntropyWithLogits(
   logits: Tensor,

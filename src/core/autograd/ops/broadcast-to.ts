@@ -2,7 +2,10 @@ import { expected } from "../../errors.ts";
 import type { Shape, Tensor } from "../../tensor/tensor.ts";
 import { broadcastShape, elementwise } from "./elementwise.ts";
 
-/** x repeated to a shape, as it would be beside a tensor of it: axes may be added in front, axes of length 1 grow. */
+/**
+ * Repeats x to a shape, as broadcasting with a tensor of that shape would: axes may be added in front, and axes of
+ * length 1 grow.
+ */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   if (broadcastShape("broadcastTo", [x.shape, shape]).join() !== shape.join()) {
     const got = `[${x.shape.join(", ")}]`;

@@ -4,8 +4,9 @@ import { record } from "../tape.ts";
 import { requireShape } from "./shapes.ts";
 
 /**
- * softmax(q k^T / sqrt(D / heads)) v of each head, where a place in the sequence sees itself and those before it:
- * [B, L, D]. qkv [B, L, 3 D]: q, k and v are the thirds of the last dimension, a head D / heads entries of each.
+ * Computes softmax(q k^T / sqrt(D / heads)) v for each head, where a place in the sequence sees itself and those before
+ * it. The input qkv [B, L, 3 D] holds q, k and v as the thirds of its last axis, with D / heads entries of each for a
+ * head; the output is [B, L, D].
  */
 export function causalAttention(qkv: Tensor, heads: number): Tensor {
   requireShape("causalAttention: qkv", qkv, [null, null, null]);

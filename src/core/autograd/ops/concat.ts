@@ -4,7 +4,7 @@ import { record } from "../tape.ts";
 import { axisOf } from "./axes.ts";
 import { requireShape } from "./shapes.ts";
 
-/** Tensors of one shape but for one axis, one after another along it. */
+/** Joins tensors along one axis; their shapes are equal but for that axis. */
 export function concat(inputs: readonly Tensor[], axis: number): Tensor {
   if (inputs.length === 0) throw expected("concat", "tensors", "none", "Pass at least one");
   const [{ device, shape }] = inputs;

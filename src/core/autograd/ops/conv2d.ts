@@ -5,13 +5,16 @@ import { product } from "./product.ts";
 import { requireShape, slide, type Window } from "./shapes.ts";
 
 export interface Conv2dWindow extends Window {
-  /** Of channels: outputs of one see the inputs of the same alone. Divides both. Default 1. */
+  /**
+   * Number of groups of channels; the outputs of a group see the inputs of the same group alone. It divides both.
+   * Default 1.
+   */
   readonly groups?: number | undefined;
 }
 
 /**
- * y [B, H', W', O] = x [B, H, W, C] convolved with w [O, KH, KW, C / groups], plus bias [O], then ReLU if asked. With
- * groups = C = O it is a depthwise convolution.
+ * Convolves x [B, H, W, C] with w [O, KH, KW, C / groups] and adds bias [O], then applies ReLU if asked; y is [B, H',
+ * W', O]. With groups = C = O it is a depthwise convolution.
  */
 export function conv2d(
   x: Tensor,

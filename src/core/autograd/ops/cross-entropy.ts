@@ -4,17 +4,21 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { countOf, onDevice, recordLoss, requireConstant, requireTargets, type Targets } from "./loss.ts";
 
 export interface CrossEntropyOptions {
-  /** Share of each target that is spread over all classes, 0..1. Default 0. */
+  /** Share of each target that is spread over all classes, in 0..1. Default 0. */
   readonly labelSmoothing?: number | undefined;
-  /** What each class counts; of labels the mean is weighted by them, as in PyTorch. Default 1. */
+  /** Weight of each class. If targets are labels, the mean is weighted by them, as in PyTorch. Default 1. */
   readonly classWeights?: ArrayLike<number> | undefined;
-  /** Rows with this label count neither in the sum nor in the mean; if all do, the loss is NaN. Default: none. */
+  /**
+   * Rows with this label count neither in the sum nor in the mean; if all rows have it, the loss is NaN. Default: no
+   * label.
+   */
   readonly ignoreIndex?: number | undefined;
 }
 
 /**
- * Mean of -log softmax(logits)[target] over the rows of logits [..., classes]: PyTorch's CrossEntropyLoss, with classes in
- * the last axis. targets: a label in 0..classes - 1 for each row, or a probability for each logit, which has no gradient.
+ * The mean of -log softmax(logits)[target] over the rows of logits [..., classes], like PyTorch's CrossEntropyLoss with
+ * the classes in the last axis. `targets` are a label in 0..classes - 1 for each row, or a probability for each logit;
+ * they have no gradient.
  */
 export function crossEntropy(logits: Tensor, targets: Targets, options: CrossEntropyOptions = {}): Tensor {
   const op = "crossEntropy";
@@ -47,7 +51,7 @@ export function crossEntropy(logits: Tensor, targets: Targets, options: CrossEnt
   return recordLoss(op, logits, mean, dlogits);
 }
 
-/** Labels in memory of the device, checked; -1 for the rows that are left out. */
+/** The labels, checked, in memory of the device; -1 for rows that are ignored. */
 function labelsOf(logits: Tensor, targets: Targets, ignoreIndex: number | undefined): Int32Array {
   const given = targets instanceof Tensor ? targets.data : targets;
   const classes = logits.shape[logits.shape.length - 1];

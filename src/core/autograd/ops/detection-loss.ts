@@ -4,18 +4,21 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { recordLoss } from "./loss.ts";
 
 export interface DetectionLossOptions {
-  /** Of a cell without an object beside one with: there are many more of the former. Default 0.25. */
+  /**
+   * Weight of a cell without an object relative to one with an object; there are many more of the former. Default 0.25.
+   */
   readonly background?: number | undefined;
-  /** Of the boxes beside the classes. Default 1. */
+  /** Weight of the boxes' loss relative to that of the classes. Default 1. */
   readonly boxes?: number | undefined;
-  /** Where the square of a box's error becomes its size. Default 0.1. */
+  /** Error at which the smooth L1 distance changes from its square to its magnitude. Default 0.1. */
   readonly beta?: number | undefined;
 }
 
 /**
- * Of a detector that says for each cell a class and a box: outputs [..., classes + 1 + 4], logits and then offsets; labels
- * [cells], `classes` for the background; offsets [cells, 4], read where a cell has an object. The weighted mean of the
- * cross-entropy, and of the cells with an object the mean of the smooth L1 distance of their four offsets, summed.
+ * The loss of a detector that predicts a class and a box for each cell. `outputs` [..., classes + 1 + 4] hold logits,
+ * then offsets; `labels` [cells] are classes, with `classes` for the background; `offsets` [cells, 4] are read for
+ * cells with an object. The loss is the weighted mean of the cross-entropy plus, over the cells with an object, the
+ * mean of the smooth L1 distance summed over their four offsets.
  */
 export function detectionLoss(
   outputs: Tensor,

@@ -3,7 +3,7 @@ import type { Draw } from "../../random.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
-/** Zeroes each value with `probability`, scales the others by 1 / (1 - probability). */
+/** Zeroes each value with `probability` and scales the others by 1 / (1 - probability). */
 export function dropout(x: Tensor, probability: number, draw: Draw): Tensor {
   if (!(probability >= 0 && probability < 1)) {
     throw expected("dropout", "a probability in [0, 1)", String(probability), "0 switches it off");

@@ -1,4 +1,6 @@
-/** Operations on each entry of one to three operands, broadcast as NumPy does: what arithmetic and functions are made of. */
+/**
+ * Operations on each entry of one to three operands, broadcast as in NumPy; arithmetic and functions are made of them.
+ */
 import { layoutOf, OPERATIONS, type Operation } from "../../backend/families/general.ts";
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
@@ -10,7 +12,7 @@ import { reduceAxes } from "./reduce-axes.ts";
 /** A tensor, or a number that stands for a tensor full of it. */
 export type Operand = Tensor | number;
 
-/** Memory, and how far a step along each axis of some shape is in it. */
+/** A view of memory: the data, and the distance of one step along each axis of some shape. */
 export interface View {
   readonly data: F32;
   readonly strides: readonly number[];
@@ -21,27 +23,27 @@ export function stridesOf(shape: Shape): readonly number[] {
   return shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
 }
 
-/** Data of one shape, repeated along the axes where that of another is longer. */
+/** A view of data of one shape, repeated along the axes along which the shape `to` is longer. */
 export function broadcast(data: F32, shape: Shape, to: Shape): View {
   const strides = stridesOf(shape).map((stride, axis) => (shape[axis] === 1 ? 0 : stride));
   return { data, strides: [...new Array<number>(to.length - shape.length).fill(0), ...strides] };
 }
 
-/** A number as memory of this scope. */
+/** A number in memory of this scope. */
 function scalar(device: Device, value: number): F32 {
   const data = device.buffer(1);
   data[0] = value;
   return data;
 }
 
-/** out, contiguous and of this shape, = operation(...operands). */
+/** Writes operation(...operands) to `out`, which is contiguous and of this shape. */
 export function compute(device: Device, out: F32, shape: Shape, operation: Operation, operands: readonly View[]): void {
   const [a, b = { ...a, strides: shape.map(() => 0) }, c = { ...a, strides: shape.map(() => 0) }] = operands;
   const layout = layoutOf(shape, [a.strides, b.strides, c.strides]);
   device.kernels.elementwise(out, a.data, b.data, c.data, OPERATIONS.indexOf(operation), layout);
 }
 
-/** The shape that all of these are broadcast to: aligned at the last axis, lengths are equal or 1. */
+/** The shape that all of these are broadcast to: aligned at the last axis, their lengths are equal or 1. */
 export function broadcastShape(where: string, shapes: readonly Shape[]): Shape {
   const rank = Math.max(...shapes.map(({ length }) => length));
   return Array.from({ length: rank }, (_, i) => {
@@ -60,23 +62,28 @@ export function broadcastShape(where: string, shapes: readonly Shape[]): Shape {
   });
 }
 
-/** out, of a shape that was broadcast, = the sums over all that each of its entries was repeated to. */
+/** Undoes a broadcast of a gradient: each entry of `out` is the sum over all entries that it was repeated to. */
 function sumRepeated(device: Device, out: F32, grad: F32, from: Shape, to: Shape): void {
   const missing = from.length - to.length;
   const axes = from.map((_, axis) => axis).filter((axis) => axis < missing || to[axis - missing] !== from[axis]);
   reduceAxes(device, out, grad, from, axes, 1);
 }
 
-/** What the gradient of an operand is computed of: the output's gradient, the output, the operands, and numbers. */
+/**
+ * A term from which the gradient of an operand is computed: the output's gradient, the output, an operand, or a number.
+ */
 type Term = "dy" | "y" | "a" | "b" | "c" | number;
 
 /**
- * The gradient of an operand before it is summed over what was repeated: an operation and its terms; "dy": that of the
- * output as it is; null: the operand has none.
+ * The gradient of an operand before it is summed over repeated entries: an operation and its terms; "dy" if it equals
+ * the gradient of the output; null if the operand has none.
  */
 export type Derivative = readonly [Operation, ...Term[]] | "dy" | null;
 
-/** The tensor `operation` of the operands in the shape that they broadcast to (`least` too); derivatives: one an operand. */
+/**
+ * Applies `operation` to the operands, in the shape that they (and `least`) broadcast to. `derivatives` has one entry
+ * for each operand.
+ */
 export function elementwise(
   name: string,
   operation: Operation,
@@ -119,7 +126,7 @@ export function elementwise(
       sumRepeated(device, dx, full, shape, operand.shape);
       if (full !== dy) device.release(full);
     });
-    // last: the first of them takes over dy's memory
+    // these come last: the first of them takes over dy's memory
     for (const input of passed) grads.pass(input);
   });
 }

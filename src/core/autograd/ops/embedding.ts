@@ -3,7 +3,10 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { requireShape } from "./shapes.ts";
 
-/** The rows of table [V, D] that tokens [...] name, whole numbers in 0..V - 1: [..., D]. Tokens have no gradient. */
+/**
+ * Looks up the rows of table [V, D] for tokens [...], which are whole numbers in 0..V - 1; the output is [..., D].
+ * Tokens have no gradient.
+ */
 export function embedding(tokens: Tensor, table: Tensor): Tensor {
   requireShape("embedding: table", table, [null, null]);
   const { device } = table;

@@ -5,8 +5,8 @@ import { record } from "../tape.ts";
 import { reshape } from "./reshape.ts";
 
 /**
- * [B, ...] to [B, product of the rest]. Images [B, H, W, C] give [B, C * H * W]: their places channel by channel, so that
- * a linear layer behind it has the columns that it has in PyTorch and ONNX. A copy only where both orders differ.
+ * Reshapes [B, ...] to [B, product of the rest]. Images [B, H, W, C] become [B, C * H * W], channel by channel, so that
+ * a linear layer behind it has the same columns as in PyTorch and ONNX. It copies only if the two orders differ.
  */
 export function flatten(x: Tensor): Tensor {
   const [batch] = x.shape;
@@ -26,13 +26,13 @@ export function flatten(x: Tensor): Tensor {
   });
 }
 
-/** Where the entries of an image come from, and where they go. */
+/** For each entry of a flattened image, where it comes from; and back. */
 interface Orders {
   readonly there: Uint32Array;
   readonly back: Uint32Array;
 }
 
-/** In the memory of a backend, by the shape of an image. */
+/** The orders in the memory of a backend, by the shape of an image. */
 const orders = new WeakMap<Kernels, Map<string, Orders>>();
 
 function ordersOf(kernels: Kernels, places: number, channels: number): Orders {

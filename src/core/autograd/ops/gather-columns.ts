@@ -4,8 +4,9 @@ import { record } from "../tape.ts";
 import { slide, type Window } from "./shapes.ts";
 
 /**
- * The columns of im2col(x) with these numbers: what a layer reads whose other columns are zero. Images [B, H, W, C]
- * under a kernel give [B, H', W', count], column tap * C + channel; without one entries of [..., I] are picked.
+ * The columns of im2col(x) with these numbers, for a layer whose other columns are zero. With a kernel, images [B, H,
+ * W, C] give [B, H', W', count], where column tap * C + channel is a pixel of a window; without one, entries of the
+ * last axis of x [..., I] are picked.
  */
 export function gatherColumns(
   x: Tensor,

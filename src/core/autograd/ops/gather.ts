@@ -5,9 +5,9 @@ import { around, axisOf } from "./axes.ts";
 import { broadcastTo } from "./broadcast-to.ts";
 
 /**
- * The entries of x at these places of an axis, as NumPy's take_along_axis and PyTorch's take_along_dim. index: whole numbers
- * in 0..length - 1, with as many axes as x; along the axis as long as the output shall be, along others as long as x or 1:
- * [T, 1] takes one entry of each row of [T, C], [1, k] the same k of each.
+ * Picks entries of x along an axis, like NumPy's take_along_axis and PyTorch's take_along_dim. `index` holds whole
+ * numbers in 0..length - 1 and has as many axes as x. Along the axis it is as long as the output, along the others as
+ * long as x, or 1: [T, 1] takes one entry of each row of [T, C], [1, k] the same k of each.
  */
 export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
   const at = axisOf("gather", x.shape, axis);

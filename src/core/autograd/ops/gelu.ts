@@ -1,7 +1,7 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
-/** x Phi(x), with the exact distribution function (erf), not its tanh approximation. */
+/** Computes x Phi(x) with the exact distribution function (erf), not its tanh approximation. */
 export function gelu(x: Tensor): Tensor {
   const { kernels } = x.device;
   const y = x.device.buffer(x.size);

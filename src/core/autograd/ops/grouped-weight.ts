@@ -1,4 +1,4 @@
-/** The weight of a convolution in groups as an operand: always dense, there is no sparse kernel for it. */
+/** The weight of a grouped convolution as an operand. It is always dense, because there is no sparse kernel for it. */
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
@@ -9,7 +9,7 @@ export class GroupedWeight implements ForwardOperand, InputGradOperand, WeightGr
   readonly #w: F32;
   readonly #groups: number;
 
-  /** w [O, KH, KW, C / groups], not copied. */
+  /** `w` is [O, KH, KW, C / groups]; it is not copied. */
   constructor(kernels: Kernels, w: F32, groups: number) {
     this.#kernels = kernels;
     this.#w = w;

@@ -2,7 +2,10 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { requireShape } from "./shapes.ts";
 
-/** (x - mean) / sqrt(variance + epsilon) * gamma + beta, statistics of each row of x [..., D]; gamma and beta [D]. */
+/**
+ * Computes (x - mean) / sqrt(variance + epsilon) * gamma + beta with the mean and variance of each row of x [..., D];
+ * gamma and beta are [D].
+ */
 export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon = 1e-5): Tensor {
   const { device } = x;
   const { kernels } = device;

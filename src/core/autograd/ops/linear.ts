@@ -3,7 +3,10 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { product } from "./product.ts";
 import { requireShape } from "./shapes.ts";
 
-/** y [..., O] = x [..., I] w^T + bias for w [O, I], bias [O]; with relu, max(0, y) in the same pass over memory. */
+/**
+ * Computes y [..., O] = x [..., I] w^T + bias for w [O, I] and bias [O]; with relu, max(0, y) in the same pass over
+ * memory.
+ */
 export function linear(x: Tensor, w: Tensor, bias: Tensor | null = null, relu = false): Tensor {
   requireShape("linear: w", w, [null, null]);
   const [outputs, inputs] = w.shape;

@@ -1,16 +1,19 @@
-/** What losses share: targets in the memory of the device, and the rule of a loss whose gradient was computed with it. */
+/**
+ * Code that losses share: targets in the memory of the device, and the rule of a loss whose gradient was computed with
+ * it.
+ */
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
 import type { Device } from "../../tensor/device.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
-/** Numbers of the caller, or a tensor. */
+/** The targets of a loss: a list of numbers, or a tensor. */
 export type Targets = ArrayLike<number> | Tensor;
 
 export const countOf = (targets: Targets): number => (targets instanceof Tensor ? targets.size : targets.length);
 
-/** Values in memory of the device; those of a tensor as they are. */
+/** The values in memory of the device; a tensor's values are not copied. */
 export function onDevice(device: Device, values: Targets): F32 {
   if (values instanceof Tensor) return values.data;
   const copy = device.buffer(values.length);
@@ -18,7 +21,7 @@ export function onDevice(device: Device, values: Targets): F32 {
   return copy;
 }
 
-/** Throws unless there is one target for each value of x, and where they are a tensor, in the same shape. */
+/** Throws unless there is one target for each value of x and, if targets are a tensor, in the same shape. */
 export function requireTargets(where: string, x: Tensor, targets: Targets): void {
   const shape = targets instanceof Tensor ? targets.shape : null;
   if (shape === null ? countOf(targets) === x.size : shape.join() === x.shape.join()) return;
@@ -30,14 +33,14 @@ export function requireTargets(where: string, x: Tensor, targets: Targets): void
   );
 }
 
-/** Throws where targets are a tensor with a gradient: this loss has none for them. */
+/** Throws if targets are a tensor with a gradient: this loss has none for them. */
 export function requireConstant(where: string, targets: Targets): void {
   if (!(targets instanceof Tensor && targets.needsGrad)) return;
   const todo = "Make them inside of device.withoutGradients";
   throw expected(where, "targets without a gradient", "a tensor that depends on parameters", todo);
 }
 
-/** Records a loss [1] of x; gradient: of x, free to be kept. Targets given here have its negative. */
+/** Records a loss [1] of x. `gradient` is that of x, which this loss keeps; targets given here have its negative. */
 export function recordLoss(op: string, x: Tensor, loss: F32, gradient: F32, targets: Tensor | null = null): Tensor {
   const { kernels } = x.device;
   return record(op, targets === null ? [x] : [x, targets], [1], loss, (dloss, grads) => {

@@ -9,8 +9,8 @@ import { broadcastShape } from "./elementwise.ts";
 import { reshape } from "./reshape.ts";
 
 /**
- * The product of matrices as NumPy has it: [..., M, K] by [..., K, N] is [..., M, N]. What lies before the last two axes is
- * broadcast; a vector on the left is a row, on the right a column, and its axis is gone after it.
+ * Multiplies matrices as NumPy does: [..., M, K] by [..., K, N] gives [..., M, N]. The axes before the last two are
+ * broadcast. A vector on the left is a row, on the right a column, and the result lacks its axis.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
   const fits = a.shape.length > 0 && b.shape.length > 0 && a.shape.at(-1) === b.shape.at(b.shape.length > 1 ? -2 : -1);
@@ -38,7 +38,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 function ofMatrices(a: Tensor, b: Tensor): Tensor {
   const [outerA, outerB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
   const [[rows, inner], columns] = [a.shape.slice(-2), b.shape[outerB.length + 1]];
-  // one matrix on the right: the rows of all on the left are those of one
+  // one matrix on the right: the rows of all matrices on the left can be those of one
   if (sizeOf(outerB) === 1 && outerB.length <= outerA.length) {
     const flat = reshape(a, [sizeOf(outerA) * rows, inner]);
     return product(flat, reshape(b, [inner, columns]), [...outerA, rows, columns]);
@@ -49,7 +49,10 @@ function ofMatrices(a: Tensor, b: Tensor): Tensor {
   return product(whole(a, outerA), whole(b, outerB), [...outer, rows, columns]);
 }
 
-/** Of equally many matrices. In the words of the three products: y = a b is an input gradient, da a forward product. */
+/**
+ * Multiplies equally many matrices. In terms of the three products, y = a b is an input gradient and da a forward
+ * product.
+ */
 function product(a: Tensor, b: Tensor, shape: Shape): Tensor {
   const { device } = a;
   const [rows, inner] = a.shape.slice(-2);

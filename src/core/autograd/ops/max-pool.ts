@@ -3,7 +3,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { slide, type Window } from "./shapes.ts";
 
-/** The largest of each kernel x kernel window of x [B, H, W, C]; the stride is the kernel unless given. */
+/** The largest value of each kernel x kernel window of x [B, H, W, C]; the stride is the kernel unless given. */
 export function maxPool(x: Tensor, kernel: number, window: Window = {}): Tensor {
   const { kernels } = x.device;
   const { geometry, shape, size } = windowsOf("maxPool", x, kernel, window, 16);
@@ -16,7 +16,7 @@ export function maxPool(x: Tensor, kernel: number, window: Window = {}): Tensor 
   });
 }
 
-/** The windows of a max pooling over x; largest: kernel. */
+/** The geometry of the windows of a max pooling over x; `largest` is the largest kernel that is allowed. */
 export function windowsOf(
   where: string,
   x: Tensor,
@@ -25,7 +25,7 @@ export function windowsOf(
   largest: number,
 ): ReturnType<typeof slide> & { size: number } {
   const padding = window.padding ?? 0;
-  // the winner of a window is one byte, and a window that lies wholly in the padding has none
+  // the place of a window's largest value is one byte, and a window that lies wholly in the padding has none
   if (kernel > largest || 2 * padding > kernel) {
     throw expected(
       where,

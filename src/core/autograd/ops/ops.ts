@@ -1,4 +1,6 @@
-/** Every differentiable operation. The gradient check goes through this table; an operation missing here is not public. */
+/**
+ * All differentiable operations. The gradient check goes through this table; an operation missing here is not public.
+ */
 import { add } from "./add.ts";
 import { addBias } from "./add-bias.ts";
 import { addRows } from "./add-rows.ts";

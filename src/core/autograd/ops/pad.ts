@@ -3,7 +3,7 @@ import { sizeOf, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { around } from "./axes.ts";
 
-/** x with `value` around it: widths [before, after] for each axis, as NumPy's constant padding. */
+/** Pads x with `value`, by `widths` [before, after] for each axis, as NumPy's constant padding. */
 export function pad(x: Tensor, widths: readonly (readonly [number, number])[], value = 0): Tensor {
   const right =
     widths.length === x.shape.length && widths.flat().every((width) => Number.isInteger(width) && width >= 0);

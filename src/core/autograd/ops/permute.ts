@@ -4,7 +4,9 @@ import { record } from "../tape.ts";
 import { axesOf, axisOf } from "./axes.ts";
 import { compute, stridesOf } from "./elementwise.ts";
 
-/** x with its axes in another order, copied: axis i of the output is axis axes[i] of x. permute(x, [1, 0]) transposes. */
+/**
+ * A copy of x with its axes in another order: axis i of the output is axis axes[i] of x. permute(x, [1, 0]) transposes.
+ */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   if (axesOf("permute", x.shape, axes).length !== x.shape.length) {
     const all = x.shape.map((_, axis) => axis).join(", ");

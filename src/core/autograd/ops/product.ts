@@ -1,6 +1,6 @@
 /**
- * The three products of training for a weight, what linear layers and convolutions share. Each multiplies by the operand
- * that the weight's plan has for it, or by the weight.
+ * The three products of training for a weight, which linear layers and convolutions share. Each multiplies by the
+ * operand that the weight's plan gives for it, or else by the weight.
  */
 import type { Geometry } from "../../backend/geometry.ts";
 import { expected } from "../../errors.ts";
@@ -11,8 +11,8 @@ import { record } from "../tape.ts";
 import type { GroupedWeight } from "./grouped-weight.ts";
 
 /**
- * y = im2col(x) w^T + bias, then ReLU if asked; shape [T..., O] is the output's. grouped: w where it is that of a
- * convolution in groups.
+ * Computes y = im2col(x) w^T + bias, then ReLU if asked. `shape` [T..., O] is that of the output; `grouped` is w for a
+ * grouped convolution.
  */
 export function product(
   op: string,
@@ -30,7 +30,7 @@ export function product(
   const positions = geometry[0] * geometry[8] * geometry[9];
   const plan = w instanceof Parameter ? w.plan : null;
   const dense = grouped ?? new DenseMatrix(kernels, w.data);
-  // kernels of other operands would read such a weight as one of all channels, beyond its end
+  // kernels of other operands would read a grouped weight as one of all channels, beyond its end
   const orDense = <T>(operand: T | null | undefined): T | typeof dense => {
     if (operand && grouped !== null)
       throw expected(op, "a weight that its plan leaves dense", "a sparse operand", "Name the layer in skip");
@@ -47,7 +47,7 @@ export function product(
       const gradient = orDense(plan?.weightGrad(dy, input, geometry));
       device.timed("weightGrad", () => gradient.weightGrad(dw, dy, input, geometry));
     }
-    // the bias has the gradient of all entries, not of the sample
+    // the bias has the gradient of all entries, not only of the sampled ones
     const dbias = bias === null ? null : grads.into(2);
     if (dbias !== null) kernels.columnSums(dbias, dy, positions, out);
     const dx = grads.into(0);

@@ -1,10 +1,10 @@
-/** Sums over axes, of memory. */
+/** Sums of data over axes. */
 import type { F32 } from "../../backend/memory.ts";
 import type { Device } from "../../tensor/device.ts";
 import { type Shape, sizeOf } from "../../tensor/tensor.ts";
 import { around } from "./axes.ts";
 
-/** Neighboring axes of the list, as [first, behind the last], the last first; axes of length 1 join any. */
+/** Joins neighboring axes of a rising list to runs [first, behind the last]; the last run comes first. */
 export function runsOf(axes: readonly number[]): readonly (readonly [number, number])[] {
   const runs: [number, number][] = [];
   for (const axis of axes) {
@@ -15,7 +15,7 @@ export function runsOf(axes: readonly number[]): readonly (readonly [number, num
   return runs.reverse();
 }
 
-/** out = factor times the sums over these axes, in rising order, of data of this shape. */
+/** Writes `factor` times the sums over these axes, in rising order, of data of this shape to `out`. */
 export function reduceAxes(
   device: Device,
   out: F32,
@@ -27,7 +27,7 @@ export function reduceAxes(
   const { kernels } = device;
   const left = [...shape];
   let x = data;
-  // without an axis a sum of one entry each: a copy
+  // without an axis, each sum has one entry: this is a copy
   const runs = axes.length === 0 ? [[0, 0] as const] : runsOf(axes);
   runs.forEach(([from, to], i) => {
     const [outer, length, inner] = around(left, from, to);

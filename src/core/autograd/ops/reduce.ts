@@ -1,4 +1,4 @@
-/** Sums, means and largest values over axes: one, a list, or all. */
+/** Sums, means and largest values over axes: one axis, a list of them, or all. */
 import { expected } from "../../errors.ts";
 import { type Shape, sizeOf, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
@@ -11,11 +11,11 @@ import { reshape } from "./reshape.ts";
 export type Axes = number | readonly number[];
 
 export interface ReduceOptions {
-  /** Reduced axes stay, of length 1. */
+  /** Whether reduced axes stay, with length 1. Default false. */
   readonly keepDims?: boolean | undefined;
 }
 
-/** The shape after a reduction, with the reduced axes and as asked. */
+/** The shape after a reduction: `kept` with the reduced axes, `shape` with or without them as asked. */
 function shapesAfter(shape: Shape, axes: readonly number[], keepDims: boolean): { kept: Shape; shape: Shape } {
   const kept = shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
   return { kept, shape: keepDims ? kept : shape.filter((_, axis) => !axes.includes(axis)) };
@@ -34,32 +34,35 @@ function total(name: string, x: Tensor, axes: readonly number[], factor: number,
   });
 }
 
-/** The sum over axes; of all of them a tensor of shape []. Added in double precision, in an order that only the shape decides. */
+/**
+ * The sum over axes; over all of them it has shape []. It is added in double precision, in an order that only the shape
+ * decides.
+ */
 export function sum(x: Tensor, axes?: Axes, { keepDims }: ReduceOptions = {}): Tensor {
   return total("sum", x, axesOf("sum", x.shape, axes), 1, keepDims);
 }
 
-/** The mean over axes, like sum; of no values it is NaN. */
+/** The mean over axes, computed like sum; the mean of no values is NaN. */
 export function mean(x: Tensor, axes?: Axes, { keepDims }: ReduceOptions = {}): Tensor {
   const list = axesOf("mean", x.shape, axes);
   return total("mean", x, list, 1 / list.reduce((count, axis) => count * x.shape[axis], 1), keepDims);
 }
 
 /**
- * The largest over axes; NaN where one is NaN. The gradient goes to the first of equals in row-major order (PyTorch's `max`
- * over one axis does the same, its `amax` splits it evenly).
+ * The largest value over axes; NaN if one of them is NaN. The gradient goes to the first of equal values in row-major
+ * order (PyTorch's `max` over one axis does the same, its `amax` splits it evenly).
  */
 export function max(x: Tensor, axes?: Axes, { keepDims }: ReduceOptions = {}): Tensor {
   const list = axesOf("max", x.shape, axes);
   if (list.some((axis) => x.shape[axis] === 0))
     throw expected("max", "at least one value", `[${x.shape.join(", ")}]`, "Leave out empty tensors");
-  // the last axes first, so that the first of equals is the first in row-major order
+  // the last axes first, so that the first of equal values is the first in row-major order
   const reduced = runsOf(list).reduce((from, [begin, end]) => maxOver(from, begin, end), x);
   const { shape } = shapesAfter(x.shape, list, keepDims ?? false);
   return shape.length === reduced.shape.length ? reduced : reshape(reduced, shape);
 }
 
-/** Over neighboring axes, which stay with length 1. */
+/** The largest values over neighboring axes, which stay with length 1. */
 function maxOver(x: Tensor, begin: number, end: number): Tensor {
   const { device, data } = x;
   const [outer, length, inner] = around(x.shape, begin, end);

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
-/** max(0, x); the gradient at 0 is 0. NaN stays NaN. */
+/** Computes max(0, x); the gradient at 0 is 0. NaN stays NaN. */
 export function relu(x: Tensor): Tensor {
   const { kernels } = x.device;
   const y = x.device.buffer(x.size);

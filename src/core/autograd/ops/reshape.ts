@@ -2,7 +2,7 @@ import { expected } from "../../errors.ts";
 import { type Shape, sizeOf, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
-/** The same values in another shape, without a copy. */
+/** Gives the same values another shape, without a copy. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   if (sizeOf(shape) !== x.size) {
     throw expected(

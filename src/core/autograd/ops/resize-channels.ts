@@ -1,7 +1,7 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
-/** The last axis cut or padded with zeros at its end to `channels`. */
+/** Cuts the last axis to `channels`, or pads it at its end with zeros. */
 export function resizeChannels(x: Tensor, channels: number): Tensor {
   const { kernels } = x.device;
   const from = x.shape[x.shape.length - 1];

@@ -4,7 +4,7 @@ import type { Geometry } from "../../backend/geometry.ts";
 import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
-/** Throws unless the tensor has this shape; null in it fits any length. */
+/** Throws unless the tensor has this shape, in which null stands for any length. */
 export function requireShape(where: string, tensor: Tensor, shape: readonly (number | null)[]): void {
   const fits =
     tensor.shape.length === shape.length && shape.every((length, i) => length === null || length === tensor.shape[i]);

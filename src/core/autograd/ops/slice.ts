@@ -3,7 +3,7 @@ import { sizeOf, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { around, axisOf } from "./axes.ts";
 
-/** The entries begin .. end - 1 of x along an axis; negative ones count from the end, as Array.slice has them. */
+/** The entries begin .. end - 1 of x along an axis; negative numbers count from the end, as in Array.slice. */
 export function slice(x: Tensor, axis: number, begin: number, end?: number): Tensor {
   const at = axisOf("slice", x.shape, axis);
   const [outer, length, inner] = around(x.shape, at);

@@ -5,7 +5,7 @@ import { record } from "../tape.ts";
 import { around, axisOf } from "./axes.ts";
 import { broadcast, compute, type View } from "./elementwise.ts";
 
-/** What both compute with: entries of x, and one number for each line of x along the axis. */
+/** Views and reductions that both functions use: the entries of x, and one number for each line of x along the axis. */
 function along(name: string, x: Tensor, axis: number) {
   const { device, shape } = x;
   const at = axisOf(name, shape, axis);
@@ -22,12 +22,12 @@ function along(name: string, x: Tensor, axis: number) {
   };
 }
 
-/** e^x, divided by its sum along the axis. */
+/** Computes e^x divided by its sum along the axis. */
 export function softmax(x: Tensor, axis = -1): Tensor {
   const { device, entries, repeated, perLine, sum, largest } = along("softmax", x, axis);
   const y = device.buffer(x.size);
   const line = perLine();
-  // the largest becomes e^0: nothing overflows
+  // the largest entry becomes e^0, so that nothing overflows
   largest(line, x.data);
   compute(device, y, x.shape, "expOfDifference", [entries(x.data), repeated(line)]);
   sum(line, y);

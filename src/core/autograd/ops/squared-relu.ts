@@ -1,7 +1,7 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
-/** max(0, x)^2 (So et al. 2021, Primer). NaN stays NaN. */
+/** Computes max(0, x)^2 (So et al. 2021, Primer). NaN stays NaN. */
 export function squaredRelu(x: Tensor): Tensor {
   const { kernels } = x.device;
   const y = x.device.buffer(x.size);

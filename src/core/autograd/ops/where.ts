@@ -2,8 +2,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { elementwise, type Operand } from "./elementwise.ts";
 
 /**
- * a where the condition is not 0 (NaN is not), else b; the three are broadcast. What is not chosen has gradient 0, also
- * where it is NaN or infinite. The condition has none.
+ * Picks a where the condition is not 0 (NaN is not), else b; the three are broadcast. An entry that is not picked has
+ * gradient 0, even if it is NaN or infinite. The condition has no gradient.
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return elementwise("where", "select", [condition, a, b], [null, ["select", "a", "dy", 0], ["select", "a", 0, "dy"]]);

@@ -1,18 +1,18 @@
-/** Calls a kernel between guard words and holds what it wrote against the oracle. */
+/** Calls a kernel between guard words and compares what it wrote with the oracle. */
 import { jsKernels } from "../js.ts";
 import type { KernelName, Kernels } from "../kernels.ts";
 import type { Numbers } from "../positions.ts";
 import { type Argument, type ArrayArgument, arraysOf, SEED, type Trial, withArrays } from "./trials.ts";
 
-/** Odd: a Float32Array need not be aligned to more than its elements. */
+/** An odd number of guard words, because a Float32Array need not be aligned to more than its elements. */
 const GUARD = 17;
 
 const GUARD_VALUE = 123;
 
-/** Nothing behind an array, for a sanitizer that watches the end of its memory. */
+/** Guard words behind an array; none for a sanitizer that watches the end of its memory. */
 const GUARD_BEHIND = process.env.TRISPARSE_TEST_TIGHT === "1" ? 0 : GUARD;
 
-/** Calls a kernel of one backend; returns copies of what it wrote. Throws if it wrote anywhere else. */
+/** Calls a kernel of one backend and returns copies of the arrays that it wrote. Throws if it wrote anywhere else. */
 export function call(kernels: Kernels, name: KernelName, args: readonly Argument[]): Numbers[] {
   const arrays: { whole: Numbers; view: Numbers; argument: ArrayArgument }[] = [];
   const guarded = (argument: ArrayArgument): Numbers => {
@@ -37,7 +37,7 @@ export function sameBits(a: Numbers, b: Numbers): boolean {
   return Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
 }
 
-/** The largest magnitude that is a number. */
+/** The largest magnitude in an array, NaN and infinity left out. */
 function largestOf(array: Numbers): number {
   let most = 0;
   for (let i = 0; i < array.length; i++) {
@@ -66,7 +66,7 @@ interface Answer {
 
 const answers = new WeakMap<Trial, Answer>();
 
-/** What the oracle says, asked once for all backends of a process: it takes most of the time. */
+/** The answer of the oracle, computed once for all backends of a process: it takes most of the time. */
 function answerTo(name: KernelName, one: Trial): Answer {
   const known = answers.get(one);
   if (known !== undefined) return known;
@@ -78,7 +78,7 @@ function answerTo(name: KernelName, one: Trial): Answer {
   return answer;
 }
 
-/** Runs a trial on a backend and the oracle; throws where they differ. */
+/** Runs a trial on a backend and the oracle; throws if they differ. */
 export function check(kernels: Kernels, name: KernelName, one: Trial): void {
   const { about, args, tolerance } = one;
   const { wanted, magnitudes, multiplies } = answerTo(name, one);

@@ -1,4 +1,4 @@
-/** Operations on each entry, and sums. */
+/** Trials of operations on each entry, and of sums. */
 import { expect, test } from "vitest";
 import type { ElementwiseKernels } from "../families/elementwise.ts";
 import { matrixGeometry } from "../geometry.ts";
@@ -76,7 +76,7 @@ export const elementwiseTrials: Trials<ElementwiseKernels> = {
     ),
 };
 
-/** Registers what must hold of every ReLU, and of outputs that are inputs. */
+/** Registers properties of every ReLU, and of outputs that are inputs too. */
 export function elementwiseProperties(make: () => Kernels): void {
   test("NaN passes through every ReLU and wins every maximum", () => {
     const kernels = make();
@@ -96,7 +96,7 @@ export function elementwiseProperties(make: () => Kernels): void {
     expect(first("batchNormInfer", y, read(nan), affine, running, 2, 2, { epsilon: 1e-5, relu: 1 })).toBeNaN();
     const window = conv(1, 2, 2, 1, 2, 2, 0, 1);
     expect(first("maxPool", written(empty(1)), written(new Uint8Array(1)), read(nan), window)).toBeNaN();
-    // no gradient flows back through what is not above zero, NaN included
+    // no gradient flows back through an entry that is not above zero, NaN included
     expect(first("reluBackward", y, read(nan.toReversed()), read(nan), 4)).toBe(0);
   });
 

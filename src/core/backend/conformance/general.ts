@@ -1,4 +1,7 @@
-/** General operations: each with operands that are read on, repeated and taken with strides; reductions; batches of products. */
+/**
+ * Trials of general operations, each with operands that are contiguous, repeated and strided; of reductions; of batches
+ * of products.
+ */
 
 import { type GeneralKernels, layoutOf, OPERATIONS, type Operation } from "../families/general.ts";
 import { matrixGeometry } from "../geometry.ts";
@@ -17,14 +20,14 @@ import {
   written,
 } from "./trials.ts";
 
-/** Rounded once, so the same bits everywhere. */
+/** Operations that round once, so that all backends give the same bits. */
 const EXACT: readonly Operation[] = [
   ...(["copy", "add", "subtract", "multiply", "divide", "sqrt", "abs", "clamp", "select"] as const),
   ...(["absBackward", "clampBackward"] as const),
 ];
 
 const wide: Draw = (length) => normal(length).map((x) => 40 * x);
-/** Of powers: whole and not, so that they stay within a few thousand; 17 is too high to multiply out. */
+/** Exponents of powers, whole and not, for results within a few thousand; 17 is too high to multiply out. */
 const exponents: Draw = (length) =>
   Float32Array.from({ length }, () => [2, 3, -1, 0.5, 1.7, -2.5, 0, 17, 1][random.integer(9)]);
 const bases: Draw = (length) => positive(length).map((x) => 1.3 * x);
@@ -34,7 +37,7 @@ const limits: Draw = (length) =>
     () => [0, -0, Number.NaN, Infinity, -Infinity, 1, -1, 1e-40, -1e-40, 3e38, 90, -110, 2.5][random.integer(13)],
   );
 
-/** Every kind of base, for whole exponents, others, high and infinite ones. */
+/** Every kind of base, for exponents that are whole, fractional, high and infinite. */
 const kinds: Draw = (length) =>
   Float32Array.from(
     { length },
@@ -42,7 +45,7 @@ const kinds: Draw = (length) =>
       [0, -0, 1, -1, 2, -2, 0.5, -0.5, 17, -17, -33, Infinity, -Infinity, Number.NaN, 2 ** 25, 0.3][random.integer(16)],
   );
 
-/** What a and b, or c, are drawn from; of the others normal. */
+/** The draws of a and b, or c; operands that are not listed are normal. */
 const draws: Partial<Record<Operation, readonly Draw[]>> = {
   power: [bases, exponents],
   exp: [normal],
@@ -59,10 +62,13 @@ const draws: Partial<Record<Operation, readonly Draw[]>> = {
   clampBackward: [normal, tied, tied],
 };
 
-/** Operations that are not of infinity, NaN and numbers near the ends of the range alike: these draw such numbers apart. */
+/**
+ * Operations that treat infinity, NaN and numbers near the ends of the range in their own way: trials draw such numbers
+ * for them.
+ */
 const OF_LIMITS: readonly Operation[] = ["copy", "add", "multiply", "divide", "exp", "log", "sqrt", "abs", "tanh"];
 
-/** A shape of outputs, and of each operand how far a step along each axis is; operands begin at their first entry. */
+/** The shape of an output, and for each operand the step along each axis; operands begin at their first entry. */
 interface Reading {
   readonly shape: readonly number[];
   readonly strides: readonly (readonly number[])[];
@@ -71,7 +77,7 @@ interface Reading {
 const AWKWARD: readonly Reading[] = [
   ...[0, 1, 5, 64, 300].map((n) => ({ shape: [n], strides: [[1], [1], [1]] })),
   { shape: [37], strides: [[1], [0], [0]] },
-  // rows, columns and both repeated, and read across
+  // rows, columns and both repeated, and the operand read in transposed order
   {
     shape: [9, 33],
     strides: [
@@ -134,11 +140,11 @@ const LARGE: readonly Reading[] = [
   },
 ];
 
-/** Entries of an operand that is read like this. */
+/** Number of entries of an operand with these strides. */
 const extent = (shape: readonly number[], strides: readonly number[]): number =>
   1 + shape.reduce((last, length, axis) => last + Math.max(0, length - 1) * strides[axis], 0);
 
-/** [outer, length, inner]. */
+/** Shapes [outer, length, inner]. */
 const cubes = (odd: boolean): readonly (readonly [number, number, number])[] =>
   odd
     ? [

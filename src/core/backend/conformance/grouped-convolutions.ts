@@ -1,4 +1,4 @@
-/** Convolutions in groups. */
+/** Trials of grouped convolutions. */
 import type { GroupedConvolutionKernels } from "../families/grouped-convolutions.ts";
 import { type Geometry, matrixGeometry } from "../geometry.ts";
 import { conv, isMatrix, type Shapes, sizes } from "./shapes.ts";
@@ -22,7 +22,7 @@ function geometries({ odd }: Shapes): readonly (readonly [Geometry, groups: numb
   const [groups, width, outputs] = [1 + random.integer(9), 1 + random.integer(5), 1 + random.integer(5)];
   const [kernel, stride, padding] = [1 + random.integer(4), 1 + random.integer(3), random.integer(3)];
   return [
-    // depthwise: a part of a vector, whole ones, both, and more than a page of zeros
+    // depthwise: with part of a vector, whole vectors, both, and more than a page of zeros
     [conv(2, 5, 6, 3, 3, 1, 1, 3), 3],
     [conv(1, 7, 5, 17, 3, 2, 1, 17), 17],
     [conv(2, 6, 9, 64, 5, 1, 2, 64), 64],
@@ -32,7 +32,7 @@ function geometries({ odd }: Shapes): readonly (readonly [Geometry, groups: numb
     [conv(2, 7, 7, 20, 1, 2, 0, 20), 20],
     [conv(1, 1, 2, 5, 5, 1, 2, 5), 5],
     [matrixGeometry(9, 20, 20), 20],
-    // several outputs a channel, several channels an output, and both
+    // several outputs for a channel, several channels for an output, and both
     [conv(1, 5, 5, 4, 3, 1, 1, 8), 4],
     [conv(1, 5, 6, 8, 3, 1, 1, 4), 4],
     [conv(2, 6, 5, 8, 3, 1, 1, 12), 4],
@@ -45,7 +45,10 @@ function geometries({ odd }: Shapes): readonly (readonly [Geometry, groups: numb
   ];
 }
 
-/** Build(geometry, groups, draw of the images or their gradients, draw of what padding meets). */
+/**
+ * Trials from build(geometry, groups, draw of the images or their gradients, draw of the operand that padding
+ * multiplies).
+ */
 function groupedTrials(
   shapes: Shapes,
   build: (g: Geometry, groups: number, draw: Draw, other: Draw) => readonly Argument[],
@@ -53,7 +56,7 @@ function groupedTrials(
   return geometries(shapes).flatMap(([g, groups]) => {
     const draws: [Draw, Draw][] = [[normal, normal]];
     if (shapes.odd && g[0] > 0) draws.push([spoiled, normal]);
-    // whether NaN times the zeros of padding counts is left open
+    // the contract does not say whether NaN times the zeros of padding counts
     if (shapes.odd && g[0] > 0 && isMatrix(g)) draws.push([normal, spoiled]);
     return draws.map(([one, other]) =>
       trial(`${[...g]} in ${groups} ${one.name} ${other.name}`, build(g, groups, one, other), 1e-6, true),

@@ -1,4 +1,4 @@
-/** Losses. */
+/** Trials of losses. */
 
 import type { LossKernels } from "../families/losses.ts";
 import { countTrials, tableTrials } from "./shapes.ts";
@@ -23,7 +23,7 @@ export const lossesTrials: Trials<LossKernels> = {
           [1, 1],
           [7, 3],
           [40, 10],
-          // none has an object
+          // no cell has an object
           [5, 0],
         ] as const)
       : ([[20000, 10]] as const)
@@ -76,7 +76,7 @@ export const lossesTrials: Trials<LossKernels> = {
         const count = rows * classes;
         const targets = Float32Array.from({ length: count }, () => oneOf([0, 1, random.uniform()]));
         const positive = random.integer(2) === 0 ? null : read(positiveNumbers(classes));
-        // exponentials of the first would overflow
+        // exponentials of the first logit would overflow
         const logits = draw(count).map((x, i) => (i === 0 ? -200 : 5 * x));
         const outputs = [written(empty(1)), { ...written(empty(count)), scale: 1 / Math.max(1, count) }];
         return [...outputs, read(logits), read(targets), positive, rows, classes];

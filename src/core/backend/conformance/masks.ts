@@ -1,4 +1,4 @@
-/** Masks, bit for bit. */
+/** Trials of masks, bit for bit. */
 import { expect, test } from "vitest";
 import { type MaskKernels, maskWords } from "../families/masks.ts";
 import type { Kernels } from "../kernels.ts";
@@ -11,7 +11,7 @@ export const masksTrials: Trials<MaskKernels> = {
   pruneTransposable: (shapes) =>
     pruneTrials(shapes, (rows, k, pattern, w) => {
       const { m, v } = pattern;
-      // v: shapes are tried thrice, beyond what a vector holds too
+      // v scales the shape: shapes are tried three times, also beyond the size of a vector
       const [height, width] = [m * Math.ceil(rows / m), v * k];
       const source = Float32Array.from({ length: height * width }, (_, at) => w[at % w.length]);
       const mask = written(new Uint32Array(height * maskWords(width)).fill(7), true);
@@ -36,7 +36,7 @@ export const masksTrials: Trials<MaskKernels> = {
     maskTrials(shapes, (rows, k, _, draw) => {
       const w = read(draw(rows * 2 * k));
       const [rank, ofGroup] = [1 + random.integer(2 * k - 1), 1 + random.integer(2 * rows * k - 1)];
-      // rows of two segments, taps, and all
+      // thresholds of rows with two segments, of taps, and of all entries
       return [
         [written(empty(rows), true), w, rows, 2, k, 2 * k, k, rank],
         [written(empty(2), true), w, 2, rows, k, k, 2 * k, 1 + random.integer(Math.max(1, rows * k - 1))],
@@ -52,7 +52,7 @@ export const masksTrials: Trials<MaskKernels> = {
     }),
 };
 
-/** Registers what must hold of every mask. */
+/** Registers properties of every mask. */
 export function maskProperties(make: () => Kernels): void {
   test("a transposable mask keeps two of every row and column, as large as any of the 90 patterns, and packs both ways", () => {
     const kernels = make();
@@ -91,7 +91,7 @@ export function maskProperties(make: () => Kernels): void {
       }
     }
     call(kernels, "packRows", [writtenPack(rows, k, pattern), null, read(w), read(mask), rows, k, 0]);
-    // throws in the oracle where a column does not keep two of four
+    // the oracle throws if a column does not keep two of four
     call(kernels, "pruneColumns", [
       writtenPack(k / 3, 3 * rows, pattern),
       read(w),

@@ -1,4 +1,4 @@
-/** Batch normalization and pooling. */
+/** Trials of batch normalization and pooling. */
 
 import type { NormalizationKernels } from "../families/normalization.ts";
 import type { Geometry } from "../geometry.ts";
@@ -20,7 +20,7 @@ import {
   written,
 } from "./trials.ts";
 
-/** The same for windows of images. */
+/** Trials for windows of images. */
 function poolTrials(
   shapes: Shapes,
   build: (g: Geometry, draw: Draw) => readonly Argument[],
@@ -33,13 +33,13 @@ function poolTrials(
   );
 }
 
-/** Room for the gradients of so many entries in so many channels, or columns. */
+/** Arrays for the gradients of `size` entries in `channels` channels, or columns. */
 export const gradients = (size: number, channels: number): ArgumentObject => ({
   ...{ dx: written(empty(size)), dgamma: written(empty(channels)), dbeta: written(empty(channels)) },
 });
 
 export const normalizationTrials: Trials<NormalizationKernels> = {
-  // one value a channel has no variance: left out, as in PyTorch
+  // one value a channel has no variance: that case is left out, as in PyTorch
   batchNorm: (shapes) =>
     [0, 1].flatMap((relu) =>
       tableTrials(
@@ -55,7 +55,8 @@ export const normalizationTrials: Trials<NormalizationKernels> = {
             ...[rows, channels, { epsilon: 1e-5, momentum: 0.1, relu }],
           ];
         },
-        // squares about a chunk's first row, which may lie far out, cancel: the variance is good to about 1e-5
+        // the squares are about a chunk's first row, which may be far out, so they cancel: the variance is good to
+        // about 1e-5
         5e-6,
       ),
     ),
@@ -77,7 +78,7 @@ export const normalizationTrials: Trials<NormalizationKernels> = {
       tableTrials(
         shapes,
         (rows, channels, draw) => {
-          // NaN in y closes its gate and hides the gradient there: NaN in dy and x are tried without one
+          // NaN in y closes its gate and hides the gradient there: NaN in dy and x are tried without relu
           const [dy, x] = relu ? [normal, normal] : [draw, draw];
           return [
             gradients(rows * channels, channels),
@@ -95,7 +96,7 @@ export const normalizationTrials: Trials<NormalizationKernels> = {
       shapes,
       (g, draw) => {
         const { t, o, x } = sizes(g);
-        // drawn apart: what oracle and kernel round to different sides of each other would be another winner
+        // drawn without ties: if oracle and kernel round equal values to different sides, they have different winners
         const image = draw === tied ? normal(x) : draw(x);
         return [
           ...[written(empty(t * o)), written(empty(t * o)), written(new Uint8Array(t * o).fill(9), true)],

@@ -1,4 +1,4 @@
-/** Sparse operands, made by the oracle. */
+/** Sparse operands for trials, made by the oracle. */
 import { maskWords } from "../families/masks.ts";
 import { type Pack, type Pattern, placeWords, SLICE, type Slices } from "../families/packs.ts";
 import { type CompressedRows, CSR_BLOCK } from "../families/products.ts";
@@ -35,7 +35,7 @@ export const readPack = ({ values, index, pattern }: Pack): ArgumentObject => ({
   ...{ values: read(values), index: read(index), pattern: { ...pattern } },
 });
 
-/** The room for a pack of [rows, k], as an argument that is written bit for bit. */
+/** Memory for a pack of [rows, k], as an argument that is written bit for bit. */
 export function writtenPack(rows: number, k: number, pattern: Pattern): ArgumentObject {
   const { n, m, v } = pattern;
   const slots = Math.ceil(rows / v) * (k / m) * n;
@@ -43,7 +43,7 @@ export function writtenPack(rows: number, k: number, pattern: Pattern): Argument
   return { values, index, pattern: { ...pattern } };
 }
 
-/** Compressed rows of blocks of K, with so many non-zeros in a hundred. */
+/** Compressed rows of blocks of K, in which `percent` of the entries are not zero. */
 export function compressedRows(rows: number, k: number, percent: number): CompressedRows {
   const values: number[] = [];
   const index: number[] = [];
@@ -65,7 +65,7 @@ export function compressedRows(rows: number, k: number, percent: number): Compre
   };
 }
 
-/** [t, k, out] of products with few rows: every size of a tile, groups that end within a word of places. */
+/** Shapes [t, k, out] of products with few rows: every size of a tile, and groups that end within a word of places. */
 export function fewRows({ odd }: Shapes, m: number): readonly (readonly [number, number, number])[] {
   if (!odd) return [[3, 480, 1100]];
   const drawn = (): readonly [number, number, number] => [

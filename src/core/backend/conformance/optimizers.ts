@@ -1,4 +1,4 @@
-/** Updates of weights. */
+/** Trials of updates of weights. */
 
 import type { OptimizerKernels } from "../families/optimizers.ts";
 import { countTrials, maskTrials } from "./shapes.ts";

@@ -1,4 +1,4 @@
-/** Packs, bit for bit. */
+/** Trials of packs, bit for bit. */
 import { test } from "vitest";
 import { maskWords } from "../families/masks.ts";
 import { type PackKernels, packBlock } from "../families/packs.ts";
@@ -8,7 +8,7 @@ import { fewRows, pack, readPack, slices, writtenPack } from "./operands.ts";
 import { ALL_PATTERNS, pruneTrials } from "./shapes.ts";
 import { type ArgumentObject, empty, normal, random, read, type Trials, trial, written } from "./trials.ts";
 
-/** Hard and soft thresholds. */
+/** Draws a factor for hard or soft thresholds. */
 function softness(): number {
   return [0, 1, 1.75][random.integer(3)];
 }
@@ -17,7 +17,7 @@ function anyDraw(): ArgumentObject {
   return { seed: 7, layer: random.integer(1000), step: random.integer(1000) };
 }
 
-/** Bits without a pattern; those behind k are 0. */
+/** A mask whose bits have no pattern; those behind k are 0. */
 function anyMask(rows: number, k: number): Uint32Array {
   const words = maskWords(k);
   return Uint32Array.from({ length: rows * words }, (_, i) => {
@@ -26,7 +26,7 @@ function anyMask(rows: number, k: number): Uint32Array {
   });
 }
 
-/** The numbers below `length`, each block of them shuffled. */
+/** The numbers below `length`, shuffled within each block. */
 function anyOrder(length: number, block: number): Int32Array {
   const order = Int32Array.from({ length }, (_, i) => i);
   for (let begin = 0; begin < length; begin += block) {
@@ -93,7 +93,7 @@ export const packsTrials: Trials<PackKernels> = {
     ),
 };
 
-/** Registers what must hold of every pack. */
+/** Registers properties of every pack. */
 export function packProperties(make: () => Kernels): void {
   test("weights that are all NaN keep the first n of m", () => {
     const kernels = make();

@@ -1,4 +1,4 @@
-/** The products, dense and sparse. */
+/** Trials of the products, dense and sparse. */
 import { expect, test } from "vitest";
 import { maskWords } from "../families/masks.ts";
 import type { Pattern } from "../families/packs.ts";
@@ -26,8 +26,8 @@ import {
 } from "./trials.ts";
 
 /**
- * Products with a packed operand of [rows, k], the dense one drawn once without and once with NaN. sizeOf: rows, k and what
- * m must divide, if not k.
+ * Trials of products with a packed operand of [rows, k], with the dense operand drawn once without and once with NaN.
+ * sizeOf gives rows, k, and the length that m must divide if it is not k.
  */
 function packedTrials(
   { packed, patterns, odd }: Shapes,
@@ -50,7 +50,10 @@ function packedTrials(
   return list;
 }
 
-/** Dense products: build(geometry, draw of the images or their gradients, draw of what padding meets). */
+/**
+ * Trials of dense products from build(geometry, draw of the images or their gradients, draw of the operand that padding
+ * multiplies).
+ */
 function denseTrials(
   { geometries, odd }: Shapes,
   build: (g: Geometry, draw: Draw, other: Draw) => readonly Argument[],
@@ -58,7 +61,7 @@ function denseTrials(
   return geometries().flatMap((g) => {
     const draws: [Draw, Draw][] = [[normal, normal]];
     if (odd) draws.push([spoiled, normal]);
-    // whether NaN times the zeros of padding counts is left open
+    // the contract does not say whether NaN times the zeros of padding counts
     if (odd && isMatrix(g)) draws.push([normal, spoiled]);
     return draws.map(([one, other]) => trial(`${[...g]} ${one.name} ${other.name}`, build(g, one, other), 1e-6, true));
   });
@@ -148,7 +151,7 @@ export const productTrials: Trials<ProductKernels> = {
       },
     ),
   weightGradAlternate: (shapes) => {
-    // a line alone in its image, lines of one, odd ones, and odd ones of every second pixel
+    // a single line in its image, lines of one pixel, odd lines, and odd lines of every second pixel
     const lines = [conv(3, 1, 9, 8, 1, 1, 0, 8), conv(2, 5, 1, 16, 3, 1, 1, 9)];
     lines.push(conv(2, 3, 15, 16, 3, 1, 1, 20), conv(2, 9, 13, 16, 3, 2, 1, 8), conv(1, 2, 23, 3, 3, 1, 1, 16));
     const geometries = (): Geometry[] => [...shapes.geometries(), ...lines];
@@ -214,7 +217,7 @@ export const productTrials: Trials<ProductKernels> = {
   ],
   weightGradCsr: (shapes) =>
     [0, 3, 25, 100].flatMap((percent) => {
-      // several parts, strips and blocks
+      // shapes with several parts, strips and blocks
       const many = (): Geometry[] => [
         matrixGeometry(1100, 300, 40),
         matrixGeometry(70, 130, 33),
@@ -309,7 +312,7 @@ function emulationsOf(kernels: Kernels, pattern: Pattern, g: Geometry): Emulatio
   return list;
 }
 
-/** Registers what must hold between products. */
+/** Registers properties that relate products to each other. */
 export function productProperties(make: () => Kernels): void {
   test("a sparse product equals the dense one with the masked operand, at n of m multiply-adds", () => {
     const kernels = make();

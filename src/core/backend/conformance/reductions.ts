@@ -1,4 +1,4 @@
-/** Sums in the order of the contract and what is made of them, all bit for bit. */
+/** Trials of sums in the order of the contract, and of the kernels that use them, all bit for bit. */
 import type { ReductionKernels } from "../families/reductions.ts";
 import { countTrials } from "./shapes.ts";
 import { empty, positive, read, spoiled, type Trials, trial, written } from "./trials.ts";

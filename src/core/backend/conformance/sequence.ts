@@ -1,4 +1,4 @@
-/** Embeddings, layer normalization and attention. */
+/** Trials of embeddings, layer normalization and attention. */
 
 import type { SequenceKernels } from "../families/sequence.ts";
 import { sequence } from "../oracle/sequence.ts";
@@ -19,7 +19,7 @@ import {
   written,
 } from "./trials.ts";
 
-/** Tokens, few and many to an entry of the table. */
+/** Trials of tokens, with few and with many for each entry of the table. */
 function embeddingTrials(
   { odd }: Shapes,
   build: (tokens: Float32Array, vocabulary: number, dim: number, draw: Draw) => readonly Argument[],
@@ -42,7 +42,10 @@ function embeddingTrials(
   );
 }
 
-/** Sequences: shorter and longer than a tile, a vector and a block of rows; heads narrower and wider than a tile. */
+/**
+ * Trials of sequences that are shorter and longer than a tile, a vector and a block of rows; heads are narrower and
+ * wider than a tile.
+ */
 function attentionTrials(
   { odd }: Shapes,
   factor: number,
@@ -66,7 +69,7 @@ function attentionTrials(
       ] as const);
   return shapes.map(([batch, length, dim, heads]) => {
     const qkv = normal(batch * length * 3 * dim).map((x) => factor * x);
-    // scores grow by the square of the factor, and their rounding is the relative error of a probability
+    // scores grow with the square of the factor, and their rounding is the relative error of a probability
     const tolerance = 5e-6 * factor ** 2;
     return trial(`${[batch, length, dim, heads]}`, build(qkv, batch, length, dim, heads), tolerance);
   });
@@ -103,7 +106,7 @@ export const sequenceTrials: Trials<SequenceKernels> = {
       5e-6,
     ),
   attention: (shapes) =>
-    // 8: the exponentials of scores would overflow
+    // with 8 the exponentials of scores would overflow
     [1, 8].flatMap((factor) =>
       attentionTrials(shapes, factor, (qkv, batch, length, dim, heads) => {
         const outputs = [written(empty(batch * length * dim)), written(empty(batch * heads * length))];

@@ -1,4 +1,6 @@
-/** The shapes that kernels are tried on, awkward, random and large, and trials for each of them. */
+/**
+ * The shapes that kernels are tried on (awkward, random and large), and functions that make trials for each of them.
+ */
 
 import { type Pattern, packBlock } from "../families/packs.ts";
 import type { Geometry } from "../geometry.ts";
@@ -29,7 +31,10 @@ export const sizes = (g: Geometry): { t: number; i: number; o: number; x: number
 
 export const isMatrix = (g: Geometry): boolean => g[4] * g[5] === 1 && g[6] === 1 && g[7] === 0;
 
-/** A small geometry that `fits`: images and kernels that are not square, strides beyond the kernel, padding beyond the image. */
+/**
+ * A small random geometry that `fits`: images and kernels that are not square, strides beyond the kernel, padding
+ * beyond the image.
+ */
 function randomGeometry(fits: (g: Geometry) => boolean = () => true): Geometry {
   const size = (): number => (random.integer(3) === 0 ? oneOf([1, 48, 63, 64, 65, 96, 200]) : 1 + random.integer(130));
   for (;;) {
@@ -47,13 +52,13 @@ function randomGeometry(fits: (g: Geometry) => boolean = () => true): Geometry {
   }
 }
 
-/** Shapes for every kind of kernel. */
+/** The shapes for every kind of kernel. */
 export interface Shapes {
   readonly geometries: () => readonly Geometry[];
   /** Candidates for products with a packed operand; those that m does not divide are left out. */
   readonly packed: (m: number, fits: (g: Geometry) => boolean) => readonly Geometry[];
   readonly patterns: readonly (readonly [number, number])[];
-  /** [rows, k] of weights. */
+  /** Shapes [rows, k] of weights. */
   readonly weights: (m: number) => readonly (readonly [number, number])[];
   readonly counts: readonly number[];
   readonly tables: readonly (readonly [number, number])[];
@@ -88,7 +93,7 @@ export const awkward: Shapes = {
       matrixGeometry(6, 784, 20),
       matrixGeometry(0, 5, 3),
     ],
-    // few rows: each size of a tile, K in one block and in two
+    // few rows: each size of a tile, with K in one block and in two
     ...[
       matrixGeometry(1, 300, 130),
       matrixGeometry(2, 33, 49),
@@ -96,17 +101,17 @@ export const awkward: Shapes = {
       matrixGeometry(8, 1030, 101),
     ],
     ...[matrixGeometry(13, 600, 7), matrixGeometry(16, 48, 97)],
-    // cut in two along T, and past 1024 outputs
+    // split in two along T, and beyond 1024 outputs
     ...[matrixGeometry(5000, 20, 9), matrixGeometry(3, 7, 1100), conv(3, 40, 40, 4, 3, 1, 1, 6)],
     ...[conv(2, 5, 6, 3, 3, 1, 1, 4), conv(1, 7, 5, 8, 3, 2, 1, 20), conv(2, 6, 6, 20, 1, 1, 0, 7)],
     ...[conv(2, 6, 5, 16, 1, 2, 0, 9), conv(1, 9, 8, 5, 5, 1, 2, 17), conv(1, 8, 8, 64, 3, 1, 1, 33)],
     ...[conv(1, 3, 3, 1100, 3, 1, 1, 5), conv(1, 4, 4, 3, 2, 2, 0, 1100), conv(1, 2, 3, 5, 3, 1, 1, 1100)],
     // more than 256 taps; K in two blocks of whole rows and of whole taps
     ...[conv(1, 20, 20, 2, 19, 1, 9, 3), matrixGeometry(20, 1100, 70), conv(1, 3, 4, 200, 3, 1, 1, 9)],
-    // long lines, few channels: read as shifted planes, of one channel without a copy in between
+    // long lines with few channels: they are read as shifted planes, for one channel without a copy in between
     ...[conv(2, 28, 28, 1, 5, 1, 0, 5), conv(2, 6, 40, 1, 3, 1, 2, 16), conv(1, 4, 30, 2, 5, 1, 3, 17)],
     ...[conv(3, 20, 24, 2, 3, 1, 1, 1), conv(1, 3, 26, 17, 3, 1, 1, 9), conv(1, 9, 24, 1, 3, 2, 1, 3)],
-    // planes of a part of an image and of parts of two
+    // planes of part of an image, and of parts of two images
     conv(3, 64, 64, 16, 3, 1, 1, 4),
     ...Array.from({ length: 25 }, () => randomGeometry()),
   ],
@@ -118,7 +123,8 @@ export const awkward: Shapes = {
       ...[conv(1, 6, 5, 6, 3, 2, 1, m), conv(1, 2, 2, 1104, 3, 1, 1, 3), conv(1, 2, 2, 3, 3, 1, 1, 1104)],
       // lines of half a vector, strides over whole vectors of channels, and panels that a column of taps shares
       ...[conv(1, 8, 8, 16, 3, 1, 1, 16), conv(1, 7, 9, 16, 3, 2, 1, 16), conv(1, 16, 16, 64, 3, 1, 1, 3)],
-      // phases of a stride: taps over several blocks, phases without a tap, more padding than kernel, none of a phase
+      // phases of a stride: taps over several blocks, phases without a tap, more padding than kernel, no output of a
+      // phase
       ...[conv(1, 5, 7, 19, 3, 2, 1, 17 * m), conv(1, 7, 6, 5, 2, 3, 2, 3 * m), conv(1, 1, 5, 9, 1, 2, 0, m)],
     ].filter(fits),
     ...Array.from({ length: 3 }, () => randomGeometry(fits)),
@@ -157,7 +163,10 @@ export const awkward: Shapes = {
   odd: true,
 };
 
-/** Big enough for every kernel to be split between threads; multiples of 48, which all of its patterns divide. */
+/**
+ * Shapes that are large enough for every kernel to be split between threads; multiples of 48, which is divisible by all
+ * of its patterns.
+ */
 export const large: Shapes = {
   geometries: () => [
     ...[
@@ -204,7 +213,7 @@ export function pruneTrials(
   return list;
 }
 
-/** A mask of [rows, k] for each pattern that divides k. */
+/** One trial for each pattern that divides k, with a mask of [rows, k]. */
 export function maskTrials(
   { odd }: Shapes,
   build: (rows: number, k: number, mask: Uint32Array, draw: Draw) => readonly Argument[],
@@ -239,7 +248,7 @@ export function countTrials(
   );
 }
 
-/** The same for [rows, columns]. */
+/** One trial for each [rows, columns], with and without NaN. */
 export function tableTrials(
   shapes: Shapes,
   build: (rows: number, columns: number, draw: Draw) => readonly Argument[],

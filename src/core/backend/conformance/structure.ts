@@ -1,4 +1,4 @@
-/** Columns, tiles and crosses. */
+/** Trials of columns, tiles and crosses. */
 
 import type { StructureKernels } from "../families/structure.ts";
 import type { Geometry } from "../geometry.ts";
@@ -19,7 +19,7 @@ import {
   written,
 } from "./trials.ts";
 
-/** Columns of im2col: some of them in order, one, all, and one of a matrix. */
+/** Trials of columns of im2col: some of them in order, one, all, and one of a matrix. */
 function columnTrials(
   shapes: Shapes,
   build: (g: Geometry, columns: Uint32Array, draw: Draw) => readonly Argument[],
@@ -32,7 +32,7 @@ function columnTrials(
   );
 }
 
-/** The same cut in tiles: rows, columns, parts of both, all and single entries. */
+/** Trials of matrices cut into tiles: rows, columns, parts of both, all and single entries. */
 function tileTrials(
   shapes: Shapes,
   build: (rest: readonly [number, number, number, number], draw: Draw, tiles: number) => readonly Argument[],
@@ -58,7 +58,7 @@ function tileTrials(
   );
 }
 
-/** The same with factors of rows, of columns and of both. */
+/** Trials of matrices with factors of rows, of columns and of both. */
 function crossTrials(
   shapes: Shapes,
   build: (

@@ -1,9 +1,15 @@
-/** What a user's own loss or layer is made of: elementwise operations with broadcasting, reductions, batches of products. */
+/**
+ * Kernels from which users can build a loss or layer of their own: elementwise operations with broadcasting,
+ * reductions, batches of products.
+ */
 import { expected } from "../../errors.ts";
 import type { Geometry } from "../geometry.ts";
 import type { F32 } from "../memory.ts";
 
-/** What `elementwise` computes of its operands a, b and c. The second half are gradients, named by their formulas. */
+/**
+ * The operations that `elementwise` can compute from its operands a, b and c. The second half are gradients, named by
+ * their formulas.
+ */
 export const OPERATIONS = [
   ...["copy", "add", "subtract", "multiply", "divide"],
   // a^b
@@ -39,19 +45,19 @@ export const OPERATIONS = [
 ] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
-/** Axes that `elementwise` can tell apart, at most. Must equal native/body/general.inl. */
+/** The most axes that `elementwise` can tell apart. Must equal native/body/general.inl. */
 export const MAX_RANK = 8;
 
 /**
  * How `elementwise` reads its operands: the rank, then MAX_RANK integers each for the shape of the output and for the
- * strides of a, b and c. Always as long as this: the WASM backend tells it from other arrays by its length.
+ * strides of a, b and c. It always has this length, by which the WASM backend tells it from other arrays.
  */
 export type Layout = Int32Array;
 export const LAYOUT_LENGTH: number = 1 + 4 * MAX_RANK;
 
-/** The layout of an output of this shape; strides: how far a step along each axis is in each of the three operands. */
+/** The layout of an output of this shape; `strides` are the steps along each axis in each of the three operands. */
 export function layoutOf(shape: readonly number[], strides: readonly (readonly number[])[]): Layout {
-  // neighboring axes along which every operand runs on are one
+  // neighboring axes are joined if every operand is contiguous over both
   const merged: { length: number; steps: readonly number[] }[] = [];
   shape.forEach((length, axis) => {
     if (length === 1) return;
@@ -82,23 +88,24 @@ export function layoutOf(shape: readonly number[], strides: readonly (readonly n
 
 export interface GeneralKernels {
   /**
-   * y, contiguous, = OPERATIONS[operation] of a, b and c, read as the layout says; y may be an operand that is read as y
-   * is. Operands that the operation has none of are not read for their values, but must be arrays of the backend.
+   * Writes OPERATIONS[operation] of a, b and c, read as the layout says, to y, which is contiguous; y may be an operand
+   * that has y's own layout. Operands that the operation does not have are not read for their values, but must be
+   * arrays of the backend.
    */
   elementwise(y: F32, a: F32, b: F32, c: F32, operation: number, layout: Layout): void;
   /**
-   * y [outer, inner] = factor times the sum over the middle of x [outer, length, inner]; if largest, the largest instead,
-   * NaN above all, of which a zero may have either sign. Summed in double precision.
+   * y [outer, inner] = factor times the sum over the middle of x [outer, length, inner], added in double precision. If
+   * `largest`, the largest value instead: NaN is above all, and a zero may have either sign.
    */
   reduce(y: F32, x: F32, outer: number, length: number, inner: number, largest: number, factor: number): void;
-  /** dx [outer, length, inner] = dy where the largest, y [outer, inner], stands in x first, else 0. */
+  /** dx [outer, length, inner] = dy at the first place where x equals the largest, y [outer, inner], else 0. */
   maxBackward(dx: F32, dy: F32, x: F32, y: F32, outer: number, length: number, inner: number): void;
   /** out[places[i]] += x[i], one after another. */
   scatterEntries(out: F32, x: F32, places: Uint32Array, count: number): void;
   /**
-   * One product for each of a batch of matrices, which follow each other in memory; g is that of one, without images.
-   * product 0: out [T, O] = left [T, I] right [O, I]^T; 1: out [T, I] = left [T, O] right [O, I];
-   * 2: out [O, I] = left [T, O]^T right [T, I].
+   * Computes one product for each matrix of a batch, which follow each other in memory; g is the geometry of one,
+   * without images. product 0: out [T, O] = left [T, I] right [O, I]^T; 1: out [T, I] = left [T, O] right [O, I]; 2:
+   * out [O, I] = left [T, O]^T right [T, I].
    */
   batchedProduct(out: F32, left: F32, right: F32, g: Geometry, batch: number, product: number): void;
 }

@@ -1,4 +1,4 @@
-/** Losses with their gradients. */
+/** Kernels of losses with their gradients. */
 import type { F32 } from "../memory.ts";
 import type { Positions } from "../positions.ts";
 
@@ -10,10 +10,11 @@ export interface DetectionNumbers {
 
 export interface LossKernels {
   /**
-   * Of a detector: outputs [cells, classes + 1 + 4], logits and then four offsets; labels [cells], `classes` for the
-   * background; offsets [cells, 4], read where a cell has an object. loss [1] = the mean of the cross-entropies, where one of
-   * the background weighs `background`, + boxes times the mean, over the cells with an object, of the sum over the offsets'
-   * errors e of e^2 / (2 beta) below beta, |e| - beta / 2 beyond. gradient: of it by the outputs.
+   * The loss of a detector. outputs [cells, classes + 1 + 4] hold logits, then four offsets; labels [cells] are
+   * classes, with `classes` for the background; offsets [cells, 4] are read for cells with an object. loss [1] = the
+   * mean of the cross-entropies, in which those of the background have the weight `background`, + boxes times the mean,
+   * over the cells with an object, of the sum over the offsets' errors e of e^2 / (2 beta) below beta, |e| - beta / 2
+   * beyond. gradient = that of the loss by the outputs.
    */
   detectionLoss(
     loss: F32,
@@ -25,11 +26,12 @@ export interface LossKernels {
     classes: number,
     options: DetectionNumbers,
   ): void;
-  /** losses [rows]; dlogits = (softmax - one hot) / rows, the gradient of their mean. */
+  /** losses [rows] = the cross-entropies; dlogits = (softmax - one hot) / rows, the gradient of their mean. */
   softmaxCrossEntropy(losses: F32, dlogits: F32, logits: F32, labels: Int32Array, rows: number, classes: number): void;
   /**
-   * loss [1] = the mean over e = x - targets of quadratic e^2 where |e| <= reach, linear (|e| - reach / 2) beyond; dx [count]
-   * its gradient. (reach, quadratic, linear): squares are (Infinity, 1, 1), sizes (0, 1, 1), Huber's (delta, 0.5, delta).
+   * loss [1] = the mean over e = x - targets of quadratic e^2 where |e| <= reach, linear (|e| - reach / 2) beyond; dx
+   * [count] = its gradient. For (reach, quadratic, linear), squared errors take (Infinity, 1, 1), absolute errors (0,
+   * 1, 1), Huber's (delta, 0.5, delta).
    */
   regressionLoss(
     loss: F32,
@@ -42,8 +44,8 @@ export interface LossKernels {
     linear: number,
   ): void;
   /**
-   * loss [1] = the mean of (1 - y) x + (1 + (p - 1) y) log(1 + e^-x) over logits x and targets y [rows, classes], p of their
-   * class, null for 1; dlogits its gradient.
+   * loss [1] = the mean of (1 - y) x + (1 + (p - 1) y) log(1 + e^-x) over logits x and targets y [rows, classes], where
+   * p is the positive weight of the class (null: 1); dlogits = its gradient.
    */
   binaryCrossEntropy(
     loss: F32,
@@ -55,9 +57,10 @@ export interface LossKernels {
     classes: number,
   ): void;
   /**
-   * loss [1] and its gradient dlogits, of rows -sum of w t log softmax(logits). t: (1 - smoothing) of the target and
-   * smoothing / classes. The target is a label, and the sum is divided by that of the weights w of the labels; rows with a
-   * label below 0 count nowhere. Or, with labels null, targets [rows, classes], and it is divided by rows. weights null: 1.
+   * Computes loss [1] and its gradient dlogits from -sum of w t log softmax(logits) of each row, where t is (1 -
+   * smoothing) times the target + smoothing / classes. With labels, the target is a label, and the sum over rows is
+   * divided by that of the weights w of the labels; rows with a label below 0 are ignored. With labels null, the
+   * targets are [rows, classes], and the sum is divided by rows. With weights null, w is 1.
    */
   targetCrossEntropy(
     loss: F32,

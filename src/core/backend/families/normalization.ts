@@ -1,27 +1,27 @@
-/** Batch normalization and pooling. */
+/** Kernels of batch normalization and pooling. */
 import type { Geometry } from "../geometry.ts";
 import type { F32 } from "../memory.ts";
 import type { Positions } from "../positions.ts";
 
-/** Of what is normalized: the mean and 1 / sqrt(variance + epsilon) of each channel, or of each row. */
+/** The statistics of what is normalized: the mean and 1 / sqrt(variance + epsilon) of each channel, or of each row. */
 export interface Statistics {
   readonly mean: F32;
   readonly invStd: F32;
 }
 
-/** The running statistics of a batch norm, [channels] each; moved in place by the training form. */
+/** The running statistics of a batch norm, [channels] each; training updates them in place. */
 export interface RunningStatistics {
   readonly mean: F32;
   readonly variance: F32;
 }
 
-/** What a normalized entry is multiplied by, and what is added. */
+/** The factor and the term that are applied to a normalized entry. */
 export interface Affine {
   readonly gamma: F32;
   readonly beta: F32;
 }
 
-/** The gradients of what is normalized and of its Affine. */
+/** The gradients of the normalized input and of its Affine. */
 export interface AffineGradients {
   readonly dx: F32;
   readonly dgamma: F32;
@@ -29,7 +29,7 @@ export interface AffineGradients {
 }
 
 export interface BatchNormNumbers {
-  /** Added to the variance. */
+  /** Number added to the variance. */
   readonly epsilon: number;
   /** Share of the new statistics in the running ones. */
   readonly momentum: number;
@@ -37,7 +37,7 @@ export interface BatchNormNumbers {
 }
 
 export interface NormalizationKernels {
-  /** Training form over x [rows, channels]; writes the batch's statistics, moves the running ones. */
+  /** The training form over x [rows, channels]: it writes the batch's statistics and updates the running ones. */
   batchNorm(
     y: F32,
     statistics: Statistics,
@@ -57,7 +57,7 @@ export interface NormalizationKernels {
     channels: number,
     options: Omit<BatchNormNumbers, "momentum">,
   ): void;
-  /** y: the forward's output if it ended in relu, else null. */
+  /** `y` is the forward's output if it ended in relu, else null. */
   batchNormBackward(
     grads: AffineGradients,
     dy: F32,
@@ -69,7 +69,7 @@ export interface NormalizationKernels {
     channels: number,
   ): void;
   /**
-   * maxPool of relu of batchNorm, without what lies between in memory. winner: the tap of the largest, 255 where it is not
+   * maxPool of relu of batchNorm, without the tensors in between. winner: the tap of the largest, 255 if it is not
    * above zero; peak: x at the largest, for backward. Windows of g (out = channels) have at most 255 taps.
    */
   batchNormPool(
@@ -93,10 +93,13 @@ export interface NormalizationKernels {
     statistics: Statistics,
     g: Geometry,
   ): void;
-  /** Windows of g (out = channels); winner: tap of the largest, the first of equals; padding never wins. */
+  /**
+   * y = the largest of each window of g (out = channels); winner: the tap of the largest, the first of equals. Padding
+   * never wins.
+   */
   maxPool(y: F32, winner: Uint8Array, x: F32, g: Geometry): void;
   maxPoolBackward(dx: F32, dy: F32, winner: Uint8Array, g: Geometry): void;
-  /** Mean over the window; padding counts as zeros. */
+  /** y = the mean over each window; padding counts as zeros. */
   averagePool(y: F32, x: F32, g: Geometry): void;
   averagePoolBackward(dx: F32, dy: F32, g: Geometry): void;
 }

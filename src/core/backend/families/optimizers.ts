@@ -1,8 +1,11 @@
-/** Updates of weights, in place. */
+/** Kernels that update weights in place. */
 import type { F32 } from "../memory.ts";
 import type { Positions } from "../positions.ts";
 
-/** A decay of pruned weights, [rows, k]: lambda * weight joins the gradient where the mask is 0 (SR-STE). */
+/**
+ * A decay of the pruned entries of a weight [rows, k]: lambda * weight is added to the gradient where the mask is 0
+ * (SR-STE).
+ */
 export interface PrunedDecay {
   readonly mask: Uint32Array;
   readonly k: number;
@@ -27,21 +30,21 @@ export interface AdamNumbers {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** Decoupled: w -= rate * decay * w. */
+  /** Decoupled weight decay: w -= rate * decay * w. */
   readonly decay: number;
-  /** 1 - beta1^t */
+  /** 1 - beta1^t. */
   readonly correction1: number;
-  /** 1 - beta2^t */
+  /** 1 - beta2^t. */
   readonly correction2: number;
 }
 
 export interface OptimizerKernels {
   /**
    * PyTorch's SGD: g = grad + decay w; velocity = momentum velocity + g; w -= rate (g + momentum velocity | velocity).
-   * pruned: its grad + lambda w takes the place of grad, here and in adam.
+   * With `pruned`, here and in adam, grad + lambda w takes the place of grad where its mask is 0.
    */
   sgd(w: F32, velocity: F32 | null, grad: F32, count: number, options: SgdNumbers, pruned: PrunedDecay | null): void;
-  /** AdamW. */
+  /** PyTorch's AdamW. */
   adam(w: F32, moments: Moments, grad: F32, count: number, options: AdamNumbers, pruned: PrunedDecay | null): void;
 }
 

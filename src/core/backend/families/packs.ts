@@ -1,46 +1,52 @@
-/** Packs: choosing what an N:M operand keeps, by magnitude or by chance, and writing it as the sparse products read it. */
+/**
+ * Kernels of packs: they choose what an N:M operand keeps, by magnitude or by chance, and write it as the sparse
+ * products read it.
+ */
 import type { Draw } from "../../random.ts";
 import type { F32 } from "../memory.ts";
 import type { Positions } from "../positions.ts";
 
-/** Rows of K in one block of a pack: 128 rounded down to whole groups of m. Must equal native/body/pack.inl. */
+/**
+ * Number of entries along K in one block of a pack: 128 rounded down to whole groups of m. Must equal
+ * native/body/pack.inl.
+ */
 export function packBlock(m: number): number {
   return 128 - (128 % m);
 }
 
-/** Rows side by side in a slice, see native/body/slices.inl. */
+/** Number of rows side by side in a slice, see native/body/slices.inl. */
 export const SLICE = 16;
 
-/** 32-bit words that hold the places of one row of a slice: 2 bits each for m <= 4, else 4. */
+/** Number of 32-bit words that hold the places of one row of a slice: 2 bits each for m <= 4, else 4. */
 export function placeWords(k: number, n: number, m: number): number {
   return Math.ceil(((k / m) * n) / (m <= 4 ? 16 : 8));
 }
 
-/** N:M along the contraction dimension, vV: exactly N entries kept in each group of M neighbors. */
+/** An N:M pattern along the contraction dimension, vV: exactly N entries are kept in each group of M neighbors. */
 export interface Pattern {
-  /** Entries kept in a group. */
+  /** Number of entries kept in a group. */
   readonly n: number;
-  /** Entries of a group, 2..16. */
+  /** Number of entries of a group, 2..16. */
   readonly m: number;
-  /** Rows that share a choice: 1, 2 or 4. */
+  /** Number of neighboring rows that share a choice: 1, 2 or 4. */
   readonly v: number;
 }
 
 /** An N:M matrix [rows, k] as the sparse products stream it: [block of K][group of v rows][slot]. */
 export interface Pack {
   readonly pattern: Pattern;
-  /** What is kept, v rows a slot; rows beyond the last are zeros. */
+  /** Kept values, v rows a slot; rows beyond the last are zeros. */
   readonly values: F32;
-  /** Its positions within a block of K. */
+  /** Positions of the kept values within a block of K. */
   readonly index: Uint8Array;
 }
 
-/** The same, 16 rows side by side. The pattern's v counts for nothing. */
+/** A packed matrix with 16 rows side by side. The pattern's v has no effect. */
 export interface Slices {
   readonly pattern: Pattern;
-  /** [slice][slot][16 rows] */
+  /** Kept values, [slice][slot][16 rows]. */
   readonly values: F32;
-  /** [slice][word][16 rows]: each place in its group in 2 bits (m <= 4) or 4, the first slot lowest. */
+  /** Places, [slice][word][16 rows]: each place in its group in 2 bits (m <= 4) or 4, with the first slot lowest. */
   readonly places: Uint32Array;
 }
 
@@ -48,12 +54,12 @@ export interface PackKernels {
   /**
    * Keeps the n largest |w| of each m along k (v > 1: by the sum of |w| over v neighboring rows; ties keep the lower
    * index), and writes the pack, the mask and, if wanted, the masked dense copy. w [rows, k], k % m == 0.
-   * soft: 0 keeps values as they are. Else what is kept moves towards zero by the largest score that is not, but not
-   * beyond, and is multiplied by soft: (|w| - t) soft with w's sign, for v > 1 w ((s - t) / s) soft with scores s (Hu et
-   * al. 2024, S-STE).
+   * With soft 0, values are kept as they are. Otherwise a kept value moves towards zero by the largest score that is
+   * not kept, but not beyond zero, and is multiplied by soft: (|w| - t) soft with w's sign, for v > 1 w ((s - t) / s)
+   * soft with scores s (Hu et al. 2024, S-STE).
    */
   pruneRows(pack: Pack, mask: Uint32Array, masked: F32 | null, w: F32, rows: number, k: number, soft: number): void;
-  /** The same under a given mask with exactly n kept in each m; v rows must share their support. */
+  /** Packs like pruneRows under a given mask with exactly n kept in each m; v rows must share their support. */
   packRows(pack: Pack, masked: F32 | null, w: F32, mask: Uint32Array, rows: number, k: number, soft: number): void;
   /**
    * The pack of the transpose of w [k / taps, taps, rows], pruned n:m by magnitude along k (v neighboring rows share a
@@ -73,19 +79,20 @@ export interface PackKernels {
     taps: number,
   ): void;
   /**
-   * The pack of an unbiased n:m sample of the transpose of g [k, rows], along k: what weightGradSparse takes. Minimum
-   * variance (Chmiel et al. 2023, MVUE); draws are Philox(seed, layer; group of m / 4, step, row group, stream 0)[group of m % 4].
-   * Exactly n are kept, also of zeros and NaN; a NaN shows in what is kept of its group.
+   * Writes the pack of an unbiased n:m sample of the transpose of g [k, rows], along k, for weightGradSparse. It has
+   * minimum variance (Chmiel et al. 2023, MVUE); draws are Philox(seed, layer; group of m / 4, step, row group, stream
+   * 0)[group of m % 4]. Exactly n are kept, also of zeros and NaN; a NaN shows in the kept values of its group.
    */
   sampleColumns(pack: Pack, g: F32, rows: number, k: number, draw: Draw): void;
   /**
-   * The same of g [rows, k] itself, along k, for inputGrad: packed as by pruneRows, if wanted with a dense copy. Draws are
-   * of another stream, so this and the sample of the same layer and step along the other axis are independent.
+   * Samples g [rows, k] itself, along k, for inputGrad: it is packed as by pruneRows, if wanted with a dense copy.
+   * Draws are of another stream, so this sample and that of the same layer and step along the other axis are
+   * independent.
    */
   sampleRows(pack: Pack, masked: F32 | null, g: F32, rows: number, k: number, draw: Draw): void;
   /**
-   * As sampleColumns, 2:4 alone, by two draws of which the second is among the other three (approx-MVUE, Hu et al. 2024):
-   * unbiased, with up to twice the least variance. The second draw is of stream 2.
+   * Samples like sampleColumns, for 2:4 alone, by two draws of which the second is among the other three (approx-MVUE,
+   * Hu et al. 2024): unbiased, with up to twice the least variance. The second draw is of stream 2.
    */
   sampleColumnsApproximately(pack: Pack, g: F32, rows: number, k: number, draw: Draw): void;
   /** out [k / taps, taps, rows]: the matrix whose transpose was packed, with zeros. */

@@ -1,4 +1,4 @@
-/** The products of training, dense and with one sparse operand: forward, inputGrad and weightGrad. */
+/** Kernels of the products of training, dense and with one sparse operand: forward, inputGrad and weightGrad. */
 import type { Geometry } from "../geometry.ts";
 import type { F32 } from "../memory.ts";
 import type { Positions } from "../positions.ts";
@@ -9,14 +9,17 @@ export const PRODUCTS = ["forward", "inputGrad", "weightGrad"] as const;
 
 export type Product = (typeof PRODUCTS)[number];
 
-/** Columns of one block of compressed rows. Must equal native/body/csr.inl. */
+/** Number of columns of one block of compressed rows. Must equal native/body/csr.inl. */
 export const CSR_BLOCK = 128;
 
-/** The non-zeros of w [O, I] in rows of blocks of I: values, and index within the block, [block][row][entry]. */
+/**
+ * The non-zeros of w [O, I] in rows of blocks of I: their values, and their index within the block,
+ * [block][row][entry].
+ */
 export interface CompressedRows {
   readonly values: F32;
   readonly index: Uint8Array;
-  /** [block][row] and one more: where each row begins, in both. */
+  /** Start of each row in both, [block][row], and one more. */
   readonly starts: Uint32Array;
 }
 
@@ -43,17 +46,19 @@ export interface ProductKernels {
   ): void;
   /** forward with w [O, I] packed n:m along I. */
   forwardSparse(y: F32, x: F32, w: Pack, bias: F32 | null, g: Geometry, relu: number): void;
-  /** inputGrad with w packed as its transpose [channels, kernel * O], n:m along kernel * O; m divides O. */
+  /** inputGrad, with w packed as its transpose [channels, kernel * O], n:m along kernel * O; m divides O. */
   inputGradSparse(dx: F32, dy: F32, w: Pack, g: Geometry): void;
-  /** weightGrad with dy packed as its transpose [O, T], n:m along T. */
+  /** weightGrad, with dy packed as its transpose [O, T], n:m along T. */
   weightGradSparse(dw: F32, dy: Pack, x: F32, g: Geometry): void;
   /**
    * The weight gradient under a fixed mask that keeps one of each two neighboring positions, dw = scale * sum over the
-   * kept j of (dy[j] + restore * dy[i])^T im2col(x)[j], where i is j's neighbor that is not: x[j] stands for restore of
-   * x[i]. Neighbors are the pairs of output columns (0, 1), (2, 3), ... of an image row; of a linear layer (one output
-   * position an image) of the batch. The last of an odd row has none: it is kept, with neither scale nor restoration.
-   * mask: 0 keeps the even of each pair, 1 the odd; 2 even in even rows and odd in odd ones, 3 the reverse; 4 odd in the
-   * pairs 0 and 1 of a row, even in 2 and 3, and so on. With restore 0 the dropped are not read.
+   * kept j of (dy[j] + restore * dy[i])^T im2col(x)[j], where i is the neighbor of j that is not kept: restore times
+   * x[j] stands for x[i]. Neighbors are the pairs of output columns (0, 1), (2, 3), ... of an image row; for a linear
+   * layer (one output position an image), pairs of the batch. The last position of an odd row has no neighbor: it is
+   * kept, with neither scale nor restoration.
+   * mask: 0 keeps the even one of each pair, 1 the odd one; 2 keeps even ones in even rows and odd ones in odd rows, 3
+   * the reverse; 4 keeps odd ones in the pairs 0 and 1 of a row, even ones in 2 and 3, and so on. With restore 0,
+   * positions that are not kept are not read.
    */
   weightGradAlternate(dw: F32, dy: F32, x: F32, g: Geometry, mask: number, restore: number, scale: number): void;
   /** y [T, O] = x w^T + bias, then max(0, .) if relu, with x [T, I] packed n:m along I and w [O, I] dense. */
@@ -61,13 +66,13 @@ export interface ProductKernels {
   /** inputGrad of a matrix, dx [T, I] = dy w, with dy [T, O] packed n:m along O and w [O, I] dense. */
   inputGradSparseGradient(dx: F32, dy: Pack, w: F32, g: Geometry): void;
   /**
-   * y [T, O] = x [T, I] w^T + bias, then max(0, .) if relu, with w in slices. For few rows of x, where reading the
-   * weights is the limit; right for any number.
+   * y [T, O] = x [T, I] w^T + bias, then max(0, .) if relu, with w in slices. It is for few rows of x, where the time
+   * goes into reading the weights, but right for any number.
    */
   forwardSlices(y: F32, x: F32, w: Slices, bias: F32 | null, g: Geometry, relu: number): void;
-  /** forward with the non-zeros of w [O, I] in compressed rows. */
+  /** forward, with the non-zeros of w [O, I] in compressed rows. */
   forwardCsr(y: F32, x: F32, w: CompressedRows, bias: F32 | null, g: Geometry, relu: number): void;
-  /** weightGrad at the entries of compressed rows; 0 elsewhere. */
+  /** weightGrad at the entries of compressed rows, and 0 elsewhere. */
   weightGradCsr(dw: F32, dy: F32, x: F32, w: Pick<CompressedRows, "index" | "starts">, g: Geometry): void;
 }
 

@@ -1,4 +1,4 @@
-/** Each entry alone, and sums in double precision. */
+/** The oracle of operations on each entry alone, and of sums in double precision. */
 import { philox } from "../../random.ts";
 import type { ElementwiseKernels } from "../families/elementwise.ts";
 import { rectified } from "./rectified.ts";

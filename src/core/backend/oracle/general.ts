@@ -1,4 +1,4 @@
-/** General operations, entry by entry, in double precision. */
+/** The oracle of general operations, entry by entry, in double precision. */
 import { type GeneralKernels, MAX_RANK, OPERATIONS, type Operation } from "../families/general.ts";
 import type { ProductKernels } from "../families/products.ts";
 

@@ -1,4 +1,4 @@
-/** Convolutions in groups, summed in double precision. */
+/** The oracle of grouped convolutions, summed in double precision. */
 import type { GroupedConvolutionKernels } from "../families/grouped-convolutions.ts";
 import type { Geometry } from "../geometry.ts";
 import { hits } from "./products.ts";
@@ -18,7 +18,7 @@ function terms(g: Geometry, groups: number, visit: (y: number, x: number, w: num
   });
 }
 
-/** count: told of the multiply-adds, as products are. */
+/** The kernels; `count` is told the number of multiply-adds, as for products. */
 export function groupedConvolutions(count: (multiplies: number) => void): GroupedConvolutionKernels {
   return {
     groupedForward: (y, x, w, bias, g, groups, relu) => {

@@ -1,4 +1,4 @@
-/** Losses in double precision. */
+/** The oracle of losses, in double precision. */
 import type { LossKernels } from "../families/losses.ts";
 
 export const losses: LossKernels = {

@@ -1,4 +1,4 @@
-/** Masks, decided and read bit by bit. */
+/** The oracle of masks, which are decided and read bit by bit. */
 
 import type { MaskKernels } from "../families/masks.ts";
 import { maskWords } from "../families/masks.ts";
@@ -8,7 +8,7 @@ import { transposableBlock } from "./transposable-blocks.ts";
 
 const { fround } = Math;
 
-/** Numbers that can be added, in the same order: NaN above infinity. */
+/** Maps magnitudes to finite numbers that can be added, in the same order: NaN is above infinity. */
 const finite = (size: number): number => (size < Infinity ? size : size === Infinity ? 2 ** 128 : 2 ** 129);
 
 export const masks: MaskKernels = {

@@ -1,4 +1,4 @@
-/** Statistics in double precision, in two passes. */
+/** The oracle of normalization and pooling: statistics are in double precision, in two passes. */
 
 import type { NormalizationKernels } from "../families/normalization.ts";
 import { rectified } from "./rectified.ts";

@@ -1,4 +1,4 @@
-/** Updates as PyTorch has them, in double precision. */
+/** The oracle of updates, as in PyTorch, in double precision. */
 
 import type { OptimizerKernels } from "../families/optimizers.ts";
 import { decayed } from "./mask-bits.ts";

@@ -1,4 +1,4 @@
-/** Packs and slices, slot by slot. */
+/** Reads and writes packs and slices, slot by slot. */
 import { expected } from "../../errors.ts";
 import { type Pack, type Pattern, packBlock, placeWords, SLICE } from "../families/packs.ts";
 import type { F32 } from "../memory.ts";
@@ -14,7 +14,10 @@ export interface Operand {
 
 export const dense = (values: F32): Operand => ({ values, mask: null });
 
-/** Calls visit(row, column, slot, row within its group) for every kept entry in the order of a pack; rows may be beyond the last. */
+/**
+ * Calls visit(row, column, slot, row within its group) for every kept entry in the order of a pack; rows may be beyond
+ * the last.
+ */
 export function slots(
   rows: number,
   k: number,
@@ -49,7 +52,7 @@ export function unpack(
   k: number,
   place: (row: number, column: number) => number = (row, column) => row * k + column,
 ): Operand {
-  // in the precision that it is given: gradients are checked with doubles
+  // in the precision of the input: gradients are checked with doubles
   const Values = values.constructor as Float32ArrayConstructor;
   const operand = { values: new Values(rows * k), mask: new Uint8Array(rows * k) };
   let slot = 0;
@@ -68,7 +71,10 @@ export function unpack(
   return operand;
 }
 
-/** Calls visit(row, group, slot of all values, word of its place, shift in it) for each slot of slices, rows beyond the last too. */
+/**
+ * Calls visit(row, group, slot of all values, word of its place, shift in it) for each slot of slices, including rows
+ * beyond the last.
+ */
 export function sliceSlots(
   rows: number,
   k: number,
@@ -86,10 +92,13 @@ export function sliceSlots(
   }
 }
 
-/** Rows of a packed operand are multiplied in whole groups of v. */
+/** Number of rows of a packed operand in whole groups of v, as they are multiplied. */
 export const padded = (rows: number, v: number): number => Math.ceil(rows / v) * v;
 
-/** Packs the rows of a matrix that is known by its groups: choose gives the kept places of rows first..last-1, in order. */
+/**
+ * Packs the rows of a matrix that is given by its groups: `choose` returns the kept places of rows first..last-1, in
+ * order.
+ */
 export function packColumns(
   { values, index, pattern: { n, m, v } }: Pack,
   rows: number,

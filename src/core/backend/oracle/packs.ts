@@ -1,4 +1,4 @@
-/** Packs, decided entry by entry. */
+/** The oracle of packs, decided entry by entry. */
 import { type Draw, philox } from "../../random.ts";
 import { maskWords } from "../families/masks.ts";
 import type { Pack, PackKernels } from "../families/packs.ts";
@@ -10,7 +10,10 @@ import { sample, sampleApproximately, sum, uniform } from "./sample.ts";
 
 const { fround } = Math;
 
-/** Indices by falling score, the lower index first among equals. NaN counts as one number above infinity: exactly n are kept. */
+/**
+ * Indices by falling score, the lower index first among equals. All NaN count as one number above infinity: exactly n
+ * are kept.
+ */
 function ranked(scores: F32): number[] {
   const spoiled = (i: number): number => (Number.isNaN(scores[i]) ? 1 : 0);
   // infinity - infinity and NaN - NaN are NaN, so equals here
@@ -86,7 +89,7 @@ function packUnder(
     };
     let largest = 0;
     for (let at = column - (column % m), end = at + m; at < end; at++) {
-      // a NaN stays
+      // a NaN stays the largest
       if (!isKept(mask, k, first, at) && !(score(at) <= largest || Number.isNaN(largest))) largest = score(at);
     }
     const value = w[row * k + column];

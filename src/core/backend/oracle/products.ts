@@ -1,4 +1,7 @@
-/** Products, summed in double precision. Pruned entries are left out, not multiplied as zeros: 0 * NaN would be NaN. */
+/**
+ * The oracle of products, summed in double precision. Pruned entries are left out, not multiplied as zeros: 0 * NaN
+ * would be NaN.
+ */
 
 import { SLICE } from "../families/packs.ts";
 import { CSR_BLOCK, type ProductKernels } from "../families/products.ts";
@@ -91,7 +94,10 @@ function csrPlaces(index: Uint8Array, starts: Uint32Array, k: number, out: numbe
   return places;
 }
 
-/** Pairs of an input pixel and a tap that some window could put on it: with stride s only about one tap in s^2 can. */
+/**
+ * Number of pairs of an input pixel and a tap that some window can put on it: with stride s only about one tap in s^2
+ * can.
+ */
 export function hits(g: Geometry): number {
   const { batch, height, width, kh, kw, stride, padding } = shapeOf(g);
   const along = (length: number, kernel: number): number => {
@@ -104,7 +110,10 @@ export function hits(g: Geometry): number {
   return batch * along(height, kh) * along(width, kw);
 }
 
-/** count: told of the multiply-adds; those with the zeros of padding are among them, because the fast backends execute them. */
+/**
+ * The kernels; `count` is told the number of multiply-adds. Those with the zeros of padding are among them, because the
+ * fast backends execute them.
+ */
 export function products(count: (multiplies: number) => void): ProductKernels {
   return {
     forward: (y, x, w, bias, g, relu) => {

@@ -1,4 +1,4 @@
-/** Sums whose order is a part of the contract, and what is made of them. */
+/** The oracle of sums whose order is a part of the contract, and of the kernels that use them. */
 import { type ReductionKernels, SUM_CHUNK, SUM_LANES } from "../families/reductions.ts";
 
 export const reductions: ReductionKernels = {

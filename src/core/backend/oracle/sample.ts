@@ -4,12 +4,13 @@ const { fround } = Math;
 
 export const sum = (list: readonly number[]): number => list.reduce((total, x) => fround(total + x), 0);
 
-/** 23 bits of a word, the last set: neither 0 nor 1. */
+/** A number in (0, 1) from 23 bits of a word, of which the last is set, so that it is neither 0 nor 1. */
 export const uniform = (word: number): number => ((word & 0x7fffff) | 1) / 2 ** 23;
 
 /**
- * Minimum-variance unbiased sampling of n of the sizes, in single precision throughout: the kept places in order, and
- * tau: what is kept has the size max(size, tau). Kept are those that hold a point (u + q) tau, u in (0, 1).
+ * Minimum-variance unbiased sampling of n of the sizes, in single precision throughout. It returns the kept places in
+ * order, and tau: a kept entry gets the size max(size, tau). An entry is kept if it contains a point (u + q) tau, u in
+ * (0, 1).
  */
 export function sample(sizes: readonly number[], n: number, u: number): { places: number[]; tau: number } {
   return n === 2 ? sampleTwo(sizes, u) : sampleMany(sizes, n, u);
@@ -38,15 +39,18 @@ function sampleMany(sizes: readonly number[], n: number, u: number): { places: n
     }
     from = to;
   });
-  // rounding at the end of the sum, or zeros only: exactly n are kept
+  // after rounding at the end of the sum, or with zeros only: exactly n are kept
   for (let j = sizes.length - 1; kept.size < n; j--) kept.add(j);
   return { places: [...kept].sort((a, b) => a - b), tau };
 }
 
-/** The first point counts from the front, the second from the end; what rounding could break is said outright. */
+/**
+ * Samples two entries: the first point counts from the front, the second from the end. Cases that rounding could break
+ * are handled explicitly.
+ */
 function sampleTwo(sizes: readonly number[], u: number): { places: number[]; tau: number } {
   const m = sizes.length;
-  // the sum without the largest, never as a difference
+  // the sum without the largest is added up, never computed as a difference
   let [most, rest] = [sizes[0], 0];
   for (const size of sizes.slice(1)) [most, rest] = [Math.max(most, size), fround(rest + Math.min(most, size))];
   const tau = most > rest ? rest : fround(fround(most + rest) * 0.5);
@@ -54,7 +58,8 @@ function sampleTwo(sizes: readonly number[], u: number): { places: number[]; tau
   const point = fround(u * tau);
   let [first, second] = [0, 1];
   for (let before = lengths[0]; first < m - 2 && point > before; ) before = fround(before + lengths[++first]);
-  // beyond `second` if the first point is (none is longer than tau); if `second` exceeds the others, only then
+  // it lies beyond `second` if the first point does (none is longer than tau); if `second` exceeds the others, only
+  // then
   const beyond = (): boolean => {
     const behind = sum(lengths.slice(second + 1).reverse());
     return first >= second || (sizes[second] <= rest && fround(point + behind) >= tau);
@@ -64,8 +69,8 @@ function sampleTwo(sizes: readonly number[], u: number): { places: number[]; tau
 }
 
 /**
- * The kept two of four sizes by two draws, the second among the other three, and what size each of the four has where it
- * is kept: divided by its chance to be drawn first or second.
+ * The two of four sizes that two draws keep, the second among the other three, and the size that each of the four has
+ * if it is kept: divided by its chance to be drawn first or second.
  */
 export function sampleApproximately(
   sizes: readonly number[],

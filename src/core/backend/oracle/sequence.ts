@@ -1,4 +1,4 @@
-/** Embeddings, layer normalization and attention, row by row. */
+/** The oracle of embeddings, layer normalization and attention, row by row. */
 
 import type { SequenceKernels } from "../families/sequence.ts";
 import type { F32 } from "../memory.ts";
@@ -9,7 +9,10 @@ function dot(a: F32, atA: number, b: F32, atB: number, count: number): number {
   return sum;
 }
 
-/** Calls visit for every row of every head: its place in [batch, heads, length], the scores of what it sees, offsets. */
+/**
+ * Calls visit for every row of every head, with its place in [batch, heads, length], the scores of the rows that it
+ * sees, and offsets.
+ */
 function attentionRows(
   qkv: F32,
   batch: number,

@@ -1,4 +1,4 @@
-/** Columns, tiles and crosses, entry by entry. */
+/** The oracle of columns, tiles and crosses, entry by entry. */
 
 import type { StructureKernels } from "../families/structure.ts";
 import { shapeOf, windows } from "./windows.ts";

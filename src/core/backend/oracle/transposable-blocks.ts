@@ -1,14 +1,14 @@
 /**
- * Masks that are n:m along rows and columns at once, one m x m block at a time: the oracle of pruneTransposable for all but
- * the best 2:4. `size` is [m * m], not below zero; a result is [m * m], n kept in each row and each column.
+ * Masks that are n:m along rows and columns at once, one m x m block at a time: the oracle of pruneTransposable for all
+ * but the best 2:4. `size` is [m * m], not below zero; a result is [m * m], with n kept in each row and each column.
  */
 
-/** A choice of entries while it is made. */
+/** A choice of entries that is being made. */
 interface Block {
   readonly m: number;
   readonly size: readonly number[];
   readonly kept: boolean[];
-  /** How many more a row and a column may keep; of both the sum is the same. */
+  /** How many more entries each row and each column may keep; both have the same sum. */
   readonly rowRoom: number[];
   readonly columnRoom: number[];
 }
@@ -26,13 +26,14 @@ const emptyBlock = (size: readonly number[], n: number, m: number): Block => ({
   ...{ rowRoom: Array<number>(m).fill(n), columnRoom: Array<number>(m).fill(n) },
 });
 
-/** Of equals the lower index first. */
+/** Indices by falling size; of equals the lower index comes first. */
 const heavyToLight = (size: readonly number[]): number[] => [...size.keys()].sort((a, b) => size[b] - size[a] || a - b);
 
 /**
- * Keep-greedy: what is heavier first, if its row and its column have room. At least half of the most that fits. And it
- * keeps all that prune-greedy does, the two-approximation of Hubara et al. 2021 (lighter first, if its row or its column
- * still keeps too much): that is what is among the n heaviest of both its row and its column.
+ * Keep-greedy: takes heavier entries first, if their row and their column have room. It keeps at least half of the
+ * largest sum. It also keeps all that prune-greedy does, the two-approximation of Hubara et al. 2021 (lighter first, if
+ * its row or its column still keeps too much): those are the entries that are among the n heaviest of both their row
+ * and their column.
  */
 function keepHeavy({ m, size, kept, rowRoom, columnRoom }: Block): void {
   for (const at of heavyToLight(size)) {
@@ -45,8 +46,9 @@ function keepHeavy({ m, size, kept, rowRoom, columnRoom }: Block): void {
 }
 
 /**
- * After keepHeavy a row and a column that both have room keep the entry that they share. So each gets another: in the
- * heaviest way one entry (r, c) of full ones goes, and (row, c) and (r, column) come. False where that loses weight.
+ * After keepHeavy, a row and a column that both have room keep the entry that they share, so each needs another one.
+ * The heaviest exchange is made: an entry (r, c) of a full row and column goes, and (row, c) and (r, column) come.
+ * Returns false if that loses weight.
  */
 function fillUp({ m, size, kept, rowRoom, columnRoom }: Block): boolean {
   for (let row = 0; row < m; row++) {
@@ -72,9 +74,9 @@ function fillUp({ m, size, kept, rowRoom, columnRoom }: Block): boolean {
 }
 
 /**
- * The heaviest, as a flow of least cost: row by row and entry by entry along the shortest path to a column with room, where
- * keeping an entry costs what it weighs less and giving it back the reverse. Potentials keep all costs from being
- * negative (Dijkstra). Nodes: the rows, then the columns; of equals the first.
+ * Finds the largest sum as a flow of least cost: row by row and entry by entry along the shortest path to a column with
+ * room, where keeping an entry costs its weight less and giving it back costs its weight. Potentials keep all costs
+ * from being negative (Dijkstra). Nodes are the rows, then the columns; of equals the first is taken.
  */
 function exactBlock(block: Block): readonly boolean[] {
   const { m, size, kept, rowRoom, columnRoom } = block;
@@ -96,9 +98,9 @@ function exactBlock(block: Block): readonly boolean[] {
         for (let other = 0; other < m; other++) {
           const next = node < m ? m + other : other;
           const [row, column] = node < m ? [node, other] : [other, node - m];
-          // rounding can make a cost a little negative: what is done must stay, or the path may never end
+          // rounding can make a cost slightly negative: nodes that are done must stay so, or the path may never end
           if (kept[row * m + column] === node < m || done[next]) continue;
-          // what the entry costs beside the potentials
+          // the cost of the entry with respect to the potentials
           const slack = potential[row] - size[row * m + column] - potential[m + column];
           const length = distance[node] + (node < m ? slack : -slack);
           if (length < distance[next]) [distance[next], from[next]] = [length, node];

@@ -2,7 +2,7 @@
 
 const { fround } = Math;
 
-/** What a row of a transposable block may keep; pair 5 - p is what pair p leaves. */
+/** The pairs of columns that a row of a transposable block may keep; pair 5 - p is the complement of pair p. */
 export const PAIRS = [
   [0, 1],
   [0, 2],
@@ -12,7 +12,7 @@ export const PAIRS = [
   [2, 3],
 ] as const;
 
-/** Rows of a transposable block: the pair that each keeps, and the sum of what is kept. */
+/** Some rows of a transposable block: the pair that each keeps, and the sum of the kept entries. */
 interface KeptPairs {
   readonly sum: number;
   readonly pairs: readonly number[];
@@ -23,8 +23,9 @@ const largestSum = (list: readonly KeptPairs[]): KeptPairs =>
   list.reduce((a, b) => (b.sum > a.sum || (Number.isNaN(b.sum) && !Number.isNaN(a.sum)) ? b : a));
 
 /**
- * The pairs that the four rows of a 4 x 4 block keep. How often rows 0 and 1 keep each column says what is left for rows 2
- * and 3, in 19 ways; in a way any upper half fits any lower one, so the largest of each make the largest sum.
+ * The pairs that the four rows of a 4 x 4 block keep. The number of times that rows 0 and 1 keep each column, of which
+ * there are 19 cases, says what is left for rows 2 and 3. Within a case any upper half fits any lower one, so the
+ * largest sums of both make the largest sum.
  */
 export function transposable(size: (row: number, column: number) => number): readonly number[] {
   const pair = (row: number, p: number): number => fround(size(row, PAIRS[p][0]) + size(row, PAIRS[p][1]));

@@ -1,7 +1,7 @@
-/** Convolutions and windows, walked pixel by pixel. */
+/** Visits the windows of convolutions, pixel by pixel. */
 import type { Geometry } from "../geometry.ts";
 
-/** A convolution's geometry by name. */
+/** The fields of a geometry by name. */
 export function shapeOf(g: Geometry): {
   batch: number;
   height: number;
@@ -22,7 +22,9 @@ export function shapeOf(g: Geometry): {
   return { ...sizes, positions: batch * outHeight * outWidth, inputs: kh * kw * channels };
 }
 
-/** Calls visit(output position, offset of the pixel in x, tap) for every pixel of every window that lies in the image. */
+/**
+ * Calls visit(output position, offset of the pixel in x, tap) for every pixel of every window that lies in the image.
+ */
 export function windows(g: Geometry, visit: (position: number, pixel: number, tap: number) => void): void {
   const { batch, height, width, channels, kh, kw, stride, padding, outHeight, outWidth } = shapeOf(g);
   let position = 0;

@@ -7,7 +7,10 @@ import type { Module } from "../module.ts";
 import { GlobalAveragePool, MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
-/** 3x3 conv - batch norm - ReLU for each width, 2x2 max pooling between them, global average, linear. */
+/**
+ * A convolutional network: 3x3 conv - batch norm - ReLU for each width, 2x2 max pooling between them, global average,
+ * linear.
+ */
 export function cnn(
   channels: number,
   widths: readonly number[],

@@ -6,13 +6,13 @@ import type { Module } from "../module.ts";
 import { MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
-/** Behind each of the first three convolutions: cells of 8 x 8 pixels. */
+/** Number of convolutions with a pooling behind them, from the first on: three poolings make cells of 8 x 8 pixels. */
 const POOLS = 3;
 
 /**
- * A detector of a single pass: 3x3 conv - batch norm - ReLU for each width, 2x2 max pooling behind the first three, and a 1x1
- * convolution that says for each cell of 8 x 8 pixels its class, background being the last, and four offsets of a box:
- * [b, height / 8, width / 8, classes + 1 + 4].
+ * A single-pass detector: 3x3 conv - batch norm - ReLU for each width, 2x2 max pooling behind the first three, and a
+ * 1x1 convolution. For each cell of 8 x 8 pixels the output has scores of the classes, background being the last, and
+ * four offsets of a box: [b, height / 8, width / 8, classes + 1 + 4].
  */
 export function detector(
   channels: number,

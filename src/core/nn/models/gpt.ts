@@ -15,24 +15,30 @@ import { Module } from "../module.ts";
 import { Sequential } from "../sequential.ts";
 
 export interface GptOptions extends InitOptions {
-  /** Different tokens. */
+  /** Number of different tokens. */
   readonly vocabulary: number;
-  /** The longest sequence. */
+  /** Length of the longest sequence. */
   readonly context: number;
-  /** Blocks. */
+  /** Number of blocks. */
   readonly layers: number;
   readonly width: number;
-  /** Divides the width. */
+  /** Number of attention heads; it divides the width. */
   readonly heads: number;
-  /** Units of the MLP of each block. Default: four times the width. */
+  /** Hidden units of the MLP of each block. Default: four times the width. */
   readonly hidden?: readonly number[] | undefined;
-  /** Default "gelu". */
+  /** Activation of the MLPs. Default "gelu". */
   readonly activation?: "gelu" | "squared-relu" | undefined;
-  /** Of the embedded sequence and of what each branch adds to it; not within attention. Default 0. */
+  /**
+   * Probability of dropout on the embedded sequence and on the output of each branch; there is none within attention.
+   * Default 0.
+   */
   readonly dropout?: number | undefined;
 }
 
-/** A language model as GPT-2 (Radford et al. 2019): tokens [B, L] to logits of the token after each, [B * L, vocabulary]. */
+/**
+ * A language model like GPT-2 (Radford et al. 2019). It maps tokens [B, L] to logits of the token after each, [B * L,
+ * vocabulary].
+ */
 export function gpt(options: GptOptions): Module {
   const { width, heads } = options;
   if (width % heads !== 0) {
@@ -47,12 +53,12 @@ export function gpt(options: GptOptions): Module {
 
 class Gpt extends Module {
   readonly tokens: Embedding;
-  /** A row a place, [context, width]. */
+  /** One row for each position, [context, width]. */
   readonly positions: Parameter;
   readonly dropout: Dropout | null;
   readonly blocks: Sequential;
   readonly norm: LayerNorm;
-  /** Last, and its weight is that of `tokens`. */
+  /** The last layer; its weight is that of `tokens`. */
   readonly head: Linear;
 
   constructor(options: GptOptions) {
@@ -76,7 +82,7 @@ class Gpt extends Module {
   }
 }
 
-/** x + attention(norm(x)), then the same with an MLP, four times as wide unless said. */
+/** Computes x + attention(norm(x)), then the same with an MLP, four times as wide unless `hidden` says otherwise. */
 class Block extends Module {
   readonly norm1: LayerNorm;
   readonly attention: CausalSelfAttention;
@@ -90,7 +96,7 @@ class Block extends Module {
     const { layers, width, heads, activation = "gelu", device, random } = options;
     const init = { device, random };
     const hidden = options.hidden?.[index] ?? 4 * width;
-    // a block adds two branches to the sequence: this keeps the variance of their sum
+    // a block adds two branches to the sequence: this deviation keeps the variance of their sum
     const last = normal(0.02 / Math.sqrt(2 * layers));
     const linear = (inputs: number, outputs: number, initializer: Initializer): Linear =>
       new Linear(inputs, outputs, { ...init, initializer, biasInitializer: zeros });

@@ -9,7 +9,7 @@ import { Sequential } from "../sequential.ts";
 export type LenetWidths = readonly [filters1: number, filters2: number, hidden: number];
 
 export interface LenetOptions extends InitOptions {
-  /** Default 20, 50, 500. */
+  /** Filters of the two convolutions and units of the hidden layer. Default 20, 50, 500. */
   readonly widths?: LenetWidths | undefined;
 }
 

@@ -7,11 +7,14 @@ import type { Module } from "../module.ts";
 import { Sequential } from "../sequential.ts";
 
 export interface MlpOptions extends InitOptions {
-  /** Behind each hidden layer. Default 0. */
+  /** Probability of dropout behind each hidden layer. Default 0. */
   readonly dropout?: number | undefined;
 }
 
-/** Linear layers with ReLU between; widths: inputs, hidden ones, classes. */
+/**
+ * A multilayer perceptron: linear layers with ReLU between. `widths` are the numbers of inputs, hidden units and
+ * classes.
+ */
 export function mlp(widths: readonly number[], { dropout = 0, ...init }: MlpOptions = {}): Sequential {
   const layers: Record<string, Module> = { flatten: new Flatten() };
   for (let i = 1; i < widths.length; i++) {

@@ -10,19 +10,22 @@ import { GlobalAveragePool } from "../pooling.ts";
 import { Residual, ShiftedShortcut, SubsamplingShortcut } from "../residual.ts";
 import { Sequential } from "../sequential.ts";
 
-/** What a block is: channels within it; its shortcut and a constant for each channel; its shortcut alone. */
+/**
+ * A residual block: a number gives the channels within its body; "constant" is the shortcut plus a constant for each
+ * channel; "shortcut" is the shortcut alone.
+ */
 export type ResnetBlock = number | "constant" | "shortcut";
 
 export interface ResnetWidths {
-  /** Channels of the three stages, none smaller than the one before. Default 16, 32, 64. */
+  /** Channels of the three stages; none is smaller than the one before. Default 16, 32, 64. */
   readonly widths?: readonly [number, number, number] | undefined;
-  /** Block by block. Default: as wide as their stage. */
+  /** The blocks in order. Default: each block is as wide as its stage. */
   readonly blocks?: readonly ResnetBlock[] | undefined;
 }
 
 const STAGES = [16, 32, 64] as const;
 
-/** What each block is; where none is named, as wide as its stage. */
+/** The blocks of a network of this depth; each is as wide as its stage if `blocks` is not given. */
 export function blocksOf(depth: number, { widths = STAGES, blocks }: ResnetWidths): readonly ResnetBlock[] {
   return blocks ?? widths.flatMap((width) => Array<number>((depth - 2) / 6).fill(width));
 }
@@ -53,7 +56,7 @@ export function resnet(
     const outputs = widths[stage];
     const stride = stage > 0 && (3 * i) % count === 0 ? 2 : 1;
     const block = blockOf(inner[i], inputs, outputs, stride, init);
-    // numbers stay those of the whole network: a model without block 2 has a block 3
+    // blocks keep their numbers in the whole network: a model without block 2 has a block 3
     if (block !== null) layers[`block${i + 1}`] = block;
     inputs = outputs;
   }

@@ -9,13 +9,16 @@ import type { Module } from "../module.ts";
 import { GlobalAveragePool, MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
 
-/** Filters of a Fire module: 1x1 that squeeze; 1x1 and 3x3 that expand, beside each other. One of these may be 0. */
+/**
+ * Numbers of filters of a Fire module: 1x1 filters that squeeze, then 1x1 and 3x3 filters that expand, side by side.
+ * One of the latter two may be 0.
+ */
 export type Fire = readonly [squeeze: number, expand1x1: number, expand3x3: number];
 
 /**
- * The SqueezeNet (Iandola et al. 2016, section 3 and table 1) in the size of CIFAR: a 3x3 convolution, Fire modules, 2x2 max
- * pooling behind the convolution and behind each second Fire that another one follows. How it differs from the source
- * is in docs/recipes.md.
+ * The SqueezeNet (Iandola et al. 2016, section 3 and table 1) at the size of CIFAR: a 3x3 convolution, Fire modules,
+ * and 2x2 max pooling behind the convolution and behind each second Fire that another one follows. docs/recipes.md says
+ * how it differs from the source.
  */
 export function squeezenet(
   channels: number,
@@ -42,7 +45,7 @@ function expansion(squeeze: number, one: number, three: number, init: InitOption
     ...(one === 0 ? {} : { "1x1": new Sequential(convolution("", squeeze, one, 1, init)) }),
     ...(three === 0 ? {} : { "3x3": new Sequential(convolution("", squeeze, three, 3, init)) }),
   };
-  // a single one has nothing to be copied beside, and the same path
+  // a single branch needs no concatenation, and in a Sequential it keeps the same path
   return one === 0 || three === 0 ? new Sequential(branches) : new Concatenated(branches);
 }
 

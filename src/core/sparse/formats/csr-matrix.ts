@@ -1,4 +1,4 @@
-/** A matrix in compressed rows: zeros without a pattern, as the kernel reads them. */
+/** A matrix in compressed rows (CSR), whose zeros follow no pattern, as its kernels read it. */
 
 import { CSR_BLOCK } from "../../backend/families/products.ts";
 import { type Geometry, inputGradGeometry } from "../../backend/geometry.ts";
@@ -17,26 +17,26 @@ import { DenseMatrix } from "./dense-matrix.ts";
 const NO_EPILOGUE: Epilogue = { bias: null, relu: false };
 
 /**
- * Places of a matrix [rows, k], chosen once; `refresh` takes their values of now. An entry takes 5 bytes,
- * and a start 4 bytes for each row of each block of K. That of a weight is an operand of forward and weightGrad, that of a
- * transpose, with the taps the other way round, one of inputGrad.
+ * A sparse matrix [rows, k] whose places are chosen once; `refresh` takes their current values. An entry takes 5 bytes,
+ * and each row of each block of K 4 bytes for its start. The matrix of a weight is an operand of forward and
+ * weightGrad; that of its transpose, with the taps in reverse order, is one of inputGrad.
  */
 export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOperand {
   readonly rows: number;
   readonly k: number;
-  /** [block of K][row][entry] */
+  /** Values, [block of K][row][entry]. */
   readonly values: F32;
-  /** Columns within the block. */
+  /** Column of each entry within its block. */
   readonly index: Uint8Array;
-  /** [block of K][row], and one more. */
+  /** Start of each row, [block of K][row], and one more. */
   readonly starts: Uint32Array;
-  /** Of each entry in w. */
+  /** Place of each entry in w. */
   readonly #places: Uint32Array;
   readonly #kernels: Kernels;
 
   /**
-   * maskBytes: not zero where an entry is stored. placeOf: where an entry lies in w and maskBytes, default [rows, k]. Call refresh
-   * before the first product.
+   * An entry is stored where `maskBytes` is not zero. `placeOf` says where an entry lies in w and maskBytes; the
+   * default is [rows, k]. Call refresh before the first product.
    */
   constructor(
     kernels: Kernels,
@@ -76,7 +76,10 @@ export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOp
     return this.values.byteLength + this.index.byteLength + this.starts.byteLength;
   }
 
-  /** From now on `refresh` takes the values of `other`, of the same w and maskBytes: fewer of them, and mostly in cache. */
+  /**
+   * From now on `refresh` takes the values of `other`, made of the same w and maskBytes: there are fewer of them, and
+   * they are mostly in cache.
+   */
   followEntries(other: CsrMatrix): void {
     const entryOf = new Uint32Array(this.rows * this.k);
     other.#places.forEach((place, entry) => {
@@ -87,22 +90,25 @@ export class CsrMatrix implements ForwardOperand, InputGradOperand, WeightGradOp
     });
   }
 
-  /** Takes the values of w at the same places. */
+  /** Takes the current values of w at the same places. */
   refresh(w: F32): void {
     this.#kernels.gatherEntries(this.values, w, this.#places, this.values.length);
   }
 
-  /** y [T, rows] = im2col(x) w^T, then the epilogue. */
+  /** Computes y [T, rows] = im2col(x) w^T, then the epilogue. */
   forward(y: F32, x: F32, geometry: Geometry, { bias, relu }: Epilogue = NO_EPILOGUE): void {
     this.#kernels.forwardCsr(y, x, this, bias, geometry, Number(relu));
   }
 
-  /** As the forward product of dy; see inputGradGeometry for the convolutions that this is right for. */
+  /**
+   * Computes the input gradient as a forward product of dy; inputGradGeometry says for which convolutions this is
+   * right.
+   */
   inputGrad(dx: F32, dy: F32, geometry: Geometry): void {
     this.forward(dx, dy, inputGradGeometry(geometry));
   }
 
-  /** dw = dy^T im2col(x) at its entries, 0 elsewhere; w as [rows, k]. */
+  /** Computes dw = dy^T im2col(x) at the stored entries and 0 elsewhere, with w as [rows, k]. */
   weightGrad(dw: F32, dy: F32, x: F32, geometry: Geometry): void {
     this.#kernels.weightGradCsr(dw, dy, x, this, geometry);
   }
@@ -142,7 +148,7 @@ export const csrFormat: OperandFormat = {
   },
 };
 
-/** A third of the weight. */
+/** A weight of which a third of the entries is kept. */
 function compressed({ kernels, geometry, w }: TrialMatrices) {
   const rows = geometry[10];
   const k = w.length / rows;

@@ -1,4 +1,4 @@
-/** A dense weight as an operand: what every product falls back to. With zeros in it, it emulates sparsity. */
+/** A dense weight as an operand, which every product falls back to. If it has zeros in it, it emulates sparsity. */
 
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
@@ -9,7 +9,7 @@ export class DenseMatrix implements ForwardOperand, InputGradOperand, WeightGrad
   readonly #kernels: Kernels;
   readonly #w: F32;
 
-  /** w [O, I], not copied. */
+  /** `w` is [O, I]; it is not copied. */
   constructor(kernels: Kernels, w: F32) {
     this.#kernels = kernels;
     this.#w = w;

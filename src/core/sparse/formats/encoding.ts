@@ -1,7 +1,7 @@
 /**
- * The N:M encoding of an N:M matrix, for files and for counting bytes: kept values in row order, and one index of
- * ceil(log2 M) bits a kept entry, packed without gaps, lowest bits first. 2:4 in f32 takes 2 * 32 + 2 * 2
- * of 128 bits: 53 % of the dense bytes.
+ * The N:M encoding of a matrix, for files and for counting bytes: the kept values in row order, and one index of
+ * ceil(log2 M) bits for each kept entry, packed without gaps, lowest bits first. 2:4 in f32 takes 2 * 32 + 2 * 2 of 128
+ * bits: 53 % of the dense bytes.
  */
 import { expected } from "../../errors.ts";
 import { isKept } from "../mask.ts";
@@ -11,13 +11,13 @@ export interface EncodedMatrix {
   readonly rows: number;
   readonly k: number;
   readonly pattern: Pattern;
-  /** [row group][group along k][slot][row of the group], rows beyond the last left out. */
+  /** Kept values, [row group][group along k][slot][row of the group]; rows beyond the last are left out. */
   readonly values: Float32Array;
-  /** Bit-packed positions within their group, one a slot. */
+  /** Bit-packed positions within their group, one for each slot. */
   readonly indices: Uint8Array;
 }
 
-/** w [rows, k] under a mask with exactly n kept in each group. */
+/** Encodes w [rows, k] under a mask with exactly n kept in each group. */
 export function encodeMatrix(
   w: Float32Array,
   mask: Uint32Array,
@@ -59,7 +59,7 @@ export function encodeMatrix(
   return { rows, k, pattern, values, indices };
 }
 
-/** The dense matrix [rows, k] with zeros where pruned. */
+/** Decodes to the dense matrix [rows, k], with zeros where it is pruned. */
 export function decodeMatrix({ rows, k, pattern, values, indices }: EncodedMatrix): Float32Array {
   const { n, m, v } = pattern;
   const bits = indexBits(pattern);
@@ -81,7 +81,7 @@ export function decodeMatrix({ rows, k, pattern, values, indices }: EncodedMatri
   return w;
 }
 
-/** Bytes of the encoding, counted from its arrays. */
+/** Number of bytes of the encoding, counted from its arrays. */
 export function encodedBytes({ values, indices }: EncodedMatrix): number {
   return values.byteLength + indices.byteLength;
 }

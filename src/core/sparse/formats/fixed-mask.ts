@@ -1,4 +1,7 @@
-/** Activations under a mask that does not look at values: one of each two neighboring positions, for weightGrad. */
+/**
+ * Activations under a fixed mask that does not depend on values: it keeps one of each two neighboring positions, for
+ * weightGrad.
+ */
 
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
@@ -7,11 +10,11 @@ import type { OperandFormat, WeightGradOperand } from "../operand.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
 import { EmulatedFixedMask } from "./emulated.ts";
 
-/** Which positions are kept and what stands for the others: the kernel weightGradAlternate has the numbers. */
+/** Which positions are kept, and what replaces the others; the kernel weightGradAlternate explains the numbers. */
 export interface FixedMaskChoice {
-  /** From 0 to 4. */
+  /** Number of the mask, from 0 to 4. */
   readonly mask: number;
-  /** What is taken of a kept position for its dropped neighbor. */
+  /** Share of a kept position that stands for its dropped neighbor. */
   readonly restore: number;
   readonly scale: number;
 }

@@ -1,4 +1,4 @@
-/** The table of operand formats: what products can multiply by. The conformance suite goes through it. */
+/** The table of operand formats that products can multiply by. The conformance suite goes through it. */
 import type { OperandFormat } from "../operand.ts";
 import { csrFormat } from "./csr-matrix.ts";
 import { denseFormat } from "./dense-matrix.ts";

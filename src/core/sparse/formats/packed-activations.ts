@@ -1,4 +1,7 @@
-/** The activations as the N:M operand of forward: packed along the inputs, which it sums over; the weight is dense. */
+/**
+ * The activations as the N:M operand of forward: they are packed along the inputs, which forward sums over, and the
+ * weight is dense.
+ */
 
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
@@ -13,7 +16,7 @@ export class PackedActivations implements ForwardOperand {
   readonly x: PackedMatrix;
   readonly #w: F32;
 
-  /** x [T, I], which holds until the product's backward; w [O, I]. Of matrices only, not of images. */
+  /** `x` [T, I] must stay valid until the product's backward; `w` is [O, I]. It serves matrices only, not images. */
   constructor(kernels: Kernels, x: PackedMatrix, w: F32) {
     this.#kernels = kernels;
     this.x = x;
@@ -24,12 +27,12 @@ export class PackedActivations implements ForwardOperand {
     this.#kernels.forwardSparseActivations(y, this.x, this.#w, bias, geometry, Number(relu));
   }
 
-  /** The weight gradient is that of what was multiplied. */
+  /** The pruned activations: the weight gradient is that of what was multiplied. */
   get input(): F32 {
     return this.x.masked;
   }
 
-  /** y does not depend on what was pruned. */
+  /** Zeroes the gradient of pruned entries, on which y does not depend. */
   keepInputGrad(dx: F32): void {
     const { mask, rows, k } = this.x;
     this.#kernels.applyMask(dx, mask, rows, k);

@@ -1,4 +1,7 @@
-/** The gradient as the N:M operand of inputGrad: packed along the outputs, which it sums over; the weight is dense. */
+/**
+ * The gradient as the N:M operand of inputGrad: it is packed along the outputs, which inputGrad sums over, and the
+ * weight is dense.
+ */
 
 import type { Geometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
@@ -13,7 +16,7 @@ export class PackedGradient implements InputGradOperand {
   readonly dy: PackedOperand;
   readonly #w: F32;
 
-  /** dy [T, O]; w [O, I]. Of matrices only, not of images. */
+  /** `dy` is [T, O], `w` is [O, I]. It serves matrices only, not images. */
   constructor(kernels: Kernels, dy: PackedOperand, w: F32) {
     this.#kernels = kernels;
     this.dy = dy;

@@ -1,4 +1,4 @@
-/** An N:M matrix in the form the sparse kernels read, with its mask and, where asked for, a dense copy. */
+/** An N:M matrix in the form that the sparse kernels read, with its mask and, if asked for, a dense copy. */
 
 import { maskWords, TRANSPOSABLE_SOLVERS, type TransposableSolver } from "../../backend/families/masks.ts";
 import { type Pack, packBlock } from "../../backend/families/packs.ts";
@@ -15,11 +15,11 @@ import { EmulatedWeight } from "./emulated.ts";
 /** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */
 export interface PackedOperand extends Pack {
   readonly rows: number;
-  /** Entries of a row before pruning. */
+  /** Number of entries of a row before pruning. */
   readonly k: number;
 }
 
-/** Throws where groups do not tile k; else the number of slots of the pack. */
+/** The number of slots of the pack. Throws if groups do not tile k. */
 export function slotsOf(pattern: Pattern, rows: number, k: number): number {
   const why = misfit(pattern, k);
   if (why !== undefined) {
@@ -33,7 +33,7 @@ export function slotsOf(pattern: Pattern, rows: number, k: number): number {
   return Math.ceil(rows / pattern.v) * (k / pattern.m) * pattern.n;
 }
 
-/** Writes the dense matrix [rows, k] that the sparse kernels see into w. */
+/** Writes the dense matrix [rows, k] that the sparse kernels see to w. */
 export function unpack({ pattern, rows, k, values, index }: PackedOperand, w: Float32Array): void {
   const { n, m, v } = pattern;
   w.fill(0, 0, rows * k);
@@ -51,19 +51,22 @@ export function unpack({ pattern, rows, k, values, index }: PackedOperand, w: Fl
   }
 }
 
-/** [rows, k], groups along k. The arrays are written in place by `prune` and `repack`. As the weight it is an operand of forward. */
+/**
+ * An N:M matrix [rows, k] with groups along k. `prune` and `repack` write its arrays in place. As a weight it is an
+ * operand of forward.
+ */
 export class PackedMatrix implements PackedOperand, ForwardOperand {
   readonly pattern: Pattern;
   readonly rows: number;
   readonly k: number;
   readonly values: F32;
   readonly index: Uint8Array;
-  /** See mask.ts. */
+  /** The mask, in the layout of mask.ts. */
   readonly mask: Uint32Array;
   readonly #kernels: Kernels;
   #masked: F32 | null = null;
 
-  /** Throws where k is no multiple of m. */
+  /** Throws if k is no multiple of m. */
   constructor(kernels: Kernels, rows: number, k: number, pattern: Pattern) {
     const slots = slotsOf(pattern, rows, k);
     this.pattern = pattern;
@@ -91,19 +94,22 @@ export class PackedMatrix implements PackedOperand, ForwardOperand {
     this.#kernels.forwardSparse(y, x, this, bias, geometry, Number(relu));
   }
 
-  /** Writes the dense matrix [rows, k] that the sparse kernels see into w. */
+  /** Writes the dense matrix [rows, k] that the sparse kernels see to w. */
   unpackInto(w: Float32Array): void {
     unpack(this, w);
   }
 
-  /** Chooses the mask by magnitude (ties keep the lower index) and packs w [rows, k] under it; soft: see the kernel. */
+  /**
+   * Chooses the mask by magnitude (ties keep the lower index) and packs w [rows, k] under it. `soft` is explained at
+   * the kernel.
+   */
   prune(w: F32, soft = 0): void {
     this.#kernels.pruneRows(this, this.mask, this.#masked, w, this.rows, this.k, soft);
   }
 
   /**
-   * The factor that brings a soft prune of w closest to w, in the sense of least squares: <w, S(w)> / |S(w)|^2, in double
-   * precision; 1 where nothing is left. Prunes on the way.
+   * The factor that brings a soft prune of w closest to w, in the sense of least squares: <w, S(w)> / |S(w)|^2, in
+   * double precision; 1 if nothing is left. It also prunes.
    */
   softScale(w: F32): number {
     this.prune(w, 1);
@@ -117,19 +123,19 @@ export class PackedMatrix implements PackedOperand, ForwardOperand {
     return square > 0 ? dot / square : 1;
   }
 
-  /** Chooses the mask that is N:M along rows and columns (see the kernel of this name) and packs w [rows, k] under it. */
+  /** Chooses a mask that is N:M along rows and columns (see the kernel of this name) and packs w [rows, k] under it. */
   pruneTransposable(w: F32, solver: TransposableSolver): void {
     const place = TRANSPOSABLE_SOLVERS.indexOf(solver);
     this.#kernels.pruneTransposable(this.mask, w, this.rows, this.k, this.pattern, place);
     this.repack(w);
   }
 
-  /** Keeps an unbiased sample of minimum variance of g [rows, k]. The mask is not written. */
+  /** Keeps an unbiased sample of minimum variance of g [rows, k]; it does not write the mask. */
   sample(g: F32, draw: Draw): void {
     this.#kernels.sampleRows(this, this.#masked, g, this.rows, this.k, draw);
   }
 
-  /** Packs new values under the mask as it stands. */
+  /** Packs new values under the present mask. */
   repack(w: F32, soft = 0): void {
     this.#kernels.packRows(this, this.#masked, w, this.mask, this.rows, this.k, soft);
   }

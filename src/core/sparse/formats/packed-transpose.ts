@@ -1,4 +1,4 @@
-/** The pack of a transpose, made from the matrix as it lies: what inputGradSparse and weightGradSparse take. */
+/** The pack of a matrix's transpose, made from the matrix as it lies, for inputGradSparse and weightGradSparse. */
 
 import { maskWords } from "../../backend/families/masks.ts";
 import { packBlock } from "../../backend/families/packs.ts";
@@ -14,8 +14,8 @@ import { EmulatedSample, EmulatedWeight } from "./emulated.ts";
 import { type PackedOperand, slotsOf } from "./packed-matrix.ts";
 
 /**
- * The transpose, [rows, k], of a matrix with k rows; groups along k. The arrays are written in place. That of a weight is an
- * operand of inputGrad, that of a gradient one of weightGrad.
+ * The N:M transpose, [rows, k], of a matrix with k rows; groups are along k. Its arrays are written in place. That of a
+ * weight is an operand of inputGrad, that of a gradient one of weightGrad.
  */
 export class PackedTranspose implements PackedOperand, InputGradOperand, WeightGradOperand {
   readonly pattern: Pattern;
@@ -26,10 +26,10 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
   readonly kernels: Kernels;
   #order: Int32Array | null = null;
   #choice: Uint32Array | null = null;
-  /** What both the choice and a mask keep. */
+  /** The entries that both the choice and a mask keep. */
   #both: Uint32Array | null = null;
 
-  /** Throws where k is no multiple of m. */
+  /** Throws if k is no multiple of m. */
   constructor(kernels: Kernels, rows: number, k: number, pattern: Pattern) {
     const slots = slotsOf(pattern, rows, k);
     this.pattern = pattern;
@@ -40,25 +40,25 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
     this.kernels = kernels;
   }
 
-  /** Of a weight. */
+  /** Computes dx; this must be the transpose of the weight. */
   inputGrad(dx: F32, dy: F32, geometry: Geometry): void {
     this.kernels.inputGradSparse(dx, dy, this, geometry);
   }
 
-  /** Of the gradient dy itself. */
+  /** Computes dw; this must be the transpose of the gradient dy itself. */
   weightGrad(dw: F32, _dy: F32, x: F32, geometry: Geometry): void {
     this.kernels.weightGradSparse(dw, this, x, geometry);
   }
 
   /**
-   * Keeps the largest by magnitude of w [k / taps, taps, rows] (ties keep the lower index). mask: of w as
-   * [k / taps, taps * rows]; what it does not keep counts as zero. Groups are of neighbors in `order`.
+   * Keeps the entries of w [k / taps, taps, rows] that are largest by magnitude (ties keep the lower index). `mask` is
+   * one of w as [k / taps, taps * rows]; entries that it does not keep count as zero. Groups are neighbors in `order`.
    */
   prune(w: F32, mask: Uint32Array | null, taps: number): void {
     this.kernels.pruneColumns(this, w, mask, this.#order, this.rows, this.k, taps);
   }
 
-  /** As prune; what is kept is noted as the choice. */
+  /** Prunes like `prune` and records the kept entries as the choice. */
   choose(w: F32, mask: Uint32Array, taps: number): void {
     this.prune(w, mask, taps);
     this.#choice ??= this.kernels.uint32(mask.length);
@@ -66,8 +66,8 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
   }
 
   /**
-   * As prune, but of the entries of the last choice alone. Where the mask has left that choice since, zeros are kept: not
-   * the entry, which forward does not multiply by, nor another, which was not chosen.
+   * Prunes like `prune`, but keeps only entries of the last choice. Where the mask no longer keeps a chosen entry, a
+   * zero is kept: not the entry, which forward does not multiply by, nor another one, which was not chosen.
    */
   pruneChosen(w: F32, mask: Uint32Array, taps: number): void {
     const choice = this.#choice;
@@ -77,7 +77,7 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
     this.prune(w, this.#both, taps);
   }
 
-  /** What `choose` kept last, as a mask of w; null before. */
+  /** The entries that `choose` kept last, as a mask of w; null before the first call. */
   get choice(): Uint32Array | null {
     return this.#choice;
   }
@@ -91,7 +91,10 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
     this.#choice.set(mask);
   }
 
-  /** Of the entries of k, when they are cut into groups; null: as they lie. It stays within blocks of the pack. */
+  /**
+   * The order in which the entries of k are cut into groups; null if they are taken as they lie. It stays within blocks
+   * of the pack.
+   */
   get order(): Int32Array | null {
     return this.#order;
   }
@@ -134,7 +137,7 @@ export class PackedTranspose implements PackedOperand, InputGradOperand, WeightG
     this.kernels.sampleColumns(this, g, this.rows, this.k, draw);
   }
 
-  /** Keeps an unbiased 2:4 sample of g [k, rows] by two draws a group. */
+  /** Keeps an unbiased 2:4 sample of g [k, rows], with two draws for each group. */
   sampleApproximately(g: F32, draw: Draw): void {
     if (patternName(this.pattern) !== "2:4")
       throw expected("approx-MVUE", "the pattern 2:4", patternName(this.pattern), "Sample with MVUE");

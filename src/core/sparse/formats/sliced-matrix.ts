@@ -1,4 +1,4 @@
-/** A packed matrix in the form for products with few rows of activations: inference. */
+/** A packed matrix in the form for products with few rows of activations, as in inference. */
 
 import { type Pattern, placeWords, SLICE, type Slices } from "../../backend/families/packs.ts";
 import { matrixGeometry } from "../../backend/geometry.ts";
@@ -6,19 +6,22 @@ import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
 import type { PackedMatrix } from "./packed-matrix.ts";
 
-/** Where the kernels have a permute by an index for each lane, slices are the faster form up to so many rows; measured. */
+/**
+ * The most rows of activations for which slices are the faster form, on instruction sets that can permute by an index
+ * for each lane; measured.
+ */
 const MOST_ROWS: Readonly<Record<string, number>> = { avx512: 12, avx2: 14 };
 const MOST_ROWS_ELSEWHERE = 1;
 
 /**
  * The slices of a packed matrix [rows, k], made once for many products: the kept values and, in 2 or 4 bits each, their
- * places, 16 rows side by side. The pack stays in use: products with more rows run on it.
+ * places, 16 rows side by side. The pack stays in use, for products with more rows.
  */
 export class SlicedMatrix implements Slices {
   readonly pattern: Pattern;
-  /** [slice][slot][16 rows]; rows beyond the last are zeros. */
+  /** Kept values, [slice][slot][16 rows]; rows beyond the last are zeros. */
   readonly values: F32;
-  /** [slice][word][16 rows]: places within their group, the first slot lowest. */
+  /** Places within their group, [slice][word][16 rows]; the first slot has the lowest bits. */
   readonly places: Uint32Array;
   readonly #kernels: Kernels;
   readonly #packed: PackedMatrix;
@@ -35,12 +38,12 @@ export class SlicedMatrix implements Slices {
     this.refresh();
   }
 
-  /** Follows the pack after it was pruned or packed anew. */
+  /** Updates the slices after the pack was pruned or packed anew. */
   refresh(): void {
     this.#kernels.packSlices(this, this.#packed, this.#packed.rows, this.#packed.k);
   }
 
-  /** y [t, rows] = x [t, k] w^T + bias, then max(0, .) if relu, on the form that is faster for t. */
+  /** Computes y [t, rows] = x [t, k] w^T + bias, then max(0, .) if relu, in the form that is faster for t. */
   multiply(y: F32, x: F32, t: number, bias: F32 | null = null, relu = false): void {
     const geometry = matrixGeometry(t, this.#packed.k, this.#packed.rows);
     const gate = relu ? 1 : 0;

@@ -1,9 +1,11 @@
 /**
- * Storage formats: a matrix with zeros as bytes, and what each format takes. An index is packed in the bits that it needs,
- * lowest first, without gaps; values are f32 in the order of the index. What says where things end (shape, number of
- * values, width of an index) belongs to a file's header and is not counted: it does not grow with the matrix.
- * Source: Hoefler et al. 2021, section 2; differences: (1) CSR keeps where rows start in ceil(log2(m + 1)) bits, for a row
- * may start behind the last value; (2) formats whose formula asks for a largest or a mean gap take those of the matrix.
+ * Storage formats write a matrix with zeros as bytes; a formula gives the number of bytes of each. An index is packed
+ * in as many bits as it needs, lowest first, without gaps; values are f32 in the order of the index. Data that says
+ * where things end (shape, number of values, width of an index) belongs to a file's header and is not counted, because
+ * it does not grow with the matrix.
+ * Source: Hoefler et al. 2021, section 2; differences: (1) CSR keeps where rows start in ceil(log2(m + 1)) bits,
+ * because a row may start behind the last value; (2) formats whose formula asks for a largest or a mean gap take those
+ * of the matrix.
  */
 
 import { maskWords } from "../../backend/families/masks.ts";
@@ -17,39 +19,39 @@ export interface StoredMatrix {
   readonly k: number;
   readonly values: Float32Array;
   readonly index: Uint8Array;
-  /** Bits of what an index counts, where the matrix decides. */
+  /** Number of bits of one entry of the index, for formats where the matrix decides it. */
   readonly width: number;
 }
 
-/** What formulas ask of a matrix. */
+/** The counts of a matrix that formulas use. */
 export interface MatrixCounts {
   readonly rows: number;
   readonly k: number;
   readonly nonZeros: number;
-  /** How far each non-zero is behind the one before, in row order; the first counts from before the matrix. */
+  /** Distance of each non-zero from the one before, in row order; the first is counted from before the matrix. */
   readonly gaps: Int32Array;
-  /** Blocks [height, width] with a non-zero, cut from the first row and column. */
+  /** Number of blocks [height, width] that hold a non-zero, cut from the first row and column. */
   blocks(height: number, width: number): number;
 }
 
-/** One way to write a matrix. */
+/** One way to write a matrix as bytes. */
 export interface StorageFormat {
   readonly name: string;
   readonly about: string;
-  /** Throws where the format cannot hold the matrix. */
+  /** Throws if the format cannot hold the matrix. */
   encode(w: Float32Array, rows: number, k: number): StoredMatrix;
-  /** What was encoded; -0 comes back as 0 where zeros are left out. */
+  /** The matrix that was encoded; -0 comes back as 0 in formats that leave out zeros. */
   decode(stored: StoredMatrix): Float32Array;
-  /** Bytes by the formula. */
+  /** Number of bytes by the formula. */
   bytes(counts: MatrixCounts): number;
 }
 
-/** Measured bytes. */
+/** Number of bytes of an encoded matrix, measured. */
 export function storedBytes({ values, index }: StoredMatrix): number {
   return values.byteLength + index.byteLength;
 }
 
-/** Counts of w [rows, k]. */
+/** Counts the non-zeros of w [rows, k]. */
 export function countMatrix(w: Float32Array, rows: number, k: number): MatrixCounts {
   const places = nonZeroPlaces(w);
   return {
@@ -66,7 +68,7 @@ export function countMatrix(w: Float32Array, rows: number, k: number): MatrixCou
   };
 }
 
-/** Bits that tell `count` things apart. */
+/** Number of bits that tell `count` things apart. */
 function bitsFor(count: number): number {
   return count <= 1 ? 0 : 32 - Math.clz32(count - 1);
 }
@@ -167,7 +169,7 @@ const csr: StorageFormat = {
   bytes: (counts) => blockBytes(counts, 1, 1),
 };
 
-/** CSR of whole blocks [height, width]; what juts out of the matrix is stored as zeros. */
+/** CSR of whole blocks [height, width]; parts of blocks outside of the matrix are stored as zeros. */
 export function blockCsr(height: number, width: number): StorageFormat {
   return {
     name: `block-csr-${height}x${width}`,
@@ -178,7 +180,7 @@ export function blockCsr(height: number, width: number): StorageFormat {
   };
 }
 
-/** N:M in the N:M encoding; a group with fewer non-zeros stores zeros. */
+/** An N:M matrix in the N:M encoding; a group with fewer non-zeros stores zeros. */
 export function structuredFormat(text: string): StorageFormat {
   const pattern = parsePattern(text);
   return {
@@ -193,7 +195,7 @@ export function structuredFormat(text: string): StorageFormat {
   };
 }
 
-/** Those that hold any matrix. */
+/** The formats that can hold any matrix. */
 export const storageFormats: readonly StorageFormat[] = [
   denseFormat,
   bitmap,
@@ -276,7 +278,9 @@ function blockBytes({ rows, k, nonZeros, blocks }: MatrixCounts, height: number,
   return bytesOf(count * height * width, index);
 }
 
-/** Exactly N in each group: its non-zeros, then the first others. Throws where there are more. */
+/**
+ * A mask of exactly N entries in each group: its non-zeros, then the first zeros. Throws if there are more non-zeros.
+ */
 function structuredMask(
   w: Float32Array,
   rows: number,
@@ -307,7 +311,7 @@ function structuredMask(
   return mask;
 }
 
-/** Numbers of a few bits one behind the other, lowest bits first. */
+/** Writes numbers of a few bits one after the other, lowest bits first. */
 class BitWriter {
   readonly #bytes: number[] = [];
   #used = 0;

@@ -1,12 +1,12 @@
-/** Counting: choices of columns, and the ways to deal columns into groups. */
+/** Counts choices of columns, and the ways to deal columns into groups. */
 
-/** n kept of m. */
+/** A choice of n kept columns of m. */
 export interface Choice {
   readonly n: number;
   readonly m: number;
 }
 
-/** The sets of `size` of the numbers 0..count - 1, each rising, in lexical order. */
+/** The sets of `size` of the numbers 0..count - 1, each in rising order, in lexical order. */
 export function combinations(count: number, size: number): number[][] {
   const found: number[][] = [];
   const set: number[] = [];
@@ -26,12 +26,13 @@ export function combinations(count: number, size: number): number[][] {
 }
 
 /**
- * The canonical ways to deal `columns` columns into groups: columns rise in a group, groups by their first column. As
- * numbers of `sets`, the combinations of a group's size; the first is the order as it is.
+ * The canonical ways to deal `columns` columns into groups: columns rise within a group, and groups are ordered by
+ * their first column. Each way is given as indices into `sets`, the combinations of a group's size; the first way is
+ * the given order.
  */
 export function partitions(sets: readonly (readonly number[])[], columns: number): Int32Array {
   const masks = sets.map((set) => set.reduce((bits, column) => bits | (1 << column), 0));
-  // sets are in lexical order: those that begin with a column are neighbors
+  // sets are in lexical order: those that begin with the same column are neighbors
   const beginning = Array.from({ length: columns }, (_, first) =>
     sets.flatMap((set, i) => (set[0] === first ? [i] : [])),
   );

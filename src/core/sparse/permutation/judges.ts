@@ -1,18 +1,18 @@
 /**
- * Judging moves on several threads. The caller works too and waits for moves that were taken, not for threads: one that
- * starts late, or does not start at all, has taken none.
+ * Judges moves on several threads. The caller works too, and waits for moves that threads have taken, not for the
+ * threads: a thread that starts late, or does not start at all, has taken none.
  */
 import { type Board, type Moves, movesOf, type Task } from "./moves.ts";
 
-/** How a search gets threads. What a runtime gives: see permutationWorkers in node. */
+/** How a search gets threads; each runtime provides it, see permutationWorkers in node. */
 export interface Workers {
-  /** Threads, the caller's included, for a search that takes one thread about so long. */
+  /** Number of threads, the caller's included, for a search that takes one thread about this long. */
   threadsFor(nanoseconds: number): number;
-  /** Starts a thread that calls `work(shared)`. One that cannot start is no error. */
+  /** Starts a thread that calls `work(shared)`. It is no error if the thread cannot start. */
   start(shared: Shared): void;
 }
 
-/** What a thread is given. */
+/** The data that a thread is given. */
 export interface Shared {
   readonly task: Task;
   readonly board: Board;
@@ -26,17 +26,17 @@ export interface Shared {
 const TAKEN = 0;
 const DONE = 1;
 const END = 2;
-/** The number of the list's first chunk, and the length of the list: both written before END. */
+/** Two places: the number of the list's first chunk, and the length of the list. Both are written before END. */
 const FIRST = 3;
 const LENGTH = 4;
 const STOP = 5;
-/** Changes with each list and at the end: what idle threads wait for. */
+/** A counter that changes with each list and at the end; idle threads wait for it. */
 const WAKE = 6;
 
-/** Moves of a chunk. */
+/** Number of moves in a chunk. */
 const CHUNK = 16;
 
-/** Judges moves until there is an end of the search. */
+/** Judges moves until the search ends. */
 export function work(shared: Shared): void {
   const { task, board, control } = shared;
   const moves = movesOf(task, board);
@@ -60,13 +60,13 @@ function takeAll({ pending, control }: Shared, moves: Moves): void {
   }
 }
 
-/** The caller and its workers. */
+/** The caller and its workers, who judge moves together. */
 export class Judges {
   readonly #shared: Shared;
   readonly #moves: Moves;
   readonly #workers: boolean;
 
-  /** board: in shared memory where there is more than one thread. start: begins one more thread, see Workers. */
+  /** `board` must be in shared memory if there is more than one thread. `start` starts one more thread, see Workers. */
   constructor(task: Task, board: Board, moves: Moves, threads = 1, start: (shared: Shared) => void = () => {}) {
     const { length } = board.gains;
     const ints = (count: number): Int32Array =>
@@ -77,7 +77,7 @@ export class Judges {
     for (let thread = 1; thread < threads; thread++) start(this.#shared);
   }
 
-  /** Judges these moves; returns when all are. */
+  /** Judges these moves and returns when all are judged. */
   judge(moves: ArrayLike<number>): void {
     const { pending, control } = this.#shared;
     pending.set(moves);
@@ -92,7 +92,7 @@ export class Judges {
     }
   }
 
-  /** Lets the threads go. */
+  /** Ends the threads. */
   stop(): void {
     Atomics.store(this.#shared.control, STOP, 1);
     this.#wake();

@@ -1,36 +1,42 @@
 /**
- * Moves of channels between stripes, the groups of m neighboring columns, and what each would gain. A move is judged by
- * the columns of its stripes alone, so any thread may judge any of them and the answer has the same bits.
+ * Moves of channels between stripes, which are the groups of m neighboring columns, and the gain of each move. A move
+ * is judged by the columns of its stripes alone, so any thread may judge any move and the answer has the same bits.
  */
 import { type Choice, combinations, partitions } from "./choices.ts";
 
-/** What a search looks at. */
+/** The problem that a search works on. */
 export interface Task extends Choice {
   readonly rows: number;
-  /** Columns, a multiple of m. */
+  /** Number of columns, a multiple of m. */
   readonly k: number;
-  /** "swap": two columns of two stripes; "stripes": all columns of `width` stripes, dealt anew. */
+  /** "swap" swaps two columns of two stripes; "stripes" deals all columns of `width` stripes anew. */
   readonly method: "stripes" | "swap";
-  /** Stripes of a move. */
+  /** Number of stripes in a move. */
   readonly width: number;
 }
 
-/** What threads share. Columns are in the order of the moment. */
+/** The data that threads share. Columns are in their current order. */
 export interface Board {
-  /** Stripes of each move, width of them, rising. */
+  /** Stripes of each move, `width` of them, in rising order. */
   readonly stripes: Int32Array;
-  /** The best of each move: how much more it keeps, and which one it is. */
+  /** The best choice for each move: how much more it keeps, and its number. */
   readonly gains: Float64Array;
   readonly choices: Int32Array;
-  /** By stripe and row: stripes, m magnitudes, falling, and -1 as an integer; swap, those of each column. */
+  /**
+   * By stripe and row. For "stripes": m magnitudes in falling order, and -1 as an integer. For "swap": the magnitudes
+   * of each column.
+   */
   readonly values: Float32Array;
-  /** stripes: of each of these the bit of its place in the stripe. swap: not used. */
+  /** For "stripes": the bit of each value's place in the stripe. For "swap": not used. */
   readonly bits: Uint8Array;
-  /** swap: by column and row, the least magnitude that is kept in its stripe when the column is gone. */
+  /** For "swap": by column and row, the least magnitude that its stripe keeps without the column. */
   readonly limits: Float32Array;
-  /** swap: sums over the rows by column: what the stripe keeps without it, of its magnitudes, of its limits. */
+  /**
+   * For "swap": by column, sums over the rows of what the stripe keeps without it, of its magnitudes, and of its
+   * limits.
+   */
   readonly sums: Float64Array;
-  /** What each stripe keeps. */
+  /** Magnitude that each stripe keeps. */
   readonly kept: Float64Array;
 }
 
@@ -55,11 +61,11 @@ export function makeBoard(task: Task, shared: boolean): Board {
 
 /** The moves of one method over a board. */
 export interface Moves {
-  /** Brings a stripe onto the board: its columns by rows, columns[j * rows + row] for j in 0..m - 1. */
+  /** Loads a stripe onto the board. Its columns lie one after another: columns[j * rows + row] for j in 0..m - 1. */
   load(stripe: number, columns: Float32Array): void;
-  /** Finds the best of move `at` and writes its gain and its choice. */
+  /** Finds the best choice for move `at` and writes its gain and its number. */
   judge(at: number): void;
-  /** The columns of a move's stripes, as places 0..width * m - 1, in their new order. */
+  /** The columns of a move's stripes in their new order, as places 0..width * m - 1. */
   order(choice: number): ArrayLike<number>;
 }
 
@@ -68,23 +74,24 @@ export function movesOf(task: Task, board: Board): Moves {
 }
 
 /**
- * All ways to deal the columns of two or three stripes. What a set A of m columns keeps, the sum over rows of its n
- * largest, is made of maxima: for 2 of 4, sum over a in A of max(A without a), less 2 max(A). The sums over rows of the
- * maxima of all sets come from one table over the 2^columns sets: a row adds v[i] - v[i + 1] at the set of its i largest
- * columns, and then subsets are summed. So a row costs a few additions, whatever the number of deals.
+ * All ways to deal the columns of two or three stripes. A set A of m columns keeps the sum over rows of its n largest,
+ * which can be written with maxima: for 2 of 4, it is the sum over a in A of max(A without a), less 2 max(A). The sums
+ * over rows of the maxima of all sets come from one table over the 2^columns sets: a row adds v[i] - v[i + 1] at the
+ * set of its i largest columns, and then subsets are summed. So a row costs a few additions, whatever the number of
+ * deals.
  */
 class Deals implements Moves {
   readonly #task: Task;
   readonly #board: Board;
   readonly #keys: Int32Array;
   readonly #columns: number;
-  /** Of each set of columns, by its bits. */
+  /** Sum for each set of columns, by its bits. */
   readonly #sums: Float64Array;
-  /** For each set of m columns the entries of the table that its kept sum is made of, and their factors. */
+  /** For each set of m columns, the entries of the table that make up its kept sum, and their factors. */
   readonly #terms: Int32Array;
   readonly #factors: Float64Array;
   readonly #kept: Float64Array;
-  /** The deals, as width numbers of sets. */
+  /** The deals, each as `width` numbers of sets. */
   readonly #deals: Int32Array;
   readonly #sets: readonly (readonly number[])[];
 
@@ -175,15 +182,16 @@ class Deals implements Moves {
   }
 
   /**
-   * Merges the falling rows of two stripes. Magnitudes compare as the integers of their bits, so the sign of a difference
-   * says which comes next: a branch here would be missed every other time. The -1 behind a row is less than any.
+   * Merges the falling rows of two stripes. Magnitudes compare as the integers of their bits, so the sign of a
+   * difference says which comes next; a branch here would be mispredicted every other time. The -1 behind a row is less
+   * than any magnitude.
    */
   #addTwo(s: number, t: number): void {
     const { rows, m, n } = this.#task;
     const { values, bits } = this.#board;
     const keys = this.#keys;
     const sums = this.#sums;
-    // sets of more columns are in no term
+    // sets of more columns occur in no term
     const steps = this.#columns - m + n;
     const length = m + 1;
     let p = s * rows * length;
@@ -244,7 +252,7 @@ class Deals implements Moves {
     }
   }
 
-  /** sums[set] = sum of sums[subset] over its subsets. */
+  /** Computes sums[set] as the sum of sums[subset] over its subsets. */
   #sumSubsets(): void {
     const sums = this.#sums;
     const { length } = sums;
@@ -257,9 +265,9 @@ class Deals implements Moves {
 }
 
 /**
- * The factor of the subset sum at (columns outside of A) + T, T a part of A, in what A keeps. min(n, x) = n - sum over
- * j < n of (n - j) [x = j], where x counts the columns of A among a row's i largest; and [x = j] is inclusion and
- * exclusion over the parts of A.
+ * The factor of the subset sum at (columns outside of A) + T, where T is a part of A, in the sum that A keeps. It
+ * follows from min(n, x) = n - sum over j < n of (n - j) [x = j], where x is the number of columns of A among a row's i
+ * largest; [x = j] is computed by inclusion and exclusion over the parts of A.
  */
 function partFactor(n: number, m: number, size: number): number {
   let factor = 0;
@@ -268,8 +276,9 @@ function partFactor(n: number, m: number, size: number): number {
 }
 
 /**
- * Swaps of two columns. Without a column a its stripe keeps the sum of n among the others; b in its place adds what it is
- * above the least of these, max(0, b - limit), which is half of |b - limit| + b - limit: absolute values need no branch.
+ * Swaps of two columns. Without a column, its stripe keeps the sum of n among the others; b in its place adds what it
+ * has above the least of these, max(0, b - limit), which is half of |b - limit| + b - limit: absolute values need no
+ * branch.
  */
 class Swaps implements Moves {
   readonly #task: Task;

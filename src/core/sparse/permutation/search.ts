@@ -1,6 +1,7 @@
 /**
- * Orders of the columns of a matrix in which N:M pruning keeps more of its magnitude: large entries of a row then lie in
- * different groups. A search moves columns between stripes, the groups of m neighbors, best moves first.
+ * Finds an order of the columns of a matrix with which N:M pruning keeps more of its magnitude: large entries of a row
+ * then lie in different groups. A search moves columns between stripes, which are the groups of m neighbors, best moves
+ * first.
  * Source: Pool and Yu 2021, "Channel permutations for N:M sparsity"; NVIDIA apex, permutation_search_kernels.
  */
 import { expected } from "../../errors.ts";
@@ -13,51 +14,53 @@ export const PERMUTATION_METHODS = ["stripes", "swap", "random"] as const;
 
 export interface PermutationOptions {
   /**
-   * "stripes": deals the columns of two or three stripes anew. "swap": swaps two columns. "random": the best of some draws,
-   * for contrast. Default: stripes where two of them are a window, else swap.
+   * "stripes" deals the columns of two or three stripes anew; "swap" swaps two columns; "random" takes the best of some
+   * draws, for contrast. Default: "stripes" if two stripes fit a window, else "swap".
    */
   readonly method?: (typeof PERMUTATION_METHODS)[number] | undefined;
-  /** Columns that are dealt at once: 2 m or 3 m, at most 12. Default 2 m. */
+  /** Number of columns that are dealt at once: 2 m or 3 m, at most 12. Default 2 m. */
   readonly window?: number | undefined;
-  /** Times that a search which has come to an end is disturbed and goes on. Default 100. */
+  /** Number of times that a search that has settled is disturbed and goes on. Default 100. */
   readonly escapes?: number | undefined;
-  /** Random orders. Default 1000. */
+  /** Number of random orders. Default 1000. */
   readonly draws?: number | undefined;
-  /** Default 1. */
+  /** Seed of escapes and draws. Default 1. */
   readonly seed?: number | undefined;
-  /** More threads, by default none. The result is the same for any number. */
+  /** Workers that provide more threads; by default there are none. The result is the same for any number of threads. */
   readonly workers?: Workers | undefined;
 }
 
 export interface Permutation {
-  /** Place p takes column order[p]. */
+  /** The order: place p takes column order[p]. */
   readonly order: Uint32Array;
-  /** Magnitude kept in the given order and in this one. */
+  /** Magnitude kept in the given order, and in this one. */
   readonly before: number;
   readonly after: number;
-  /** What the n / m largest of each row hold: no order keeps more. */
+  /** Magnitude of the n / m largest of each row: no order keeps more. */
   readonly bound: number;
-  /** How much of the way from before to the bound was gone; 1 where there is none. */
+  /** Share of the way from `before` to `bound` that was gained; 1 if both are equal. */
   readonly efficacy: number;
 }
 
-/** Columns of the largest window: a table of 2^columns sums, and 5775 deals for stripes of 4. */
+/** Number of columns of the largest window: it needs a table of 2^columns sums, and 5775 deals for stripes of 4. */
 const MOST_COLUMNS = 12;
-/** Columns above which windows of three stripes look at each half by itself, and then at pairs over all. */
+/**
+ * Number of columns above which windows of three stripes search each half by itself, before pairs search all of them.
+ */
 const MOST_FOR_THREE = 512;
-/** Swaps of a disturbance: one alone is undone by the next move. */
+/** Number of swaps in a disturbance; a single one would be undone by the next move. */
 const SWAPS = 3;
 /** "perm": the stream of escapes and draws. */
 const STREAM = 0x7065726d;
 
-/** The window of a search by stripes of m, or 0 where m is too wide for one. */
+/** The window of a search by stripes of m, or 0 if m is too wide for one. */
 export function windowOf(m: number): number {
   return 2 * m <= MOST_COLUMNS ? 2 * m : 0;
 }
 
 /**
- * Looks for an order of the columns of scores [rows, k], magnitudes, that keeps more under n of m; never one that keeps
- * less. Deterministic in the seed.
+ * Searches for an order of the columns of scores [rows, k] (magnitudes) that keeps more under n of m; it never returns
+ * one that keeps less. The result is deterministic in the seed.
  */
 export function searchPermutation(
   scores: ArrayLike<number>,
@@ -91,14 +94,14 @@ export function searchPermutation(
         ? improve(search, given, method, window / m, escapes)
         : byHalves(search, given, escapes);
   const before = keptInOrder(search, given);
-  // sums of another order of addition: an order that gains nothing must not count as a loss
+  // the sums were added in another order: an order that gains nothing must not count as a loss
   const after = Math.max(before, keptInOrder(search, order));
   const bound = rowBound(scores, rows, k, { n, m });
   const efficacy = bound - before > 1e-9 * bound ? (after - before) / (bound - before) : 1;
   return { order, before, after, bound, efficacy };
 }
 
-/** Magnitude that n of m keeps of scores [rows, k] with the columns in this order; by default as they are. */
+/** The magnitude that n of m keeps of scores [rows, k] with the columns in this order; by default as they are. */
 export function keptMagnitude(
   scores: ArrayLike<number>,
   rows: number,
@@ -119,7 +122,7 @@ export function keptMagnitude(
   return sum;
 }
 
-/** What the n / m largest of each row hold: the bound of 50 % rows, for 2 of 4. */
+/** The magnitude of the n / m largest of each row: the bound called 50 % rows, for 2 of 4. */
 function rowBound(scores: ArrayLike<number>, rows: number, k: number, { n, m }: Choice): number {
   let sum = 0;
   const row = new Float64Array(k);
@@ -132,7 +135,7 @@ function rowBound(scores: ArrayLike<number>, rows: number, k: number, { n, m }: 
 }
 
 interface Search {
-  /** By column, then row. */
+  /** Scores by column, then row. */
   readonly columns: Float32Array;
   readonly rows: number;
   readonly choice: Choice;
@@ -148,7 +151,7 @@ function columnsOf(scores: ArrayLike<number>, rows: number, k: number): Float32A
   return columns;
 }
 
-/** As keptMagnitude, of columns. */
+/** The magnitude that an order keeps, like keptMagnitude, for scores by column. */
 function keptInOrder({ columns, rows, choice: { n, m } }: Search, order: Uint32Array): number {
   let sum = 0;
   const group = new Float64Array(m);
@@ -173,7 +176,7 @@ function bestOf(search: Search, given: Uint32Array, draws: number): Uint32Array 
   return best;
 }
 
-/** Halves by windows of three stripes, and then all by two. */
+/** Searches each half with windows of three stripes, and then all columns with windows of two. */
 function byHalves(search: Search, order: Uint32Array, escapes: number): Uint32Array {
   const { m } = search.choice;
   if (order.length <= MOST_FOR_THREE) return improve(search, order, "stripes", 3, escapes);
@@ -183,7 +186,9 @@ function byHalves(search: Search, order: Uint32Array, escapes: number): Uint32Ar
   return improve(search, joined, "stripes", 2, 10 * escapes);
 }
 
-/** Moves columns of `given` until no move gains; then, some times, disturbs the best order so far and goes on from there. */
+/**
+ * Moves columns of `from` until no move gains; then disturbs the best order so far some times and goes on from there.
+ */
 function improve(
   search: Search,
   from: Uint32Array,
@@ -218,11 +223,14 @@ function improve(
   }
 }
 
-/** Threads that pay: a worker takes tens of milliseconds to start, and a search goes over all moves a few times. */
+/**
+ * The time of one thread, to decide how many threads pay: a worker takes tens of milliseconds to start, and a search
+ * goes over all moves a few times.
+ */
 function nanosecondsOf({ rows, k, m, method, width }: Task): number {
   const stripes = k / m;
   const pairs = (stripes * (stripes - 1)) / 2;
-  // of judging all moves once, as measured
+  // the time to judge all moves once, as measured
   const ns =
     method === "swap"
       ? pairs * m * m * rows
@@ -239,7 +247,7 @@ interface Position {
   readonly kept: number;
 }
 
-/** An order on its way, with what each move from it would gain. */
+/** An order under search, with the gain of each move from it. */
 class Walk {
   readonly #columns: Float32Array;
   readonly #task: Task;
@@ -250,7 +258,7 @@ class Walk {
   /** Stripes whose moves have to be judged anew. */
   readonly #changed: Uint8Array;
   readonly #stripe: Float32Array;
-  /** Gains below this are rounding. */
+  /** Gains below this are rounding errors. */
   readonly #least: number;
 
   constructor(columns: Float32Array, task: Task, board: Board, moves: Moves, judges: Judges, given: Uint32Array) {
@@ -288,7 +296,7 @@ class Walk {
     this.#board.choices.set(choices);
   }
 
-  /** Takes moves, the best first, each stripe once a round, until there is none that gains. */
+  /** Makes moves, the best first and each stripe once a round, until no move gains. */
   settle(): void {
     const { gains, choices, stripes } = this.#board;
     const { m, width } = this.#task;
@@ -334,7 +342,7 @@ class Walk {
     this.#changed[stripe] = 1;
   }
 
-  /** Moves with a stripe that has changed. */
+  /** The moves with a stripe that has changed. */
   #stale(): Int32Array {
     const { stripes, gains } = this.#board;
     const { width } = this.#task;

@@ -1,32 +1,39 @@
-/** Methods as callable values: a factory checks options, fills in defaults and tells what tables and recipes show of it. */
+/**
+ * Methods as callable values: a factory checks options, fills in defaults, and carries what tables and recipes show of
+ * a method.
+ */
 import { type CompleteOptions, completeOptions, type OptionSchema, type OptionsOf } from "../../options.ts";
 import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "./method.ts";
 
-/** What a method tells of itself. */
+/** The description of a method. */
 interface Description<Schema extends OptionSchema> {
-  /** As in recipes and on the command line. */
+  /** Name in recipes and on the command line. */
   readonly name: string;
-  /** As in tables. */
+  /** Name in tables. */
   readonly title: string;
   readonly about: string;
   /** Paper and section. */
   readonly source: string;
-  /** What it takes, by name. */
+  /** Options of the method, by name. */
   readonly options: Schema;
 }
 
-/** Compared as a method is, in both directions: so a table holds factories of different options. */
+/**
+ * A function type that is compared as a method is, in both directions, so that a table can hold factories of different
+ * options.
+ */
 type Call<Options, Result> = { call(options?: Options): Result }["call"];
 
 /**
- * `srSte({ lambda: 1e-3 })` makes a method; what is left out takes its default. Throws where an option is unknown or not as
- * its schema says. With the schema left out it is a line of a table, which takes what a recipe says.
+ * A factory of methods: `srSte({ lambda: 1e-3 })` makes one. An option that is left out takes its default. Throws if an
+ * option is unknown or its value is not allowed by the schema. Without a type of schema it is a line of a table, which
+ * takes the options of a recipe.
  */
 export interface MethodFactory<Method, Schema extends OptionSchema = OptionSchema>
   extends Description<Schema>,
     Call<OptionsOf<Schema>, Method> {}
 
-/** Of methods for weights. */
+/** What factories of methods for weights have besides. */
 export interface OfWeights {
   /** False for the one that leaves weights dense. */
   readonly sparse: boolean;
@@ -35,7 +42,7 @@ export interface OfWeights {
 export type WeightMethodFactory<Schema extends OptionSchema = OptionSchema> = MethodFactory<WeightMethod, Schema> &
   OfWeights;
 
-/** The source of a factory. `make` is given checked and complete options, and leaves the name to the factory. */
+/** The definition of a factory. `make` gets checked and complete options; the factory adds the name. */
 type Definition<Method, Schema extends OptionSchema> = Description<Schema> & {
   make(options: CompleteOptions<Schema>): Unnamed<Method>;
 };
@@ -46,7 +53,7 @@ export type Define<Method, Extra = unknown> = <const Schema extends OptionSchema
   definition: Definition<Method, Schema> & Extra,
 ) => MethodFactory<Method, Schema> & Extra;
 
-/** Makes factories of one kind of methods. Extra: what its tables tell besides. */
+/** Makes a function that defines factories of one kind of methods. `Extra` is what tables of this kind show besides. */
 export function definerOf<Method, Extra>(): Define<Method, Extra> {
   return <Schema extends OptionSchema>({ make, ...description }: Definition<Method, Schema> & Extra) => {
     const { name, options: schema } = description;
@@ -54,7 +61,7 @@ export function definerOf<Method, Extra>(): Define<Method, Extra> {
       ...make(completeOptions(`method ${name}`, schema, options)),
       name,
     });
-    // a function has a name of its own already, which an assignment does not change
+    // a function already has a name of its own, which an assignment cannot change
     Object.defineProperties(factory, Object.getOwnPropertyDescriptors(description));
     return factory as unknown as MethodFactory<Method, Schema> & Extra;
   };

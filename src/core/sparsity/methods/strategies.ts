@@ -1,21 +1,24 @@
 /**
- * Strategies: what is sparse in all three products, under one word. The letters of Xu et al. 2022 name the operand of
- * inputGrad and that of weightGrad: W the weight, G the gradient, X the activations; forward has sparse weights in all.
+ * Strategies: one word for the sparse operands of all three products. The letters of Xu et al. 2022 name the operand of
+ * inputGrad and that of weightGrad: W the weight, G the gradient, X the activations. Forward has sparse weights in all.
  */
 
-/** A choice of a table of methods: its name, pattern and numbers, as in a recipe. */
+/** A method of a table: its name, pattern and numbers, as in a recipe. */
 interface Choice {
   readonly name: string;
   readonly pattern?: string;
 }
 
-/** A line of the table. */
+/** A line of the table of strategies. */
 export interface Strategy {
-  /** As in recipes and on the command line. */
+  /** Name in recipes and on the command line. */
   readonly name: string;
   readonly about: string;
   readonly source: string;
-  /** What a recipe with this strategy holds where it says nothing else. pattern: as asked for, "2:4" or "2:4v2". */
+  /**
+   * The methods of a recipe with this strategy, unless the recipe gives others. `pattern` is the one asked for: "2:4"
+   * or "2:4v2".
+   */
   parts(pattern: string): { readonly method: Choice; readonly inputGrad: Choice; readonly weightGrad: Choice };
 }
 
@@ -35,7 +38,7 @@ export const strategies: readonly Strategy[] = [
     about: "weights with one transposable mask for two products, and an unbiased sample of the gradient in weightGrad",
     source: "Chmiel et al. 2023",
     parts: (pattern) => ({
-      // transposable masks have no vectors; the gradient may
+      // transposable masks cannot have vectors; the gradient may have them
       method: { name: "transposable", pattern: pattern.replace(/v\d$/, "") },
       inputGrad: { name: "double-pruned", pattern: pattern.replace(/v\d$/, "") },
       weightGrad: { name: "mvue", pattern },

@@ -1,4 +1,4 @@
-/** Bars from zero, in rows under their names. */
+/** A chart of horizontal bars from zero, in rows under their names. */
 import { scaleLinear } from "d3-scale";
 import { fitted, tickTexts } from "./line-chart.ts";
 import { html, type Markup } from "./markup.ts";
@@ -7,24 +7,24 @@ export interface BarPart {
   /** A class of the style sheet. */
   readonly tone: string;
   readonly value: number;
-  /** Stands in the part where it fits. */
+  /** Text inside of the part, shown if it fits. */
   readonly text: string;
 }
 
 export interface BarRow {
   readonly name: string;
-  /** Behind the name. */
+  /** Text behind the name. */
   readonly note: string;
-  /** One above the other; each has parts, and a text at its end. */
+  /** Bars of the row, one above the other; each has parts, and a text at its end. */
   readonly bars: readonly { readonly parts: readonly BarPart[]; readonly end: string }[];
 }
 
 export interface BarChart {
   readonly rows: readonly BarRow[];
-  /** With the unit. */
+  /** Label of the axis, with the unit. */
   readonly x: string;
   readonly label: string;
-  /** What the tones of parts mean, below the axis. */
+  /** Meanings of the parts' tones, shown below the axis. */
   readonly key?: readonly { readonly tone: string; readonly text: string }[];
 }
 
@@ -33,7 +33,7 @@ const BAR = 22;
 const GAP = 3;
 const AFTER_ROW = 14;
 const LETTER = 6.6;
-/** Of a heavy, larger letter to a plain one. */
+/** Width of a heavy, larger letter relative to a plain one. */
 const HEAVY = 1.25;
 const AXIS = 42;
 const KEY = 26;
@@ -73,7 +73,7 @@ function drawKey(key: NonNullable<BarChart["key"]>, y: number): Markup[] {
   });
 }
 
-/** Nothing where it would not fit behind the name. */
+/** The note of a row; empty if it does not fit behind the name. */
 function noteOf({ name, note }: BarRow, width: number): string {
   return 10 + LETTER * (name.length * HEAVY + note.length) > width ? "" : note;
 }
@@ -83,7 +83,7 @@ function drawBar({ parts, end }: BarRow["bars"][number], y: number, scale: (valu
   const drawn = parts.map(({ tone, value, text }) => {
     const [left, right] = [scale(from), scale(from + value)];
     from += value;
-    // a hair between two parts
+    // a thin gap between two parts
     const wide = Math.max(0, right - left - 1);
     const fits = wide > text.length * LETTER + 4;
     return html`<rect class="${tone}" x="${left}" y="${y}" width="${wide}" height="${BAR}"/>${fits ? html`<text class="on ${tone}" x="${left + wide / 2}" y="${y + 15.5}" text-anchor="middle">${text}</text>` : null}

@@ -1,4 +1,4 @@
-/** What became of claims, as a page: a verdict each, and the intervals that it rests on. */
+/** The results of claims as a page: a verdict for each, and the intervals that it rests on. */
 import type { ClaimResult, Finding } from "../../claims/result.ts";
 import { placeText } from "../claims-page.ts";
 import { drawIntervals, type IntervalRow } from "./interval-chart.ts";
@@ -8,7 +8,7 @@ import { pageOf } from "./shell.ts";
 const WIDE = 760;
 const NARROW = 350;
 
-/** Styles of the series; each also has its words beside it. */
+/** Styles of the series for each verdict; each also has its words beside it. */
 const STYLES: Readonly<Record<string, number>> = {
   holds: 3,
   "does not hold": 7,
@@ -37,7 +37,7 @@ ${results.map(section)}`;
 
 function section(result: ClaimResult): Markup {
   const { name, source, sentence, run, verdict, error, findings, variants } = result;
-  // one axis for what has one unit
+  // findings with the same unit share one axis
   const quantities = [...new Set(findings.map(({ quantity }) => quantity))];
   return html`<section id="${name}"><h2>${name}: ${verdict}</h2>
 <p>${sentence} <span class="soft">(${source})</span></p>

@@ -1,11 +1,11 @@
-/** Charts with their titles, at the widths of a desk and a phone. */
+/** Charts with their titles, at the widths of a desktop and a phone. */
 import { type BarRow, drawBars } from "./bar-chart.ts";
 import { type ChartLine, drawLines, type LineChart } from "./line-chart.ts";
 import { html, type Markup } from "./markup.ts";
 import { markerPath } from "./styles.ts";
 import type { Kind, Point } from "./summary.ts";
 
-/** A kind with the number of its style; that of dense is 0, with or without a dense run. */
+/** A kind of runs with the number of its style; that of dense is 0, with or without a dense run. */
 export interface Styled extends Kind {
   readonly style: number;
 }
@@ -13,13 +13,13 @@ export interface Styled extends Kind {
 const WIDE = 530;
 const NARROW = 350;
 const LAYER_WIDTH = 346;
-/** Layers that are shown at once; more are folded. */
+/** Number of layers that are shown at once; more are folded. */
 const LAYERS = 6;
 
 export const STEP = { x: "step", of: (point: Point): number => point.step };
 export const SECONDS = { x: "seconds of training", of: (point: Point): number => point.seconds };
 
-/** Dash and marker as the charts show them. */
+/** The dash and marker of a style, as charts show them. */
 export function swatch(style: number): Markup {
   return html`<svg class="sample" style="display:inline-block;vertical-align:-2px" width="34" height="13" viewBox="0 0 34 13" aria-hidden="true"><path class="line s${style}" d="M0 6.5H34"/><path class="marker s${style}" transform="translate(17 6.5)" d="${markerPath(style)}"/></svg>`;
 }
@@ -31,12 +31,12 @@ export function key(kinds: readonly Styled[]): Markup {
 export interface Figure {
   readonly title: string;
   readonly note?: string;
-  /** Under a title of several. */
+  /** Whether it stands under a title that several figures share. Default false. */
   readonly small?: boolean;
   readonly chart: LineChart;
 }
 
-/** At two widths; the style sheet shows the one that fits, so that letters stay of one size. */
+/** A figure at two widths; the style sheet shows the one that fits, so that letters keep one size. */
 export function figure({ title, note, small = false, chart }: Figure): Markup | null {
   if (chart.lines.length === 0) return null;
   return html`<figure><figcaption>${small ? html`<h4>${title}</h4>` : html`<h3>${title}</h3>`}${note === undefined ? null : html`<p>${note}</p>`}</figcaption>
@@ -44,7 +44,7 @@ export function figure({ title, note, small = false, chart }: Figure): Markup | 
 `;
 }
 
-/** The lines of the kinds that have points. */
+/** The lines of those kinds that have points. */
 export function linesOf(
   kinds: readonly Styled[],
   points: (kind: Styled) => readonly Point[],
@@ -66,7 +66,7 @@ export function bars(
 `;
 }
 
-/** Charts of layers, side by side; those beyond the first few folded. */
+/** The charts of layers, side by side; those beyond the first few are folded. */
 export function layerCharts(title: string, charts: readonly (LineChart & { readonly layer: string })[]): Markup | null {
   const shown = charts.filter(({ lines }) => lines.length > 0);
   if (shown.length === 0) return null;
@@ -74,7 +74,7 @@ export function layerCharts(title: string, charts: readonly (LineChart & { reado
   const one = (chart: (typeof shown)[number]): Markup =>
     html`<figure><figcaption><h4>${nameOf(chart)}</h4></figcaption>${drawLines(chart, LAYER_WIDTH, 210)}</figure>
 `;
-  // no row of three with a hole
+  // avoids a row of three with a hole
   const inPairs = shown.length < 5 && shown.length !== 3;
   const more = inPairs ? [] : shown.slice(LAYERS);
   return html`<h3 class="apart">${title}</h3>

@@ -1,4 +1,4 @@
-/** Intervals with their means, a row each, against the bound that is wanted. */
+/** A chart of intervals with their means, a row for each, against the bound that is wanted. */
 import { scaleLinear } from "d3-scale";
 import { tickTexts } from "./line-chart.ts";
 import { html, type Markup } from "./markup.ts";
@@ -7,27 +7,27 @@ import { markerPath } from "./styles.ts";
 export interface IntervalRow {
   readonly name: string;
   readonly mean: number;
-  /** Not finite where one value is all there is: then the mean alone is drawn. */
+  /** Ends of the interval; not finite if there is a single value, in which case the mean alone is drawn. */
   readonly low: number;
   readonly high: number;
   readonly atMost?: number | undefined;
   readonly atLeast?: number | undefined;
-  /** A style of the series. */
+  /** Number of a style of the series. */
   readonly style: number;
-  /** Behind the interval. */
+  /** Text behind the interval. */
   readonly end: string;
 }
 
 export interface IntervalChart {
   readonly rows: readonly IntervalRow[];
-  /** With the unit. */
+  /** Label of the axis, with the unit. */
   readonly x: string;
   readonly label: string;
 }
 
 const ROW = 46;
 const LINE = 30;
-/** Of one more line of a name. */
+/** Height of each further line of a name. */
 const MORE = 16;
 const AXIS = 42;
 const LETTER = 6.6;
@@ -59,7 +59,10 @@ ${ticks.map((tick, i) => html`<text class="tick" x="${place(tick)}" y="${foot + 
 </svg>`;
 }
 
-/** In lines of at most so many letters, between words where it can be: names that end alike must not be cut. */
+/**
+ * Breaks a name into lines of at most this many letters, between words if possible: names with the same end must not be
+ * cut.
+ */
 export function wrapped(name: string, letters: number): string[] {
   const lines: string[] = [];
   for (const word of name.split(" ")) {

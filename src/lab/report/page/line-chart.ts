@@ -1,10 +1,10 @@
-/** Lines over steps or seconds, with bands, markers and their names at their ends. */
+/** A chart of lines over steps or seconds, with bands, markers and the names of lines at their ends. */
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 import { area, line } from "d3-shape";
 import { html, type Markup } from "./markup.ts";
 import { markerPath, SERIES } from "./styles.ts";
 
-/** low, high: over the seeds. */
+/** A point; low and high are those over the seeds. */
 export interface ChartPoint {
   readonly x: number;
   readonly y: number;
@@ -20,23 +20,23 @@ export interface ChartLine {
 
 export interface LineChart {
   readonly lines: readonly ChartLine[];
-  /** What stands at the axes, with the unit. */
+  /** Labels of the axes, with the units. */
   readonly x: string;
   readonly y: string;
-  /** What a screen reader says. */
+  /** Text for screen readers. */
   readonly label: string;
-  /** Default: linear, around the values; zero: from 0 on. */
+  /** Scale of y. Default: linear, around the values; "zero" begins at 0. */
   readonly scale?: "log" | "zero";
-  /** A value that means something: a thin line with its name. */
+  /** A value that means something: it is drawn as a thin line with its name. */
   readonly reference?: { readonly y: number; readonly name: string };
 }
 
 const TOP = 24;
 const BOTTOM = 40;
-/** Of a letter of a label; a browser's may be a little wider. */
+/** Width of a letter of a label; that of a browser may be a little larger. */
 const LETTER = 6.6;
 const LABEL_HEIGHT = 14;
-/** Markers of a line of many points. */
+/** Number of markers on a line of many points. */
 const MARKERS = 5;
 
 export function drawLines(chart: LineChart, width: number, height: number): Markup {
@@ -49,7 +49,7 @@ export function drawLines(chart: LineChart, width: number, height: number): Mark
   const count = Math.floor((height - TOP - BOTTOM) / 38);
   const vertical = scaleOf(scale, Math.min(...lows), Math.max(...highs), count).range([height - BOTTOM, TOP]);
   const ticks = ticksOf(vertical, scale === "log", count);
-  // on a log scale each with its own decimals
+  // on a log scale each tick has its own decimals
   const texts = scale === "log" ? ticks.flatMap((tick) => tickTexts([tick])) : tickTexts(ticks);
   const left = 10 + Math.max(...texts.map((text) => text.length)) * LETTER;
   const horizontal = scaleLinear([0, Math.max(1e-9, ...points.map((point) => point.x))], [left, width - right]);
@@ -89,13 +89,16 @@ type Scale = ScaleContinuousNumeric<number, number>;
 function scaleOf(kind: LineChart["scale"], low: number, high: number, count: number): Scale {
   if (kind === "log" && low > 0) return scaleLog([low / 1.03, high * 1.03], [0, 1]);
   if (kind === "zero") return scaleLinear([0, high > 0 ? high : 1], [0, 1]).nice(count);
-  // a flat line in the middle, not on a scale of rounding errors
+  // a flat line is in the middle, not on a scale of rounding errors
   const least = Math.max(Math.abs(high), 1e-6) * 1e-3;
   const extra = Math.max(0, least - (high - low)) / 2;
   return scaleLinear([low - extra, high + extra], [0, 1]).nice(count);
 }
 
-/** On a log scale round ones of each decade, as many as are needed; in less than a part of a decade those of a linear one. */
+/**
+ * The ticks of a scale. On a log scale they are round numbers of each decade, as many as are needed; within less than a
+ * decade they are those of a linear scale.
+ */
 function ticksOf(scale: Scale, isLog: boolean, count: number): number[] {
   const [low, high] = scale.domain();
   if (!isLog || !("base" in scale)) return scale.ticks(count);
@@ -110,7 +113,7 @@ function ticksOf(scale: Scale, isLog: boolean, count: number): number[] {
   return choices.find(({ length }) => length >= 4) ?? scaleLinear([low, high], [0, 1]).ticks(count);
 }
 
-/** With as many decimals as the finest of them needs; thousands set apart. */
+/** Texts of ticks, with as many decimals as the finest of them needs and with thousands set apart. */
 export function tickTexts(ticks: readonly number[]): string[] {
   const decimals = (value: number): number => {
     const [digits, exponent] = value.toExponential(4).split("e");
@@ -126,7 +129,7 @@ export function tickTexts(ticks: readonly number[]): string[] {
   );
 }
 
-/** Moves labels apart, in their order, within the chart. */
+/** Moves labels apart, within the chart and in their order. */
 function labelPlaces(wanted: readonly number[], top: number, bottom: number): number[] {
   const order = wanted.map((_, i) => i).sort((a, b) => wanted[a] - wanted[b]);
   const places = [...wanted];
@@ -143,7 +146,7 @@ function labelPlaces(wanted: readonly number[], top: number, bottom: number): nu
   return places;
 }
 
-/** Cut where it would not fit. */
+/** The name, cut if it would not fit. */
 export function fitted(name: string, width: number): string {
   const letters = Math.floor(width / LETTER);
   return name.length <= letters ? name : `${name.slice(0, Math.max(1, letters - 1))}…`;
@@ -172,7 +175,7 @@ function drawLine({ points, style }: ChartLine, x: Scale, y: Scale): Markup {
     (point) => y(point.y),
   ).digits(1)(points);
   const number = style % SERIES.length;
-  // of many points some, at other places for each series
+  // of many points only some have markers, at other places for each series
   const every = points.length <= 12 ? 1 : Math.ceil(points.length / MARKERS);
   const offset = every === 1 ? 0 : Math.floor((every * ((style * 2) % 5)) / 5);
   const marked = points.filter((_, i) => i % every === offset || i === points.length - 1);

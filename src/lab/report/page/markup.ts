@@ -1,6 +1,6 @@
-/** HTML and SVG as text, escaped where it is not markup already. */
+/** Builds HTML and SVG as text, and escapes whatever is not markup already. */
 
-/** Text that is markup: made by `html`, nowhere else. */
+/** Text that is markup; only `html` makes it. */
 export class Markup {
   readonly text: string;
 
@@ -27,16 +27,16 @@ function escaped(text: string): string {
     '"': "&quot;",
     "'": "&#39;",
   };
-  // control characters have no place in HTML, not as references either
+  // control characters are not allowed in HTML, not even as references
   return text.replace(/(?![\t\n])\p{Cc}/gu, "\ufffd").replace(/[&<>"']/g, (sign) => named[sign]);
 }
 
-/** A hundredth of a pixel is enough, and a page holds many. */
+/** Rounds a number: a hundredth of a pixel is enough, and a page holds many numbers. */
 function shortened(value: number): string {
   return String(Math.round(value * 100) / 100);
 }
 
-/** Markup with values in it; strings are escaped, lists joined, null is nothing. */
+/** Markup with values in it: strings are escaped, lists joined, and null gives nothing. */
 export function html(texts: TemplateStringsArray, ...values: readonly Part[]): Markup {
   return new Markup(texts.map((text, i) => text + (i < values.length ? textOf(values[i]) : "")).join(""));
 }

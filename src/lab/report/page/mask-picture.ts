@@ -1,9 +1,9 @@
-/** A corner of a mask as a picture, and what changed in it since the first. */
+/** A corner of a mask as a picture, with its changes since the first mask. */
 import { html, type Markup } from "./markup.ts";
 
 type Rows = readonly (readonly boolean[])[];
 
-/** kept in both, only now, only at first. */
+/** Draws entries that are kept in both masks, only now, or only in the first. */
 export function drawMask(first: Rows, now: Rows, label: string): Markup {
   const side = Math.max(now.length, now[0]?.length ?? 0);
   const runs = (is: (then: boolean, here: boolean) => boolean): string =>
@@ -15,7 +15,7 @@ export function drawMask(first: Rows, now: Rows, label: string): Markup {
 </svg>`;
 }
 
-/** Runs of neighbors as horizontal strokes one high. */
+/** Draws runs of neighbors as horizontal strokes of height one. */
 function pathOf(rows: Rows, is: (row: number, column: number) => boolean): string {
   let path = "";
   rows.forEach((cells, row) => {

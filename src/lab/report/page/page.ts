@@ -1,4 +1,7 @@
-/** A report as one HTML file: no script, nothing loaded, charts as SVG; light, dark, wide and narrow by its style sheet. */
+/**
+ * A report as one HTML file: it has no script and loads nothing, charts are SVG, and its style sheet adapts it to
+ * light, dark, wide and narrow.
+ */
 import type { Styled } from "./figures.ts";
 import { html } from "./markup.ts";
 import { glance } from "./sections/glance.ts";
@@ -14,10 +17,10 @@ import { SERIES } from "./styles.ts";
 import type { Report } from "./summary.ts";
 import { joined } from "./words.ts";
 
-/** live: with the script that asks for the page anew; without it a page runs none. */
+/** The page of a report. With `live` it has the script that asks for the page again; without it there is no script. */
 export function reportPage(report: Report, live?: Live): string {
   const first = report.kinds[0]?.isDense === true ? 0 : 1;
-  // the first style is kept for dense
+  // the first style is reserved for dense
   const style = (i: number): number => (i + first === 0 ? 0 : 1 + ((i + first - 1) % (SERIES.length - 1)));
   const kinds = report.kinds.map((kind, i): Styled => ({ ...kind, style: style(i) }));
   const title = `${report.model} on ${report.data}: ${namesText(kinds)}`;
@@ -32,7 +35,7 @@ ${provenance(report, kinds)}`;
   return pageOf(title, factsText(report), main, live);
 }
 
-/** What stands there before there is anything to show. */
+/** The page that is shown before there are any results. */
 export function waitingPage(why: string, live: Live): string {
   return pageOf("Waiting for the first steps", why, html``, live);
 }

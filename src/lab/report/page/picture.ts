@@ -1,4 +1,4 @@
-/** A chart as a file of its own, which an img shows: it brings its style, its paper and a margin. */
+/** A chart as a file of its own, for an img element: it brings its style, its background and a margin. */
 import { html, Markup } from "./markup.ts";
 import { PICTURE_STYLE } from "./style-sheet.ts";
 

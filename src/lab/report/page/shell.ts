@@ -1,10 +1,13 @@
-/** What every page has around its main part: head, title, switch of colors, style sheet, foot; no script but a live page's. */
+/**
+ * The parts that every page has around its main part: head, title, switch of colors, style sheet, foot. Only a live
+ * page has a script.
+ */
 import { createHash } from "node:crypto";
 import { version } from "../../../node/version.ts";
 import { html, Markup } from "./markup.ts";
 import { STYLE_SHEET } from "./style-sheet.ts";
 
-/** Of a page that a server shows while runs train. */
+/** The state of a page that a server shows while runs train. */
 export interface Live {
   readonly state: "training" | "ended";
 }
@@ -14,7 +17,7 @@ const LIVE_TEXTS = {
   ended: "The training has ended. The same page lies in its folder.",
 };
 
-/** Takes over header and main of the page as it is now; keeps what is unfolded, and the place. */
+/** Replaces header and main part by those of the present page; unfolded details and the scroll position stay. */
 const LIVE_SCRIPT = `
 const look = async () => {
   let text;
@@ -35,7 +38,7 @@ const look = async () => {
 setTimeout(look, 3000);
 `;
 
-/** A whole page around its main part. facts: a line under the title. */
+/** A whole page around its main part; `facts` is a line under the title. */
 export function pageOf(title: string, facts: string, main: Markup, live?: Live): string {
   const script = live === undefined ? null : html`<script>${new Markup(LIVE_SCRIPT)}</script>`;
   const hash = createHash("sha256").update(LIVE_SCRIPT).digest("base64");

@@ -12,7 +12,7 @@ const variables = (of: (light: string, dark: string) => string): string =>
 const SEGMENTS = ["forward", "inputGrad", "weightGrad", "pack", "rest"];
 const on = (name: string): string => `on${name[0].toUpperCase()}${name.slice(1)}`;
 
-/** What charts need, on a page or in a picture of their own. */
+/** The rules that charts need, on a page or in a picture of their own. */
 const CHART_RULES = `svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;fill:var(--ink);font-variant-numeric:tabular-nums}
 svg .tick,svg .unit{fill:var(--soft)}
 svg .unit{font-weight:400}
@@ -28,7 +28,7 @@ svg .name{font-weight:600}
 ${SERIES.map(({ dash }, i) => `.line.s${i}{stroke:var(--s${i});stroke-dasharray:${dash}}.marker.s${i},.band.s${i},svg .name.s${i},rect.s${i}{fill:var(--s${i})}svg text.on.s${i}{fill:var(--paper)}`).join("\n")}
 ${SEGMENTS.map((name) => `rect.${name}{fill:var(--${name})}svg text.on.${name}{fill:var(--${on(name)})}.swatch.${name}{background:var(--${name})}`).join("\n")}`;
 
-/** Of a chart that is a file by itself: light and dark follow the system. */
+/** The style of a chart that is a file by itself: light and dark follow the system. */
 export const PICTURE_STYLE: string = `svg{${variables((light) => light)}}
 @media (prefers-color-scheme:dark){svg{${variables((_, dark) => dark)}}}
 svg svg{overflow:visible}

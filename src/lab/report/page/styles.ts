@@ -1,4 +1,4 @@
-/** How series are told apart: by color, by dash and by marker, any one of which is enough. */
+/** Styles that tell series apart by color, by dash and by marker; any one of them is enough. */
 import {
   type SymbolType,
   symbol,
@@ -19,8 +19,8 @@ interface SeriesStyle {
 }
 
 /**
- * The first is dense. After Okabe and Ito's colors, darkened or lightened until text in them has a contrast of at least
- * 4.5 to the page; `page.test.ts` computes it.
+ * The styles of the series; the first is for dense. The colors follow Okabe and Ito's, darkened or lightened until text
+ * in them has a contrast of at least 4.5 to the page; `page.test.ts` computes it.
  */
 export const SERIES: readonly SeriesStyle[] = [
   { light: "#555b63", dark: "#b3bac4", dash: "none", marker: symbolCircle },
@@ -33,7 +33,7 @@ export const SERIES: readonly SeriesStyle[] = [
   { light: "#a8324a", dark: "#ff8fa3", dash: "1 3", marker: symbolCircle },
 ];
 
-/** Everything else on the page: light, dark. */
+/** The colors of everything else on the page, as [light, dark]. */
 export const TONES: Readonly<Record<string, readonly [light: string, dark: string]>> = {
   paper: ["#ffffff", "#15181c"],
   panel: ["#f5f6f8", "#1d2126"],
@@ -41,7 +41,7 @@ export const TONES: Readonly<Record<string, readonly [light: string, dark: strin
   soft: ["#5b626b", "#a4abb5"],
   rule: ["#e1e4e8", "#30363d"],
   bad: ["#b42318", "#ff8a7a"],
-  // parts of a step: from dark to light, so that their order shows without colors
+  // parts of a step, from dark to light, so that their order shows without colors
   forward: ["#0b4a7a", "#8cc8f7"],
   inputGrad: ["#2877ae", "#4f9bd6"],
   weightGrad: ["#7db8dc", "#2c6a9c"],

@@ -1,4 +1,4 @@
-/** The numbers behind a report: runs of one kind, which differ in their seeds alone, as one. */
+/** The numbers behind a report. Runs of one kind, which differ in their seeds alone, are joined. */
 
 import { PRODUCTS, type Product } from "../../../core/backend/families/products.ts";
 import { expected } from "../../../core/errors.ts";
@@ -11,7 +11,9 @@ import { quartiles } from "../../statistics/quartiles.ts";
 import { timeToEqualLoss } from "../../statistics/time-to-loss.ts";
 import { recipeText } from "../table.ts";
 
-/** Mean over the seeds, the least and the largest of them; seconds: of training, without evaluations. */
+/**
+ * The mean over the seeds, and the smallest and largest value; `seconds` are those of training, without evaluations.
+ */
 export interface Point {
   readonly step: number;
   readonly seconds: number;
@@ -20,7 +22,7 @@ export interface Point {
   readonly high: number;
 }
 
-/** Mean, and its standard error; null of one seed. */
+/** A mean and its standard error, which is null for a single seed. */
 export interface Estimate {
   readonly mean: number;
   readonly error: number | null;
@@ -33,37 +35,40 @@ export interface LayerCurve {
 
 type Verified = NonNullable<RecordedRun["result"]>["verified"][number];
 
-/** Medians over the steps in which the method is sparse, milliseconds; rest: all of a step outside of the products and packing. */
+/**
+ * Median milliseconds over the steps in which the method is sparse; `rest` is all of a step outside of the products and
+ * packing.
+ */
 export type StepParts = Readonly<Record<Product | "pack" | "rest", number>>;
 
 export interface Kind {
-  /** With the pattern, and what sets it apart from others of that name. */
+  /** Name with the pattern, and with what sets it apart from other kinds of that name. */
   readonly name: string;
-  /** Without the pattern where all sparse kinds share it. */
+  /** Name without the pattern if all sparse kinds share it. */
   readonly short: string;
   readonly isDense: boolean;
   readonly seeds: readonly number[];
   readonly folders: readonly string[];
-  /** Runs that have no result yet. */
+  /** Number of runs that have no result yet. */
   readonly unfinished: number;
   readonly trainLoss: readonly Point[];
-  /** Steps that make one point of it. */
+  /** Number of steps in one point of the training loss. */
   readonly trainLossOver: number;
   readonly testLoss: readonly Point[];
-  /** Per cent of right answers, or bits per character. */
+  /** Percentage of right answers, or bits per character. */
   readonly testScore: readonly Point[];
   readonly finalLoss: Estimate | null;
   readonly finalScore: Estimate | null;
   readonly stepMs: number | null;
   readonly stepParts: StepParts | null;
-  /** Steps that those are medians of, a run; null: all. */
+  /** Number of steps in a run over which the medians are taken; null for all. */
   readonly countedSteps: number | null;
-  /** As the runs measured it, round by round beside a dense one. */
+  /** Speed-up as the runs measured it, round by round beside a dense one. */
   readonly speedUp: Estimate | null;
   readonly equalLoss: { readonly loss: number; readonly seconds: number; readonly denseSeconds: number } | null;
   readonly weightBytes: { readonly dense: number; readonly packed: number } | null;
   readonly masks: {
-    /** Those that a dense run would have. */
+    /** Whether the masks are virtual, that is, those that a dense run would have. */
     readonly virtual: boolean;
     readonly sadShare: readonly Point[];
     readonly flipRate: readonly Point[];
@@ -79,16 +84,19 @@ export interface Kind {
   readonly gradients: {
     readonly cosine: readonly LayerCurve[];
     readonly error: readonly LayerCurve[];
-    /** Of the sampled layers alone. */
+    /** Curves of the sampled layers alone. */
     readonly variance: readonly LayerCurve[];
   } | null;
-  /** Of the models without what penalties zeroed: shares of the trained one's numbers, and how many times as fast. */
+  /**
+   * The compact models without what penalties zeroed: shares of the trained model's numbers, and how many times as fast
+   * they are.
+   */
   readonly smaller: {
     readonly parameters: Estimate;
     readonly multiplyAdds: Estimate;
     readonly forward: Estimate;
     readonly step: Estimate;
-    /** The largest difference of outputs, of the largest output. */
+    /** The largest difference of outputs, relative to the largest output. */
     readonly difference: number;
   } | null;
   readonly plan: RecordedRun["plan"];
@@ -105,11 +113,11 @@ export interface Report {
   readonly optimizer: string;
   readonly kinds: readonly Kind[];
   readonly machines: readonly Machine[];
-  /** Runs that no machine was noted for. */
+  /** Number of runs for which no machine was recorded. */
   readonly withoutMachine: number;
 }
 
-/** Points that a curve of steps is brought down to. */
+/** Number of points to which a curve of steps is reduced. */
 const POINTS = 100;
 
 export function summarize(runs: readonly RecordedRun[]): Report {
@@ -163,7 +171,7 @@ function isDense({ strategy, method, inputGrad, weightGrad, activations, regular
   );
 }
 
-/** What makes runs of one kind: all but the seed, where the files lie, and what is watched. */
+/** The key that runs of one kind share: the recipe without the seed, the place of the files, and what is watched. */
 function keyOf({
   seed: _,
   data: { dir: __, file: ___, ...data },
@@ -182,7 +190,7 @@ function grouped(runs: readonly RecordedRun[]): RecordedRun[][] {
   return [...groups.values()];
 }
 
-/** Names by method, with what differs between recipes of one name behind it. */
+/** Names by method, followed by what differs between recipes of one name. */
 function namesOf(recipes: readonly Recipe[]): { readonly name: string; readonly short: string }[] {
   const patterns = new Set(recipes.flatMap(({ strategy, method }) => (strategy ?? method).pattern ?? []));
   const plain = recipes.map((recipe) => recipeText(recipe));
@@ -288,7 +296,7 @@ function estimate(values: readonly number[]): Estimate | null {
   return { mean: center, error: values.length === 1 ? null : Math.sqrt(spread / (values.length - 1)) };
 }
 
-/** Where runs have all come to; a run that has not yet ends the curve. */
+/** The mean curve as far as all runs have come; the shortest run ends it. */
 function meanCurve(runs: readonly RecordedRun[], of: (run: RecordedRun) => readonly Sample[]): Point[] {
   const curves = runs
     .map((run) => ({ samples: of(run), seconds: secondsOf(run) }))
@@ -308,7 +316,7 @@ function meanCurve(runs: readonly RecordedRun[], of: (run: RecordedRun) => reado
   });
 }
 
-/** Seconds of training before a step, which may be a part of one. */
+/** Gives the seconds of training before a step, which may be a fraction. */
 function secondsOf({ steps }: RecordedRun): (step: number) => number {
   const sums = [0];
   for (const { ms } of steps) sums.push(sums[sums.length - 1] + ms / 1000);
@@ -319,7 +327,7 @@ function secondsOf({ steps }: RecordedRun): (step: number) => number {
   };
 }
 
-/** Means of so many steps each, at their middles; what is left at the end is a shorter one. */
+/** Means over `over` steps each, at their middles; the last one may be over fewer. */
 function binned(steps: RecordedRun["steps"], over: number): Sample[] {
   return Array.from({ length: Math.ceil(steps.length / over) }, (_, i) => {
     const part = steps.slice(i * over, (i + 1) * over);
@@ -327,7 +335,7 @@ function binned(steps: RecordedRun["steps"], over: number): Sample[] {
   });
 }
 
-/** As in the table of compare: all steps where a method is never sparse. */
+/** The steps that count, as in the table of compare: those that are sparse, or all if a method is never sparse. */
 function countedSteps({ steps }: RecordedRun): RecordedRun["steps"] {
   const sparse = steps.filter(({ pruned }) => pruned);
   return sparse.length === 0 ? steps : sparse;
@@ -346,16 +354,16 @@ function partsOf(run: RecordedRun): StepParts {
     weightGrad: median(({ gemmMs }) => gemmMs.weightGrad),
     pack: median(({ gemmMs }) => gemmMs.pack),
   };
-  // so that the parts add up to the step: medians of parts and of their sum are not far apart
+  // so that the parts add up to the step; the sum of the parts' medians is close to the median of their sum
   const rest = Math.max(0, medianMs(run) - forward - inputGrad - weightGrad - pack);
   return { forward, inputGrad, weightGrad, pack, rest };
 }
 
-/** Each seed to the loss that it and dense of its seed both reach; means of those. */
+/** The time of each seed to the loss that it and the dense run of its seed both reach, averaged over the seeds. */
 function equalLossOf(runs: readonly RecordedRun[], dense: readonly RecordedRun[]): Kind["equalLoss"] {
   const pairs = runs.flatMap((run) => {
     const beside = dense.find(({ recipe }) => recipe.seed === run.recipe.seed);
-    // of one evaluation each nothing is known but its own time
+    // with a single evaluation nothing but its own time is known
     if (beside === undefined || run.evaluations.length < 2 || beside.evaluations.length < 2) return [];
     return timeToEqualLoss(lossCurve(beside), lossCurve(run)) ?? [];
   });
@@ -407,7 +415,7 @@ function gradientsOf(runs: readonly RecordedRun[]): Kind["gradients"] {
   const watched = runs.filter(({ gradients }) => gradients.length > 0);
   if (watched.length === 0) return null;
   const layers = [...new Set(watched[0].gradients.flatMap(({ gradients }) => gradients.map(({ layer }) => layer)))];
-  // a backward pass meets the last layer first
+  // a backward pass meets the last layer first, so layers are sorted by the plan
   const place = new Map(watched[0].plan.map(({ name }, i) => [name, i]));
   layers.sort((a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0));
   const curves = (of: "cosine" | "error" | "variance"): LayerCurve[] =>

@@ -1,15 +1,15 @@
-/** How scores and numbers are told. */
+/** The words and formats of scores and numbers. */
 import type { Estimate, Report } from "./summary.ts";
 
-/** How a score is told, by its name. */
+/** The words for a score. */
 interface ScoreWords {
   readonly head: string;
   readonly title: string;
   readonly axis: string;
   readonly digits: number;
-  /** Of the loss. */
+  /** Unit of the loss. */
   readonly nats: string;
-  /** Behind a value, and behind a difference. */
+  /** Text behind a value, and behind a difference. */
   readonly behind: string;
   readonly behindGap: string;
 }

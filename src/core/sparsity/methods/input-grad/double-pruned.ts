@@ -2,11 +2,11 @@ import { defineInputGradMethod } from "../define-method.ts";
 import { refreshEvery } from "../weights/refresh.ts";
 
 /**
- * The weight as the forward product uses it, pruned once more along its outputs, which is what inputGrad sums over: N:M
- * there too, but not the same mask, so the gradient is a biased one. Of a transposable weight nothing more is pruned, and
- * the gradient is exact. Source: Mozaffari et al. 2025 (SLoPe); Hubara et al. 2021 for the transposable case.
+ * Prunes the weight that the forward product uses once more along its outputs, which inputGrad sums over. It is N:M
+ * there too, but not under the same mask, so the gradient is biased. Of a transposable weight nothing more is pruned,
+ * and the gradient is exact. Source: Mozaffari et al. 2025 (SLoPe); Hubara et al. 2021 for the transposable case.
  * Difference: the second mask is chosen anew every `refresh` steps, by default at each, where the paper fixes both. In
- * between it is what both the last choice and the mask of forward keep: a group may then keep fewer.
+ * between, the entries kept are those of both the last choice and the mask of forward, so a group may keep fewer.
  */
 export const doublePruned = defineInputGradMethod({
   name: "double-pruned",

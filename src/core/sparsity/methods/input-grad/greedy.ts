@@ -1,8 +1,9 @@
 import { defineInputGradMethod } from "../define-method.ts";
 
 /**
- * The largest entries of the neural gradient, along the outputs that inputGrad sums over: least squared error, but biased,
- * and the error is passed on to all layers below. To compare with. Source: Xu et al. 2022, strategies GG and GX.
+ * Keeps the largest entries of the neural gradient, along the outputs that inputGrad sums over. It has the least
+ * squared error but is biased, and the error is passed on to all layers below. It is for comparisons. Source: Xu et al.
+ * 2022, strategies GG and GX.
  */
 export const greedy = defineInputGradMethod({
   name: "greedy",

@@ -1,6 +1,7 @@
 /**
- * Group lasso of what a weight is together with the batch norm behind it: v = s w, s = gain / sqrt(variance + epsilon) of
- * each output. The weight alone can be made smaller without a change of what the network computes, and so can a penalty of it.
+ * Group lasso of a weight folded with the batch norm behind it: v = s w, where s = gain / sqrt(variance + epsilon) of
+ * each output. The weight alone could be made smaller, and a penalty of it too, without a change of what the network
+ * computes.
  */
 
 import type { Kernels } from "../../../backend/kernels.ts";
@@ -8,23 +9,25 @@ import type { F32 } from "../../../backend/memory.ts";
 import { type GroupStructure, groupCount, groupSizes, type WeightShape } from "./groups.ts";
 import { checkLasso, choiceOf, type GroupLassoOptions, type Lambda, type Penalty } from "./penalties.ts";
 
-/** The arrays of the batch norm behind a weight, one entry an output. */
+/** The arrays of the batch norm behind a weight, with one entry for each output. */
 export interface Folding {
   readonly gain: F32;
   readonly gainGradient: F32;
   readonly shift: F32;
-  /** The running one: it is what evaluation divides by, and what is left in the compact model. */
+  /** The running variance: evaluation divides by it, and it stays in the compact model. */
   readonly variance: F32;
   readonly epsilon: number;
 }
 
 /**
- * lambda * the sum over groups of ||v_g||. Gradient: the variance of an output is that of its inputs through w, so it goes with
- * the square of w's scale. With it held constant most of the gradient would shrink rows of w, which the batch norm undoes; with
- * variance = c ||w_row||^2 and c constant, it is orthogonal to each row of w, and what shrinks is the gain.
+ * The penalty lambda * the sum over groups of ||v_g||. Gradient: the variance of an output is that of its inputs
+ * through w, so it grows with the square of w's scale. If it were held constant, most of the gradient would shrink rows
+ * of w, which the batch norm undoes. With variance = c ||w_row||^2 and c constant, the gradient is orthogonal to each
+ * row of w, and the gain is what shrinks.
  *
- * Proximal step: groups of whole rows scale their gains, others their weights, by max(0, 1 - rate lambda m / ||v_g||), where m is
- * the mean square of what these are multiplied by in v: the exact step where that is one number in a group.
+ * Proximal step: groups of whole rows scale their gains, others their weights, by max(0, 1 - rate lambda m / ||v_g||),
+ * where m is the mean square of the factors by which these are multiplied in v. The step is exact if that is one number
+ * in a group.
  */
 export function foldedGroupLasso(
   kernels: Kernels,
@@ -46,7 +49,7 @@ export function foldedGroupLasso(
   const [v, slopes] = [kernels.float32(outputs * k), kernels.float32(outputs * k)];
   const [scales, radial] = [kernels.float32(outputs), kernels.float32(outputs)];
   const [along, squares] = [kernels.float64(outputs), kernels.float64(outputs)];
-  /** Tiles hold whole outputs: theirs is the scale of a group, and it is the gain's. */
+  /** Whether each tile holds whole outputs, so that the scale of a group is that of its gains. */
   const ofGains = rows === outputs && across === 1;
 
   const fold = (w: F32): Float64Array => {
@@ -65,11 +68,11 @@ export function foldedGroupLasso(
   const scaleGains = (factors: F32): void => {
     for (let o = 0; o < outputs; o++) {
       gain[o] *= factors[Math.floor(o / tall)];
-      // what is left of the output is its shift, everywhere: a convolution with padding could not do without
+      // only the shift would be left of the output, at every place: a convolution with padding could not do without it
       if (gain[o] === 0) shift[o] = 0;
     }
   };
-  /** The mean square, in each group, of what its gains or its weights are multiplied by in v. */
+  /** The mean square, in each group, of the factors by which its gains or its weights are multiplied in v. */
   const meanSquares = (w: F32): Float64Array => {
     if (ofGains) kernels.rowProducts(squares, w, w, outputs, k);
     const [sums, sizes] = [new Float64Array(count), new Float64Array(count)];
@@ -111,7 +114,7 @@ export function foldedGroupLasso(
       before(w, rate);
       const means = meanSquares(w);
       for (let g = 0; g < count; g++)
-        // a group of weights in outputs without gain is 0 in v, and may come back with them
+        // a group of weights in outputs without gain is 0 in v, and may come back with these outputs
         factors[g] = norms[g] === 0 ? Number(!ofGains) : Math.max(0, 1 - (rate * lambdas[g] * means[g]) / norms[g]);
       if (ofGains) scaleGains(factors);
       else kernels.scaleTiles(w, factors, rows, columns, tall, wide);

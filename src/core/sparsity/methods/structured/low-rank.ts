@@ -1,30 +1,32 @@
 /**
- * The low-rank baseline: a weight as the product of two thin matrices, which the sources of structured sparsity compare with.
- * Source: the singular value decomposition (Eckart and Young 1936); here by one-sided Jacobi rotations (Hestenes 1958).
+ * The low-rank baseline, with which the sources of structured sparsity compare: a weight as the product of two thin
+ * matrices. Source: the singular value decomposition (Eckart and Young 1936); here by one-sided Jacobi rotations
+ * (Hestenes 1958).
  */
 import { expected } from "../../../errors.ts";
 
 export interface LowRank {
-  /** [rows, rank] */
+  /** Shape [rows, rank]. */
   readonly left: Float64Array;
-  /** [rank, columns] */
+  /** Shape [rank, columns]. */
   readonly right: Float64Array;
-  /** All of them, falling. */
+  /** All singular values, in falling order. */
   readonly singularValues: Float64Array;
 }
 
 const SWEEPS = 60;
 
 /**
- * left right, the matrix of this rank with the least squared error to w [rows, columns]: the sum of the squares of the singular
- * values beyond rank. Takes rows * columns^2 operations a sweep, of which there are about 8.
+ * Factors `left` and `right`, whose product is the matrix of this rank with the least squared error to w [rows,
+ * columns]. That error is the sum of the squares of the singular values beyond the rank. It takes rows * columns^2
+ * operations a sweep, of which there are about 8.
  */
 export function lowRank(w: ArrayLike<number>, rows: number, columns: number, rank: number): LowRank {
   if (!Number.isInteger(rank) || rank < 0 || rank > Math.min(rows, columns)) {
     const most = Math.min(rows, columns);
     throw expected("low rank", `a rank of 0 to ${most}`, String(rank), `A ${rows} x ${columns} matrix has no other`);
   }
-  // columns of a become orthogonal; v collects the rotations: w v = a
+  // the columns of a become orthogonal; v collects the rotations: w v = a
   const a = Array.from({ length: columns }, (_, j) =>
     Float64Array.from({ length: rows }, (_, i) => w[i * columns + j]),
   );

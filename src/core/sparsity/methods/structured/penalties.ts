@@ -1,6 +1,6 @@
 /**
- * Penalties of weights, each with its (sub-)gradient and its proximal step: L1, L2, group lasso, and sums of them. L1 with
- * a group lasso is the sparse group lasso.
+ * Penalties on weights, each with its (sub-)gradient and its proximal step: L1, L2, group lasso, and sums of them. L1
+ * with a group lasso is the sparse group lasso.
  */
 
 import type { Kernels } from "../../../backend/kernels.ts";
@@ -11,15 +11,15 @@ import { type GroupStructure, groupCount, groupSizes, type WeightShape } from ".
 export interface Penalty {
   readonly name: string;
   value(w: F32): number;
-  /** gradient += d value / d w; 0 where a group is 0. */
+  /** Adds d value / d w to the gradient; it is 0 for a group that is 0. */
   addGradient(gradient: F32, w: F32): void;
-  /** w = argmin_v |v - w|^2 / 2 + rate * value(v). */
+  /** Sets w to argmin_v |v - w|^2 / 2 + rate * value(v). */
   proximal(w: F32, rate: number): void;
-  /** Zeros in place of what is smaller than that, where it is not w itself that is compared. */
+  /** Sets small entries to zero. It is given if not w itself is compared with `least`. */
   threshold?(w: F32, least: number): void;
-  /** What it keeps from step to step, by name: saved with a checkpoint. */
+  /** Arrays that the penalty keeps from step to step, by name; they are saved with a checkpoint. */
   readonly state?: Readonly<Record<string, F32>>;
-  /** Of groups that are rows or columns: sumOf makes one of both. */
+  /** Given if the groups are rows or columns: sumOf joins a penalty of rows and one of columns. */
   readonly crossing?: Crossing;
 }
 
@@ -32,7 +32,7 @@ interface Crossing {
   readonly choices: readonly Choice[];
 }
 
-/** lambda * sum |w|. */
+/** The penalty lambda * sum |w|. */
 export function l1(kernels: Kernels, lambda: number): Penalty {
   checkNumbers("l1", { lambda }, { min: 0 });
   return {
@@ -43,7 +43,7 @@ export function l1(kernels: Kernels, lambda: number): Penalty {
   };
 }
 
-/** lambda / 2 * sum w^2: weight decay. */
+/** The penalty lambda / 2 * sum w^2, which is weight decay. */
 export function l2(kernels: Kernels, lambda: number): Penalty {
   checkNumbers("l2", { lambda }, { min: 0 });
   return {
@@ -55,38 +55,43 @@ export function l2(kernels: Kernels, lambda: number): Penalty {
 }
 
 export interface GroupLassoOptions {
-  /** Multiplies each group's norm by the root of its size, as Yuan and Lin 2006; the SSL of Wen et al. 2016 does not. */
+  /**
+   * Whether to multiply each group's norm by the root of its size, as in Yuan and Lin 2006; the SSL of Wen et al. 2016
+   * does not. Default false.
+   */
   readonly bySize?: boolean | undefined;
   /**
-   * The share of the groups that is penalized, at least one: those with the smallest root mean squares at the first use: what is to go is chosen,
-   * what stays is not made smaller. Default 1. After growing regularization (Wang et al. 2021, unconfirmed), whose lambda rises.
+   * Share of the groups that is penalized, at least one group: those with the smallest root mean squares at the first
+   * use. So groups that are to go are chosen, and the others are not made smaller. Default 1. After growing
+   * regularization (Wang et al. 2021, unconfirmed), whose lambda rises.
    */
   readonly smallest?: number | undefined;
-  /** With it, the share is of the groups of several weights together. */
+  /** If given, the share is taken of the groups of several weights together. */
   readonly among?: Among | undefined;
 }
 
 /** A weight among others whose groups are chosen together. */
 export interface Among {
   readonly weight: { readonly data: F32 };
-  /** One list for all of them. Each penalty adds itself to it. */
+  /** One list for all of these weights, to which each penalty adds itself. */
   readonly rivals: Rival[];
 }
 
 interface Rival {
   readonly state: F32;
-  /** Of its groups, as they are now. */
+  /** The present norms of its groups. */
   norms(): Float64Array;
   readonly sizes: Float64Array;
 }
 
 /**
- * A number, or for each group and step the one that takes its norm down to a line: from what it is when it is chosen to zero where the
- * rates of proximal steps add up to `within`. No gradient holds a group then. With `smallest`.
+ * The strength of a group lasso. With `within`, each group and step has its own lambda, which takes the group's norm
+ * down along a line: from its value when the group is chosen to zero when the rates of proximal steps add up to
+ * `within`. No gradient can hold up a group then. It is used together with `smallest`.
  */
 export type Lambda = number | { readonly within: number };
 
-/** Throws unless a group lasso can be of these. */
+/** Throws unless these are valid options of a group lasso. */
 export function checkLasso(where: string, lambda: Lambda, options: GroupLassoOptions): void {
   requireOptions(where, options, { bySize: true, smallest: true, among: true });
   const { bySize = false, smallest = 1 } = options;
@@ -95,7 +100,7 @@ export function checkLasso(where: string, lambda: Lambda, options: GroupLassoOpt
   checkFlags(where, { bySize });
 }
 
-/** lambda * the sum over groups of their Euclidean norms. */
+/** The penalty lambda * the sum over groups of their Euclidean norms. */
 export function groupLasso(
   kernels: Kernels,
   lambda: Lambda,
@@ -124,7 +129,7 @@ export function groupLasso(
   if (rows === shape.rows && tall === rows && wide === 1)
     return crossed(name, { kernels, shape, rows: null, columns: lambdas, choices });
   const factors = kernels.float32(count);
-  /** Factors from norms, 0 where a group is 0. */
+  /** A factor for each group from its norm; 0 for a group that is 0. */
   const factorsOf = (w: F32, of: (norm: number, lambda: number) => number, rate?: number): F32 => {
     before(w, rate);
     kernels.tileNorms(norms, w, rows, columns, tall, wide);
@@ -152,10 +157,10 @@ export function groupLasso(
   };
 }
 
-/** Which groups a penalty of the smallest is of. */
+/** The choice of the groups that a penalty acts on. */
 export interface Choice {
   readonly state: Readonly<Record<string, F32>>;
-  /** Called before each use, with the rate before a proximal step. */
+  /** Called before each use; before a proximal step with its rate. */
   before(w: F32, rate?: number): void;
 }
 
@@ -170,8 +175,9 @@ interface Groups {
 }
 
 /**
- * None, or one: at its first use, or that of the first of its rivals, it sets the lambdas of all but the smallest groups to 0; at
- * each those of the others where they follow a line. steepness: how far a step of rate and lambda 1 takes a group.
+ * Returns no choice, or one. At its first use, or that of the first of its rivals, a choice sets the lambdas of all but
+ * the smallest groups to 0; at each use it sets the lambdas of groups that follow a line. `steepness` is how far a step
+ * with rate and lambda 1 takes a group.
  */
 export function choiceOf(
   kernels: Kernels,
@@ -184,7 +190,7 @@ export function choiceOf(
   const follows = typeof lambda !== "number";
   if (smallest === 1 && !follows) return [];
   const count = lambdas.length;
-  // the norms of the chosen groups when they were chosen, -1 for others; whether they are; the sum of rates since
+  // for each group its norm when it was chosen, -1 if it was not; whether groups are chosen yet; the sum of rates since
   const state = kernels.float32(count + 2);
   const rivalOf = (norms: Rival["norms"]): Rival => ({ state, norms, sizes: groupSizes(structure, shape) });
   among?.rivals.push(rivalOf(() => normsOf(among.weight.data)));
@@ -197,7 +203,7 @@ export function choiceOf(
     const [norms, steps] = [normsOf(w), steepness(w)];
     for (let g = 0; g < count; g++) {
       if (state[g] < 0) continue;
-      // twice the norm where nothing is to be left: a rounded one could leave something
+      // twice the norm if nothing is to be left: with a rounded norm something could be left
       const excess = left > ROUNDED ? Math.max(0, norms[g] - left * state[g]) : 2 * norms[g];
       lambdas[g] = steps[g] === 0 ? 0 : excess / (rate * steps[g]);
     }
@@ -205,7 +211,9 @@ export function choiceOf(
   return [{ state: { [`smallest ${structure.name}`]: state }, before }];
 }
 
-/** The smallest groups of all rivals, once for all of them: whoever is first finds them as they were before any step. */
+/**
+ * Chooses the smallest groups of all rivals at once; the first rival to ask finds them as they were before any step.
+ */
 function choose(smallest: number, rivals: readonly Rival[]): void {
   const groups = rivals.flatMap(({ state, norms, sizes }) =>
     [...norms()].map((norm, g) => ({ state, g, norm, mean: norm / Math.sqrt(sizes[g]) })),
@@ -216,10 +224,13 @@ function choose(smallest: number, rivals: readonly Rival[]): void {
   for (const { state } of rivals) state[state.length - 2] = 1;
 }
 
-/** A share of a line that the rounding of its sum of rates may make. */
+/** The share of a line that may be due to rounding of the sum of rates. */
 const ROUNDED = 1e-4;
 
-/** Of rows, columns or both, in one pass for their norms and one that acts. Proximal: rows, then columns. */
+/**
+ * A penalty of rows, columns or both, with one pass for their norms and one that acts. The proximal step takes rows,
+ * then columns.
+ */
 function crossed(name: string, crossing: Crossing): Penalty {
   const { kernels, shape, rows, columns, choices } = crossing;
   const before = (w: F32, rate?: number): void => {
@@ -257,9 +268,9 @@ function crossed(name: string, crossing: Crossing): Penalty {
 }
 
 /**
- * The sum of penalties. Its proximal step is theirs one after another: exact for L1 before groups that do not overlap, and
- * for groups within groups, the inner ones first; an approximation where groups cross, as rows and columns do. Of rows and
- * columns of one matrix it is made in one pass, the rows first.
+ * The sum of penalties. Its proximal step makes theirs one after another. That is exact for L1 before groups that do
+ * not overlap, and for nested groups with the inner ones first; it is an approximation if groups cross, as rows and
+ * columns do. For rows and columns of one matrix it is made in one pass, the rows first.
  */
 export function sumOf(...given: readonly Penalty[]): Penalty {
   const penalties = joined(given);
@@ -282,7 +293,7 @@ export function sumOf(...given: readonly Penalty[]): Penalty {
   };
 }
 
-/** With rows and columns of one matrix made one. */
+/** The penalties, with those of rows and columns of one matrix joined. */
 function joined(penalties: readonly Penalty[]): readonly Penalty[] {
   const of = (side: "rows" | "columns"): Penalty | undefined =>
     penalties.find(({ crossing }) => crossing !== undefined && crossing[side] !== null);

@@ -1,17 +1,17 @@
-/** How a sparsity is shared out among layers. */
+/** Divides a sparsity among layers. */
 
-/** The words of recipes; "global" knows no layers: all scores compete. */
+/** The budgets by their words in recipes; "global" ignores layers: all scores compete. */
 export const BUDGETS = ["uniform", "erk", "global"] as const;
 export type Budget = (typeof BUDGETS)[number];
 
-/** The shape of a weight. */
+/** A weight with its shape. */
 interface Shaped {
   readonly shape: readonly number[];
 }
 
 /**
- * Erdos-Renyi-Kernel: the density of a layer goes as (sum of its dimensions) / (their product), so that small layers stay
- * denser. Where that would be more than 1 the layer is dense, and the others make up for it.
+ * Erdos-Renyi-Kernel: the density of a layer is proportional to (sum of its dimensions) / (their product), so that
+ * small layers stay denser. A layer for which that would be more than 1 is dense, and the others make up for it.
  * Source: Evci et al. 2020, section 3; their code makes the densest layer dense first, and so does this.
  */
 export function erkDensities(layers: readonly Shaped[], density: number): number[] {
@@ -32,7 +32,7 @@ export function erkDensities(layers: readonly Shaped[], density: number): number
   }
 }
 
-/** Entries that each layer keeps. */
+/** Number of entries that each layer keeps. */
 export function keptOfLayers(layers: readonly Shaped[], budget: "uniform" | "erk", sparsity: number): number[] {
   const densities = budget === "erk" ? erkDensities(layers, 1 - sparsity) : layers.map(() => 1 - sparsity);
   return layers.map(({ shape }, i) => Math.round(densities[i] * sizeOf(shape)));

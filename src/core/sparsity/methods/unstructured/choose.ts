@@ -1,6 +1,6 @@
-/** Which entries are kept: the largest scores, exactly so many; of equal ones those of the lower index. */
+/** Chooses the entries to keep: exactly so many with the largest scores; of equal scores the lower index. */
 
-/** 1 for the `count` largest scores. NaN counts as least. */
+/** Flags that are 1 for the `count` largest scores. NaN counts as the least. */
 export function largest(scores: Float32Array, count: number): Uint8Array {
   const mask = new Uint8Array(scores.length);
   if (count <= 0) return mask;
@@ -23,7 +23,7 @@ export function largest(scores: Float32Array, count: number): Uint8Array {
   return mask;
 }
 
-/** Things of different sizes: the largest scores, while what is kept stays within `size`. */
+/** Flags of the items with the largest scores, if items have different sizes: those that fit within `size` together. */
 export function largestWithin(scores: Float32Array, sizes: ArrayLike<number>, size: number): Uint8Array {
   const order = Uint32Array.from(scores, (_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
   const mask = new Uint8Array(scores.length);

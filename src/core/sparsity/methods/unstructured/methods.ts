@@ -1,4 +1,4 @@
-/** The table of methods without a pattern: recipes and the command line go through it. */
+/** The table of methods without a pattern; recipes and the command line go through it. */
 import type { MethodFactory } from "../define-method.ts";
 import { prune } from "./prune.ts";
 import { rigl } from "./rigl.ts";

@@ -8,10 +8,10 @@ import { SCORES, type Score, scoresOf, scoresOfUnits, UNITS, type Unit, unitsOf 
 import { defineUnstructuredMethod, type UnstructuredParameter } from "./unstructured-method.ts";
 
 /**
- * Pruning without a pattern: the entries with the least scores become zero and stay so, by a schedule.
+ * Pruning without a pattern: the entries with the least scores become zero and stay zero, by a schedule.
  * Sources: see schedules.ts, scores.ts and budgets.ts.
- * Differences: (1) first-order scores are of the gradient of one batch; (2) a rewind brings back all parameters but not the
- * running means of batch norm, which follow by themselves.
+ * Differences: (1) first-order scores are of the gradient of one batch; (2) a rewind brings back all parameters but not
+ * the running means of batch norm, which follow by themselves.
  */
 export const prune = defineUnstructuredMethod({
   name: "prune",
@@ -61,7 +61,7 @@ export const prune = defineUnstructuredMethod({
     return {
       readsHost: "weights are pruned by the order of their scores",
       ...(schedule === "iterative" ? { restarts: begins } : {}),
-      // what comes back is stepped at once
+      // entries that come back take part in the same step
       readsGradient: (clock) =>
         (score === "first-order" || schedule === "dense-sparse-dense") && planOf(clock).isDue(clock.step),
       update: (all, clock) => {
@@ -90,7 +90,7 @@ interface Choice {
   readonly units: Unit;
 }
 
-/** Prunes to this sparsity; at 0 nothing is pruned, and what was comes back as zeros. */
+/** Prunes to this sparsity. At 0 nothing is pruned, and pruned entries come back as zeros. */
 function keepShare(
   parameters: readonly UnstructuredParameter[],
   sparsity: number,

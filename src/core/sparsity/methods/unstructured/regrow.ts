@@ -1,4 +1,7 @@
-/** What SET and RigL share: a random sparse network, and at some steps as many entries grown as dropped. */
+/**
+ * The common part of SET and RigL: a random sparse network in which, at some steps, as many entries grow as are
+ * dropped.
+ */
 import { type CompleteOptions, number, word } from "../../../options.ts";
 import type { Clock } from "../method.ts";
 import { stepAt } from "../weights/refresh.ts";
@@ -7,7 +10,7 @@ import { countOnes, largest } from "./choose.ts";
 import { scoresOf } from "./scores.ts";
 import type { UnstructuredMethod, UnstructuredParameter, UnstructuredParameters } from "./unstructured-method.ts";
 
-/** Those of both. */
+/** The options of both methods. */
 export const REGROW_OPTIONS = {
   sparsity: number({ default: 0.9, min: 0, max: 0.9999, about: "share of zeros, from the first step to the last" }),
   every: number({ default: 100, min: 1, max: 1e6, integer: true, about: "steps from one update to the next" }),
@@ -16,12 +19,12 @@ export const REGROW_OPTIONS = {
   budget: word(["erk", "uniform"], "how layers share the zeros"),
 };
 
-/** Where the two differ. */
+/** The rule in which the two methods differ. */
 interface Rule {
-  /** The share that is dropped, from 0 at the begin of a run to 1 where updates end. */
+  /** The share that is dropped; `done` goes from 0 at the start of a run to 1 when updates end. */
   readonly dropAt: (drop: number, done: number) => number;
   readonly readsGradient: boolean;
-  /** Scores, to be written to: the largest of those that did not survive grow. */
+  /** Scores, which may be overwritten: the largest of those that did not survive the drop grow. */
   readonly grow: (parameter: UnstructuredParameter, all: () => Float32Array) => Float32Array;
 }
 

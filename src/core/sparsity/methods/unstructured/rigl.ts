@@ -2,8 +2,8 @@ import { REGROW_OPTIONS, regrowing } from "./regrow.ts";
 import { defineUnstructuredMethod } from "./unstructured-method.ts";
 
 /**
- * RigL: drops the smallest weights and grows where the gradient is largest, at constant sparsity; fewer and fewer by a
- * cosine. Source: Evci et al. 2020, section 3, algorithm 1.
+ * RigL: drops the smallest weights and grows entries where the gradient is largest, at constant sparsity; the number of
+ * changes falls along a cosine. Source: Evci et al. 2020, section 3, algorithm 1.
  * Differences: (1) of equal scores the lower index wins; (2) there is no update before the first step.
  * The defaults of 100 steps, 0.3 and 75 % of the run are unconfirmed.
  */

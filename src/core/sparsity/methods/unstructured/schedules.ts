@@ -1,24 +1,24 @@
-/** The sparsity of each step of a run. */
+/** Schedules: the sparsity at each step of a run. */
 
-/** What a schedule is made of; steps. */
+/** The numbers of a schedule; times are in steps. */
 export interface ScheduleOptions {
-  /** At the end. */
+  /** Sparsity at the end. */
   readonly sparsity: number;
-  /** The step of the first pruning. */
+  /** Step of the first pruning. */
   readonly from: number;
-  /** The step from which it is the last one's. */
+  /** Step from which the sparsity is the final one. */
   readonly until: number;
 }
 
-/** What the sparsity is at a step. */
+/** Gives the sparsity at a step. */
 export type SparsitySchedule = (step: number) => number;
 
-/** Everything at once. */
+/** Prunes everything at once. */
 export function oneShot({ sparsity, from }: ScheduleOptions): SparsitySchedule {
   return (step) => (step < from ? 0 : sparsity);
 }
 
-/** Fast at first, while there is much to prune. Source: Zhu and Gupta 2017, section 3. */
+/** Prunes fast at first, while there is much to prune. Source: Zhu and Gupta 2017, section 3. */
 export function cubic({ sparsity, from, until }: ScheduleOptions): SparsitySchedule {
   return (step) => {
     if (step < from) return 0;
@@ -27,7 +27,10 @@ export function cubic({ sparsity, from, until }: ScheduleOptions): SparsitySched
   };
 }
 
-/** Of what is left the same share at the begin of each round. Source: Frankle and Carbin 2019, section 2. */
+/**
+ * Prunes the same share of the remaining entries at the start of each round. Source: Frankle and Carbin 2019, section
+ * 2.
+ */
 export function iterative(sparsity: number, begins: readonly number[]): SparsitySchedule {
   return (step) => {
     const done = begins.filter((begin) => step >= begin).length;
@@ -35,7 +38,7 @@ export function iterative(sparsity: number, begins: readonly number[]): Sparsity
   };
 }
 
-/** Sparse in between. Source: Han et al. 2017 (DSD). */
+/** Is sparse in the middle of the run only. Source: Han et al. 2017 (DSD). */
 export function denseSparseDense({ sparsity, from, until }: ScheduleOptions): SparsitySchedule {
   return (step) => (step < from || step >= until ? 0 : sparsity);
 }

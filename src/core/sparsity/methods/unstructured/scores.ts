@@ -1,23 +1,23 @@
-/** How much an entry matters: the higher, the longer it stays. */
+/** Scores say how much an entry matters: the higher its score, the longer it stays. */
 import type { UnstructuredParameter } from "./unstructured-method.ts";
 
-/** The words of recipes. */
+/** The scores by their words in recipes. */
 export const SCORES = ["magnitude", "first-order"] as const;
 export type Score = (typeof SCORES)[number];
 
-/** What is kept or pruned as one. */
+/** The units that are kept or pruned as a whole. */
 export const UNITS = ["weights", "rows", "columns", "blocks"] as const;
 export type Unit = (typeof UNITS)[number];
 
-/** Rows and columns of a block. */
+/** Number of rows, and of columns, of a block. */
 const BLOCK = 4;
 
-/** Below all others, so that what is pruned stays so. */
+/** Score of pruned entries: it is below all others, so that they stay pruned. */
 const PRUNED = -1;
 
-/** |w|, or |w dL/dw| with the gradient of this step; a pruned entry has -1. */
+/** The scores |w|, or |w dL/dw| with the gradient of this step; a pruned entry has -1. */
 export function scoresOf({ weight, gradient, maskBytes }: UnstructuredParameter, score: Score): Float32Array {
-  // loops, not callbacks: a million entries, at every update
+  // loops, not callbacks, because this runs over a million entries at every update
   const scores = new Float32Array(weight.length);
   for (let i = 0; i < weight.length; i++) {
     if (maskBytes[i] === 0) scores[i] = PRUNED;
@@ -26,7 +26,7 @@ export function scoresOf({ weight, gradient, maskBytes }: UnstructuredParameter,
   return scores;
 }
 
-/** The unit of each entry of a parameter, and the entries of each unit. */
+/** The unit of each entry of a parameter, and the number of entries of each unit. */
 export function unitsOf(
   { rows, k }: UnstructuredParameter,
   unit: Unit,
@@ -51,7 +51,7 @@ export function unitsOf(
   return { of, sizes };
 }
 
-/** Mean score of each unit; -1 where all of it is pruned. */
+/** Mean score of each unit; -1 if all of its entries are pruned. */
 export function scoresOfUnits(scores: Float32Array, of: Uint32Array, sizes: Uint32Array): Float32Array {
   const sums = new Float64Array(sizes.length);
   for (let i = 0; i < scores.length; i++) sums[of[i]] += scores[i];
@@ -59,19 +59,22 @@ export function scoresOfUnits(scores: Float32Array, of: Uint32Array, sizes: Uint
 }
 
 /**
- * Optimal brain damage: what the loss rises by when an entry alone becomes zero, by the diagonal of the Hessian.
+ * Optimal brain damage: the increase of the loss if one entry alone becomes zero, from the diagonal of the Hessian.
  * Source: LeCun et al. 1990.
  */
 export function obdScores(w: ArrayLike<number>, hessianDiagonal: ArrayLike<number>): Float64Array {
   return Float64Array.from(w, (value, i) => (hessianDiagonal[i] * value ** 2) / 2);
 }
 
-/** What the loss rises by when an entry becomes zero and all others make up for it. inverse: of the Hessian [n, n]. */
+/**
+ * The increase of the loss if an entry becomes zero and all others make up for it. `inverse` is that of the Hessian,
+ * [n, n].
+ */
 export function obsScores(w: ArrayLike<number>, inverse: ArrayLike<number>): Float64Array {
   return Float64Array.from(w, (value, i) => value ** 2 / (2 * inverse[i * w.length + i]));
 }
 
-/** What is added to w when entry `at` becomes zero. Source: Hassibi and Stork 1993 (optimal brain surgeon), equation 5. */
+/** The change of w if entry `at` becomes zero. Source: Hassibi and Stork 1993 (optimal brain surgeon), equation 5. */
 export function obsUpdate(w: ArrayLike<number>, inverse: ArrayLike<number>, at: number): Float64Array {
   const n = w.length;
   return Float64Array.from(w, (_, i) => (-w[at] / inverse[at * n + at]) * inverse[i * n + at]);

@@ -3,8 +3,9 @@ import { defineUnstructuredMethod } from "./unstructured-method.ts";
 
 /**
  * SET: drops the smallest weights and grows as many at random, at constant sparsity. Source: Mocanu et al. 2018.
- * Differences: (1) the smallest |w| are dropped, theirs are the smallest positive and the largest negative; (2) grown weights
- * start at zero; (3) an update takes the place of a step of the optimizer for these weights, as in RigL.
+ * Differences: (1) the smallest |w| are dropped, where theirs are the smallest positive and the largest negative
+ * weights; (2) grown weights start at zero; (3) an update takes the place of a step of the optimizer for these weights,
+ * as in RigL.
  */
 export const set = defineUnstructuredMethod({
   name: "set",

@@ -13,20 +13,20 @@ import type { Clock } from "../method.ts";
 export interface UnstructuredParameter {
   /** Path of the weight, e.g. "fc1.weight". */
   readonly name: string;
-  /** [out, in], or [out, kernelHeight, kernelWidth, channels]. */
+  /** Shape [out, in], or [out, kernelHeight, kernelWidth, channels]. */
   readonly shape: readonly number[];
   readonly rows: number;
   readonly k: number;
   readonly kernels: Kernels;
-  /** Zero where it is pruned. */
+  /** The weight, with zeros where it is pruned. */
   readonly weight: F32;
-  /** Of this step; pruned entries have theirs only where the method `readsGradient`, else 0. */
+  /** The gradient of this step. That of pruned entries is there only if the method `readsGradient`; else it is 0. */
   readonly gradient: F32;
-  /** 1 for each entry that is kept, else 0; all are at first. */
+  /** 1 for each entry that is kept, else 0; at first all entries are kept. */
   readonly maskBytes: Uint8Array;
   /**
-   * From now on these are kept. What leaves becomes zero, and what enters starts there; moments are cleared wherever it was
-   * not kept before and after.
+   * Keeps these entries from now on. An entry that leaves becomes zero, and one that enters starts at zero. Moments are
+   * cleared for all entries that were not kept both before and after.
    */
   keep(maskBytes: Uint8Array): void;
 }
@@ -34,26 +34,34 @@ export interface UnstructuredParameter {
 /** All weights of a run that are under one method. */
 export interface UnstructuredParameters {
   readonly parameters: readonly UnstructuredParameter[];
-  /** The draws of a step. */
+  /** The generator of a step's draws. */
   random(step: number): Random;
-  /** Notes all parameters of the model as they are. */
+  /** Remembers the present values of all parameters of the model. */
   remember(): void;
-  /** Brings the parameters back to what was noted, but for what is pruned by now; moments are cleared. */
+  /**
+   * Brings the parameters back to the remembered values, except for entries that are pruned by now; moments are
+   * cleared.
+   */
   rewind(): void;
 }
 
-/** A procedure as a value; it keeps no state but masks. */
+/** A procedure without a pattern as a value; its only state are the masks. */
 export interface UnstructuredMethod {
   readonly name: string;
-  /** As of a method for weights. */
+  /** Why a step of this method waits for the host, as for a WeightMethod. */
   readonly readsHost?: string;
   /** Steps at which the schedule of the learning rate starts anew. */
   restarts?(steps: number): readonly number[];
-  /** Before the first step. */
+  /** Called before the first step. */
   begin?(all: UnstructuredParameters): void;
-  /** Whether `update` looks at the gradients of pruned entries in this step; in others they need not be computed. */
+  /**
+   * Whether `update` looks at the gradients of pruned entries in this step; in other steps they need not be computed.
+   */
   readsGradient(clock: Pick<Clock, "step" | "steps">): boolean;
-  /** On the finished gradients, before the optimizer. "rest": the weights under it are not stepped this time. */
+  /**
+   * Called with the finished gradients, before the optimizer. If it returns "rest", the weights under it are not
+   * updated in this step.
+   */
   update(all: UnstructuredParameters, clock: Clock): "step" | "rest";
 }
 

@@ -2,13 +2,14 @@ import { number } from "../../../options.ts";
 import { philox } from "../../../random.ts";
 import { defineWeightGradMethod } from "../define-method.ts";
 
-// "alt": a stream of its own beside that of the samples
+// "alt": a stream of its own, different from that of the samples
 const STREAM = 0x616c74;
 
 /**
- * Every second position of the activations, even ones or odd ones by a coin a step: on average, with scale 2, the whole
- * gradient. For data whose neighbors are not alike. Source: the fixed masks of Xu et al. 2022, without restoration.
- * Difference: the coin and the scale make it unbiased; without them half of the gradient is never seen.
+ * Keeps every second position of the activations, the even ones or the odd ones by a toss in each step: with scale 2
+ * that is the whole gradient on average. It is for data whose neighbors are not similar. Source: the fixed masks of Xu
+ * et al. 2022, without restoration.
+ * Difference: the toss and the scale make it unbiased; without them half of the gradient is never seen.
  */
 export const alternate = defineWeightGradMethod({
   name: "alternate",

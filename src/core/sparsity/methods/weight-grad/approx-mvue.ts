@@ -2,10 +2,10 @@ import { type Pattern, patternName } from "../../../sparse/pattern.ts";
 import { defineWeightGradMethod } from "../define-method.ts";
 
 /**
- * An unbiased 2:4 sample of the neural gradient by two draws, the second among the other three: simpler than MVUE, with 1.06
- * times its variance for normal gradients and never more than twice. To compare with: MVUE is exact, and faster here.
- * Source: Hu et al. 2024 (FST), `_MVUE24_approx` of their code.
- * Difference: sums of the others are summed, where that code subtracts from the whole and adds an epsilon.
+ * An unbiased 2:4 sample of the neural gradient by two draws, the second among the other three entries. It is simpler
+ * than MVUE, with 1.06 times its variance for normal gradients and never more than twice. It is for comparisons: MVUE
+ * is exact, and faster here. Source: Hu et al. 2024 (FST), `_MVUE24_approx` of their code.
+ * Difference: sums of the other entries are added up, where that code subtracts from the total and adds an epsilon.
  */
 export const approxMvue = defineWeightGradMethod({
   name: "approx-mvue",

@@ -1,8 +1,9 @@
 import { defineWeightGradMethod } from "../define-method.ts";
 
 /**
- * The largest entries of the neural gradient, along the positions that weightGrad sums over: least squared error, but
- * biased, so the error does not average out. To compare with. Source: the contrast in Chmiel et al. 2023, section 3.
+ * Keeps the largest entries of the neural gradient, along the positions that weightGrad sums over. It has the least
+ * squared error but is biased, so the error does not average out. It is for comparisons. Source: the contrast in Chmiel
+ * et al. 2023, section 3.
  */
 export const greedy = defineWeightGradMethod({
   name: "greedy",

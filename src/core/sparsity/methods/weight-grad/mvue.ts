@@ -1,8 +1,8 @@
 import { defineWeightGradMethod } from "../define-method.ts";
 
 /**
- * The minimum-variance unbiased N:M sample of the neural gradient, along the positions that weightGrad sums over: right
- * on average, whatever the gradient. Source: Chmiel et al. 2023; with vectors of rows, inclusion by their norms.
+ * The minimum-variance unbiased N:M sample of the neural gradient, along the positions that weightGrad sums over. It is
+ * right on average, whatever the gradient. Source: Chmiel et al. 2023; with vectors of rows, inclusion by their norms.
  * Difference: one systematic draw a group, for every N:M, where the paper tabulates pairs for 2:4.
  */
 export const mvue = defineWeightGradMethod({

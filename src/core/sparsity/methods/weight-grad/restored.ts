@@ -6,10 +6,11 @@ import { defineWeightGradMethod } from "../define-method.ts";
 
 // "rest": a stream of its own
 const STREAM = 0x72657374;
-// Neighbors that are compared a layer and step: some ten thousand multiply-adds beside the millions of the product.
+// Number of pairs of neighbors compared in each layer and step: some ten thousand multiply-adds beside the millions of
+// the product.
 const PAIRS = 256;
 
-/** The masks of weightGradAlternate that a word draws from, one a step. */
+/** The masks of weightGradAlternate that each word draws from, one a step. */
 const masks = {
   columns: [1],
   checkerboard: [2, 3],
@@ -17,11 +18,12 @@ const masks = {
 };
 
 /**
- * Every second column of the activations of images, whose kept neighbors stand for what is dropped: x_i is taken to be
- * restore times x_j, a shifted gradient, as the product is linear. Source: Xu et al. 2022 and their code.
- * Differences: a dropped column has the kept one of its pair, never one of another row, image or place that is kept
- * itself (the authors' shift wraps around images and counts some columns twice); the mask is drawn once a layer and step;
- * "measured" is ours.
+ * Keeps every second column of the activations of images; a kept column stands for its dropped neighbor too: x_i is
+ * taken to be restore times x_j, which is a shifted gradient, because the product is linear. Source: Xu et al. 2022 and
+ * their code.
+ * Differences: a dropped column is replaced by the kept one of its pair, never by one of another row or image, or by a
+ * place that is kept itself (the authors' shift wraps around images and counts some columns twice); the mask is drawn
+ * once a layer and step; "measured" is ours.
  */
 export const restored = defineWeightGradMethod({
   name: "restored",
@@ -61,9 +63,9 @@ export const restored = defineWeightGradMethod({
 });
 
 /**
- * The s with the least |x_i - s x_j|^2 over neighboring columns i and j of im2col(x), from 0 to 1: half in each of both
- * directions, on a sample of pairs and on the pixels in the midst of the kernel. A function of the step, so that a
- * resumed run needs no state.
+ * The similarity s, from 0 to 1, with the least |x_i - s x_j|^2 over neighboring columns i and j of im2col(x). Half of
+ * the pairs are taken in each direction, on a sample of pairs and of the pixels in the middle of the kernel. It is a
+ * function of the step, so that a resumed run needs no state.
  */
 export function neighborSimilarity(x: F32, geometry: Geometry, { seed, layer, step }: Draw): number {
   const [batch, height, width, channels, kernelHeight, kernelWidth, stride, padding, rows, columns] = geometry;

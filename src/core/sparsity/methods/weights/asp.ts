@@ -3,12 +3,12 @@ import { defineWeightMethod } from "../define-method.ts";
 import type { Clock, SparseParameter } from "../method.ts";
 
 /**
- * ASP: train dense, prune once by magnitude, train again under the frozen mask.
+ * ASP: trains dense, prunes once by magnitude, and trains again under the frozen mask.
  * Gradient and weight are masked around the optimizer's step, because momentum and weight decay would revive pruned
- * weights. With `recompute` the pruned weights come back as they were and the mask is chosen anew, as apex does where it
+ * weights. With `recompute` the pruned weights come back as they were and the mask is chosen anew, as apex does if it
  * is allowed to; their moments start at zero. Source: NVIDIA apex, contrib/sparsity; Mishra et al. 2021.
- * Differences: (1) the budget of a plain run is shared between both phases, so that methods are compared at equal steps
- * (the recipe of the paper doubles it); the learning rate's schedule starts anew at the pruning, as there.
+ * Differences: (1) the steps of a plain run are divided between both phases, so that methods are compared at equal
+ * steps (the recipe of the paper doubles them); the learning rate's schedule starts anew at the pruning, as there.
  * (2) no limit on the sizes of layers but that groups tile the inputs (apex wants 16 inputs and 8 outputs).
  * (3) moments of pruned weights are cleared at the pruning; apex leaves them.
  */
@@ -55,7 +55,7 @@ export const asp = defineWeightMethod({
   },
 });
 
-/** Brings back what was pruned before, chooses a mask and keeps what it prunes aside. */
+/** Brings back the weights that were pruned before, chooses a mask, and keeps the newly pruned weights in the state. */
 function choose(parameter: SparseParameter): void {
   const { kernels, weight } = parameter;
   const pruned = parameter.state("pruned", weight.length);

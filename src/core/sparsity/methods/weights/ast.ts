@@ -3,11 +3,11 @@ import { defineWeightMethod } from "../define-method.ts";
 import { decayDecoupled, pruneEvery, refreshEvery, stepAt } from "./refresh.ts";
 
 /**
- * AST: SR-STE whose decay rises, lambda(t) = alpha min(t, T0), with masks that stay for some steps and a decay that
+ * AST: SR-STE with a decay that rises, lambda(t) = alpha min(t, T0), masks that stay for some steps, and a decay that
  * Adam's first moment does not see, so that masks move by the loss. Source: Huang et al. 2025 and their repository.
- * Differences: (1) the decay is decoupled, w -= rate lambda (1 - E) w. In the source's code it joins the moment
- * in the update, m + lambda (1 - E) w, which is divided by the root of v, and v is the mean of the square of that sum. Here v
- * sees gradients only, and lambda is larger for it. (2) lambda is that of T0 and T0 a share of the run:
+ * Differences: (1) the decay is decoupled, w -= rate lambda (1 - E) w. In the source's code it is added to the moment
+ * in the update, m + lambda (1 - E) w, which is divided by the root of v, and v is the mean of the square of that sum.
+ * Here v sees gradients only, and lambda is larger for it. (2) lambda is that of T0, and T0 is a share of the run:
  * alpha = lambda / T0. (3) A mask stays for one step unless more are asked for. (4) Neither distillation nor SLoRB.
  */
 export const ast = defineWeightMethod({

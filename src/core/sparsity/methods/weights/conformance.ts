@@ -1,4 +1,4 @@
-/** A small model under a method, stepped by hand: what the tests of methods share. */
+/** A small model under a method, stepped by hand, which the tests of methods share. */
 import { crossEntropy } from "../../../autograd/ops/cross-entropy.ts";
 import { backward } from "../../../autograd/tape.ts";
 import { jsKernels } from "../../../backend/js.ts";
@@ -27,11 +27,11 @@ export const optimizers: Record<string, () => Transform> = {
 
 export interface Setup {
   readonly model: Sequential;
-  /** Of fc1, [32, inputs]: the layer that is sparse. */
+  /** The weight of fc1, [32, inputs], which is the sparse layer. */
   readonly weight: Parameter;
   readonly sparsity: Session;
   readonly optimizer: Optimizer;
-  /** Trains one step; the loss. */
+  /** Trains one step and returns the loss. */
   step(): number;
   /** Runs the model without training it. */
   evaluate(): void;
@@ -41,7 +41,7 @@ export interface SetupOptions {
   readonly words?: Record<string, string>;
   readonly steps?: number;
   readonly inputs?: number;
-  /** Of all gradients; 0: no data. */
+  /** Share of the loss in all gradients; with 0 there is no data. */
   readonly share?: number;
 }
 
@@ -80,19 +80,19 @@ export function setup(
   };
 }
 
-/** The mask of the last step, and the pattern that it has. */
+/** The mask of the last step, and its pattern. */
 export function maskOf({ sparsity }: Pick<Setup, "sparsity">): { mask: Uint32Array; pattern: Pattern } {
   const state = sparsity.checkpoint();
   const [n, m, v] = state.get("sparsity/fc1.weight.pattern")!.data;
   return { mask: state.get("sparsity/fc1.weight.mask")!.data.slice() as Uint32Array, pattern: { n, m, v } };
 }
 
-/** Whether the entry i of fc1, of so many inputs (at most 32), is kept. */
+/** Whether entry i of fc1, which has so many inputs (at most 32), is kept. */
 export function isKept(mask: Uint32Array, i: number, inputs = 16): boolean {
   return ((mask[Math.floor(i / inputs)] >>> (i % inputs)) & 1) === 1;
 }
 
-/** Copies all that a run goes on from; what comes back writes it to another run of the same kind. */
+/** Copies all that a run needs to go on. The function that it returns writes it to another run of the same kind. */
 export function saved({ model, sparsity, optimizer }: Setup): (other: Setup) => void {
   const parameters = new Map([...model.namedParameters()].map(([name, { data }]) => [name, data.slice()]));
   const memories = new Map([...optimizer.state()].map(([name, array]) => [name, array.slice()]));

@@ -1,6 +1,6 @@
 import { defineWeightMethod } from "../define-method.ts";
 
-/** No sparsity: what the others are compared with. */
+/** No sparsity: the baseline of all comparisons. */
 export const dense = defineWeightMethod({
   name: "dense",
   title: "dense",

@@ -3,17 +3,18 @@ import type { Pattern } from "../../../sparse/pattern.ts";
 import { defineWeightMethod } from "../define-method.ts";
 import type { SparseParameter } from "../method.ts";
 
-/** Of the groups of a layer, those that must have weights to spare; the authors' code. */
+/** Share of a layer's groups that must have weights to spare; from the authors' code. */
 const VOTES = 0.75;
 
 /**
- * DominoSearch: each layer its own N of the common M, so that all together keep no more than the recipe's N:M would. It
- * begins with N = M everywhere; what is kept is pulled towards zero, and where most groups of a layer have fewer than N
- * weights above the thresholds of the start, the layer's N falls by one. When the budget is met, SR-STE follows.
+ * DominoSearch: gives each layer its own N of the common M, so that all layers together keep no more than the recipe's
+ * N:M would. It begins with N = M everywhere. Kept weights are pulled towards zero, and if most groups of a layer have
+ * fewer than N weights above their initial thresholds, the layer's N falls by one. When the budget is met, SR-STE
+ * follows.
  * Source: Sun et al. 2021.
- * Differences: (1) it begins with the first step, theirs with a trained network; (2) the pull is stronger on layers that
- * cost more, theirs goes by what Erdos-Renyi densities would be; (3) groups vote every `every` steps; (4) a search that
- * has not met the budget at `until` is ended: the cheapest steps of N, by |w| lost for each thing saved, are taken.
+ * Differences: (1) it begins with the first step, theirs with a trained network; (2) the pull is stronger on layers
+ * that cost more, theirs depends on Erdos-Renyi densities; (3) groups vote every `every` steps; (4) a search that has
+ * not met the budget at `until` is ended: the cheapest steps of N, by |w| lost for each entry saved, are taken.
  */
 export const domino = defineWeightMethod({
   name: "domino",
@@ -90,7 +91,7 @@ export const domino = defineWeightMethod({
   },
 });
 
-/** What a layer remembers of its search, as numbers. */
+/** The state of a layer's search, as numbers. */
 class Search {
   readonly #numbers: Float32Array;
 
@@ -119,7 +120,7 @@ class Search {
     this.#numbers[1] = Number(over);
   }
 
-  /** What the layer costs, as a share of the one that costs most. */
+  /** The cost of the layer, as a share of that of the most expensive layer. */
   get pull(): number {
     return this.#numbers[2];
   }
@@ -137,17 +138,17 @@ function lower(parameter: SparseParameter, n: number): void {
   parameter.changePattern({ ...parameter.pattern, n });
 }
 
-/** A layer ends with a power of two, or dense: the N that one on its way counts as. */
+/** The N that a layer ends with if its search stops now: the next power of two, or M for dense. */
 function allowedFrom({ n, m }: Pattern): number {
   return Math.min(m, 2 ** Math.ceil(Math.log2(n)));
 }
 
-/** The next N that a layer may end with. */
+/** The next smaller N that a layer may end with. */
 function below(pattern: Pattern): number {
   return 2 ** (Math.ceil(Math.log2(allowedFrom(pattern))) - 1);
 }
 
-/** Visits the sizes of each group, with vectors their sums over the rows; the array is reused. */
+/** Visits the magnitudes of each group; with vectors, their sums over the rows. The array is reused. */
 function eachGroup(
   { weight, rows, k, pattern }: SparseParameter,
   visit: (sizes: Float32Array, group: number) => void,
@@ -169,7 +170,7 @@ function groupsOf({ rows, k, pattern: { m, v } }: SparseParameter): number {
   return Math.ceil(rows / v) * (k / m);
 }
 
-/** A threshold for each group: the mean of the smaller half. */
+/** Sets a threshold for each group: the mean of the smaller half of its magnitudes. */
 function begin(parameter: SparseParameter): void {
   const { pattern } = parameter;
   const half = pattern.m >> 1;
@@ -197,7 +198,7 @@ function votesForLess(parameter: SparseParameter): boolean {
   return votes >= VOTES * groups;
 }
 
-/** |w| that would be pruned by the next N, for each entry of a group that it saves. */
+/** The sum of |w| that the next smaller N would prune, for each entry of a group that it saves. */
 function lossOfNext(parameter: SparseParameter): number {
   const [now, next] = [allowedFrom(parameter.pattern), below(parameter.pattern)];
   const { m } = parameter.pattern;

@@ -5,21 +5,23 @@ import { type Pattern, patternName } from "../../../sparse/pattern.ts";
 import { defineWeightMethod } from "../define-method.ts";
 import type { SparseParameter } from "../method.ts";
 
-/** Those of 4:8. */
+/** The most combinations of a group: those of 4:8. */
 const MOST = 70;
 
-/** Removed combinations in one number of the memory: whole numbers up to 2^24 are exact in it. */
+/**
+ * Number of removed combinations that one number of the state holds as bits: whole numbers up to 2^24 are exact in it.
+ */
 const BITS = 24;
 
 /**
- * Learning best combination: all C(M,N) choices of a group begin, each with a learned score, and the lowest are removed
- * for good until one is left. The mask is the union of those that are left, so training begins dense. Source: Zhang et
+ * Learning best combination: each group begins with all C(M,N) choices, each with a learned score, and the lowest are
+ * removed for good until one is left. The mask is the union of those left, so training begins dense. Source: Zhang et
  * al. 2022.
  * A combination's score is const + the sum of s_i over its places, where s_i descends along w_i dL/d(w_i mask_i): the
- * scores begin equal, do not enter the forward, and gradient descent, with momentum too, is linear. So one number a
- * weight is kept, not C(M,N) / M.
- * Differences: (1) scores without momentum where not asked for, see the page; (2) they descend at the weights' rate,
- * without decay; (3) where no gradient was ever seen magnitudes decide; (4) removed weights are zero, moments too.
+ * scores begin equal, do not enter the forward product, and gradient descent, with momentum too, is linear. So one
+ * number a weight is kept, not C(M,N) / M.
+ * Differences: (1) scores have no momentum unless it is asked for, see the page; (2) they descend at the weights' rate,
+ * without decay; (3) where no gradient was ever seen, magnitudes decide; (4) removed weights are zero, moments too.
  */
 export const lbc = defineWeightMethod({
   name: "lbc",
@@ -56,11 +58,11 @@ export const lbc = defineWeightMethod({
         const all = combinationCount(n, m);
         const keep = left(all, step, steps);
         if (keep === all) return;
-        // no mask: a phase that begins late, or a run that goes on, whose union is not saved
+        // there may be no mask: in a phase that begins late, or in a resumed run, because the union is not saved
         if (keep === left(all, step - 1, steps) && parameter.mask[0] !== 0) return;
         if (keep === 1) parameter.pruneBy((mask) => remove(parameter, mask, 1));
         else remove(parameter, parameter.mask, keep);
-        // the weight itself is what dense products multiply by; with moments it would not stay zero
+        // dense products multiply by the weight itself; with moments it would not stay zero
         parameter.maskWeight();
         parameter.forgetPruned();
       },
@@ -75,7 +77,7 @@ export const lbc = defineWeightMethod({
   },
 });
 
-/** How many of `count` combinations are left at a step: falls by the third power, in the end one. */
+/** Number of `count` combinations that are left at a step: it falls by the third power, to one in the end. */
 export function survivors(count: number, step: number, from: number, until: number): number {
   if (step >= until) return 1;
   if (step <= from) return count;
@@ -98,7 +100,7 @@ function learn(parameter: SparseParameter, momentum: number, rate: number): void
 
 const removedWords = ({ n, m }: Pattern): number => Math.ceil(combinationCount(n, m) / BITS);
 
-/** Removes the lowest combinations of each group until `keep` are left; mask: their union. */
+/** Removes the lowest combinations of each group until `keep` are left, and writes their union to `mask`. */
 function remove(parameter: SparseParameter, mask: Uint32Array, keep: number): void {
   const { rows, k, pattern, weight } = parameter;
   const { n, m, v } = pattern;
@@ -116,7 +118,7 @@ function remove(parameter: SparseParameter, mask: Uint32Array, keep: number): vo
     const last = Math.min(rows, first + v);
     for (let column = 0; column < k; column += m, at += words) {
       if (!sumRows(ofPlaces, scores, first, last, k, column)) sumSizes(ofPlaces, weight, first, last, k, column);
-      // those that are left, in their order
+      // the combinations that are left, in their order
       let count = 0;
       for (let word = 0; word < words; word++) {
         for (let bits = full[word] & ~gone[at + word]; bits !== 0; bits &= bits - 1) {
@@ -143,7 +145,10 @@ function remove(parameter: SparseParameter, mask: Uint32Array, keep: number): vo
   }
 }
 
-/** Whether any is not 0; plain loops: there are half a million groups in a small model. */
+/**
+ * Sums a group over its rows and says whether any entry is not 0. Plain loops, as a small model has half a million
+ * groups.
+ */
 function sumRows(sums: Float64Array, x: Float32Array, first: number, last: number, k: number, column: number): boolean {
   sums.fill(0);
   let any = false;
@@ -163,7 +168,7 @@ function sumSizes(sums: Float64Array, x: Float32Array, first: number, last: numb
   }
 }
 
-/** A group may lie across two words. */
+/** Sets `count` bits; a group may lie across two words. */
 function setBits(mask: Uint32Array, at: number, bits: number, count: number): void {
   const shift = at & 31;
   mask[at >>> 5] |= bits << shift;

@@ -3,12 +3,12 @@ import { defineWeightMethod } from "../define-method.ts";
 import type { SparseParameter } from "../method.ts";
 import { stepAt, stepOf } from "./refresh.ts";
 
-/** What the exponential decay has come to when it is cut to 0. */
+/** The value of the exponential decay at which it is cut to 0. */
 const LAST = 0.01;
 
 /**
- * Mask decay: what the mask prunes is not set to zero but multiplied by d, which goes from 1 to 0 while the network
- * trains; then the mask is binary. Source: Kao et al. 2022; Bambhaniya et al. 2024 and their repository.
+ * Mask decay: pruned weights are not set to zero but multiplied by d, which goes from 1 to 0 while the network trains;
+ * then the mask is binary. Source: Kao et al. 2022; Bambhaniya et al. 2024 and their repository.
  * Differences: (1) the decay is given by the shares of the run between which it happens, not by a coefficient a step;
  * the exponential one is cut to 0 when it has come to 0.01, where the source goes on with what is left of it.
  * (2) The decay counts from the end of the dense share; in the source's code from the first step.
@@ -43,13 +43,16 @@ export const maskDecay = defineWeightMethod({
   }),
 });
 
-/** Products by W (E + (1 - E) d), E chosen now; with d = 1 they are those of the dense weight, bit for bit. */
+/**
+ * Makes products multiply by W (E + (1 - E) d), with the mask E chosen now; with d = 1 they are those of the dense
+ * weight, bit for bit.
+ */
 function fade(parameter: SparseParameter, d: number): void {
   parameter.prune();
   const { kernels, weight, mask, rows, k } = parameter;
   const values = parameter.scratch("values", weight.length);
   kernels.copy(values, weight, weight.length);
-  // not by the pack's masked copy, which would then be written at every step of the sparse phase too
+  // not with the pack's masked copy, which would then be written at every step of the sparse phase too
   kernels.maskedDecay(values, weight, mask, rows, k, d - 1);
   parameter.multiplyBy(values);
 }

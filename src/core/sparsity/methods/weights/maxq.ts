@@ -4,25 +4,26 @@ import { defineWeightMethod } from "../define-method.ts";
 import type { SparseParameter } from "../method.ts";
 import { refreshEvery } from "./refresh.ts";
 
-/** Of the logistic functions; the authors' code. */
+/** Temperature of the logistic functions; from the authors' code. */
 const TEMPERATURE = 0.01;
 
-/** Falls from 1 to 0 while x rises from 0 to 1. */
+/** Functions that fall from 1 to 0 while x rises from 0 to 1. */
 const SHAPES = {
   linear: (x: number) => 1 - x,
   cos: (x: number) => Math.cos((x * Math.PI) / 2),
-  // 0.05 an epoch over 30 epochs, as theirs
+  // 0.05 an epoch over 30 epochs, as in the authors' code
   exp: (x: number) => 1 - (1 - Math.exp(-1.5 * x)) / (1 - Math.exp(-1.5)),
   cubic: (x: number) => (1 - x) ** 3,
 };
 
 /**
- * MaxQ: N:M by magnitude, and what is kept is multiplied by 1 to 3, by how far it is above the thresholds of its output
- * and of its kernel position: important weights are written into larger. At first a share of the groups, those of the
- * smallest sums of |w|, stay dense; it falls to none. Straight-through, with SR-STE's decay. Source: Xiang et al. 2024.
- * Differences: (1) thresholds and dense groups are chosen anew every `refresh` steps, theirs at every one; (2) the share
- * falls by steps, not by epochs; (3) kernel positions count in any window of more than one tap; (4) of equal |w| none
- * is below a threshold by its place.
+ * MaxQ: N:M by magnitude, where kept weights are multiplied by 1 to 3, depending on how far they are above the
+ * thresholds of their output and of their kernel position: important weights become larger. At first a share of the
+ * groups, those with the smallest sums of |w|, stay dense; the share falls to zero. Straight-through, with SR-STE's
+ * decay. Source: Xiang et al. 2024.
+ * Differences: (1) thresholds and dense groups are chosen anew every `refresh` steps, theirs at every one; (2) the
+ * share falls by steps, not by epochs; (3) kernel positions count in any window of more than one tap; (4) of equal |w|
+ * none is below a threshold because of its place.
  */
 export const maxq = defineWeightMethod({
   name: "maxq",
@@ -46,7 +47,7 @@ export const maxq = defineWeightMethod({
       beforeForward: (parameter, { step, steps, training }) => {
         const thresholds = thresholdsOf(parameter);
         if (!thresholds.known && !training) return;
-        // an evaluation is of the step before
+        // an evaluation belongs to the step before
         const share = denseShare(training ? step : Math.max(0, step - 1), steps);
         if (training && (!thresholds.known || step % refresh === 0)) {
           chooseThresholds(parameter, thresholds);
@@ -69,7 +70,7 @@ export const maxq = defineWeightMethod({
 
 interface Thresholds {
   readonly ofRows: Float32Array;
-  /** Null with one tap. */
+  /** Thresholds of the kernel positions; null with a single tap. */
   readonly ofTaps: Float32Array | null;
   readonly known: boolean;
 }
@@ -82,7 +83,7 @@ function thresholdsOf(parameter: SparseParameter): Thresholds {
   };
 }
 
-/** The largest n of each m of a row, and of a tap of all rows, are above. */
+/** Chooses the thresholds, above which lie the largest n of m entries of a row, and of a tap of all rows. */
 function chooseThresholds(parameter: SparseParameter, { ofRows, ofTaps }: Thresholds): void {
   const { kernels, weight, rows, k, taps, pattern } = parameter;
   const { n, m } = pattern;
@@ -100,7 +101,7 @@ function multiplied(parameter: SparseParameter, { ofRows, ofTaps }: Thresholds):
   return values;
 }
 
-/** 1 for a group that is dense; with vectors a group is of v rows. */
+/** 1 for each group that is dense; with vectors a group has v rows. */
 function denseGroupsOf(parameter: SparseParameter): Float32Array {
   const { rows, k, pattern } = parameter;
   return parameter.state("dense groups", Math.ceil(rows / pattern.v) * (k / pattern.m));
@@ -130,7 +131,7 @@ function chooseDenseGroups(parameter: SparseParameter, share: number): void {
   for (let i = 0; i < dense.length; i++) dense[i] = sums[i] < threshold[0] ? 1 : 0;
 }
 
-/** From now on the mask is that of what is not zero. */
+/** Adds the dense groups to the mask, which from now on keeps all entries that are not zero. */
 function addDenseGroups(parameter: SparseParameter): void {
   const { rows, k, mask, pattern } = parameter;
   const { m, v } = pattern;

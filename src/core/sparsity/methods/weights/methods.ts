@@ -1,4 +1,4 @@
-/** The table of methods for weights: recipes, the command line and the conformance suite go through it. */
+/** The table of methods for weights; recipes, the command line and the conformance suite go through it. */
 import type { WeightMethodFactory } from "../define-method.ts";
 import { asp } from "./asp.ts";
 import { ast } from "./ast.ts";

@@ -1,13 +1,13 @@
 import { type NumberOption, number } from "../../../options.ts";
 import type { Clock, SparseParameter } from "../method.ts";
 
-/** How long a mask stays; the key of the methods that choose masks anew. */
+/** The option that says how long a mask stays, for methods that choose masks anew. */
 export const refreshEvery = (
   steps: number,
   about = "steps from one choice of the mask to the next",
 ): NumberOption<never> => number({ default: steps, min: 1, max: 1e6, integer: true, about });
 
-/** Chooses the mask when its time is over, else packs under the one there is. */
+/** Chooses the mask when its time is over; else packs under the present one. */
 export function pruneEvery(
   refresh: number,
   parameter: SparseParameter,
@@ -18,19 +18,19 @@ export function pruneEvery(
   else parameter.repack();
 }
 
-/** The step that is being taken; in an evaluation the one before, since an evaluation begins no phase. */
+/** The present step; in an evaluation the step before, since an evaluation begins no phase. */
 export function stepOf({ step, training }: Clock): number {
   return training ? step : Math.max(0, step - 1);
 }
 
-/** The step at which a share of the run is over; at most the last one. */
+/** The step at which a share of the run is over; at most the last step. */
 export function stepAt(share: number, steps: number): number {
   return Math.min(steps - 1, Math.round(share * steps));
 }
 
 /**
- * weight -= rate * lambda * weight where the mask of the forward is 0: before the optimizer's step and beside its moments.
- * In onGradient.
+ * Subtracts rate * lambda * weight from the weight where the mask of the forward product is 0. It is called in
+ * onGradient: before the optimizer's step and without its moments.
  */
 export function decayDecoupled(parameter: SparseParameter, lambda: number, { learningRate }: Clock): void {
   const { kernels, weight, mask, rows, k } = parameter;

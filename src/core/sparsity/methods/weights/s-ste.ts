@@ -2,8 +2,8 @@ import { defineWeightMethod } from "../define-method.ts";
 import { pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
- * S-STE: the straight-through estimator with soft thresholds. What is kept is moved towards zero by the largest weight of
- * its group that is not, so the sparse weight changes without jumps when the mask does; one factor a tensor, chosen at
+ * S-STE: the straight-through estimator with soft thresholds. Kept weights are moved towards zero by the largest pruned
+ * weight of their group, so that the sparse weight does not jump when the mask changes. One factor a tensor, chosen at
  * its first pruning and kept, makes up for the loss. Source: Hu, Zhu, Chen 2024.
  * Differences: (1) with vectors the threshold is on the sum of |w| over the rows, and rows shrink by the same share;
  * (2) no 8-bit numbers.

@@ -2,10 +2,11 @@ import { defineWeightMethod } from "../define-method.ts";
 import { srSte } from "./sr-ste.ts";
 
 /**
- * SpRe: SR-STE with a branch beside each sparse 3x3 convolution, trained with it and merged into it at the end: the same
- * mask, but only at the taps where an unstructured mask would keep more than N of M. Source: Zhang et al. 2023.
- * Differences: (1) the taps are chosen when masks are, so they stay with them (`refresh`, phases); (2) a run of a model
- * without such convolutions is refused. The branches go with any other method too: `spatialBranches` of a recipe.
+ * SpRe: SR-STE with a branch beside each sparse 3x3 convolution, trained with it and merged into it at the end. The
+ * branch has the same mask, but only at the taps where an unstructured mask would keep more than N of M. Source: Zhang
+ * et al. 2023.
+ * Differences: (1) the taps are chosen when masks are, so they stay as long as these (`refresh`, phases); (2) a run of
+ * a model without such convolutions is refused. Other methods can have branches too: `spatialBranches` of a recipe.
  */
 export const spre = defineWeightMethod({
   name: "spre",

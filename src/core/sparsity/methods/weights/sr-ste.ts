@@ -4,9 +4,9 @@ import { decayDecoupled, pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
  * SR-STE: the straight-through estimator with a decay of the weights that are pruned at this step, which keeps masks
- * from flipping to and fro. Source: Zhou et al. 2021; the term is added to the gradient, as in the authors'
- * code, with the mask of the forward that made it. With clipping it is added after it (Hu et al. 2024). The decoupled form,
- * which Hu et al. compare with, takes rate * lambda * w from the weight itself, beside the optimizer.
+ * from flipping back and forth. Source: Zhou et al. 2021. The term is added to the gradient, as in the authors' code,
+ * with the mask of the forward product that made the gradient. With clipping it is added after it (Hu et al. 2024). The
+ * decoupled form, with which Hu et al. compare, takes rate * lambda * w from the weight itself, beside the optimizer.
  * Differences: (1) groups of a convolution run along channels; (2) a layer whose channels they do not tile and the last
  * layer stay dense, where the paper prunes the first convolution.
  */

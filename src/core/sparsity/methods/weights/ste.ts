@@ -2,10 +2,10 @@ import { defineWeightMethod } from "../define-method.ts";
 import { pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
- * The straight-through estimator: the forward product uses the pruned weights, the gradient goes to all of them, the
- * mask is chosen anew at every step. Source: Bengio et al. 2013; for N:M Zhou et al. 2021.
- * Difference: a layer whose channels groups do not tile (the first convolution of color images) and the last layer
- * stay dense.
+ * The straight-through estimator: the forward product uses the pruned weights, the gradient goes to all weights, and
+ * the mask is chosen anew at every step. Source: Bengio et al. 2013; for N:M Zhou et al. 2021.
+ * Difference: a layer whose channels groups do not tile (the first convolution of color images) and the last layer stay
+ * dense.
  */
 export const ste = defineWeightMethod({
   name: "ste",

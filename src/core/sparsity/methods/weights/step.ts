@@ -3,9 +3,10 @@ import { defineWeightMethod } from "../define-method.ts";
 import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
 
 /**
- * STEP: dense until Adam's running variance has settled; then STE with that variance frozen, since gradients of pruned
- * weights that come and go would spoil it. It has settled when the mean of |v_t - v_(t-1)| over a window is below Adam's
- * epsilon, within a least and a largest share of the run. Source: Lu et al. 2023; the frozen step as in 2by4-pretrain.
+ * STEP: trains dense until Adam's running variance has settled, then STE with that variance frozen, since gradients of
+ * pruned weights that come and go would spoil it. It has settled when the mean of |v_t - v_(t-1)| over a window is
+ * below Adam's epsilon, within a least and a largest share of the run. Source: Lu et al. 2023; the frozen step as in
+ * 2by4-pretrain.
  * Differences: (1) the window is 1 / (1 - beta2) steps, but not more than a tenth of the run. (2) The mean is over one
  * entry of 61. (3) Biases and dense layers keep their variance frozen too, as in the source.
  */
@@ -33,7 +34,7 @@ export const step = defineWeightMethod({
       const { drift, epsilon } = variance;
       const window = Math.max(1, Math.min(variance.window, Math.round(steps / 10)));
       const drifts = state("drifts", window);
-      // the first is NaN, and so is the mean until the window is full
+      // the first drift is NaN, and so is the mean until the window is full
       drifts[now % window] = drift;
       const taken = now + 1;
       const settled = drifts.reduce((sum, one) => sum + one, 0) / window < epsilon;

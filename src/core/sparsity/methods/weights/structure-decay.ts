@@ -5,12 +5,12 @@ import type { SparseParameter } from "../method.ts";
 import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
 
 /**
- * Structure decay: the pattern itself gets sparser, in equal frames after a dense share: (M-1):M, M/2:M, M/4:M to N:M, or
- * 8N:8M, 4N:4M, 2N:2M to N:M, which keep the share and shrink the groups. Each frame runs on its own sparse pack.
- * Source: Kao et al. 2022; Bambhaniya et al. 2024 and their repository.
+ * Structure decay: the pattern itself gets sparser, in frames of equal length after a dense share: (M-1):M, M/2:M,
+ * M/4:M to N:M, or 8N:8M, 4N:4M, 2N:2M to N:M, which keep the share and shrink the groups. Each frame runs on its own
+ * sparse pack. Source: Kao et al. 2022; Bambhaniya et al. 2024 and their repository.
  * Differences: (1) groups longer than 16, which no pack holds, and groups that do not tile the axis are clipped to the
- * largest of the multiples that does; frames that become the same are one. (2) The N:M frame is as long as the others and
- * then goes on to the end: so says a comment of the source, whose code begins it with the fine-tuning.
+ * largest of the multiples that does; frames that become the same are one. (2) The N:M frame is as long as the others
+ * and then goes on to the end: so says a comment of the source, whose code begins it with the fine-tuning.
  */
 export const structureDecay = defineWeightMethod({
   name: "structure-decay",
@@ -49,14 +49,14 @@ export const structureDecay = defineWeightMethod({
   }),
 });
 
-/** (M-1):M, M/2:M, M/4:M, ... N:M. */
+/** The patterns (M-1):M, M/2:M, M/4:M, ... N:M. */
 function halves({ n, m, v }: Pattern): Pattern[] {
   const kept = m - 1 > n ? [m - 1] : [];
   for (let half = Math.floor(m / 2); half > n; half = Math.floor(half / 2)) if (half < m - 1) kept.push(half);
   return [...kept, n].map((count) => ({ n: count, m, v }));
 }
 
-/** 8N:8M, 4N:4M, 2N:2M, N:M, or of these what a pack and the axis of the groups take. */
+/** The patterns 8N:8M, 4N:4M, 2N:2M, N:M, or those of them that a pack and the axis of the groups can take. */
 function multiples({ asked: { n, m, v }, k, taps }: SparseParameter): Pattern[] {
   return [8, 4, 2, 1]
     .map((factor) => ({ n: factor * n, m: factor * m, v }))

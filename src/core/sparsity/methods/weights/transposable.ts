@@ -6,11 +6,12 @@ import { pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
  * STE and SR-STE with transposable masks: N:M along the inputs and along the outputs at once, so that forward and
- * inputGrad share one mask, and inputGrad is exact. The mask of each M x M block is the best by magnitude (of 2:4 by all 90
- * patterns, else by a flow), or greedy, chosen anew every `refresh` steps; the decay is SR-STE's. Source: Hubara et al.
- * 2021 for the masks, their solvers and the 40 steps; Hu et al. 2024 for the search over patterns and the masked decay.
- * Differences: (1) the first choice is at step 0, not after a dense start; (2) blocks of a convolution lie within a tap;
- * (3) greedy masks are filled up to N.
+ * inputGrad share one mask, and inputGrad is exact. The mask of each M x M block is the best by magnitude (for 2:4 of
+ * all 90 patterns, else by a flow), or greedy, and chosen anew every `refresh` steps; the decay is SR-STE's. Source:
+ * Hubara et al. 2021 for the masks, their solvers and the 40 steps; Hu et al. 2024 for the search over patterns and the
+ * masked decay.
+ * Differences: (1) the first choice is at step 0, not after a dense start; (2) blocks of a convolution lie within a
+ * tap; (3) greedy masks are filled up to N.
  */
 export const transposable = defineWeightMethod({
   name: "transposable",

@@ -1,11 +1,11 @@
-/** What came out: a sentence a method, and the table of ends. */
+/** The section with the results: a sentence for each method, and a table of the last evaluations. */
 import { bytesText } from "../../table.ts";
 import { type Styled, swatch } from "../figures.ts";
 import { html, type Markup } from "../markup.ts";
 import type { Report } from "../summary.ts";
 import { estimateText, joined, SCORES, signed } from "../words.ts";
 
-/** A sentence a method and the table of ends. */
+/** The section: a sentence for each method, and the table. */
 export function glance(report: Report, kinds: readonly Styled[]): Markup {
   const dense = kinds.find(({ isDense }) => isDense);
   const seeds = Math.max(...kinds.map((kind) => kind.seeds.length));
@@ -23,7 +23,7 @@ export function glance(report: Report, kinds: readonly Styled[]): Markup {
       weightBytes === null ? "–" : bytesText(weightBytes.packed),
     ];
   });
-  // a column of dashes says nothing
+  // a column of dashes would say nothing
   const told = heads.map((_, j) =>
     rows.some((cells, i) => cells[j] !== "–" && !(kinds[i].isDense && cells[j] === "1")),
   );
@@ -51,7 +51,7 @@ function unfinishedText(kinds: readonly Styled[]): Markup | null {
   return html`<p class="missing">Not ended yet: ${names}. What is known at the end of a run is left out for them.</p>`;
 }
 
-/** The verdict in words; a loss is said as plainly as a gain. */
+/** The finding for a kind in words; a loss is stated as plainly as a gain. */
 function finding(report: Report, kind: Styled, dense: Styled | undefined): string {
   const parts: string[] = [];
   if (kind.speedUp !== null) {

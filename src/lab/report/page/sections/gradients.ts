@@ -1,4 +1,4 @@
-/** What sparsity does to gradients, layer by layer. */
+/** The section on what sparsity does to gradients, layer by layer. */
 import { key, layerCharts, linesOf, type Styled } from "../figures.ts";
 import type { LineChart } from "../line-chart.ts";
 import { html, type Markup } from "../markup.ts";

@@ -1,4 +1,4 @@
-/** Losses and scores over steps and over seconds. */
+/** The section with losses and scores over steps and over seconds. */
 import { figure, key, linesOf, SECONDS, STEP, type Styled } from "../figures.ts";
 import { html, type Markup } from "../markup.ts";
 import type { Report } from "../summary.ts";
@@ -29,7 +29,7 @@ export function learning(report: Report, kinds: readonly Styled[]): Markup {
       },
     ];
   });
-  // loss over steps beside loss over seconds
+  // loss over steps is beside loss over seconds
   const ordered = [0, 3, 1, 4, 2, 5].map((i) => figures[i]);
   const untested = kinds.every(({ testLoss }) => testLoss.length === 0);
   return html`<section><h2>Learning</h2>

@@ -1,4 +1,4 @@
-/** How masks move, and pictures of them. */
+/** The section on how masks move, with pictures of them. */
 import { type Figure, figure, layerCharts, linesOf, type Styled } from "../figures.ts";
 import type { ChartLine } from "../line-chart.ts";
 import { html, type Markup } from "../markup.ts";
@@ -80,7 +80,7 @@ ${pictures(watched)}</section>`;
 const percent = (points: readonly Point[]): Point[] =>
   points.map((point) => ({ ...point, mean: 100 * point.mean, low: 100 * point.low, high: 100 * point.high }));
 
-/** The first record has nothing to have flipped from. */
+/** Leaves out the flip rate of the first record, which no mask precedes. */
 function skipFirst(points: readonly Point[], of: "sadShare" | "flipRate"): readonly Point[] {
   return of === "flipRate" && points.length > 1 ? points.slice(1) : points;
 }

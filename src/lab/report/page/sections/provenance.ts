@@ -1,4 +1,4 @@
-/** The machine, its load, and the folders of the runs. */
+/** The section with the machine, its load, and the folders of the runs. */
 import type { Machine } from "../../../runs/together.ts";
 import type { Styled } from "../figures.ts";
 import { html, Markup } from "../markup.ts";
@@ -20,7 +20,7 @@ export function provenance({ machines, withoutMachine }: Report, kinds: readonly
 ${kinds.map(({ name, folders }) => html`<dt>${name}</dt><dd>${folders.map((folder, i) => html`${i === 0 ? null : new Markup("<br>")}<code>${folder}</code>`)}</dd>`)}</dl></section>`;
 }
 
-/** One-minute averages before and after each of the runs or comparisons. */
+/** One-minute load averages before and after each run or comparison. */
 function loadText(machines: readonly Machine[]): string {
   const busy = machines.some(({ load, cores }) => Math.max(...load) > cores);
   const loads = machines.map(({ load }) => load.map((one) => one.toFixed(2)).join(" to ")).join(", ");

@@ -1,10 +1,10 @@
-/** What penalties zeroed, taken out after training. */
+/** The section on compact models, from which the zeros of penalties were removed after training. */
 import { type Styled, swatch } from "../figures.ts";
 import { html, type Markup } from "../markup.ts";
 import type { Estimate } from "../summary.ts";
 import { estimateText } from "../words.ts";
 
-/** Nothing where no run had penalties. */
+/** The section; null if no run had penalties. */
 export function smaller(kinds: readonly Styled[]): Markup | null {
   const found = kinds.flatMap(({ smaller: one, ...kind }) => (one === null ? [] : [{ ...kind, ...one }]));
   if (found.length === 0) return null;

@@ -1,10 +1,10 @@
-/** Where a step goes, and the time to equal loss. */
+/** The section on the time of a step's parts, and the time to equal loss. */
 import type { BarRow } from "../bar-chart.ts";
 import { bars, type Styled } from "../figures.ts";
 import { html, type Markup } from "../markup.ts";
 import { msText } from "../words.ts";
 
-/** Of a step, as bars are cut. */
+/** The parts of a step, as in the bars. */
 export const PARTS = ["forward", "inputGrad", "weightGrad", "pack", "rest"] as const;
 
 export const PART_NAMES = {
