@@ -23,7 +23,7 @@ export function withCurrentOptions(
   if (verb === undefined) return [];
   const names = Object.hasOwn(FORMER, verb) ? FORMER[verb] : {};
   const current: string[] = [verb];
-  let valueOf: string | null = null;
+  let awaited: string | null = null;
   for (const word of words) {
     const [option, ...value] = word.split("=");
     if (Object.hasOwn(names, option)) {
@@ -32,11 +32,11 @@ export function withCurrentOptions(
       current.push(
         value.length === 0 ? names[option] : `${names[option]}=${option === "--route" ? formerRoute(given) : given}`,
       );
-      valueOf = value.length === 0 ? option : null;
+      awaited = value.length === 0 ? option : null;
       continue;
     }
-    current.push(valueOf === "--route" ? formerRoute(word) : word);
-    valueOf = null;
+    current.push(awaited === "--route" ? formerRoute(word) : word);
+    awaited = null;
   }
   return current;
 }

@@ -213,7 +213,8 @@ export class LayerOperands implements OperandPlan {
       const draw = { ...this.#chance, step: this.#clock.step };
       device.timed("pack", () => method.pack(transpose, sparse.keptValues, sparse.packed.mask, taps, draw));
       if (computed === "emulated") {
-        const unpacked = (this.#unpacked ??= device.kernels.float32(this.#weight.size));
+        this.#unpacked ??= device.kernels.float32(this.#weight.size);
+        const unpacked = this.#unpacked;
         device.timed("pack", () => transpose.unpackInto(unpacked, taps));
       }
     }

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
+import { add } from "../autograd/ops/add.ts";
 import type { Product } from "../backend/families/products.ts";
 import { jsKernels } from "../backend/js.ts";
-import { add } from "../autograd/ops/add.ts";
 import { Linear } from "../nn/linear.ts";
-import { Module } from "../nn/module.ts";
 import { cnn } from "../nn/models/cnn.ts";
 import { mlp } from "../nn/models/mlp.ts";
+import { Module } from "../nn/module.ts";
 import { valuesOf } from "../nn/state.ts";
 import { Random } from "../random.ts";
 import { parsePattern } from "../sparse/pattern.ts";

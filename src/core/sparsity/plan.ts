@@ -189,7 +189,6 @@ export function skipReasons(
   requireNames(weights, "skip", skip, `${SKIP_FORM} of `);
   return weights.map((weight, i) => {
     if (weight.groups > 1) return GROUPED;
-    if (weight.readBy !== null) return `shared with ${weight.readBy}, which reads it whole`;
     const traced = products?.get(weight.weight);
     const isFirst = traced?.isFirst ?? i === 0;
     const isLast = traced?.isLast ?? i === weights.length - 1;
@@ -304,7 +303,7 @@ interface Decision {
 
 /** The operand that can be sparse in each product of a layer, or why none can. */
 function wishesOf(
-  { rows, axis, axisLength }: MultiplyingWeight,
+  { rows, axis, axisLength, readBy }: MultiplyingWeight,
   { forward, activations, inputGrad, weightGrad }: Operands,
   traced: Products | undefined,
 ): Record<Product, Wish | string> {
@@ -317,7 +316,9 @@ function wishesOf(
   ): Wish | string =>
     method.misfit?.(pattern, rows) ??
     misfit(pattern, length, along) ?? { operand, method: method.name, pattern, readsHost: method.readsHost };
-  const ofWeight = forward === null ? NOT_ASKED : wish("weight", forward.method, forward.pattern, axisLength, axis);
+  const shared = readBy === null ? undefined : `shared with ${readBy}, which reads it whole`;
+  const ofWeight =
+    forward === null ? NOT_ASKED : (shared ?? wish("weight", forward.method, forward.pattern, axisLength, axis));
   const ofActivations = (): Wish | string => {
     if (activations === null) return NOT_ASKED;
     if (axis !== "inputs" || traced?.input !== "squaredRelu") return "its input is not of a squared ReLU";

@@ -191,11 +191,14 @@ describe("what is wrong is refused", () => {
     );
   });
 
-  test("measured computed without what measures them", () => {
-    expect(() => sparsify(ofMlp().model, { weights: ste(), steps: 1, compute: "auto" })).toThrow(
-      'sparsify: expected input and dispatcher beside compute "auto", got none.',
-    );
-  });
+  test.each([{ compute: "auto" }, { leaveDense: "slower" }] as const)(
+    "times without a size to measure at: %o",
+    (how) => {
+      expect(() => sparsify(ofMlp().model, { weights: ste(), steps: 1, ...how })).toThrow(
+        /sparsify: expected the shape of an input beside (compute "auto"|leaveDense "slower"), got none/,
+      );
+    },
+  );
 });
 
 test("layers and skip choose as recipes do", () => {

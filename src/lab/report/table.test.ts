@@ -43,6 +43,13 @@ const sparse: RunResult = {
     { ...layer, layer: "conv1.weight" },
     { ...layer, layer: "fc1.weight", axis: "inputs", ok: false },
   ],
+  coverage: {
+    ...{ pruned: 2, eligible: 3, layers: 4 },
+    dense: [
+      { layer: "stem.weight", reason: "3 channels cannot be cut into groups of 4" },
+      { layer: "fc2.weight", reason: "the last layer stays dense" },
+    ],
+  },
   weightBytes: { dense: 7.1 * 2 ** 20, packed: 3.79 * 2 ** 20 },
 };
 const machine: Machine = {
@@ -83,8 +90,19 @@ describe("the tables of a comparison", () => {
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 
+  test("name the layers that stay dense and why, and count those that are pruned of all", () => {
+    const text = comparisonText([dense, sparse], machine);
+    expect(text).toContain("│ 2 of 4 │");
+    expect(text).toContain(
+      [
+        "sr-ste 2:4v2: 2 of 3 eligible layers are pruned, of 4 in all. Dense: stem.weight (3 channels cannot",
+        "be cut into groups of 4); fc2.weight (the last layer stays dense).",
+      ].join("\n"),
+    );
+  });
+
   test("show a layer that is not N:M, and where groups run", () => {
-    expect(comparisonText([dense, sparse], machine)).toContain("│ 1 of 2 along channels, inputs │");
+    expect(comparisonText([dense, sparse], machine)).toContain("│       1 of 2 │");
   });
 
   test("show bits per character of a language model in place of its accuracy", () => {
@@ -103,7 +121,7 @@ describe("the tables of a comparison", () => {
     expect(comparisonText([{ ...sparse, speedUp: null }], machine)).not.toMatch(/speed-up/i);
     const text = comparisonText([dense], machine);
     expect(text).not.toContain("Masks");
-    expect(text).toContain("Routes: none sparse.");
+    expect(text).toContain("Computed: all products dense.");
   });
 
   test("show what is not known as -", () => {

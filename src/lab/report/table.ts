@@ -52,8 +52,7 @@ export function recipeText(recipe: Pick<Recipe, "strategy" | "method" | "regular
 function verifiedText({ verified }: RunResult): string {
   if (verified.length === 0) return "-";
   const good = verified.filter(({ ok }) => ok).length;
-  const axes = [...new Set(verified.map(({ axis }) => axis))].join(", ");
-  return `${good} of ${verified.length} pruned, along ${axes}`;
+  return `${good} of ${verified.length}`;
 }
 
 /** Number of decimals that leaves the largest of a column about 3 digits. */
@@ -169,13 +168,14 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
           "Masks: the difference of the first and the last (SAD), and how many entries change in a step:",
           box([
             methods,
-            ["layers", all(coverageText)],
+            ["pruned", all(coverageText)],
             ["zeros %", all(({ sparsity }) => digits(100 * sparsity, 1))],
             ["SAD", moved(({ sad }) => String(sad))],
             ["% of weights", moved(({ sadShare }) => digits(100 * sadShare, 2))],
             ["flip rate %", moved(({ flipRate }) => digits(100 * flipRate, 3))],
-            ["N:M verified", all(verifiedText), "left"],
+            ["N:M verified", all(verifiedText)],
           ]),
+          axesText(results),
         ]),
     ...compactText(results),
     ...structureText(results),
@@ -289,9 +289,26 @@ function computedText(results: readonly RunResult[]): string {
   ].join("\n");
 }
 
-/** "17/18": layers that are pruned, of all that multiply. */
+/** "17 of 18": layers that are pruned, of all that multiply. */
 function coverageText({ coverage }: RunResult): string {
-  return coverage === undefined || coverage.pruned === 0 ? "-" : `${coverage.pruned}/${coverage.layers}`;
+  return coverage === undefined || coverage.pruned === 0 ? "-" : `${coverage.pruned} of ${coverage.layers}`;
+}
+
+/** What the columns about masks count, and what groups run along. */
+function axesText(results: readonly RunResult[]): string {
+  const axes = [...new Set(results.flatMap(({ verified }) => verified.map(({ axis }) => axis)))].join(" and ");
+  return `Pruned: layers, of all that multiply. Verified: those that hold, of the pruned; groups run along\n${axes}.`;
+}
+
+/** Cut at spaces into lines of at most so many characters. */
+function wrapped(text: string, width: number): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines[lines.length - 1];
+    if (line !== "" && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines.join("\n");
 }
 
 /** The layers that stay dense in runs that prune others, and why: a line for runs with the same ones. */
@@ -307,5 +324,5 @@ function denseText(results: readonly RunResult[]): string[] {
     const text = `${eligible}. Dense: ${list}.`;
     lists.set(text, [...(lists.get(text) ?? []), methodText(result)]);
   }
-  return [...lists].map(([text, methods]) => `${methods.join(", ")}: ${text}`);
+  return [...lists].map(([text, methods]) => wrapped(`${methods.join(", ")}: ${text}`, 100));
 }

@@ -17,6 +17,11 @@ const backends: [string, () => Kernels][] = [
   ...(nativeInstructionSets().length > 0 ? [["native", () => nativeKernels(2)] as [string, () => Kernels]] : []),
 ];
 
+/** All others are chosen by what a plan asks for alone. */
+const CHOSEN_BY_TIMES: ReadonlySet<string> = new Set([
+  ...["packed N:M", "packed transpose", "packed activations", "packed gradient", "fixed mask"],
+]);
+
 const geometries = {
   matrix: matrixGeometry(24, 16, 12),
   // 3 x 3, padded
@@ -59,6 +64,24 @@ function check({ skips }: OperandFormat, { difference, ours, dense }: ReturnType
   else expect(ours).toBe(dense);
 }
 
+/** That a format which times may choose has the bits of its emulation: then nothing depends on the choice. */
+function checkEmulated<T>(
+  { name }: OperandFormat,
+  kernels: Kernels,
+  length: number,
+  operand: T,
+  emulated: T | undefined,
+  multiply: (operand: T, out: F32) => void,
+): void {
+  if (!CHOSEN_BY_TIMES.has(name)) return;
+  const [ours, theirs] = [operand, emulated!].map((one) => {
+    const out = kernels.float32(length).fill(Number.NaN);
+    multiply(one, out);
+    return out;
+  });
+  expect(ours).toEqual(theirs);
+}
+
 for (const format of operandFormats) {
   describe(`the format ${format.name}`, () => {
     test("says what it is, and has a product", () => {
@@ -75,7 +98,7 @@ for (const format of operandFormats) {
             const given = matrices(kernels, geometry, pattern);
             const { forward, inputGrad, weightGrad } = format;
             if (forward !== undefined) {
-              const { operand, dense, x = given.x } = forward(given);
+              const { operand, dense, emulated, x = given.x } = forward(given);
               const bias = kernels.float32(geometry[10]).fill(0.25);
               for (const epilogue of [
                 { bias: null, relu: false },
@@ -88,10 +111,13 @@ for (const format of operandFormats) {
                     (y) => dense.forward(y, x, geometry, epilogue),
                   ]),
                 );
+                checkEmulated(format, kernels, given.dy.length, operand, emulated, (one, y) =>
+                  one.forward(y, given.x, geometry, epilogue),
+                );
               }
             }
             if (inputGrad !== undefined) {
-              const { operand, dense, dy = given.dy } = inputGrad(given);
+              const { operand, dense, emulated, dy = given.dy } = inputGrad(given);
               check(
                 format,
                 compare(kernels, given.x.length, [
@@ -99,15 +125,21 @@ for (const format of operandFormats) {
                   (dx) => dense.inputGrad(dx, dy, geometry),
                 ]),
               );
+              checkEmulated(format, kernels, given.x.length, operand, emulated, (one, dx) =>
+                one.inputGrad(dx, given.dy, geometry),
+              );
             }
             if (weightGrad !== undefined) {
-              const { operand, dense, dy = given.dy } = weightGrad(given);
+              const { operand, dense, emulated, dy = given.dy } = weightGrad(given);
               check(
                 format,
                 compare(kernels, given.w.length, [
                   (dw) => operand.weightGrad(dw, given.dy, given.x, geometry),
                   (dw) => dense.weightGrad(dw, dy, given.x, geometry),
                 ]),
+              );
+              checkEmulated(format, kernels, given.w.length, operand, emulated, (one, dw) =>
+                one.weightGrad(dw, given.dy, given.x, geometry),
               );
             }
           });

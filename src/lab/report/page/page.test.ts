@@ -90,7 +90,7 @@ describe("the page", () => {
       for (const chart of charts) expect(chart, label).toMatch(/<path class="line s\d" d="M[^"]+"|<rect /);
     }
     expect(page.match(/<svg class="mask"/g)).toHaveLength(3 * 6);
-    expect(page).toContain("holds in all 2");
+    expect(page).toContain("holds in 2 of 2 pruned; 3 in all");
   });
 
   test("loads nothing and runs nothing", () => {
