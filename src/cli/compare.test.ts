@@ -31,7 +31,7 @@ describe.concurrent("compare", () => {
       "ste",
     ]);
     expect(stdout).toMatch(/Ran on (native \w+|wasm \S+) in f32, 1 thread, under a load of/);
-    expect(stdout).toMatch(/all 2 along inputs/);
+    expect(stdout).toMatch(/2 of 2 │\n.*\n.*groups run along\ninputs/);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(stderr).toMatch(
       /on one thread: .*\ndigits: 512 training, 200 test images; runs in (runs\/[\d-]+)\nreport: \1\/report\.html\n$/,

@@ -52,8 +52,8 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
       code: 2,
       says: "--backend: expected one of native, wasm, js",
     },
-    "an unknown route": {
-      args: ["explain", "r.json", "--route", "spars"],
+    "an unknown way to compute": {
+      args: ["explain", "r.json", "--compute", "spars"],
       code: 2,
       says: 'Perhaps you mean "sparse".',
     },
@@ -305,11 +305,12 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
   });
 });
 
-test("a route in the environment that is none is refused before a folder is made", async () => {
+test("a way to compute in the environment that is none is refused before a folder is made", async () => {
   const place = new Place({ "r.json": recipe });
   const before = place.everything();
-  const { code, stderr } = await place.start(["train", "r.json"], { TRISPARSE_ROUTE: "fast" }).ended;
-  expect([code, stderr]).toEqual([2, expect.stringContaining("TRISPARSE_ROUTE: expected one of auto, sparse, dense")]);
+  const { code, stderr } = await place.start(["train", "r.json"], { TRISPARSE_COMPUTE: "fast" }).ended;
+  const says = "TRISPARSE_COMPUTE: expected one of auto, sparse, emulated";
+  expect([code, stderr]).toEqual([2, expect.stringContaining(says)]);
   expect(stderr.trimEnd()).toMatch(FORM);
   expect(place.everything()).toEqual(before);
 });
