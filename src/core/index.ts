@@ -102,6 +102,7 @@ export {
 export type { Removal } from "./nn/compaction.ts";
 export { Concatenated } from "./nn/concatenated.ts";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.ts";
+export { copyOf } from "./nn/copy.ts";
 export { Dropout } from "./nn/dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./nn/embedding.ts";
 export { Flatten } from "./nn/flatten.ts";
@@ -132,6 +133,7 @@ export { Sequential } from "./nn/sequential.ts";
 export { loadState, type SavedState, type State, stateOf } from "./nn/state.ts";
 export { type AdamWOptions, adamW } from "./optim/adamw.ts";
 export { clipByGlobalNorm } from "./optim/clip.ts";
+export { MovingAverage, type MovingAverageOptions } from "./optim/moving-average.ts";
 export { Optimizer } from "./optim/optimizer.ts";
 export { freezeZeros, type RegularizeOptions, regularize } from "./optim/regularize.ts";
 export {
@@ -172,7 +174,10 @@ export { account, type LayerAccount, type ModelAccount, totalMacs } from "./spar
 export { Dispatcher } from "./sparsity/dispatcher.ts";
 export { magnitude } from "./sparsity/methods/activations/magnitude.ts";
 export type { MethodFactory, WeightMethodFactory } from "./sparsity/methods/define-method.ts";
+export { biMask } from "./sparsity/methods/input-grad/bi-mask.ts";
 export { doublePruned } from "./sparsity/methods/input-grad/double-pruned.ts";
+export { greedy as greedyInputGrad } from "./sparsity/methods/input-grad/greedy.ts";
+export { mvue as mvueInputGrad } from "./sparsity/methods/input-grad/mvue.ts";
 export type {
   ActivationMethod,
   InputGradMethod,
@@ -199,16 +204,34 @@ export {
   type Penalty,
   sumOf,
 } from "./sparsity/methods/structured/penalties.ts";
+export { prune } from "./sparsity/methods/unstructured/prune.ts";
+export { rigl } from "./sparsity/methods/unstructured/rigl.ts";
+export { set } from "./sparsity/methods/unstructured/set.ts";
+export type { UnstructuredMethod } from "./sparsity/methods/unstructured/unstructured-method.ts";
+export { alternate } from "./sparsity/methods/weight-grad/alternate.ts";
+export { approxMvue } from "./sparsity/methods/weight-grad/approx-mvue.ts";
+export { greedy as greedyWeightGrad } from "./sparsity/methods/weight-grad/greedy.ts";
 export { mvue } from "./sparsity/methods/weight-grad/mvue.ts";
+export { restored } from "./sparsity/methods/weight-grad/restored.ts";
 export { asp } from "./sparsity/methods/weights/asp.ts";
+export { ast } from "./sparsity/methods/weights/ast.ts";
 export { dense } from "./sparsity/methods/weights/dense.ts";
+export { domino } from "./sparsity/methods/weights/domino.ts";
+export { lbc } from "./sparsity/methods/weights/lbc.ts";
+export { maskDecay } from "./sparsity/methods/weights/mask-decay.ts";
+export { maxq } from "./sparsity/methods/weights/maxq.ts";
 export { weightMethods } from "./sparsity/methods/weights/methods.ts";
+export { sSte } from "./sparsity/methods/weights/s-ste.ts";
+export { spre } from "./sparsity/methods/weights/spre.ts";
 export { srSte } from "./sparsity/methods/weights/sr-ste.ts";
 export { ste } from "./sparsity/methods/weights/ste.ts";
+export { step } from "./sparsity/methods/weights/step.ts";
+export { structureDecay } from "./sparsity/methods/weights/structure-decay.ts";
+export { transposable } from "./sparsity/methods/weights/transposable.ts";
 export { type PermutedChannels, type PermuteOptions, permuteChannels } from "./sparsity/permute.ts";
 export type { Compute, Computed, Coverage, LeaveDense, PlannedLayer, PlannedProduct } from "./sparsity/plan.ts";
 export type { SparsityReport } from "./sparsity/report.ts";
-export { Session, type SessionOptimizerOptions } from "./sparsity/session.ts";
+export { Session, type SessionOptimizerOptions, type SessionVerification } from "./sparsity/session.ts";
 export type { Sparsifier, VerifiedLayer } from "./sparsity/sparsifier.ts";
 export { type SparseProducts, type SparsifyOptions, sparsify } from "./sparsity/sparsify.ts";
 export { evaluate } from "./task/evaluate.ts";

@@ -30,10 +30,10 @@ describe("options", () => {
     [{ share: null }, "here: expected share from 0 to 1, got null. Left out it is 0.5."],
     [{ share: [1] }, "here: expected share from 0 to 1, got an array. Left out it is 0.5."],
     [{ every: 2.5 }, "here: expected every as a whole number from 1 to 9, got 2.5. Left out it is 3."],
-    [{ rule: "mesured" }, 'here: expected rule from 0 to 1 or "measured", got "mesured". The nearest is "measured".'],
-    [{ form: "cubik" }, 'here: expected form "linear" or "cubic", got "cubik". The nearest is "cubic".'],
+    [{ rule: "mesured" }, 'here: expected rule from 0 to 1 or "measured", got "mesured". Perhaps you mean "measured".'],
+    [{ form: "cubik" }, 'here: expected form "linear" or "cubic", got "cubik". Perhaps you mean "cubic".'],
     [{ form: 3 }, 'here: expected form "linear" or "cubic", got 3. Left out it is "linear".'],
-    [{ shar: 1 }, 'here: expected an option (share, every, rule, form), got "shar". The nearest is "share".'],
+    [{ shar: 1 }, 'here: expected an option (share, every, rule, form), got "shar". Perhaps you mean "share".'],
     [{ q: 1 }, 'here: expected an option (share, every, rule, form), got "q". Leave it out.'],
     [0.5, "here: expected an object of options (share, every, rule, form), got 0.5. Name each value."],
     [null, "here: expected an object of options (share, every, rule, form), got null. Name each value."],
@@ -43,11 +43,12 @@ describe("options", () => {
   });
 
   test("of which there are none are refused by any name", () => {
+    // @ts-expect-error: there are none
     expect(() => completeOptions("here", {}, { share: 1 })).toThrow(
       'here: expected no options, got "share". Leave it out.',
     );
     expect(() => requireOptions<object>("Layer", { stride: 1, pading: 1 }, { stride: true, padding: true })).toThrow(
-      'Layer: expected an option (stride, padding), got "pading". The nearest is "padding".',
+      'Layer: expected an option (stride, padding), got "pading". Perhaps you mean "padding".',
     );
   });
 });

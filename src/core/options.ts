@@ -44,9 +44,9 @@ type ValueOf<Kind> =
   Kind extends NumberOption<infer Word> ? number | Word : Kind extends WordOption<infer Word> ? Word : never;
 
 /** The options that a caller gives for a schema; one that is left out takes its default. */
-export type OptionsOf<Schema extends OptionSchema> = {
-  readonly [Name in keyof Schema]?: ValueOf<Schema[Name]> | undefined;
-};
+export type OptionsOf<Schema extends OptionSchema> = [keyof Schema] extends [never]
+  ? Readonly<Record<string, never>>
+  : { readonly [Name in keyof Schema]?: ValueOf<Schema[Name]> | undefined };
 
 /** The options of a schema with every default filled in. */
 export type CompleteOptions<Schema extends OptionSchema> = { readonly [Name in keyof Schema]: ValueOf<Schema[Name]> };
@@ -96,7 +96,7 @@ function check(where: string, name: string, option: Option, value: unknown): voi
   if (option.kind === "number" && liesWithin(value, option)) return;
   if (words.some((one) => one === value)) return;
   const near = typeof value === "string" ? nearest(value, words) : undefined;
-  const todo = near === undefined ? `Left out it is ${shown(defaultOf(option))}` : `The nearest is "${near}"`;
+  const todo = near === undefined ? `Left out it is ${shown(defaultOf(option))}` : `Perhaps you mean "${near}"`;
   throw expected(where, `${name} ${valuesInWords(option)}`, shown(value), todo);
 }
 
@@ -119,7 +119,7 @@ export function requireOptions<T extends object>(
       where,
       names.length === 0 ? "no options" : `an option (${list})`,
       `"${key}"`,
-      near === undefined ? "Leave it out" : `The nearest is "${near}"`,
+      near === undefined ? "Leave it out" : `Perhaps you mean "${near}"`,
     );
   }
 }
@@ -133,6 +133,11 @@ export function checkNumbers(where: string, values: Named, bounds: Bounds): void
     if (liesWithin(value, bounds)) continue;
     throw expected(where, `${name} ${boundsInWords(bounds)}`, shown(value), "Correct it");
   }
+}
+
+/** Throws unless each of these values is a whole number of at least 1: a width, a count, a length. */
+export function checkSizes(where: string, values: Named): void {
+  checkNumbers(where, values, { min: 1, integer: true });
 }
 
 /** Throws unless each of these values is one of `words`, of which the first is the default. */

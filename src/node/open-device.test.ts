@@ -114,7 +114,7 @@ describe("openDevice", () => {
 
   test("names the nearest backend when it does not know one", () => {
     expect(() => openDeviceSync({ backend: "nativ" as Backend })).toThrow(
-      'openDevice: expected a backend (native, wasm, js), got "nativ". The nearest is "native".',
+      'openDevice: expected a backend (native, wasm, js), got "nativ". Perhaps you mean "native".',
     );
     vi.stubEnv("TRISPARSE_BACKEND", "cuda-12");
     expect(() => openDeviceSync()).toThrow(

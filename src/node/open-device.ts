@@ -3,6 +3,7 @@ import { jsKernels } from "../core/backend/js.ts";
 import type { Kernels } from "../core/backend/kernels.ts";
 import { WASM_INSTRUCTION_SETS } from "../core/backend/wasm.ts";
 import { expected, nearest } from "../core/errors.ts";
+import { requireOptions } from "../core/options.ts";
 import { Device } from "../core/tensor/device.ts";
 import { opened } from "../core/tensor/first-device.ts";
 import { type Precision, precisionOf } from "../core/tensor/precision.ts";
@@ -56,6 +57,9 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
  * or a precision is invalid, or if what was asked for is not there.
  */
 export function openDeviceSync(options: OpenOptions = {}): Device {
+  requireOptions("openDevice", options, {
+    ...{ backend: true, threads: true, instructionSet: true, precision: true, seed: true },
+  });
   const precision = precisionOf("openDevice", options.precision ?? "f32");
   const { kernels, why } = chosen(options);
   return opened(new Device(kernels, { precision, seed: options.seed, why }));
@@ -141,7 +145,7 @@ function among<T extends string>(where: string, what: string, names: readonly T[
     where,
     `${what} (${names.join(", ")})`,
     `"${given}"`,
-    close === undefined ? "Choose one of these" : `The nearest is "${close}"`,
+    close === undefined ? "Choose one of these" : `Perhaps you mean "${close}"`,
   );
 }
 

@@ -8,6 +8,7 @@ import {
   wasmUrl,
 } from "../core/backend/wasm.ts";
 import { expected } from "../core/errors.ts";
+import { requireOptions } from "../core/options.ts";
 import { Device } from "../core/tensor/device.ts";
 import { opened } from "../core/tensor/first-device.ts";
 import { type Precision, precisionOf } from "../core/tensor/precision.ts";
@@ -39,6 +40,9 @@ export interface OpenOptions {
  * to a worker. So send copies, as `read()` makes them.
  */
 export async function openDevice(options: OpenOptions = {}): Promise<Device> {
+  requireOptions("openDevice", options, {
+    ...{ backend: true, instructionSet: true, precision: true, seed: true, wasmUrl: true },
+  });
   const { backend = "wasm", seed } = options;
   const precision = precisionOf("openDevice", options.precision ?? "f32");
   if (!BACKENDS.some((name) => name === backend)) {

@@ -499,9 +499,11 @@ describe("backward", () => {
 describe("shapes that do not fit are refused", () => {
   const of = (...shape: Shape): Tensor => new Tensor(device, shape, device.buffer(sizeOf(shape)));
   test("linear, conv2d, add, reshape and pooling name what they got", () => {
-    expect(() => ops.linear(of(2, 3), of(4, 5))).toThrow("linear: x: expected shape [any, 5], got [2, 3]");
+    expect(() => ops.linear(of(2, 3), of(4, 5))).toThrow(
+      "linear with a weight [4, 5]: x: expected shape [any, 5], got [2, 3]",
+    );
     expect(() => ops.conv2d(of(1, 4, 4, 2), of(3, 3, 3, 4))).toThrow(
-      "conv2d: x: expected shape [any, any, any, 4], got [1, 4, 4, 2]",
+      "conv2d with a weight [3, 3, 3, 4]: x: expected shape [any, any, any, 4], got [1, 4, 4, 2]",
     );
     expect(() => ops.conv2d(of(1, 2, 2, 4), of(3, 5, 5, 4))).toThrow("images of at least 5x5, got 2x2");
     expect(() => ops.add(of(2), of(3))).toThrow("add: expected shapes that broadcast, got [2] and [3]. Counted from");
@@ -515,7 +517,7 @@ describe("shapes that do not fit are refused", () => {
       "outputs of 3 cells",
     );
     expect(() => ops.detectionLoss(of(1, 7), Int32Array.of(3), new Float32Array(4))).toThrow("labels in 0..2, got 3");
-    expect(() => ops.linear(of(4), of(5, 4))).toThrow("linear: x: expected shape [any, 4], got [4]");
+    expect(() => ops.linear(of(4), of(5, 4))).toThrow(": x: expected shape [any, 4], got [4]");
     expect(() => ops.embedding(tensor(device, [1], [3]), of(3, 2))).toThrow("tokens in 0..2, got 3");
     expect(() => ops.causalAttention(of(1, 2, 12), 3)).toThrow("heads of which 3 * heads divides 12, got 3");
     expect(() => ops.maxPool(of(1, 40, 40, 1), 17)).toThrow("maxPool: expected a kernel of at most 16");
@@ -543,7 +545,7 @@ describe("shapes that do not fit are refused", () => {
       "classWeights of 3 classes, got 2",
     );
     expect(() => ops.crossEntropy(logits, [0, 1], { labelSmooting: 0.1 } as object)).toThrow(
-      'crossEntropy: expected an option (labelSmoothing, classWeights, ignoreIndex), got "labelSmooting". The nearest is',
+      'crossEntropy: expected an option (labelSmoothing, classWeights, ignoreIndex), got "labelSmooting". Perhaps you mean',
     );
     expect(() => ops.mse(logits, [1, 2])).toThrow("mse: expected 6 targets for shape [2, 3], got 2");
     expect(() => ops.mae(logits, of(3, 2))).toThrow("mae: expected targets of shape [2, 3], got [3, 2]");

@@ -1,3 +1,4 @@
+import { checkNumbers, checkSizes, requireOptions } from "../options.ts";
 import type { Batches } from "./batches.ts";
 import { BoxBatches } from "./box-batches.ts";
 import type { Dataset } from "./dataset.ts";
@@ -16,7 +17,11 @@ export interface BatchesOptions {
 }
 
 /** Cuts a data set into batches, according to its kind. */
-export function batchesOf(data: Dataset, { batchSize, seed, augment, context = 128 }: BatchesOptions): Batches {
+export function batchesOf(data: Dataset, options: BatchesOptions): Batches {
+  requireOptions("batchesOf", options, { batchSize: true, seed: true, augment: true, context: true });
+  const { batchSize, seed, augment, context = 128 } = options;
+  checkSizes("batchesOf", { batchSize, context });
+  if (seed !== undefined) checkNumbers("batchesOf", { seed }, { min: 0, max: 0xffffffff, integer: true });
   if (data.kind === "text") return new TokenBatches(data, { batchSize, seed, context });
   if (data.kind === "boxes") return new BoxBatches(data, { batchSize, seed });
   return new ImageBatches(data, { batchSize, seed, augment });

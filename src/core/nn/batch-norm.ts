@@ -5,8 +5,9 @@ import {
   batchNormPool,
   type RunningStatistics,
 } from "../autograd/ops/batch-norm.ts";
+import { checkSizes, requireOptions } from "../options.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-import { deviceOf, type InitOptions } from "./init-options.ts";
+import { deviceOf, INIT_KEYS, type InitOptions } from "./init-options.ts";
 import { Buffer, FusingModule } from "./module.ts";
 import type { MaxPool } from "./pooling.ts";
 
@@ -24,6 +25,8 @@ export class BatchNorm extends FusingModule {
 
   constructor(channels: number, options: InitOptions = {}) {
     super();
+    requireOptions("BatchNorm", options, INIT_KEYS);
+    checkSizes("BatchNorm", { channels });
     const device = deviceOf(options);
     this.weight = new Parameter(device, [channels]);
     this.weight.data.fill(1);

@@ -1,6 +1,7 @@
 import { causalAttention } from "../autograd/ops/causal-attention.ts";
+import { checkSizes, requireOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { InitOptions } from "./init-options.ts";
+import { INIT_KEYS, type InitOptions } from "./init-options.ts";
 import { type Initializer, smallNormal, zeros } from "./initializers.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
@@ -22,6 +23,8 @@ export class CausalSelfAttention extends Module {
 
   constructor(width: number, heads: number, options: CausalSelfAttentionOptions = {}) {
     super();
+    requireOptions("CausalSelfAttention", options, { ...INIT_KEYS, projectionInitializer: true });
+    checkSizes("CausalSelfAttention", { width, heads });
     const { projectionInitializer: projection = smallNormal, ...init } = options;
     this.qkv = new Linear(width, 3 * width, { ...init, initializer: smallNormal, biasInitializer: zeros });
     this.projection = new Linear(width, width, { ...init, initializer: projection, biasInitializer: zeros });

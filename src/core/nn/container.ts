@@ -7,6 +7,8 @@ export abstract class Container extends Module {
   constructor(layers: readonly Module[] | Readonly<Record<string, Module>>) {
     super();
     this.#layers = Object.entries(layers);
+    // errors of shapes name a layer by its weight's path, which this sets
+    this.namedParameters();
   }
 
   get layers(): readonly (readonly [string, Module])[] {

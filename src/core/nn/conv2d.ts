@@ -1,6 +1,6 @@
 import { conv2d } from "../autograd/ops/conv2d.ts";
 import { expected } from "../errors.ts";
-import { requireOptions } from "../options.ts";
+import { checkNumbers, checkSizes, requireOptions } from "../options.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
 import { deviceOf, type InitOptions, randomOf } from "./init-options.ts";
 import { fanInUniform, type Initializer } from "./initializers.ts";
@@ -44,6 +44,8 @@ export class Conv2d extends FusingModule {
       ...{ stride: true, padding: true, groups: true, bias: true, initializer: true, device: true, random: true },
     });
     const { stride = 1, padding = 0, groups = 1, bias = true, initializer = fanInUniform } = options;
+    checkSizes("Conv2d", { inputs, outputs, kernel, stride });
+    checkNumbers("Conv2d", { padding }, { min: 0, integer: true });
     if (!(Number.isInteger(groups) && groups > 0 && inputs % groups === 0 && outputs % groups === 0)) {
       const wanted = `groups that divide ${inputs} inputs and ${outputs} outputs`;
       throw expected("Conv2d", wanted, `${groups}`, "Choose a divisor of both");

@@ -1,6 +1,7 @@
 import { dropout } from "../autograd/ops/dropout.ts";
+import { checkNumbers, requireOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type InitOptions, randomOf } from "./init-options.ts";
+import { INIT_KEYS, type InitOptions, randomOf } from "./init-options.ts";
 import { Buffer, Module } from "./module.ts";
 
 /**
@@ -14,6 +15,8 @@ export class Dropout extends Module {
 
   constructor(probability: number, options: InitOptions = {}) {
     super();
+    requireOptions("Dropout", options, INIT_KEYS);
+    checkNumbers("Dropout", { probability }, { min: 0, below: 1 });
     const random = randomOf(options);
     this.probability = probability;
     this.draw = new Buffer(Uint32Array.of(random.bits(), random.bits(), 0), { persistent: false });

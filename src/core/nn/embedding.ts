@@ -1,6 +1,7 @@
 import { embedding } from "../autograd/ops/embedding.ts";
+import { checkSizes, requireOptions } from "../options.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
-import { deviceOf, type InitOptions, randomOf } from "./init-options.ts";
+import { deviceOf, INIT_KEYS, type InitOptions, randomOf } from "./init-options.ts";
 import { type Initializer, smallNormal } from "./initializers.ts";
 import { Module } from "./module.ts";
 
@@ -19,6 +20,8 @@ export class Embedding extends Module {
 
   constructor(vocabulary: number, width: number, options: EmbeddingOptions = {}) {
     super();
+    requireOptions("Embedding", options, { ...INIT_KEYS, initializer: true });
+    checkSizes("Embedding", { vocabulary, width });
     const { initializer = smallNormal } = options;
     this.weight = new Parameter(deviceOf(options), [vocabulary, width]);
     initializer(this.weight.data, vocabulary, width, randomOf(options));

@@ -10,6 +10,9 @@ export interface InitOptions {
   readonly random?: Random | undefined;
 }
 
+/** The keys of `InitOptions`, for `requireOptions` of a layer that has more. */
+export const INIT_KEYS = { device: true, random: true } as const;
+
 export function deviceOf({ device }: InitOptions): Device {
   return device ?? firstDevice("new layer");
 }

@@ -1,5 +1,6 @@
 import { linear } from "../autograd/ops/linear.ts";
-import { requireOptions } from "../options.ts";
+import { expected } from "../errors.ts";
+import { checkSizes, requireOptions } from "../options.ts";
 import { Parameter, type Tensor } from "../tensor/tensor.ts";
 import { deviceOf, type InitOptions, randomOf } from "./init-options.ts";
 import { fanInUniform, type Initializer } from "./initializers.ts";
@@ -28,9 +29,14 @@ export class Linear extends FusingModule {
     requireOptions("Linear", options, {
       ...{ bias: true, initializer: true, biasInitializer: true, tied: true, device: true, random: true },
     });
+    checkSizes("Linear", { inputs, outputs });
     const { bias = true, initializer = fanInUniform, biasInitializer = fanInUniform, tied } = options;
     const device = deviceOf(options);
     const random = randomOf(options);
+    if (tied !== undefined && (tied.shape.length !== 2 || tied.shape[0] !== outputs || tied.shape[1] !== inputs)) {
+      const got = `one of [${tied.shape}]`;
+      throw expected("Linear", `a tied weight of shape [${outputs}, ${inputs}]`, got, "Tie layers of the same sizes");
+    }
     this.weight = tied ?? new Parameter(device, [outputs, inputs]);
     if (tied === undefined) initializer(this.weight.data, inputs, outputs, random);
     this.bias = bias ? new Parameter(device, [outputs]) : null;

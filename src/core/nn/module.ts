@@ -3,6 +3,7 @@
  * module is a class with a constructor and a `forward`. Their names are paths of properties, such as
  * "block1.conv1.weight".
  */
+import { expected } from "../errors.ts";
 import { Parameter, type Shape, type Tensor } from "../tensor/tensor.ts";
 
 export interface BufferOptions {
@@ -49,9 +50,12 @@ export abstract class Module {
     for (const [name, child] of this.children()) yield* child.modules(path === "" ? name : `${path}.${name}`);
   }
 
-  /** The child modules by name. */
+  /** Child modules by name; those of an array by the array's name and their place in it, as "layers.0". */
   children(): [string, Module][] {
-    return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
+    return Object.entries(this).flatMap(([name, value]): [string, Module][] => {
+      if (value instanceof Module) return [[name, value]];
+      return inside(this, name, value).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
+    });
   }
 
   /**
@@ -76,10 +80,16 @@ export abstract class Module {
    */
   *arrays(): Generator<[string, Parameter | Buffer]> {
     for (const [path, module] of this.modules()) {
-      for (const [property, value] of Object.entries(module)) {
-        if (!(value instanceof Parameter || value instanceof Buffer)) continue;
-        const name = value instanceof Buffer ? (value.name ?? property) : property;
-        yield [path === "" ? name : `${path}.${name}`, value];
+      for (const [property, given] of Object.entries(module)) {
+        const found =
+          given instanceof Parameter || given instanceof Buffer
+            ? [[property, given] as const]
+            : inside(module, property, given);
+        for (const [place, value] of found) {
+          if (!(value instanceof Parameter || value instanceof Buffer)) continue;
+          const name = value instanceof Buffer ? (value.name ?? place) : place;
+          yield [path === "" ? name : `${path}.${name}`, value];
+        }
       }
     }
   }
@@ -87,6 +97,8 @@ export abstract class Module {
   #collect<T extends Parameter | Buffer>(wanted: (value: unknown) => value is T): Map<string, T> {
     const found = new Map<T, string>();
     for (const [path, value] of this.arrays()) if (wanted(value) && !found.has(value)) found.set(value, path);
+    // errors of shapes name a layer by its weight
+    for (const [value, path] of found) if (value instanceof Parameter) value.path = path;
     return new Map([...found].map(([value, path]) => [path, value]));
   }
 
@@ -99,6 +111,33 @@ export abstract class Module {
   eval(): this {
     return this.train(false);
   }
+}
+
+const isPart = (value: unknown): boolean =>
+  value instanceof Module || value instanceof Parameter || value instanceof Buffer;
+
+/**
+ * What a property of a module holds in an array, by name and place. Throws where modules or parameters are in something
+ * else, or deeper: they would be neither trained nor saved, and nothing would say so.
+ */
+function inside(module: Module, name: string, value: unknown): [string, unknown][] {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return [];
+  const hidden = (where: string): Error =>
+    expected(
+      `module ${module.constructor.name}`,
+      "modules and parameters as properties, or in arrays that are properties",
+      `some in ${where}`,
+      "Use an array, or a Sequential of an object for names",
+    );
+  if (Array.isArray(value)) {
+    if (value.some((one) => Array.isArray(one) && one.some(isPart))) throw hidden(`an array within the array ${name}`);
+    return value.some(isPart) ? value.map((one, i) => [`${name}.${i}`, one]) : [];
+  }
+  if (value instanceof Map && [...value.values()].some(isPart)) throw hidden(`the Map ${name}`);
+  if (value instanceof Set && [...value].some(isPart)) throw hidden(`the Set ${name}`);
+  const isPlain = Object.getPrototypeOf(value) === Object.prototype;
+  if (isPlain && Object.values(value).some(isPart)) throw hidden(`the object ${name}`);
+  return [];
 }
 
 /** A layer whose kernel can apply a ReLU to its output at no cost. A Sequential asks for that if a ReLU follows. */

@@ -164,10 +164,10 @@ describe("Conv2d", () => {
       "Conv2d: expected groups that divide 6 inputs and 8 outputs, got 4. Choose a divisor of both.",
     );
     expect(() => new Conv2d(6, 8, 3, { ...init(), paddin: 1 } as object)).toThrow(
-      'Conv2d: expected an option (stride, padding, groups, bias, initializer, device, random), got "paddin". The nearest is "padding".',
+      'Conv2d: expected an option (stride, padding, groups, bias, initializer, device, random), got "paddin". Perhaps you mean "padding".',
     );
     expect(() => new Linear(6, 8, { ...init(), biases: false } as object)).toThrow(
-      'got "biases". The nearest is "bias".',
+      'got "biases". Perhaps you mean "bias".',
     );
     expect(() => new MaxPool(2, { strides: 2 } as object)).toThrow(
       "pooling: expected an option (stride, padding), got",

@@ -17,6 +17,10 @@ export class Optimizer {
     }
     this.#transform = transform;
     this.#parameters = model.namedParameters();
+    if (this.#parameters.size === 0) {
+      const todo = "Layers are found as properties of a module, and in arrays that are properties";
+      throw expected("Optimizer", "a model with parameters", `${model.constructor.name} without any`, todo);
+    }
     this.#states = new Map([...this.#parameters].map(([name, parameter]) => [name, transform.init(parameter)]));
   }
 

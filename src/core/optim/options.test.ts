@@ -22,7 +22,7 @@ test.each([
   [() => adamW({ learningRate: 1, weightDecay: nan }), "adamW: expected weightDecay of 0 or more, got NaN."],
   [
     () => adamW({ learningRate: 1, ...{ weightdecay: 1 } }),
-    'adamW: expected an option (learningRate, betas, epsilon, weightDecay, decays), got "weightdecay". The nearest is "weightDecay".',
+    'adamW: expected an option (learningRate, betas, epsilon, weightDecay, decays), got "weightdecay". Perhaps you mean "weightDecay".',
   ],
   [() => sgd({ learningRate: -1 }), "sgd: expected learningRate of 0 or more, got -1."],
   [() => sgd({ learningRate: 1, momentum: 1 }), "sgd: expected momentum of 0 or more and below 1, got 1."],
@@ -44,7 +44,7 @@ test.each([
     () => warmupCosine({ learningRate: 1, steps: 5, warmup: -1 }),
     "warmupCosine: expected warmup of 0 or more, got -1.",
   ],
-  [() => warmupCosine({ learningRate: 1, steps: 5, ...{ warm: 1 } }), 'got "warm". The nearest is "warmup".'],
+  [() => warmupCosine({ learningRate: 1, steps: 5, ...{ warm: 1 } }), 'got "warm". Perhaps you mean "warmup".'],
   [() => stepwise(1, [2, nan]), "stepwise: expected milestone as a finite number, got NaN."],
   [() => stepwise(1, [2], nan), "stepwise: expected factor of 0 or more, got NaN."],
   [
@@ -61,7 +61,7 @@ test.each([
   ],
   [
     () => regularize(sgd({ learningRate: 1 }), new Map(), { form: "proximal", ...{ forms: 1 } }),
-    'got "forms". The nearest is "form".',
+    'got "forms". Perhaps you mean "form".',
   ],
 ])("%s is refused: %s", (make, message) => {
   expect(make).toThrow(TrisparseError);

@@ -3,7 +3,7 @@
  * it.
  */
 
-import type { TransposableSolver } from "../backend/families/masks.ts";
+import { maskWords, type TransposableSolver } from "../backend/families/masks.ts";
 import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
@@ -31,6 +31,8 @@ export class PackedParameter implements SparseParameter, SparseWeight {
   readonly arrays = new NamedArrays();
   readonly #scratch = new NamedArrays();
   readonly history: MaskHistory;
+  /** A mask of what was not zero when zeros began to be kept; null: they are not. */
+  nonZeros: Uint32Array | null = null;
   pruned = false;
   /** The factor of soft thresholds; 0 if they are hard. */
   soft = 0;
@@ -67,6 +69,21 @@ export class PackedParameter implements SparseParameter, SparseWeight {
     this.#packed = new PackedMatrix(this.kernels, rows, k, pattern);
     this.history = new MaskHistory(this.kernels, weight.size);
     this.#clock = clock;
+  }
+
+  /** From now on what is zero stays zero. */
+  keepZeros(): void {
+    const words = maskWords(this.k);
+    this.nonZeros = this.kernels.uint32(this.rows * words);
+    this.weight.forEach((value, i) => {
+      const column = i % this.k;
+      if (value !== 0) this.nonZeros![Math.floor(i / this.k) * words + (column >>> 5)] |= 1 << (column & 31);
+    });
+  }
+
+  /** x = 0 where the weight has to stay zero. */
+  zeroKept(x: F32): void {
+    if (this.nonZeros !== null) this.kernels.applyMask(x, this.nonZeros, this.rows, this.k);
   }
 
   get weight(): F32 {

@@ -34,6 +34,8 @@ interface PatternSparsifierOptions {
   /** Seed of samples of gradients. */
   readonly seed: number;
   readonly phases?: Phases | undefined;
+  /** Whether weights that are zero now stay zero. Default false. */
+  readonly keepZeros?: boolean | undefined;
 }
 
 export class PatternSparsifier implements Sparsifier {
@@ -53,7 +55,7 @@ export class PatternSparsifier implements Sparsifier {
     weights: readonly MultiplyingWeight[],
     operands: OperandsByLayer,
     layers: readonly PlannedLayer[],
-    { steps, seed, phases = ALWAYS_SPARSE }: PatternSparsifierOptions,
+    { steps, seed, phases = ALWAYS_SPARSE, keepZeros = false }: PatternSparsifierOptions,
   ) {
     this.layers = layers;
     const clock = new RunClock(steps, phases);
@@ -76,6 +78,14 @@ export class PatternSparsifier implements Sparsifier {
       this.#plans.set(source.name, plan);
     });
     this.#parameters = parameters;
+    if (keepZeros) {
+      for (const { name, method } of parameters) {
+        if (method.spatialBranches !== true) continue;
+        const todo = "Choose another method, or let zeros come back";
+        throw expected("keepZeros", `a method without branches for ${name}`, method.name, todo);
+      }
+      for (const parameter of parameters) parameter.keepZeros();
+    }
     this.#grow(model, operands, seed);
   }
 
@@ -123,6 +133,7 @@ export class PatternSparsifier implements Sparsifier {
         const idle = this.#clock.phase(true) === "dense";
         const decaying = slots.map((slot) => {
           const sparse = parameters.get(slot.parameter);
+          if (sparse?.nonZeros) sparse.zeroKept(sparse.gradient);
           if (sparse === undefined || idle) return slot;
           sparse.method.onGradient?.(sparse, clock);
           if (sparse.takeForgets()) forgetPruned(slot, sparse.mask, sparse.rows, sparse.k);
@@ -137,6 +148,7 @@ export class PatternSparsifier implements Sparsifier {
           const sparse = parameters.get(parameter);
           sparse?.method.afterStep?.(sparse, clock);
         }
+        for (const sparse of this.#parameters) sparse.zeroKept(sparse.weight);
         for (const method of methods) method.afterStepOfAll?.(this.#parametersOf(method, step), clock);
         this.#clock.step = step + 1;
       },
@@ -277,6 +289,7 @@ export class PatternSparsifier implements Sparsifier {
       if (soft !== 0) put(`${name}.soft`, Float64Array.of(soft));
       const { n, m, v } = packed.pattern;
       put(`${name}.pattern`, Float64Array.of(n, m, v));
+      if (sparse.nonZeros !== null) put(`${name}.nonZeros`, sparse.nonZeros.slice());
       if (!chosen) continue;
       put(`${name}.mask`, packed.mask.slice());
       put(`${name}.firstMask`, history.first);
@@ -319,6 +332,9 @@ export class PatternSparsifier implements Sparsifier {
         const [n, m, v] = Array.from(pattern.data);
         sparse.changePattern({ n, m, v });
       }
+      const nonZeros = state.get(`${sparse.name}.nonZeros`)?.data;
+      if (nonZeros !== undefined) sparse.nonZeros = sparse.kernels.uint32(nonZeros.length);
+      if (nonZeros !== undefined) sparse.nonZeros?.set(nonZeros);
       sparse.soft = state.get(`${sparse.name}.soft`)?.data[0] ?? 0;
       const mask = state.get(`${sparse.name}.mask`);
       if (mask === undefined) continue;

@@ -5,6 +5,7 @@ import { loadValues, type State, stateOf, type Values, valuesOf } from "../nn/st
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import { Optimizer } from "../optim/optimizer.ts";
 import { chain, type Transform } from "../optim/transform.ts";
+import { requireOptions } from "../options.ts";
 import type { Pattern } from "../sparse/pattern.ts";
 import type { GradientReport } from "./gradient-probe.ts";
 import type { MultiplyingWeight } from "./layers.ts";
@@ -53,7 +54,9 @@ export class Session {
    * The optimizer of the model. In its step gradients are clipped, then methods act around the step of `transform`,
    * such as adamW({ ... }), which must apply the step. Masks are watched at each step.
    */
-  optimizer(transform: Transform, { clip }: SessionOptimizerOptions = {}): Optimizer {
+  optimizer(transform: Transform, options: SessionOptimizerOptions = {}): Optimizer {
+    requireOptions("session.optimizer", options, { clip: true });
+    const { clip } = options;
     const around = this.around(transform);
     const watched: Transform = {
       ...around,

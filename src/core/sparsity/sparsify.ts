@@ -2,6 +2,7 @@
 import { PRODUCTS } from "../backend/families/products.ts";
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
+import { checkFlags, checkNumbers, checkSizes, checkWords, requireOptions } from "../options.ts";
 import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
 import type { Shape } from "../tensor/tensor.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -11,6 +12,7 @@ import type { UnstructuredMethod } from "./methods/unstructured/unstructured-met
 import { PatternSparsifier } from "./pattern-sparsifier.ts";
 import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
 import {
+  COMPUTES,
   type Compute,
   inAllLayers,
   type LeaveDense,
@@ -56,6 +58,11 @@ export interface SparsifyOptions extends Omit<SparseProducts, "weights"> {
   readonly layers?: Readonly<Record<string, SparseProducts>> | undefined;
   /** When products are sparse, in shares of the run. Default: always. */
   readonly phases?: Phases | undefined;
+  /**
+   * Whether weights that are zero now stay zero, beyond what the pattern asks for: for a model that was pruned before.
+   * Of the layers under an N:M method; default false.
+   */
+  readonly keepZeros?: boolean | undefined;
   /** Seed of samples of gradients and of the draws of methods. Default 1. */
   readonly seed?: number | undefined;
   /** Shape of a batch, [batch, ...input]. With it products can be timed, and the plan knows their sizes. */
@@ -86,7 +93,15 @@ export function requireSparse(layers: readonly PlannedLayer[], what: string): vo
  * training, and make the optimizer from the session. Throws if the model has a session already, or if nothing fits.
  */
 export function sparsify(model: Module, options: SparsifyOptions): Session {
-  const { weights: method = null, steps, seed = 1, phases = ALWAYS_SPARSE, skip = ["last"] } = options;
+  checkOptions(options);
+  const {
+    weights: method = null,
+    steps,
+    seed = 1,
+    phases = ALWAYS_SPARSE,
+    skip = ["last"],
+    keepZeros = false,
+  } = options;
   const weights = multiplyingWeights(model);
   const taken = weights.find(({ weight }) => weight.plan !== null);
   if (taken !== undefined) {
@@ -99,8 +114,68 @@ export function sparsify(model: Module, options: SparsifyOptions): Session {
   const sparsifiers: Sparsifier[] = [];
   if (masking !== null) sparsifiers.push(UnstructuredSparsifier.of(model, weights, layers, masking, { steps, seed }));
   if (asksForSparse(operands, weights))
-    sparsifiers.push(new PatternSparsifier(model, weights, operands, layers, { steps, seed, phases }));
+    sparsifiers.push(new PatternSparsifier(model, weights, operands, layers, { steps, seed, phases, keepZeros }));
   return new Session(model, weights, layers, sparsifiers);
+}
+
+const PRODUCT_KEYS = {
+  ...{ weights: true, pattern: true, activations: true, activationPattern: true },
+  ...{ inputGrad: true, inputGradPattern: true, weightGrad: true, weightGradPattern: true },
+} as const;
+
+function checkOptions(options: SparsifyOptions): void {
+  requireOptions("sparsify", options, {
+    ...PRODUCT_KEYS,
+    ...{ steps: true, skip: true, layers: true, phases: true, seed: true },
+    ...{ input: true, compute: true, leaveDense: true, dispatcher: true, keepZeros: true },
+  });
+  const {
+    weights,
+    steps,
+    skip = [],
+    layers = {},
+    phases = ALWAYS_SPARSE,
+    seed = 1,
+    input,
+    compute = "sparse",
+  } = options;
+  checkSizes("sparsify", { steps });
+  checkNumbers("sparsify", { seed }, { min: 0, max: 0xffffffff, integer: true });
+  checkWords("sparsify", { compute }, COMPUTES);
+  checkFlags("sparsify", { keepZeros: options.keepZeros ?? false });
+  checkMethod("sparsify", weights);
+  requireNames("skip", skip);
+  if (options.leaveDense !== undefined && options.leaveDense !== "slower")
+    requireNames("leaveDense", options.leaveDense);
+  for (const [part, choices] of Object.entries(layers)) {
+    requireOptions(`sparsify: layers["${part}"]`, choices, PRODUCT_KEYS);
+    checkMethod(`sparsify: layers["${part}"]`, choices.weights);
+  }
+  requireOptions("sparsify: phases", phases, { sparseFrom: true, frozenFrom: true, denseFrom: true });
+  const { sparseFrom, frozenFrom, denseFrom } = phases;
+  checkNumbers("sparsify: phases", { sparseFrom, frozenFrom, denseFrom }, { min: 0, max: 1 });
+  if (sparseFrom > frozenFrom || frozenFrom > denseFrom) {
+    const got = `${sparseFrom}, ${frozenFrom}, ${denseFrom}`;
+    throw expected("sparsify: phases", "sparseFrom <= frozenFrom <= denseFrom", got, "Phases follow each other");
+  }
+  for (const [axis, length] of (input ?? []).entries()) checkSizes("sparsify", { [`input[${axis}]`]: length });
+}
+
+/** A method that was named and not called is a function. */
+function checkMethod(where: string, method: unknown): void {
+  if (method === undefined || method === null || typeof method === "object") return;
+  const got = typeof method === "function" ? "a function" : JSON.stringify(method);
+  throw expected(where, "a method, as srSte() gives it", got, "Call it: weights: srSte()");
+}
+
+function requireNames(what: string, names: unknown): void {
+  if (Array.isArray(names) && names.every((name) => typeof name === "string" && name !== "")) return;
+  throw expected(
+    "sparsify",
+    `${what} as a list of parts of names`,
+    JSON.stringify(names),
+    'Write it as ["fc1", "last"]',
+  );
 }
 
 function isUnstructured(method: WeightMethod | UnstructuredMethod): method is UnstructuredMethod {

@@ -18,6 +18,7 @@ import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
 import { Random } from "../random.ts";
+import { Pool } from "./pool.ts";
 import type { Precision } from "./precision.ts";
 
 /** Milliseconds that the kernels of each kind have spent since the clocks were last read; pack: pruning and packing. */
@@ -145,6 +146,11 @@ export class Device {
     return this.#floats.take(length);
   }
 
+  /** Bytes of the step pool, in use or waiting: at most about twice what recent steps needed at once. */
+  get pooledBytes(): number {
+    return this.#floats.bytes + this.#bytes.bytes + this.#integers.bytes;
+  }
+
   release(buffer: F32): void {
     this.#floats.put(buffer);
   }
@@ -161,38 +167,5 @@ export class Device {
     const read = { ...this.clocks };
     this.clocks.forward = this.clocks.inputGrad = this.clocks.weightGrad = this.clocks.pack = 0;
     return read;
-  }
-}
-
-/** Arrays waiting to be used again, by length. */
-class Pool<T extends { readonly length: number }> {
-  readonly #make: (length: number) => T;
-  readonly #free = new Map<number, T[]>();
-  #lent: T[] = [];
-
-  constructor(make: (length: number) => T) {
-    this.#make = make;
-  }
-
-  take(length: number): T {
-    return this.#free.get(length)?.pop() ?? this.#make(length);
-  }
-
-  put(array: T): void {
-    const list = this.#free.get(array.length);
-    if (list) list.push(array);
-    else this.#free.set(array.length, [array]);
-  }
-
-  /** Takes an array that is lent until `takeBack`. */
-  lend(length: number): T {
-    const array = this.take(length);
-    this.#lent.push(array);
-    return array;
-  }
-
-  takeBack(): void {
-    for (const array of this.#lent) this.put(array);
-    this.#lent = [];
   }
 }

@@ -108,6 +108,8 @@ export class Parameter extends Tensor {
   version = 0;
   plan: OperandPlan | null = null;
   readonly grad: F32;
+  /** Its first path in the model that was last asked for its parameters, for errors; null before. */
+  path: string | null = null;
   /** False if grad holds nothing yet. */
   hasGrad = false;
 
@@ -129,6 +131,9 @@ export class Parameter extends Tensor {
   }
 }
 
+/** Of a shape; more look like values that were given in its place. */
+const MOST_AXES = 16;
+
 /** Copies values into a new tensor of the device, by default the first that was opened in this thread. */
 export function tensor(device: Device, shape: Shape, values: ArrayLike<number>): Tensor;
 export function tensor(shape: Shape, values: ArrayLike<number>): Tensor;
@@ -136,6 +141,19 @@ export function tensor(
   ...given: [device: Device, shape: Shape, values: ArrayLike<number>] | [shape: Shape, values: ArrayLike<number>]
 ): Tensor {
   const [device, shape, values] = given.length === 3 ? given : [firstDevice("tensor"), ...given];
+  if (
+    !Array.isArray(shape) ||
+    shape.length > MOST_AXES ||
+    !shape.every((length) => Number.isInteger(length) && length >= 0)
+  ) {
+    const got = Array.isArray(shape) && shape.length <= MOST_AXES ? `[${shape}]` : `${shape?.length} numbers`;
+    throw expected(
+      "tensor",
+      `a shape of at most ${MOST_AXES} whole numbers`,
+      got,
+      "Give the shape first, then the values",
+    );
+  }
   if (values.length !== sizeOf(shape)) {
     throw expected("tensor", `${sizeOf(shape)} values for shape [${shape}]`, `${values.length}`, "Check the shape");
   }

@@ -270,6 +270,10 @@ const recipe = z
       .describe(
         `layers that stay dense because they gain nothing: slower, by measured times, or a list as in skip; left out, none`,
       ),
+    keepZeros: z
+      .boolean()
+      .default(false)
+      .describe("whether what is zero at the start, as in a model that was pruned before, stays zero under N:M"),
     layers: z
       .record(z.string().min(1), layer)
       .default({})

@@ -110,9 +110,9 @@ const SPARSIFIERS: readonly SparsifierSource[] = [
   ({ recipe, model, weights }, _plan, steps) => penaltiesOf(recipe, model, weights, steps),
   ({ recipe: { seed }, model, weights, masking }, plan, steps) =>
     masking === null ? null : UnstructuredSparsifier.of(model, weights, plan, masking, { steps, seed }),
-  ({ recipe: { seed, phases }, model, weights, operands }, plan, steps) =>
+  ({ recipe: { seed, phases, keepZeros }, model, weights, operands }, plan, steps) =>
     asksForSparse(operands, weights)
-      ? new PatternSparsifier(model, weights, operands, plan, { steps, seed, phases })
+      ? new PatternSparsifier(model, weights, operands, plan, { steps, seed, phases, keepZeros })
       : null,
 ];
 

@@ -2,7 +2,7 @@ import { expected } from "../../errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { GroupedWeight } from "./grouped-weight.ts";
 import { product } from "./product.ts";
-import { requireShape, slide, type Window } from "./shapes.ts";
+import { layerOf, requireImages, requireShape, slide, type Window } from "./shapes.ts";
 
 export interface Conv2dWindow extends Window {
   /**
@@ -28,9 +28,9 @@ export function conv2d(
   if (!(Number.isInteger(groups) && groups > 0 && outputs % groups === 0)) {
     throw expected("conv2d", `groups that divide ${outputs} outputs`, `${groups}`, "Check the shape of the weight");
   }
-  requireShape("conv2d: x", x, [null, null, null, channels * groups]);
+  requireImages(layerOf("conv2d", w, ": x"), x, channels * groups);
   if (bias !== null) requireShape("conv2d: bias", bias, [outputs]);
-  const { geometry, shape } = slide("conv2d", x, [kh, kw], window, outputs);
+  const { geometry, shape } = slide(layerOf("conv2d", w), x, [kh, kw], window, outputs);
   if (groups === 1) return product("conv2d", x, w, bias, geometry, shape, relu);
   const weight = new GroupedWeight(x.device.kernels, w.data, groups);
   return product("groupedConv2d", x, w, bias, geometry, shape, relu, weight);

@@ -1,7 +1,7 @@
 import { matrixGeometry } from "../../backend/geometry.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { product } from "./product.ts";
-import { requireShape } from "./shapes.ts";
+import { layerOf, requireShape } from "./shapes.ts";
 
 /**
  * Computes y [..., O] = x [..., I] w^T + bias for w [O, I] and bias [O]; with relu, max(0, y) in the same pass over
@@ -10,7 +10,7 @@ import { requireShape } from "./shapes.ts";
 export function linear(x: Tensor, w: Tensor, bias: Tensor | null = null, relu = false): Tensor {
   requireShape("linear: w", w, [null, null]);
   const [outputs, inputs] = w.shape;
-  requireShape("linear: x", x, [...Array<null>(Math.max(1, x.shape.length - 1)).fill(null), inputs]);
+  requireShape(layerOf("linear", w, ": x"), x, [...Array<null>(Math.max(1, x.shape.length - 1)).fill(null), inputs]);
   if (bias !== null) requireShape("linear: bias", bias, [outputs]);
   const shape = [...x.shape.slice(0, -1), outputs];
   return product("linear", x, w, bias, matrixGeometry(x.size / inputs, inputs, outputs), shape, relu);

@@ -2,20 +2,41 @@
 
 import type { Geometry } from "../../backend/geometry.ts";
 import { expected } from "../../errors.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { Parameter, type Tensor } from "../../tensor/tensor.ts";
+
+/** What errors begin with; a function where it takes time to say. */
+type Where = string | (() => string);
+
+const textOf = (where: Where): string => (typeof where === "string" ? where : where());
+
+/** A layer as errors name it: by the path of its weight, or while nobody knows that by the weight's shape. */
+export function layerOf(op: string, weight: Tensor, what = ""): () => string {
+  return () => {
+    const path = weight instanceof Parameter ? weight.path : null;
+    return `${path === null ? `${op} with a weight [${weight.shape.join(", ")}]` : `${op} of ${path}`}${what}`;
+  };
+}
 
 /** Throws unless the tensor has this shape, in which null stands for any length. */
-export function requireShape(where: string, tensor: Tensor, shape: readonly (number | null)[]): void {
+export function requireShape(
+  where: Where,
+  tensor: Tensor,
+  shape: readonly (number | null)[],
+  todo = "Check the layer's sizes against its input",
+): void {
   const fits =
     tensor.shape.length === shape.length && shape.every((length, i) => length === null || length === tensor.shape[i]);
   if (fits) return;
   const wanted = shape.map((length) => length ?? "any").join(", ");
-  throw expected(
-    where,
-    `shape [${wanted}]`,
-    `[${tensor.shape.join(", ")}]`,
-    "Check the layer's sizes against its input",
-  );
+  throw expected(textOf(where), `shape [${wanted}]`, `[${tensor.shape.join(", ")}]`, todo);
+}
+
+/** Throws unless x is images of so many channels, and says so where these seem to come first. */
+export function requireImages(where: Where, x: Tensor, channels: number): void {
+  const [, first, , last] = x.shape;
+  const isTurned = x.shape.length === 4 && first === channels && last !== channels;
+  const todo = "Images are [batch, height, width, channels]: turn these by permute(x, [0, 2, 3, 1])";
+  requireShape(where, x, [null, null, null, channels], ...(isTurned ? [todo] : []));
 }
 
 export interface Window {
@@ -25,7 +46,7 @@ export interface Window {
 
 /** The geometry of a window sliding over images [batch, height, width, channels], and the shape of its output. */
 export function slide(
-  where: string,
+  where: Where,
   x: Tensor,
   kernel: readonly [number, number],
   { stride = 1, padding = 0 }: Window,
@@ -37,7 +58,7 @@ export function slide(
   const outWidth = Math.floor((width + 2 * padding - kernel[1]) / stride) + 1;
   if (outHeight < 1 || outWidth < 1) {
     throw expected(
-      where,
+      textOf(where),
       `images of at least ${kernel[0] - 2 * padding}x${kernel[1] - 2 * padding}`,
       `${height}x${width}`,
       "Use larger images, more padding or fewer layers that shrink them",

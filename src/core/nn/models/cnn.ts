@@ -1,7 +1,8 @@
+import { requireOptions } from "../../options.ts";
 import { ReLU } from "../activations.ts";
 import { BatchNorm } from "../batch-norm.ts";
 import { Conv2d } from "../conv2d.ts";
-import type { InitOptions } from "../init-options.ts";
+import { INIT_KEYS, type InitOptions } from "../init-options.ts";
 import { Linear } from "../linear.ts";
 import type { Module } from "../module.ts";
 import { GlobalAveragePool, MaxPool } from "../pooling.ts";
@@ -17,6 +18,7 @@ export function cnn(
   classes: number,
   options: InitOptions = {},
 ): Sequential {
+  requireOptions("cnn", options, INIT_KEYS);
   const layers: Record<string, Module> = {};
   let inputs = channels;
   widths.forEach((width, i) => {

@@ -1,7 +1,8 @@
+import { requireOptions } from "../../options.ts";
 import { ReLU } from "../activations.ts";
 import { BatchNorm } from "../batch-norm.ts";
 import { Conv2d } from "../conv2d.ts";
-import type { InitOptions } from "../init-options.ts";
+import { INIT_KEYS, type InitOptions } from "../init-options.ts";
 import type { Module } from "../module.ts";
 import { MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
@@ -20,6 +21,7 @@ export function detector(
   classes: number,
   options: InitOptions = {},
 ): Sequential {
+  requireOptions("detector", options, INIT_KEYS);
   const layers: Record<string, Module> = {};
   let inputs = channels;
   widths.forEach((width, i) => {

@@ -2,12 +2,13 @@ import { add } from "../../autograd/ops/add.ts";
 import { addRows } from "../../autograd/ops/add-rows.ts";
 import { reshape } from "../../autograd/ops/reshape.ts";
 import { expected } from "../../errors.ts";
+import { checkNumbers, checkSizes, checkWords, requireOptions } from "../../options.ts";
 import { Parameter, type Tensor } from "../../tensor/tensor.ts";
 import { GELU, SquaredReLU } from "../activations.ts";
 import { CausalSelfAttention } from "../causal-self-attention.ts";
 import { Dropout } from "../dropout.ts";
 import { Embedding } from "../embedding.ts";
-import { deviceOf, type InitOptions, randomOf } from "../init-options.ts";
+import { deviceOf, INIT_KEYS, type InitOptions, randomOf } from "../init-options.ts";
 import { type Initializer, normal, smallNormal, zeros } from "../initializers.ts";
 import { LayerNorm } from "../layer-norm.ts";
 import { Linear } from "../linear.ts";
@@ -40,7 +41,15 @@ export interface GptOptions extends InitOptions {
  * vocabulary].
  */
 export function gpt(options: GptOptions): Module {
-  const { width, heads } = options;
+  requireOptions("gpt", options, {
+    ...INIT_KEYS,
+    ...{ vocabulary: true, context: true, layers: true, width: true, heads: true },
+    ...{ hidden: true, activation: true, dropout: true },
+  });
+  const { vocabulary, context, width, heads, dropout = 0, activation = "gelu" } = options;
+  checkSizes("gpt", { vocabulary, context, layers: options.layers, width, heads });
+  checkNumbers("gpt", { dropout }, { min: 0, below: 1 });
+  checkWords("gpt", { activation }, ["gelu", "squared-relu"]);
   if (width % heads !== 0) {
     throw expected("gpt", `heads that divide the width of ${width}`, `${heads}`, "Choose 4 heads of a width of 256");
   }

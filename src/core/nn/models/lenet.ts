@@ -1,7 +1,8 @@
+import { requireOptions } from "../../options.ts";
 import { ReLU } from "../activations.ts";
 import { Conv2d } from "../conv2d.ts";
 import { Flatten } from "../flatten.ts";
-import type { InitOptions } from "../init-options.ts";
+import { INIT_KEYS, type InitOptions } from "../init-options.ts";
 import { Linear } from "../linear.ts";
 import { MaxPool } from "../pooling.ts";
 import { Sequential } from "../sequential.ts";
@@ -24,6 +25,7 @@ export function lenet(
   classes: number,
   options: LenetOptions = {},
 ): Sequential {
+  requireOptions("lenet", options, { ...INIT_KEYS, widths: true });
   const { widths: [filters1, filters2, hidden] = [20, 50, 500], ...init } = options;
   const left = (length: number): number => Math.floor((Math.floor((length - 4) / 2) - 4) / 2);
   return new Sequential({

@@ -1,7 +1,8 @@
+import { checkNumbers, requireOptions } from "../../options.ts";
 import { ReLU } from "../activations.ts";
 import { Dropout } from "../dropout.ts";
 import { Flatten } from "../flatten.ts";
-import type { InitOptions } from "../init-options.ts";
+import { INIT_KEYS, type InitOptions } from "../init-options.ts";
 import { Linear } from "../linear.ts";
 import type { Module } from "../module.ts";
 import { Sequential } from "../sequential.ts";
@@ -15,7 +16,10 @@ export interface MlpOptions extends InitOptions {
  * A multilayer perceptron: linear layers with ReLU between. `widths` are the numbers of inputs, hidden units and
  * classes.
  */
-export function mlp(widths: readonly number[], { dropout = 0, ...init }: MlpOptions = {}): Sequential {
+export function mlp(widths: readonly number[], options: MlpOptions = {}): Sequential {
+  requireOptions("mlp", options, { ...INIT_KEYS, dropout: true });
+  const { dropout = 0, ...init } = options;
+  checkNumbers("mlp", { dropout }, { min: 0, below: 1 });
   const layers: Record<string, Module> = { flatten: new Flatten() };
   for (let i = 1; i < widths.length; i++) {
     layers[`fc${i}`] = new Linear(widths[i - 1], widths[i], init);

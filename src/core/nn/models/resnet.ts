@@ -1,8 +1,9 @@
 import { expected } from "../../errors.ts";
+import { requireOptions } from "../../options.ts";
 import { ReLU } from "../activations.ts";
 import { BatchNorm } from "../batch-norm.ts";
 import { Conv2d } from "../conv2d.ts";
-import type { InitOptions } from "../init-options.ts";
+import { INIT_KEYS, type InitOptions } from "../init-options.ts";
 import { kaimingNormal } from "../initializers.ts";
 import { Linear } from "../linear.ts";
 import type { Module } from "../module.ts";
@@ -35,8 +36,10 @@ export function resnet(
   depth: number,
   channels: number,
   classes: number,
-  { widths = STAGES, blocks, ...init }: ResnetWidths & InitOptions = {},
+  options: ResnetWidths & InitOptions = {},
 ): Sequential {
+  requireOptions("resnet", options, { ...INIT_KEYS, widths: true, blocks: true });
+  const { widths = STAGES, blocks, ...init } = options;
   if (depth < 8 || (depth - 2) % 6 !== 0) {
     throw expected("resnet", "a depth of 6n + 2 (8, 14, 20, 32, 44, 56)", String(depth), "Choose one of these");
   }

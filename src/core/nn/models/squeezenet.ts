@@ -1,8 +1,9 @@
+import { requireOptions } from "../../options.ts";
 import { ReLU } from "../activations.ts";
 import { BatchNorm } from "../batch-norm.ts";
 import { Concatenated } from "../concatenated.ts";
 import { Conv2d } from "../conv2d.ts";
-import type { InitOptions } from "../init-options.ts";
+import { INIT_KEYS, type InitOptions } from "../init-options.ts";
 import { kaimingNormal } from "../initializers.ts";
 import { Linear } from "../linear.ts";
 import type { Module } from "../module.ts";
@@ -27,6 +28,7 @@ export function squeezenet(
   classes: number,
   init: InitOptions = {},
 ): Sequential {
+  requireOptions("squeezenet", init, INIT_KEYS);
   const layers: Record<string, Module> = { ...convolution("1", channels, width, 3, init), pool1: new MaxPool(2) };
   let inputs = width;
   fires.forEach(([squeeze, one, three], i) => {

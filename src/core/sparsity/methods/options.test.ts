@@ -30,7 +30,7 @@ for (const [table, methods] of Object.entries(tables)) {
       for (const [given, nearest] of [...Object.keys(method.options).map((key) => [`${key}x`, key]), ["pattern"]]) {
         const error = new RegExp(`^method ${name}: expected .*, got "${given}". `);
         expect(() => method({ [given]: 1 })).toThrow(error);
-        if (nearest !== undefined) expect(() => method({ [given]: 1 })).toThrow(`The nearest is "${nearest}".`);
+        if (nearest !== undefined) expect(() => method({ [given]: 1 })).toThrow(`Perhaps you mean "${nearest}".`);
       }
     });
 
@@ -77,7 +77,7 @@ test("errors are whole sentences with what to do", () => {
   // @ts-expect-error: no such option
   expect(() => srSte({ lamda: 3 })).toThrow(
     new TrisparseError(
-      'method sr-ste: expected an option (lambda, refresh, form), got "lamda". The nearest is "lambda".',
+      'method sr-ste: expected an option (lambda, refresh, form), got "lamda". Perhaps you mean "lambda".',
     ),
   );
 });
@@ -91,6 +91,7 @@ test("code that gives another type does not compile, and is refused", () => {
   expect(() => restored({ restore: "columns" })).toThrow("expected restore");
   // @ts-expect-error: an object
   expect(() => srSte(0.5)).toThrow("expected an object of options (lambda, refresh, form), got 0.5");
+  // @ts-expect-error: it has none
   expect(() => dense({ lambda: 1 })).toThrow('expected no options, got "lambda"');
   expect(() => restored({ restore: "measured", mask: "authors", scale: 2 })).not.toThrow();
 });

@@ -230,7 +230,7 @@ describe("what penalties are made of", () => {
     [() => lasso({ within: -1 }), "groupLasso: expected lambda.within of 0 or more, got -1."],
     [() => lasso(1, { smallest: 0 }), "groupLasso: expected smallest above 0 and of at most 1, got 0."],
     [() => lasso(1, { bySize: "yes" }), 'groupLasso: expected bySize true or false, got "yes".'],
-    [() => lasso(1, { bysize: true }), 'got "bysize". The nearest is "bySize".'],
+    [() => lasso(1, { bysize: true }), 'got "bysize". Perhaps you mean "bySize".'],
   ])("%s is refused: %s", (make, message) => {
     expect(make).toThrow(message);
   });
