@@ -6,7 +6,7 @@ import { COMPUTES, type Compute, type LeaveDense } from "../core/sparsity/plan.t
 import type { Device } from "../core/tensor/device.ts";
 import { PRECISIONS, type Precision, precisionOf } from "../core/tensor/precision.ts";
 import { optimizerNames, type Recipe } from "../lab/recipes/recipe.ts";
-import { BACKENDS, type Backend, openDeviceSync } from "../node/open-device.ts";
+import { BACKENDS, type Backend, openQuietly } from "../node/open-device.ts";
 import { timesFile } from "../node/times-file.ts";
 import { formerRoute } from "./former-options.ts";
 import type { Setting } from "./overrides.ts";
@@ -210,7 +210,7 @@ export function openDevice(options: MachineOptions & ComputeOptions, recipe?: Pi
   const { threads, backend, precision = recipe?.precision } = options;
   // before anything is made: a word of the environment that is none
   computeOf(options);
-  const device = asUsage(() => openDeviceSync({ threads, backend, precision }));
+  const { device } = asUsage(() => openQuietly({ threads, backend, precision }));
   process.stderr.write(`${device.why}\n`);
   return device;
 }

@@ -1,12 +1,12 @@
 /** The native backend: the addon's functions as they are, for the widest instruction set of this machine. */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename, join } from "node:path";
 import { compiledKernels } from "../core/backend/compiled.ts";
 import type { Kernels } from "../core/backend/kernels.ts";
 import type { Position } from "../core/backend/positions.ts";
 import { expected } from "../core/errors.ts";
+import { packageFile, packageRoot } from "./package-files.ts";
 
 type Addon = {
   setThreads(count: number): void;
@@ -17,13 +17,16 @@ type Addon = {
 /** Path of the addon for this platform, built or shipped; TRISPARSE_ADDON names another. */
 export function addonPath(): string {
   if (process.env.TRISPARSE_ADDON) return process.env.TRISPARSE_ADDON;
-  return join(
-    dirname(fileURLToPath(import.meta.url)),
-    "..",
-    "..",
-    "prebuilds",
-    `${process.platform}-${process.arch}.node`,
-  );
+  return packageFile(`prebuilds/${process.platform}-${process.arch}.node`);
+}
+
+/** What to do where there is no addon: a clone has its sources, an installed package has not. */
+export function howToGetNative(): string {
+  if (existsSync(join(packageRoot(), "native")))
+    return 'Run "npm run build:native" for native speed; it needs g++ or clang++';
+  const folder = join(packageRoot(), "prebuilds");
+  const built = existsSync(folder) ? readdirSync(folder).map((name) => basename(name, ".node")) : [];
+  return `This package has one for ${built.length === 0 ? "no platform" : built.join(", ")}; elsewhere it runs on WASM`;
 }
 
 /**
@@ -33,12 +36,7 @@ export function addonPath(): string {
 export function nativeKernels(threads: number, instructionSet?: string): Kernels {
   const path = addonPath();
   if (!existsSync(path)) {
-    throw expected(
-      "native kernels",
-      `the addon at ${path}`,
-      "no such file",
-      'Run "npm run build:native" (needs g++ or clang++), or use the wasm backend',
-    );
+    throw expected("native kernels", `the addon at ${path}`, "no such file", howToGetNative());
   }
   const addon = createRequire(import.meta.url)(path) as Addon;
   const available = Object.keys(addon.instructionSets);

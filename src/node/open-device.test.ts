@@ -42,12 +42,12 @@ describe("openDevice", () => {
     expect(openDeviceSync({ backend: "native" }).kernels).toMatchObject({ instructionSet: "avx2", threads: 3 });
   });
 
-  test("takes WASM without an addon, and says in one sentence how to get native", () => {
+  test("takes WASM without an addon, and says how to get native", () => {
     addonWith([]);
     const { kernels, why } = openDeviceSync();
     expect(kernels.backend).toBe("wasm");
     expect(why).toBe(
-      `WASM ${kernels.instructionSet} on one thread: no native addon was found for this platform; for native, run "npm run build:native" (needs g++ or clang++).`,
+      `WASM ${kernels.instructionSet} on one thread: no native addon was found for this platform. Run "npm run build:native" for native speed; it needs g++ or clang++.`,
     );
   });
 

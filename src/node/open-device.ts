@@ -7,7 +7,7 @@ import { requireOptions } from "../core/options.ts";
 import { Device } from "../core/tensor/device.ts";
 import { opened } from "../core/tensor/first-device.ts";
 import { type Precision, precisionOf } from "../core/tensor/precision.ts";
-import { nativeInstructionSets, nativeKernels } from "./native.ts";
+import { howToGetNative, nativeInstructionSets, nativeKernels } from "./native.ts";
 import { physicalCores } from "./physical-cores.ts";
 import { openWasm } from "./wasm.ts";
 
@@ -38,9 +38,10 @@ export interface OpenOptions {
 interface Chosen {
   readonly kernels: Kernels;
   readonly why: string;
+  /** Whether this is not what most users of the machine would want, and nobody asked for it. */
+  readonly fellBack?: boolean;
 }
 
-const HOW_TO_GET_NATIVE = 'run "npm run build:native" (needs g++ or clang++)';
 const MOST_THREADS = 256;
 
 /**
@@ -57,12 +58,24 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
  * or a precision is invalid, or if what was asked for is not there.
  */
 export function openDeviceSync(options: OpenOptions = {}): Device {
+  const { device, fellBack } = openQuietly(options);
+  if (fellBack && !hasWarned) {
+    hasWarned = true;
+    process.emitWarning(device.why, { type: "TrisparseWarning", code: "TRISPARSE_WASM" });
+  }
+  return device;
+}
+
+let hasWarned = false;
+
+/** The same for who shows `device.why` anyway. */
+export function openQuietly(options: OpenOptions): { readonly device: Device; readonly fellBack: boolean } {
   requireOptions("openDevice", options, {
     ...{ backend: true, threads: true, instructionSet: true, precision: true, seed: true },
   });
   const precision = precisionOf("openDevice", options.precision ?? "f32");
-  const { kernels, why } = chosen(options);
-  return opened(new Device(kernels, { precision, seed: options.seed, why }));
+  const { kernels, why, fellBack = false } = chosen(options);
+  return { device: opened(new Device(kernels, { precision, seed: options.seed, why })), fellBack };
 }
 
 function chosen(options: OpenOptions): Chosen {
@@ -99,7 +112,8 @@ function fastest(threads: number): Chosen {
     // The file is there but was built for another system, perhaps another C library: slower beats not at all.
     missing = `the native addon does not load (${(error as Error).message})`;
   }
-  return wasm(undefined, `${missing}; for native, ${HOW_TO_GET_NATIVE}`);
+  const chosen = wasm(undefined, `${missing}. ${howToGetNative()}`);
+  return { ...chosen, fellBack: true };
 }
 
 function wasm(instructionSet: string | undefined, by: string): Chosen {

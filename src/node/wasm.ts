@@ -1,15 +1,16 @@
 /** Opens the WASM backend in Node: reads and compiles its modules, each once. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import type { Kernels } from "../core/backend/kernels.ts";
 import {
   RELAXED_SIMD_PROBE,
+  WASM_FILES,
   WASM_INSTRUCTION_SETS,
   type WasmInstructionSet,
   wasmKernels,
-  wasmUrl,
 } from "../core/backend/wasm.ts";
 import { expected } from "../core/errors.ts";
+import { packageFile } from "./package-files.ts";
 
 const modules = new Map<WasmInstructionSet, WebAssembly.Module>();
 
@@ -36,12 +37,20 @@ export function wasmInstructionSets(): WasmInstructionSet[] {
 function moduleFor(instructionSet: WasmInstructionSet): WebAssembly.Module {
   let compiled = modules.get(instructionSet);
   if (compiled === undefined) {
-    const bytes = readFileSync(wasmUrl(instructionSet));
+    const bytes = readModule(instructionSet);
     const compile = (): WebAssembly.Module => new WebAssembly.Module(bytes);
     compiled = instructionSet === "relaxed-simd" ? withRelaxedSimd(compile) : compile();
     modules.set(instructionSet, compiled);
   }
   return compiled;
+}
+
+function readModule(instructionSet: WasmInstructionSet): Uint8Array<ArrayBuffer> {
+  const name = WASM_FILES[instructionSet];
+  const path = packageFile(`dist/core/backend/${name}`, `src/core/backend/${name}`);
+  if (existsSync(path)) return Uint8Array.from(readFileSync(path));
+  const todo = `Leave trisparse installed where the bundle runs, or copy ${name} from its dist/core/backend beside the bundle`;
+  throw expected("wasm kernels", `the file ${name}`, `none at ${path}`, todo);
 }
 
 /**

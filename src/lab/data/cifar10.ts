@@ -6,8 +6,7 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { buffer } from "node:stream/consumers";
-import { extract } from "tar-stream";
+import { unpackTar } from "modern-tar";
 import {
   checkSplit,
   type DataSource,
@@ -122,20 +121,15 @@ async function recordFiles(dir: string): Promise<readonly RecordFile[]> {
 }
 
 async function unpack(packed: Uint8Array, archive: string): Promise<readonly RecordFile[]> {
-  const entries = extract();
-  entries.end(await unzipped(packed, archive));
-  const files: RecordFile[] = [];
   try {
-    for await (const entry of entries) {
-      const name = basename(entry.header.name);
-      const bytes = await buffer(entry);
-      files.push({ name, where: `${archive}:${entry.header.name}`, bytes: async () => bytes });
-    }
+    const entries = await unpackTar(await unzipped(packed, archive), { strict: true });
+    return entries.flatMap(({ header: { name }, data }) =>
+      data === undefined ? [] : [{ name: basename(name), where: `${archive}:${name}`, bytes: async () => data }],
+    );
   } catch (error) {
     const got = error instanceof Error ? error.message : String(error);
     throw expected(archive, "a whole tar archive", got, "The file is damaged or cut short; get it again");
   }
-  return files;
 }
 
 /** The files whose name fits, sorted by name; of a file and its .gz, only the file. */
