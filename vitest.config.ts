@@ -7,7 +7,12 @@ const long = "**/*.long.test.ts";
 const alone = {
   name: "alone",
   include: [
-    ...["src/cli/**/*.test.ts", "src/node/**/*.test.ts", "src/web/**/*.test.ts", "test/{browser,readme}.test.ts"],
+    ...[
+      "src/cli/**/*.test.ts",
+      "src/node/**/*.test.ts",
+      "src/web/**/*.test.ts",
+      "test/{browser,bundle,readme}.test.ts",
+    ],
     ...["src/core/backend/wasm.test.ts", "src/core/nn/init-options.test.ts"],
   ],
   exclude: [long],

@@ -59,10 +59,10 @@ export class Place {
   ): { child: ChildProcess; ended: Promise<Ended> } {
     const child = spawn(process.execPath, [main, ...args], {
       cwd: this.folder,
-      // What times decide is no matter for a test. One thread each: tests run beside each other.
+      // nothing is measured: times change no result. One thread each: tests run beside each other.
       env: {
         ...process.env,
-        ...{ TRISPARSE_CACHE: this.at("cache"), TRISPARSE_ROUTE: "sparse", TRISPARSE_THREADS: "1", ...environment },
+        ...{ TRISPARSE_CACHE: this.at("cache"), TRISPARSE_COMPUTE: "sparse", TRISPARSE_THREADS: "1", ...environment },
       },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -3,7 +3,7 @@
  * version 0.1 wrote can be read too.
  */
 import { expected } from "../errors.ts";
-import type { Module } from "../nn/module.ts";
+import { Module } from "../nn/module.ts";
 import { loadState, type SavedState, type State, stateOf } from "../nn/state.ts";
 import type { Shape } from "../tensor/tensor.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
@@ -19,9 +19,15 @@ export function encodeModel(state: State, metadata: Readonly<Record<string, stri
   return encodeSafetensors(state, { ...metadata, format: "pt", trisparse_format: FORMAT_VERSION });
 }
 
-/** Encodes a model's weights and running statistics, with text as metadata, as the bytes of a safetensors file. */
-export function saveModel(model: Module, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
-  return encodeModel(stateOf(model), metadata);
+/**
+ * Encodes weights and running statistics, with text as metadata, as the bytes of a safetensors file. Of a model these are
+ * its trained, dense weights; of the session that holds it what the products multiply by, zeros included.
+ */
+export function saveModel(
+  model: Module | { state(): State },
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  return encodeModel(model instanceof Module ? stateOf(model) : model.state(), metadata);
 }
 
 export interface LoadModelOptions {
