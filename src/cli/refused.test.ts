@@ -158,7 +158,7 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
       args: ["compress", "r.json", "--set", "batchSize=0"],
       files: { "r.json": recipe },
       code: 2,
-      says: "got batchSize: Too small",
+      says: "got batchSize: expected a number of 1 or more",
     },
     "a key to set without a value": {
       args: ["compare", "--set", "batchSize"],

@@ -11,7 +11,7 @@ export class TrisparseError extends Error {
 /** Builds `<where>: expected <what>, got <got>. <todo>.`; the caller throws it. */
 export function expected(where: string, what: string, got: string, todo: string): TrisparseError {
   // what another program says of an error ends with a period of its own
-  const part = (text: string): string => text.replace(/\.+$/, "");
+  const part = (text: string): string => text.replace(/(?<!\.)\.$/, "");
   return new TrisparseError(`${where}: expected ${part(what)}, got ${part(got)}. ${part(todo)}.`);
 }
 

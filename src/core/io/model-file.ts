@@ -24,10 +24,12 @@ export function encodeModel(state: State, metadata: Readonly<Record<string, stri
  * its trained, dense weights; of the session that holds it what the products multiply by, zeros included.
  */
 export function saveModel(
-  model: Module | { state(): State },
+  model: Module | { state(): State; patterns?(): object },
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  return encodeModel(model instanceof Module ? stateOf(model) : model.state(), metadata);
+  if (model instanceof Module) return encodeModel(stateOf(model), metadata);
+  const patterns = model.patterns === undefined ? {} : { trisparse_patterns: JSON.stringify(model.patterns()) };
+  return encodeModel(model.state(), { ...patterns, ...metadata });
 }
 
 export interface LoadModelOptions {

@@ -3,7 +3,7 @@
 import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { isKept } from "../sparse/mask.ts";
-import type { Pattern } from "../sparse/pattern.ts";
+import type { Group } from "../sparse/pattern.ts";
 
 /** The measurements of one matrix. */
 export interface KeptMagnitude {
@@ -16,7 +16,7 @@ export interface KeptMagnitude {
 }
 
 /**
- * Measures w [rows, k] under a mask that is exactly N:M. A kernel makes one pass over the weights; groups are looked at
+ * Measures w [rows, k] under a mask that keeps exactly so many of each group of a row; v rows share a choice. A kernel makes one pass over the weights; groups are looked at
  * only in rows that can hold a dead one.
  */
 export function keptMagnitude(
@@ -25,24 +25,28 @@ export function keptMagnitude(
   mask: Uint32Array,
   rows: number,
   k: number,
-  { n, m, v }: Pattern,
+  v: number,
+  groups: readonly Group[],
 ): KeptMagnitude {
   const found = kernels.float64(rows * 3);
   kernels.keptMagnitude(found, w, mask, rows, k);
   let [sum, all, deadGroups, deadRows] = [0, 0, 0, 0];
+  const kept = groups.reduce((count, group) => count + group.kept, 0);
+  const least = Math.min(...groups.map((group) => group.kept));
   const zeros = (row: number): number => found[row * 3 + 2];
   for (let row = 0; row < rows; row++) {
     sum += found[row * 3];
     all += found[row * 3 + 1];
-    if (zeros(row) === (k / m) * n) deadRows++;
+    if (zeros(row) === kept) deadRows++;
   }
   const isZero = (row: number, column: number): boolean => !isKept(mask, k, row, column) || w[row * k + column] === 0;
   for (let first = 0; first < rows; first += v) {
     const vector = Array.from({ length: Math.min(v, rows - first) }, (_, i) => first + i);
-    if (vector.some((row) => zeros(row) < n)) continue;
-    for (let begin = 0; begin < k; begin += m) {
+    if (vector.some((row) => zeros(row) < least)) continue;
+    for (const { begin, length } of groups) {
       let dead = true;
-      for (let i = 0; dead && i < vector.length * m; i++) dead = isZero(first + Math.floor(i / m), begin + (i % m));
+      for (let i = 0; dead && i < vector.length * length; i++)
+        dead = isZero(first + Math.floor(i / length), begin + (i % length));
       if (dead) deadGroups++;
     }
   }

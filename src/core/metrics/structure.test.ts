@@ -6,7 +6,7 @@ import { jsKernels } from "../backend/js.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { isKept } from "../sparse/mask.ts";
-import { parsePattern } from "../sparse/pattern.ts";
+import { groupsOf, parsePattern } from "../sparse/pattern.ts";
 import { keptByBoth, snapshotSteps } from "./early-structure.ts";
 import { keptMagnitude } from "./kept-magnitude.ts";
 import { MaskHistory } from "./mask-history.ts";
@@ -55,7 +55,7 @@ describe("kept magnitude", () => {
           }
         }
         for (const kernels of backends) {
-          const found = keptMagnitude(kernels, w, mask, rows, k, pattern);
+          const found = keptMagnitude(kernels, w, mask, rows, k, pattern.v, groupsOf(pattern, 1, k));
           expect(found).toMatchObject({ deadGroups, deadRows });
           expect(Math.abs(found.kept - sum)).toBeLessThanOrEqual(1e-6 * all);
           expect(Math.abs(found.all - all)).toBeLessThanOrEqual(1e-6 * all);
@@ -68,7 +68,9 @@ describe("kept magnitude", () => {
   test("of a matrix by hand", () => {
     const w = Float32Array.of(3, 0, -1, 2, 0, 0, 0, 0);
     const pattern = parsePattern("2:4");
-    expect(keptMagnitude(jsKernels(), w, Uint32Array.of(0b1001, 0b0011), 2, 4, pattern)).toEqual({
+    expect(
+      keptMagnitude(jsKernels(), w, Uint32Array.of(0b1001, 0b0011), 2, 4, pattern.v, groupsOf(pattern, 1, 4)),
+    ).toEqual({
       ...{ kept: 5, all: 6, deadGroups: 1, deadRows: 1 },
     });
   });

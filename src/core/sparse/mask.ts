@@ -5,7 +5,7 @@
 
 import { maskWords } from "../backend/families/masks.ts";
 import { expected } from "../errors.ts";
-import { misfit, type Pattern, patternName } from "./pattern.ts";
+import { type Group, groupsOf, misfit, type Pattern, patternName } from "./pattern.ts";
 
 /** Number of ones in a word. */
 export function ones(word: number): number {
@@ -60,25 +60,35 @@ export interface Verification {
 export function verifyValues(w: Float32Array, rows: number, k: number, pattern: Pattern): Verification {
   const why = misfit(pattern, k);
   if (why !== undefined) return { ok: false, groups: 0, violations: 0, first: why };
-  const { n, m, v } = pattern;
+  return verifyGroups(w, rows, k, pattern, groupsOf(pattern, 1, k));
+}
+
+/** The same of rows that are cut into these groups, which may be shorter. */
+export function verifyGroups(
+  w: Float32Array,
+  rows: number,
+  k: number,
+  pattern: Pattern,
+  groupsOfRow: readonly Group[],
+): Verification {
   let groups = 0;
   let violations = 0;
   let first: string | null = null;
-  for (let row = 0; row < rows; row += v) {
-    for (let column = 0; column < k; column += m) {
+  for (let row = 0; row < rows; row += pattern.v) {
+    for (const { begin, length, kept } of groupsOfRow) {
       let used = 0;
-      for (let j = 0; j < m; j++) {
-        for (let r = row; r < Math.min(rows, row + v); r++) {
-          if (w[r * k + column + j] !== 0) {
+      for (let j = begin; j < begin + length; j++) {
+        for (let r = row; r < Math.min(rows, row + pattern.v); r++) {
+          if (w[r * k + j] !== 0) {
             used++;
             break;
           }
         }
       }
       groups++;
-      if (used <= n) continue;
+      if (used <= kept) continue;
       violations++;
-      first ??= `row ${row}, inputs ${column}..${column + m - 1}: ${used} of ${m} are not zero, ${patternName(pattern)} allows ${n}`;
+      first ??= `row ${row}, inputs ${begin}..${begin + length - 1}: ${used} of ${length} are not zero, ${patternName(pattern)} allows ${kept}`;
     }
   }
   return { ok: violations === 0, groups, violations, first };

@@ -45,9 +45,43 @@ export function patternName({ n, m, v }: Pattern): string {
  * Why groups of this pattern cannot tile an axis of this length; undefined if they can. Remainders are never padded.
  * `axis` names the axis, in the plural.
  */
-export function misfit(pattern: Pattern, axisLength: number, axis = "inputs"): string | undefined {
+export function misfit(
+  pattern: Pattern,
+  axisLength: number,
+  axis = "inputs",
+  remainder: Remainder = "dense",
+): string | undefined {
   if (axisLength % pattern.m === 0) return undefined;
+  // a group of which all entries are kept prunes nothing
+  const prunes = axisLength > pattern.m || keptOf(pattern, axisLength) < axisLength;
+  if (remainder === "short-group" && prunes) return undefined;
   return `${axisLength} ${axisLength === 1 ? axis.slice(0, -1) : axis} cannot be cut into groups of ${pattern.m}`;
+}
+
+/** What becomes of entries that M does not divide: the layer stays dense, or they are a shorter group. */
+export const REMAINDERS = ["dense", "short-group"] as const;
+export type Remainder = (typeof REMAINDERS)[number];
+
+/** Number of entries kept of a group of `length` neighbors, which may be fewer than M: ceil(length N / M). */
+export function keptOf({ n, m }: Pattern, length: number): number {
+  return Math.ceil((length * n) / m);
+}
+
+/** A group of a row: where it begins, its number of entries, and how many of these are kept. */
+export interface Group {
+  readonly begin: number;
+  readonly length: number;
+  readonly kept: number;
+}
+
+/** The groups of a row of `segments` segments of `length` entries; the last of each segment may be shorter. */
+export function groupsOf(pattern: Pattern, segments: number, length: number): Group[] {
+  return Array.from({ length: segments }, (_, segment) =>
+    Array.from({ length: Math.ceil(length / pattern.m) }, (_, i) => {
+      const entries = Math.min(pattern.m, length - i * pattern.m);
+      return { begin: segment * length + i * pattern.m, length: entries, kept: keptOf(pattern, entries) };
+    }),
+  ).flat();
 }
 
 /** Number of bits of one index in the N:M encoding, which is the position within a group. */

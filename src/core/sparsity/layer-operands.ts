@@ -14,10 +14,10 @@ import {
 import { FixedMask } from "../sparse/formats/fixed-mask.ts";
 import { PackedActivations } from "../sparse/formats/packed-activations.ts";
 import { PackedGradient } from "../sparse/formats/packed-gradient.ts";
-import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import { PackedMatrix, type WeightPack } from "../sparse/formats/packed-matrix.ts";
 import { PackedTranspose } from "../sparse/formats/packed-transpose.ts";
 import type { ForwardOperand, InputGradOperand, WeightGradOperand } from "../sparse/operand.ts";
-import { misfit, type Pattern } from "../sparse/pattern.ts";
+import { keptOf, misfit, type Pattern } from "../sparse/pattern.ts";
 import type { Device } from "../tensor/device.ts";
 import type { OperandPlan, Parameter, Tensor } from "../tensor/tensor.ts";
 import type { RunClock } from "./clock.ts";
@@ -32,14 +32,14 @@ export interface Chance {
 
 /** A weight that is sparse, or will be; a PackedParameter or a BranchWeight. */
 export interface SparseWeight {
-  readonly packed: PackedMatrix;
+  readonly packed: WeightPack;
   readonly pruned: boolean;
   /** Number of rows of the product's other operand in a step; the forward product sets it. */
   positions: number;
   /** The weight, in which at least the kept entries are those that the products use. */
   readonly keptValues: F32;
   /** The pack of the present weight, made anew if the weight has changed; null while the weight is dense. */
-  current(): PackedMatrix | null;
+  current(): WeightPack | null;
   /** The weight by which dense products multiply. */
   denseWeight(): F32;
   /** A copy of the values by which the products multiply. */
@@ -64,6 +64,8 @@ export class LayerOperands implements OperandPlan {
   #columns: PackedTranspose | null = null;
   /** Where inputGrad is emulated: the weight with the zeros of its packed transpose. */
   #unpacked: F32 | null = null;
+  /** The same with rows up to whole groups, where M does not divide the outputs. */
+  #wide: { readonly weight: F32; readonly mask: Uint32Array; readonly unpacked: F32 } | null = null;
 
   /** `sparse` is the sparse side of the weight; null if the weight stays dense. */
   constructor(
@@ -211,19 +213,53 @@ export class LayerOperands implements OperandPlan {
       const transpose = this.#transpose;
       // the passes of a probe must choose as the step itself does
       const draw = { ...this.#chance, step: this.#clock.step };
-      device.timed("pack", () => method.pack(transpose, sparse.keptValues, sparse.packed.mask, taps, draw));
+      const [weight, mask] = this.#wholeOutputs(sparse.keptValues, sparse.packed.mask, pattern);
+      device.timed("pack", () => method.pack(transpose, weight, mask, taps, draw));
       if (computed === "emulated") {
         this.#unpacked ??= device.kernels.float32(this.#weight.size);
         const unpacked = this.#unpacked;
-        device.timed("pack", () => transpose.unpackInto(unpacked, taps));
+        const wide = this.#wide?.unpacked ?? unpacked;
+        device.timed("pack", () => transpose.unpackInto(wide, taps));
+        if (wide !== unpacked) unpacked.set(wide.subarray(0, unpacked.length));
       }
     }
     return this.#unpacked === null ? this.#transpose : new EmulatedWeight(device.kernels, this.#unpacked);
   }
 
   #newTranspose(pattern: Pattern): PackedTranspose {
-    const { rows, k, axisLength } = this.#source;
-    return new PackedTranspose(this.#weight.device.kernels, axisLength, (k / axisLength) * rows, pattern);
+    const { k, axisLength } = this.#source;
+    const taps = k / axisLength;
+    return new PackedTranspose(this.#weight.device.kernels, axisLength, taps * this.#outputsFor(pattern), pattern);
+  }
+
+  /** Outputs, filled up to whole groups. */
+  #outputsFor({ m }: Pattern): number {
+    return Math.ceil(this.#source.rows / m) * m;
+  }
+
+  /**
+   * The weight and its mask with as many rows as whole groups have. Of the N places of a shorter group so many are for rows
+   * that are not there that ceil(r N / M) are left; NaN is kept before all numbers.
+   */
+  #wholeOutputs(weight: F32, mask: Uint32Array, pattern: Pattern): readonly [F32, Uint32Array] {
+    const { rows, k } = this.#source;
+    const { kernels } = this.#weight.device;
+    const outputs = this.#outputsFor(pattern);
+    if (outputs === rows) return [weight, mask];
+    if (this.#wide === null) {
+      const places = pattern.n - keptOf(pattern, rows % pattern.m);
+      const words = mask.length / rows;
+      this.#wide = {
+        weight: kernels.float32(outputs * k),
+        mask: kernels.uint32(outputs * words),
+        unpacked: kernels.float32(outputs * k),
+      };
+      this.#wide.weight.fill(Number.NaN, rows * k, (rows + places) * k);
+      this.#wide.mask.fill(0xffffffff, rows * words);
+    }
+    this.#wide.weight.set(weight);
+    this.#wide.mask.set(mask);
+    return [this.#wide.weight, this.#wide.mask];
   }
 
   /** The arrays that must be saved with the run, by name; `restore` brings them back. */

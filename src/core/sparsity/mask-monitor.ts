@@ -132,7 +132,15 @@ export class MaskMonitor {
     const { weight } = this.#weights.get(name)!;
     const { rows, k, pattern, mask } = packed;
     const { kernels } = weight.device;
-    const { kept, all, deadGroups, deadRows } = keptMagnitude(kernels, weight.data, mask, rows, k, pattern);
+    const { kept, all, deadGroups, deadRows } = keptMagnitude(
+      kernels,
+      weight.data,
+      mask,
+      rows,
+      k,
+      pattern.v,
+      packed.groups,
+    );
     const sad = history.sad();
     const layer = {
       layer: name,

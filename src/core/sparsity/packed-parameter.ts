@@ -8,8 +8,9 @@ import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { PrunedDecay } from "../optim/transform.ts";
-import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
-import { type Pattern, patternName } from "../sparse/pattern.ts";
+import { PackedMatrix, type WeightPack } from "../sparse/formats/packed-matrix.ts";
+import { ShortGroupMatrix } from "../sparse/formats/short-group-matrix.ts";
+import { type Pattern, patternName, type Remainder } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { RunClock } from "./clock.ts";
 import type { SparseWeight } from "./layer-operands.ts";
@@ -42,7 +43,8 @@ export class PackedParameter implements SparseParameter, SparseWeight {
   onChoice: (() => void) | null = null;
   /** Whether the weight itself holds zeros where it is pruned; it is then its own masked copy. */
   #weightIsMasked = false;
-  #packed: PackedMatrix;
+  #packed: WeightPack;
+  readonly #remainder: Remainder;
   /** Values by which dense products multiply in place of the weight. */
   #values: F32 | null = null;
   /** Whether the pack holds other values than the weight's. */
@@ -56,7 +58,13 @@ export class PackedParameter implements SparseParameter, SparseWeight {
   #frozen = false;
   #decay: PrunedDecay | null = null;
 
-  constructor(source: MultiplyingWeight, pattern: Pattern, method: WeightMethod, clock: RunClock) {
+  constructor(
+    source: MultiplyingWeight,
+    pattern: Pattern,
+    method: WeightMethod,
+    clock: RunClock,
+    remainder: Remainder = "dense",
+  ) {
     const { name, weight, rows, k, axisLength } = source;
     this.name = name;
     this.rows = rows;
@@ -66,7 +74,8 @@ export class PackedParameter implements SparseParameter, SparseWeight {
     this.parameter = weight;
     this.method = method;
     this.asked = pattern;
-    this.#packed = new PackedMatrix(this.kernels, rows, k, pattern);
+    this.#remainder = remainder;
+    this.#packed = this.#newPack(pattern);
     this.history = new MaskHistory(this.kernels, weight.size);
     this.#clock = clock;
   }
@@ -94,7 +103,13 @@ export class PackedParameter implements SparseParameter, SparseWeight {
     return this.parameter.grad;
   }
 
-  get packed(): PackedMatrix {
+  #newPack(pattern: Pattern): WeightPack {
+    const { kernels, rows, k, taps } = this;
+    if (this.#remainder === "dense" || (k / taps) % pattern.m === 0) return new PackedMatrix(kernels, rows, k, pattern);
+    return new ShortGroupMatrix(kernels, rows, k, k / taps, pattern);
+  }
+
+  get packed(): WeightPack {
     return this.#packed;
   }
 
@@ -119,7 +134,7 @@ export class PackedParameter implements SparseParameter, SparseWeight {
   }
 
   /** The pack of the present weight, made anew if the weight has changed; null while the weight is dense. */
-  current(): PackedMatrix | null {
+  current(): WeightPack | null {
     const { device, version } = this.parameter;
     // An evaluation shows the model of the step before: it must not begin a phase. The next training step packs anew,
     // although nothing has changed, so that its time is whole.
@@ -191,7 +206,7 @@ export class PackedParameter implements SparseParameter, SparseWeight {
 
   changePattern(pattern: Pattern): void {
     if (patternName(pattern) === patternName(this.pattern)) return;
-    this.#packed = new PackedMatrix(this.kernels, this.rows, this.k, pattern);
+    this.#packed = this.#newPack(pattern);
     this.chosen = false;
     this.#multiplyByWeight();
   }

@@ -8,9 +8,7 @@ import { normalizedConvs, SpatialBranch } from "../nn/spatial-branch.ts";
 import type { Values } from "../nn/state.ts";
 import { forgetPruned, type Slot, type Transform } from "../optim/transform.ts";
 import { Random } from "../random.ts";
-import { encodedBytes, encodeMatrix } from "../sparse/formats/encoding.ts";
-import { type Verification, verifyValues } from "../sparse/mask.ts";
-import { type Pattern, patternName } from "../sparse/pattern.ts";
+import { type Pattern, patternName, type Remainder } from "../sparse/pattern.ts";
 import { BranchWeight } from "./branch-weight.ts";
 import { RunClock } from "./clock.ts";
 import { GradientProbe, type GradientReport } from "./gradient-probe.ts";
@@ -34,6 +32,8 @@ interface PatternSparsifierOptions {
   /** Seed of samples of gradients. */
   readonly seed: number;
   readonly phases?: Phases | undefined;
+  /** What becomes of entries that M does not divide. Default "dense". */
+  readonly remainder?: Remainder | undefined;
   /** Whether weights that are zero now stay zero. Default false. */
   readonly keepZeros?: boolean | undefined;
 }
@@ -55,7 +55,7 @@ export class PatternSparsifier implements Sparsifier {
     weights: readonly MultiplyingWeight[],
     operands: OperandsByLayer,
     layers: readonly PlannedLayer[],
-    { steps, seed, phases = ALWAYS_SPARSE, keepZeros = false }: PatternSparsifierOptions,
+    { steps, seed, phases = ALWAYS_SPARSE, remainder = "dense", keepZeros = false }: PatternSparsifierOptions,
   ) {
     this.layers = layers;
     const clock = new RunClock(steps, phases);
@@ -69,7 +69,7 @@ export class PatternSparsifier implements Sparsifier {
       const sparse =
         pattern === null || forward === null
           ? null
-          : new PackedParameter(source, forward.pattern, forward.method, clock);
+          : new PackedParameter(source, forward.pattern, forward.method, clock, remainder);
       if (sparse !== null) parameters.push(sparse);
       const asked = Object.values(computed).some((one) => one !== "dense");
       if (sparse === null && !asked) return;
@@ -241,9 +241,9 @@ export class PatternSparsifier implements Sparsifier {
 
   #verified(): VerifiedLayer[] {
     return this.#parameters.map((sparse) => {
-      const { rows, k, pattern } = sparse.packed;
+      const { pattern } = sparse.packed;
       const values = this.#branches.get(sparse)?.merged().weight ?? sparse.effective();
-      const found: Verification = verifyValues(values, rows, k, pattern);
+      const found = sparse.packed.verify(values);
       const axis = this.layers.find(({ name }) => name === sparse.name)!.axis;
       const { ok, groups, first } = found;
       return { layer: sparse.name, pattern: patternName(pattern), axis, ok, groups, first };
@@ -264,9 +264,7 @@ export class PatternSparsifier implements Sparsifier {
           this.#parameters.flatMap((sparse) => {
             const form = sparse.current();
             if (form === null) return [];
-            return [
-              [sparse.name, encodedBytes(encodeMatrix(sparse.weight, form.mask, form.rows, form.k, form.pattern))],
-            ];
+            return [[sparse.name, form.storedBytes(sparse.weight)] as const];
           }),
         ),
     );

@@ -6,7 +6,7 @@
 import { PRODUCTS, type Product } from "../backend/families/products.ts";
 import { type Geometry, hasRows } from "../backend/geometry.ts";
 import { expected } from "../errors.ts";
-import { misfit, type Pattern, patternName } from "../sparse/pattern.ts";
+import { misfit, type Pattern, patternName, type Remainder } from "../sparse/pattern.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight, Products } from "./layers.ts";
 import type { ActivationMethod, InputGradMethod, WeightGradMethod, WeightMethod } from "./methods/method.ts";
@@ -112,6 +112,8 @@ export interface Planning {
   readonly dispatcher?: Timer;
   /** Which weights stay dense: see `SKIP_FORM`. Default: the last one, the classifier, as in the papers. */
   readonly skip?: readonly string[];
+  /** What becomes of inputs or channels that M does not divide. Default: the layer stays dense. */
+  readonly remainder?: Remainder | undefined;
   /** Which more stay dense, for they gain nothing; "slower" needs products and a dispatcher. Default: none. */
   readonly leaveDense?: LeaveDense | undefined;
 }
@@ -152,7 +154,7 @@ export function planLayers(
   operands: OperandsByLayer,
   planning: Planning = { compute: "sparse" },
 ): PlannedLayer[] {
-  const { skip = SKIP_LAST, leaveDense = [], products, dispatcher } = planning;
+  const { skip = SKIP_LAST, leaveDense = [], remainder = "dense", products, dispatcher } = planning;
   requireNames(weights, "layers", operands.parts, "parts of the names ");
   if (leaveDense === "slower" && (products === undefined || dispatcher === undefined)) {
     const todo = "Give both, or the names of the layers that shall stay dense";
@@ -165,17 +167,25 @@ export function planLayers(
   return weights.map((weight, i) => {
     const own = operands.of(weight.name);
     const why = skipped[i] ?? (leftReasons[i] === undefined ? undefined : `left dense: ${leftReasons[i]}`);
-    if (why !== undefined) return denseLayer(weight, why, isEligible(weight, own));
+    if (why !== undefined) return denseLayer(weight, why, isEligible(weight, own, remainder));
     return planLayer(weight, own, planning);
   });
 }
 
 /** Whether the method for weights fits, whatever is skipped. */
-function isEligible(weight: MultiplyingWeight, { forward }: Operands): boolean {
+function isEligible(weight: MultiplyingWeight, { forward }: Operands, remainder: Remainder): boolean {
   const { rows, axis, axisLength, groups, readBy } = weight;
   if (forward === null || groups > 1 || readBy !== null) return false;
   const { method, pattern } = forward;
-  return method.misfit?.(pattern, rows) === undefined && misfit(pattern, axisLength, axis) === undefined;
+  return (
+    method.misfit?.(pattern, rows) === undefined &&
+    misfit(pattern, axisLength, axis, restOf(method, remainder)) === undefined
+  );
+}
+
+/** Shorter groups are for methods that leave the choice in a group to the parameter. */
+function restOf(method: WeightMethod, remainder: Remainder): Remainder {
+  return method.shortGroups === true && method.spatialBranches !== true ? remainder : "dense";
 }
 
 const GROUPED = "grouped convolution: no sparse kernel";
@@ -244,9 +254,9 @@ function planLayer(source: MultiplyingWeight, operands: Operands, planning: Plan
 
 function planProducts(source: MultiplyingWeight, operands: Operands, planning: Planning): PlannedLayer {
   const { name, weight, axis } = source;
-  const { compute, products, dispatcher, leaveDense } = planning;
+  const { compute, products, dispatcher, leaveDense, remainder = "dense" } = planning;
   const traced = products?.get(weight);
-  const wishes = wishesOf(source, operands, traced);
+  const wishes = wishesOf(source, operands, traced, remainder);
   const sparseWeight = isOfWeight(wishes.forward);
   const decide = (product: Product, copy: boolean): Decision => {
     const wish = wishes[product];
@@ -272,13 +282,15 @@ function planProducts(source: MultiplyingWeight, operands: Operands, planning: P
     inputGrad: inputGrad.planned,
     weightGrad: decisions.weightGrad.planned,
   };
-  const eligible = isEligible(source, operands);
+  const eligible = isEligible(source, operands, remainder);
   const asked = PRODUCTS.filter((product) => own[product].operand !== null);
   if (asked.length === 0) return denseLayer(source, own.forward.reason, eligible, own);
   const slower = leaveDense === "slower" ? slowerThanDense(asked.map((product) => decisions[product])) : undefined;
   if (slower !== undefined) return denseLayer(source, slower, eligible, own);
   const pattern = sparseWeight ? own.forward.pattern : null;
-  const reason = pattern === null ? own.forward.reason : `groups of ${operands.forward!.pattern.m} along ${axis}`;
+  const isShort = pattern !== null && source.axisLength % operands.forward!.pattern.m !== 0;
+  const groups = `groups of ${operands.forward?.pattern.m} along ${axis}${isShort ? ", the last of them shorter" : ""}`;
+  const reason = pattern === null ? own.forward.reason : groups;
   return { name, shape: weight.shape, axis, eligible, pattern, computed: computedOf(own), reason, products: own };
 }
 
@@ -306,6 +318,7 @@ function wishesOf(
   { rows, axis, axisLength, readBy }: MultiplyingWeight,
   { forward, activations, inputGrad, weightGrad }: Operands,
   traced: Products | undefined,
+  remainder: Remainder,
 ): Record<Product, Wish | string> {
   const wish = (
     operand: Operand,
@@ -317,8 +330,18 @@ function wishesOf(
     method.misfit?.(pattern, rows) ??
     misfit(pattern, length, along) ?? { operand, method: method.name, pattern, readsHost: method.readsHost };
   const shared = readBy === null ? undefined : `shared with ${readBy}, which reads it whole`;
-  const ofWeight =
-    forward === null ? NOT_ASKED : (shared ?? wish("weight", forward.method, forward.pattern, axisLength, axis));
+  const ofForwardWeight = (): Wish | string => {
+    if (forward === null) return NOT_ASKED;
+    const { method, pattern } = forward;
+    const whole = wish("weight", method, pattern, axisLength, axis);
+    if (typeof whole !== "string" || method.misfit?.(pattern, rows) !== undefined) return shared ?? whole;
+    if (misfit(pattern, axisLength, axis, restOf(method, remainder)) !== undefined) return shared ?? whole;
+    const { name, readsHost = "shorter groups are cut on the host" } = method;
+    return (
+      shared ?? { operand: "weight", method: name, pattern, readsHost, emulatedOnly: "no kernel for shorter groups" }
+    );
+  };
+  const ofWeight = ofForwardWeight();
   const ofActivations = (): Wish | string => {
     if (activations === null) return NOT_ASKED;
     if (axis !== "inputs" || traced?.input !== "squaredRelu") return "its input is not of a squared ReLU";
@@ -334,6 +357,11 @@ function wishesOf(
     const { method, pattern } = inputGrad;
     if (method.operand === "weight" && !isOfWeight(ofForward)) return "the weight is dense";
     const found = wish(method.operand, method, pattern, rows, "outputs");
+    const rest = method.operand === "weight" && method.shortGroups === true ? remainder : "dense";
+    if (typeof found === "string" && misfit(pattern, rows, "outputs", rest) === undefined) {
+      const { name, readsHost = "shorter groups are cut on the host" } = method;
+      return { operand: "weight", method: name, pattern, readsHost, emulatedOnly: "no kernel for shorter groups" };
+    }
     if (typeof found === "string" || method.operand === "weight") return found;
     // without a geometry: a convolution's groups run along channels
     const isMatrix = traced === undefined ? axis === "inputs" : traced.geometry[1] * traced.geometry[2] === 1;

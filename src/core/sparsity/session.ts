@@ -6,7 +6,7 @@ import { clipByGlobalNorm } from "../optim/clip.ts";
 import { Optimizer } from "../optim/optimizer.ts";
 import { chain, type Transform } from "../optim/transform.ts";
 import { requireOptions } from "../options.ts";
-import type { Pattern } from "../sparse/pattern.ts";
+import { type Pattern, parsePattern } from "../sparse/pattern.ts";
 import type { GradientReport } from "./gradient-probe.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import { type Coverage, coverageOf, type PlannedLayer } from "./plan.ts";
@@ -153,6 +153,18 @@ export class Session {
     }
     const ok = checked.every((layer) => layer.ok);
     return { ok, checked, ...this.coverage(), zeros: all === 0 ? 0 : zeros / all };
+  }
+
+  /** The layers with a pattern, for the metadata of a file: what N:M it is, along what, and whether a group is shorter. */
+  patterns(): Record<string, { readonly pattern: string; readonly axis: string; readonly remainder?: "short-group" }> {
+    return Object.fromEntries(
+      this.#layers.flatMap(({ name, pattern, axis }) => {
+        const source = this.#weights.find((one) => one.name === name);
+        if (pattern === null || source === undefined) return [];
+        const isShort = source.axisLength % parsePattern(pattern).m !== 0;
+        return [[name, { pattern, axis, ...(isShort ? { remainder: "short-group" as const } : {}) }]];
+      }),
+    );
   }
 
   /** How many layers are under a method, how many could be, and which stay dense for what reason. */

@@ -5,7 +5,7 @@
 import type { MaskHistory } from "../metrics/mask-history.ts";
 import type { Values } from "../nn/state.ts";
 import type { Transform } from "../optim/transform.ts";
-import type { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
+import type { WeightPack } from "../sparse/formats/packed-matrix.ts";
 import type { Pattern } from "../sparse/pattern.ts";
 import type { GradientReport } from "./gradient-probe.ts";
 import type { SparseLayer } from "./report.ts";
@@ -31,7 +31,7 @@ export interface WatchedMask {
   readonly name: string;
   /** Whether there is a mask at present. */
   readonly pruned: boolean;
-  readonly packed: PackedMatrix;
+  readonly packed: WeightPack;
   readonly history: MaskHistory;
 }
 

@@ -3,7 +3,7 @@ import { PRODUCTS } from "../backend/families/products.ts";
 import { expected } from "../errors.ts";
 import type { Module } from "../nn/module.ts";
 import { checkFlags, checkNumbers, checkSizes, checkWords, requireOptions } from "../options.ts";
-import { type Pattern, parsePattern, patternName } from "../sparse/pattern.ts";
+import { type Pattern, parsePattern, patternName, REMAINDERS, type Remainder } from "../sparse/pattern.ts";
 import type { Shape } from "../tensor/tensor.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "./layers.ts";
@@ -59,6 +59,12 @@ export interface SparsifyOptions extends Omit<SparseProducts, "weights"> {
   /** When products are sparse, in shares of the run. Default: always. */
   readonly phases?: Phases | undefined;
   /**
+   * What becomes of inputs, or of channels at each tap of a kernel, that M does not divide. "dense", the default: the layer
+   * stays dense. "short-group": the r that are left over are a group of their own, of which ceil(r N / M) are kept; most
+   * other runtimes do not read that. For methods that leave the choice to the pattern: ASP, STE and its kin.
+   */
+  readonly remainder?: Remainder | undefined;
+  /**
    * Whether weights that are zero now stay zero, beyond what the pattern asks for: for a model that was pruned before.
    * Of the layers under an N:M method; default false.
    */
@@ -100,6 +106,7 @@ export function sparsify(model: Module, options: SparsifyOptions): Session {
     seed = 1,
     phases = ALWAYS_SPARSE,
     skip = ["last"],
+    remainder = "dense",
     keepZeros = false,
   } = options;
   const weights = multiplyingWeights(model);
@@ -114,7 +121,9 @@ export function sparsify(model: Module, options: SparsifyOptions): Session {
   const sparsifiers: Sparsifier[] = [];
   if (masking !== null) sparsifiers.push(UnstructuredSparsifier.of(model, weights, layers, masking, { steps, seed }));
   if (asksForSparse(operands, weights))
-    sparsifiers.push(new PatternSparsifier(model, weights, operands, layers, { steps, seed, phases, keepZeros }));
+    sparsifiers.push(
+      new PatternSparsifier(model, weights, operands, layers, { steps, seed, phases, remainder, keepZeros }),
+    );
   return new Session(model, weights, layers, sparsifiers);
 }
 
@@ -127,7 +136,7 @@ function checkOptions(options: SparsifyOptions): void {
   requireOptions("sparsify", options, {
     ...PRODUCT_KEYS,
     ...{ steps: true, skip: true, layers: true, phases: true, seed: true },
-    ...{ input: true, compute: true, leaveDense: true, dispatcher: true, keepZeros: true },
+    ...{ input: true, compute: true, leaveDense: true, dispatcher: true, keepZeros: true, remainder: true },
   });
   const {
     weights,
@@ -142,6 +151,7 @@ function checkOptions(options: SparsifyOptions): void {
   checkSizes("sparsify", { steps });
   checkNumbers("sparsify", { seed }, { min: 0, max: 0xffffffff, integer: true });
   checkWords("sparsify", { compute }, COMPUTES);
+  checkWords("sparsify", { remainder: options.remainder ?? "dense" }, REMAINDERS);
   checkFlags("sparsify", { keepZeros: options.keepZeros ?? false });
   checkMethod("sparsify", weights);
   requireNames("skip", skip);
@@ -221,7 +231,7 @@ function planOf(
   weights: readonly MultiplyingWeight[],
   operands: OperandsByLayer,
   masking: UnstructuredMethod | null,
-  { input, compute = "sparse", leaveDense, skip, ...options }: SparsifyOptions & { skip: readonly string[] },
+  { input, compute = "sparse", leaveDense, remainder, skip, ...options }: SparsifyOptions & { skip: readonly string[] },
 ): PlannedLayer[] {
   const measures = compute === "auto" || leaveDense === "slower";
   if (measures && input === undefined) {
@@ -238,7 +248,7 @@ function planOf(
     options;
   const products = input === undefined ? undefined : traceProducts(model, input.slice(1), input[0], weights);
   const layers = planLayers(weights, operands, {
-    ...{ compute, skip, leaveDense },
+    ...{ compute, skip, leaveDense, remainder },
     ...(products === undefined ? {} : { products }),
     ...(dispatcher === undefined ? {} : { dispatcher }),
   });

@@ -155,7 +155,8 @@ const models = {
       activation: z.enum(["gelu", "squared-relu"]).default("gelu"),
       dropout: dropout.describe("of the embedded sequence and behind each branch"),
     },
-    build: (own, { classes }, init) => gpt({ ...own, ...init, vocabulary: classes }),
+    build: ({ layers, width, heads, context, activation, dropout, hidden }, { classes: vocabulary }, init) =>
+      gpt({ layers, width, heads, context, activation, dropout, hidden, ...init, vocabulary }),
     widthsOf: (state, { layers }) => ({
       hidden: Array.from({ length: layers }, (_, i) => rowsOf(state, `blocks.${i}.mlp.fc1`)),
     }),

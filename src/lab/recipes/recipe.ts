@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { expected, nearest } from "../../core/errors.ts";
 import { defaultOf, type Option } from "../../core/options.ts";
-import { isPattern, PATTERN_FORM } from "../../core/sparse/pattern.ts";
+import { isPattern, PATTERN_FORM, REMAINDERS } from "../../core/sparse/pattern.ts";
 import { activationMethods } from "../../core/sparsity/methods/activations/methods.ts";
 import type { MethodFactory } from "../../core/sparsity/methods/define-method.ts";
 import { inputGradMethods } from "../../core/sparsity/methods/input-grad/methods.ts";
@@ -20,6 +20,7 @@ import { PRECISIONS } from "../../core/tensor/precision.ts";
 import { sources } from "../data/sources.ts";
 import { architectureSchema, normalizedModels } from "./architecture.ts";
 import { tellFormer, withCurrentNames } from "./former-names.ts";
+import { wanted } from "./wanted.ts";
 
 const names = (list: readonly string[]): [string, ...string[]] => list as [string, ...string[]];
 const count = z.int().min(1);
@@ -270,6 +271,10 @@ const recipe = z
       .describe(
         `layers that stay dense because they gain nothing: slower, by measured times, or a list as in skip; left out, none`,
       ),
+    remainder: z
+      .enum(REMAINDERS)
+      .default("dense")
+      .describe("what becomes of inputs that M does not divide: the layer stays dense, or they are a shorter group"),
     keepZeros: z
       .boolean()
       .default(false)
@@ -388,9 +393,9 @@ function explain(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.code === "invalid_value" || (issue.code === "invalid_union" && typeof given === "string")) {
     const options = issue.code === "invalid_value" ? issue.values.map(String) : namesAt(issue.path);
     const near = typeof given === "string" ? nearest(given, options) : undefined;
-    return `${at}${options.length > 0 ? `expected one of ${options.join(", ")}` : issue.message}${shown}${near === undefined ? "" : ` (perhaps you mean "${near}")`}`;
+    return `${at}${options.length > 0 ? `expected one of ${options.join(", ")}` : wanted(issue)}${shown}${near === undefined ? "" : ` (perhaps you mean "${near}")`}`;
   }
-  return `${at}${issue.message}${shown}`;
+  return `${issue.path.length === 0 ? "the recipe: " : at}${wanted(issue)}${shown}`;
 }
 
 type Schema = { properties?: Record<string, Schema & { const?: string }>; oneOf?: Schema[]; anyOf?: Schema[] };

@@ -9,6 +9,7 @@ import type { PlannedLayer } from "../../core/sparsity/plan.ts";
 import { PRECISIONS } from "../../core/tensor/precision.ts";
 import { readFile } from "../../node/files.ts";
 import type { Recipe } from "../recipes/recipe.ts";
+import { wanted } from "../recipes/wanted.ts";
 import { isComparison, openComparison } from "./compare.ts";
 import { decodeRow } from "./metrics-rows.ts";
 import { RunFolder, readMasks, readResult } from "./run-folder.ts";
@@ -138,8 +139,13 @@ function readMachine(path: string): Machine | null {
 function checked<T>(schema: z.ZodType<T>, value: unknown, file: string, what: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [{ path, message }] = parsed.error.issues;
-  throw expected(file, what, `${path.join(".")}: ${message}`, "Copy it back, or go on with: trisparse resume");
+  const [issue] = parsed.error.issues;
+  throw expected(
+    file,
+    what,
+    `${issue.path.join(".")}: ${wanted(issue)}`,
+    "Copy it back, or go on with: trisparse resume",
+  );
 }
 
 type Metrics = Pick<RecordedRun, "steps" | "evaluations" | "gradients" | "masks">;

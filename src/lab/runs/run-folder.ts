@@ -237,7 +237,10 @@ export class RunFolder {
   /** Writes the trained weights, as products use them, and the result. */
   finish(run: Run, result: object): void {
     this.flush();
-    const bytes = encodeModel(run.trainedWeights(), { recipe: JSON.stringify(this.recipe) });
+    const bytes = encodeModel(run.trainedWeights(), {
+      recipe: JSON.stringify(this.recipe),
+      trisparse_patterns: JSON.stringify(run.session.patterns()),
+    });
     writeFileAtomically(this.#file("weights.safetensors"), bytes);
     writeResult(this.#file("result.json"), result);
   }

@@ -77,7 +77,7 @@ function planPatterns(setup: Setup, { compute = "sparse", dispatcher }: PlanOpti
   const plan = planLayers(weights, operands, {
     compute,
     products: traceProducts(model, input.shape, input.count, weights),
-    ...{ skip: recipe.skip, leaveDense: recipe.leaveDense },
+    ...{ skip: recipe.skip, leaveDense: recipe.leaveDense, remainder: recipe.remainder },
     ...(dispatcher === undefined ? {} : { dispatcher }),
   });
   const { name, pattern } = recipe.method;
@@ -110,9 +110,9 @@ const SPARSIFIERS: readonly SparsifierSource[] = [
   ({ recipe, model, weights }, _plan, steps) => penaltiesOf(recipe, model, weights, steps),
   ({ recipe: { seed }, model, weights, masking }, plan, steps) =>
     masking === null ? null : UnstructuredSparsifier.of(model, weights, plan, masking, { steps, seed }),
-  ({ recipe: { seed, phases, keepZeros }, model, weights, operands }, plan, steps) =>
+  ({ recipe: { seed, phases, remainder, keepZeros }, model, weights, operands }, plan, steps) =>
     asksForSparse(operands, weights)
-      ? new PatternSparsifier(model, weights, operands, plan, { steps, seed, phases, keepZeros })
+      ? new PatternSparsifier(model, weights, operands, plan, { steps, seed, phases, remainder, keepZeros })
       : null,
 ];
 

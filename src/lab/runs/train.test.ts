@@ -359,11 +359,11 @@ describe("recipes", () => {
       "phases: expected none beside a method without a pattern, which has its own",
     ],
     [{ layers: { fc1: { method: { name: "rigl" } } } }, "layers.fc1.method.name: "],
-    [{ model: { name: "mlp", hidden: [0] } }, "model.hidden.0: Too small"],
+    [{ model: { name: "mlp", hidden: [0] } }, "model.hidden.0: expected a number of 1 or more, got 0"],
     [{ data: { name: "mnst" } }, '(perhaps you mean "mnist")'],
-    [{ optimizer: { name: "adamw", learningRate: -1 } }, "optimizer.learningRate: Too small"],
-    [[], "expected object"],
-    [null, "expected object"],
+    [{ optimizer: { name: "adamw", learningRate: -1 } }, "optimizer.learningRate: expected a number above 0, got -1"],
+    [[], "the recipe: expected an object"],
+    [null, "the recipe: expected an object"],
   ])("%j is refused by name", (value, message) => {
     expect(() => parseRecipe(value, "x.json")).toThrow(message);
     expect(() => parseRecipe(value, "x.json")).toThrow(/^x.json: expected a recipe/);

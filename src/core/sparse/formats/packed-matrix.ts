@@ -7,16 +7,39 @@ import type { Kernels } from "../../backend/kernels.ts";
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
 import type { Draw } from "../../random.ts";
+import { type Verification, verifyValues } from "../mask.ts";
 import type { Epilogue, ForwardOperand, OperandFormat } from "../operand.ts";
-import { misfit, type Pattern, patternName } from "../pattern.ts";
+import { type Group, groupsOf, misfit, type Pattern, patternName } from "../pattern.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
 import { EmulatedWeight } from "./emulated.ts";
+import { encodedBytes, encodeMatrix } from "./encoding.ts";
 
 /** An N:M operand as the sparse kernels stream it: kept values, and their positions within a block of K. */
 export interface PackedOperand extends Pack {
   readonly rows: number;
   /** Number of entries of a row before pruning. */
   readonly k: number;
+}
+
+/** A weight as a method prunes it: in whole groups, or with shorter ones. */
+export interface WeightPack extends ForwardOperand {
+  readonly pattern: Pattern;
+  readonly rows: number;
+  readonly k: number;
+  /** The groups of a row. */
+  readonly groups: readonly Group[];
+  readonly mask: Uint32Array;
+  /** [rows, k] with zeros where it is pruned. */
+  readonly masked: F32;
+  prune(w: F32, soft?: number): void;
+  repack(w: F32, soft?: number): void;
+  softScale(w: F32): number;
+  pruneTransposable(w: F32, solver: TransposableSolver): void;
+  unpackInto(w: Float32Array): void;
+  /** Whether these values [rows, k] hold the pattern. */
+  verify(values: Float32Array): Verification;
+  /** Bytes of w under the mask in the N:M encoding. */
+  storedBytes(w: F32): number;
 }
 
 /** The number of slots of the pack. Throws if groups do not tile k. */
@@ -55,7 +78,7 @@ export function unpack({ pattern, rows, k, values, index }: PackedOperand, w: Fl
  * An N:M matrix [rows, k] with groups along k. `prune` and `repack` write its arrays in place. As a weight it is an
  * operand of forward.
  */
-export class PackedMatrix implements PackedOperand, ForwardOperand {
+export class PackedMatrix implements PackedOperand, WeightPack {
   readonly pattern: Pattern;
   readonly rows: number;
   readonly k: number;
@@ -88,6 +111,18 @@ export class PackedMatrix implements PackedOperand, ForwardOperand {
       this.unpackInto(this.#masked);
     }
     return this.#masked;
+  }
+
+  get groups(): readonly Group[] {
+    return groupsOf(this.pattern, 1, this.k);
+  }
+
+  verify(values: Float32Array): Verification {
+    return verifyValues(values, this.rows, this.k, this.pattern);
+  }
+
+  storedBytes(w: F32): number {
+    return encodedBytes(encodeMatrix(w, this.mask, this.rows, this.k, this.pattern));
   }
 
   forward(y: F32, x: F32, geometry: Geometry, { bias, relu }: Epilogue): void {

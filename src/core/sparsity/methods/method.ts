@@ -116,6 +116,8 @@ export interface WeightMethod {
   readonly name: string;
   /** Whether a branch is trained beside each sparse 3x3 convolution that a batch norm follows: see SpRe. */
   readonly spatialBranches?: boolean;
+  /** Whether it leaves the choice in each group to the parameter, which knows shorter groups too. Default false. */
+  readonly shortGroups?: boolean;
   /**
    * Why it has no masks of this pattern for a weight with this number of rows; undefined if it has. Left out if it has
    * all.
@@ -172,6 +174,8 @@ export type InputGradMethod = OfWeight | OfGradientRows;
 /** A method that packs the transpose of a weight. */
 interface OfWeight extends OfProduct {
   readonly operand: "weight";
+  /** Whether its choice is that of the transpose alone, which then may have shorter groups. Default false. */
+  readonly shortGroups?: boolean;
   /**
    * Packs `weight` [outputs, taps, channels], which is dense; `mask` has the entries that the forward product keeps of
    * it, in rows of taps * channels. The choice and order that the transpose holds are still there at the next step and

@@ -15,6 +15,7 @@ export const doublePruned = defineInputGradMethod({
   source: "Mozaffari et al. 2025 (SLoPe)",
   options: { refresh: refreshEvery(1) },
   make: ({ refresh }) => ({
+    shortGroups: refresh === 1,
     ...(refresh === 1 ? {} : { readsHost: "masks are noted and met between two refreshes" }),
     operand: "weight",
     pack: (transpose, weight, mask, taps, { step }) => {

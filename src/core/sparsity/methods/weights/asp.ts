@@ -36,6 +36,7 @@ export const asp = defineWeightMethod({
       return training && (since === 0 || (recompute > 0 && since > 0 && since % recompute === 0));
     };
     return {
+      shortGroups: true,
       beforeForward: (parameter, clock) => {
         if (choosesAt(clock) || (!parameter.pruned && clock.training && clock.step > pruneStep(clock.steps)))
           choose(parameter);

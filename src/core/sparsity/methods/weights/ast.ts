@@ -22,6 +22,7 @@ export const ast = defineWeightMethod({
     refresh: refreshEvery(1),
   },
   make: ({ lambda, rise, refresh }) => ({
+    shortGroups: true,
     beforeForward: (parameter, clock) => pruneEvery(refresh, parameter, clock),
     onGradient: (parameter, clock) => {
       const until = rise === 0 ? 0 : stepAt(rise, clock.steps);

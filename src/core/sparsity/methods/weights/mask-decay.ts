@@ -26,6 +26,7 @@ export const maskDecay = defineWeightMethod({
     mask: word(["moving", "fixed"], "whether the binary mask is chosen anew at every step"),
   },
   make: ({ decayFrom, decayUntil, decay, mask }) => ({
+    shortGroups: true,
     beforeForward: (parameter, clock) => {
       const step = stepOf(clock);
       const from = stepAt(decayFrom, clock.steps);

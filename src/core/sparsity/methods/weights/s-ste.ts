@@ -16,6 +16,7 @@ export const sSte = defineWeightMethod({
   sparse: true,
   options: { refresh: refreshEvery(1) },
   make: ({ refresh }) => ({
+    shortGroups: true,
     readsHost: "the scale of each weight is fitted at its first pruning",
     beforeForward: (parameter, clock) => pruneEvery(refresh, parameter, clock, () => parameter.pruneSoftly()),
   }),

@@ -27,6 +27,7 @@ export const srSte = defineWeightMethod({
     form: word(["gradient", "decoupled"], "whether the decay joins the gradient or acts on the weight itself"),
   },
   make: ({ lambda, refresh, form }) => ({
+    shortGroups: true,
     beforeForward: (parameter, clock) => pruneEvery(refresh, parameter, clock),
     onGradient: (parameter, clock) => {
       if (form === "gradient") parameter.decayPruned(lambda);

@@ -15,6 +15,7 @@ export const ste = defineWeightMethod({
   sparse: true,
   options: { refresh: refreshEvery(1) },
   make: ({ refresh }) => ({
+    shortGroups: true,
     beforeForward: (parameter, clock) => pruneEvery(refresh, parameter, clock),
   }),
 });

@@ -22,6 +22,7 @@ export const step = defineWeightMethod({
     refresh: refreshEvery(1),
   },
   make: ({ least, largest, refresh }) => ({
+    shortGroups: true,
     readsHost: "the variance has settled when its drift, taken on a sample of the gradients, is small",
     needsVariance: true,
     beforeForward: (parameter, clock) => {
