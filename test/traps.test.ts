@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { backward } from "../src/core/autograd/tape.ts";
 import { jsKernels } from "../src/core/backend/js.ts";
+import * as core from "../src/core/index.ts";
 import {
   adamW,
   Conv2d,
@@ -10,6 +11,7 @@ import {
   crossEntropy,
   Device,
   Linear,
+  MaxPool,
   Module,
   mlp,
   Optimizer,
@@ -96,6 +98,71 @@ const wrong: [string, () => unknown, string][] = [
     "tensor: expected a shape of at most 16 whole numbers, got 40 numbers.",
   ],
 ];
+const x = () => tensor(device, [2, 4], [1, 2, 3, 4, 5, 6, 7, 8]);
+const untyped = core as unknown as Record<string, (...args: unknown[]) => unknown>;
+for (const [about, make, says] of [
+  ["null in arithmetic", () => untyped.add(x(), null), "add: expected tensors and numbers, got null."],
+  ["text in arithmetic", () => untyped.mul(x(), "2"), 'mul: expected tensors and numbers, got "2".'],
+  [
+    "an option of a sum",
+    () => untyped.sum(x(), 0, { keepdims: true }),
+    'sum: expected an option (keepDims), got "keepdims".',
+  ],
+  [
+    "a fraction of a shape",
+    () => untyped.reshape(x(), [2.5, 3.2]),
+    "reshape: expected a shape of 8 values, got [2.5,3.2].",
+  ],
+  [
+    "no targets",
+    () => untyped.crossEntropy(x(), null),
+    "crossEntropy: expected targets as a list of numbers or a tensor, got null.",
+  ],
+  [
+    "a list in the place of an input",
+    () => small().forward([1, 2] as never),
+    "flatten: expected a tensor, got an array.",
+  ],
+  [
+    "lists within a list of values",
+    () => untyped.tensor(device, [2, 1], [[1], [2]]),
+    "tensor: expected numbers in one list, got an array.",
+  ],
+  [
+    "no model",
+    () => new Optimizer({} as never, adamW({ learningRate: 1 })),
+    "Optimizer: expected a model: a Module, as mlp() makes one, got an object.",
+  ],
+  [
+    "no optimizer",
+    () => new Optimizer(small(), {} as never),
+    "Optimizer: expected a transform that applies the step, got an object.",
+  ],
+  [
+    "a number among layers",
+    () => new Sequential([1] as never),
+    "Sequential, 0: expected a model: a Module, as mlp() makes one, got 1.",
+  ],
+  [
+    "an object as a state",
+    () => untyped.loadState(small(), {}),
+    "load state: expected a Map of tensors by name, got an object.",
+  ],
+  [
+    "a path as a file",
+    () => untyped.loadModel(small(), "a.safetensors"),
+    'load model: expected the bytes of a file, got "a.safetensors".',
+  ],
+  [
+    "a step that is none",
+    () => device.step(5 as never),
+    "device.step: expected a function that takes the step, got 5.",
+  ],
+  ["one width", () => mlp([5]), "mlp: expected a list of at least two widths, got an array."],
+  ["a window of nothing", () => new MaxPool(0), "pooling: expected kernel as a whole number of 1 or more, got 0."],
+] as [string, () => unknown, string][])
+  wrong.push([about, make, says]);
+
 test.each(wrong)("what nobody asked for is refused: %s", (_, make, says) => {
   expect(make).toThrow(says);
 });

@@ -43,12 +43,12 @@ describe.concurrent("explain", () => {
     const all = { ...recipe, inputGrad: { name: "double-pruned" }, weightGrad: { name: "mvue", pattern: "2:4v2" } };
     const place = new Place({ "r.json": all });
     const { stdout } = await place.succeed("explain", "r.json");
-    expect(stdout).toMatch(/│ fc1.weight │ forward {4}│ weight 2:4 {5}│ (sparse|masked|dense) +│ +\d/);
+    expect(stdout).toMatch(/│ fc1.weight │ forward {4}│ weight 2:4 {5}│ (sparse|emulated|dense) +│ +\d/);
     expect(stdout).toMatch(/weightGrad │ gradient 2:4v2/);
     expect(stdout).toContain("the last layer stays dense");
     expect(stdout).toMatch(/Ran on (native \w+|wasm simd\d*)/);
     const times = place.read("cache/times.json");
-    const { stdout: json } = await place.succeed("explain", "r.json", "--route", "sparse", "--json", "-");
+    const { stdout: json } = await place.succeed("explain", "r.json", "--compute", "sparse", "--json", "-");
     expect(place.read("cache/times.json").equals(times)).toBe(true);
     const { layers } = JSON.parse(json);
     expect(layers.map(({ name }: { name: string }) => name)).toEqual(["fc1.weight", "fc2.weight", "fc3.weight"]);

@@ -177,11 +177,11 @@ export async function finishComparison(
   data: Dataset,
   device: Device,
 ): Promise<void> {
-  const names = openComparison(out).map(({ recipe }) => recipeText(recipe));
-  const comparison = await withProgress(names, out, (observer) =>
+  const recipes = openComparison(out).map(({ recipe }) => recipe);
+  const comparison = await withProgress(recipes.map(recipeText), out, (observer) =>
     runComparison(out, data, device, {
       ...observer,
-      ...computingOf(options, device),
+      ...computingOf(options, device, recipes),
       ...(options.flushMs === undefined ? {} : { flushMs: options.flushMs }),
     }),
   );

@@ -188,9 +188,11 @@ export interface ComputeOptions {
 export function computingOf(
   options: ComputeOptions,
   { kernels }: Device,
+  recipes: readonly Pick<Recipe, "leaveDense">[],
 ): { compute: Compute; dispatcher?: Dispatcher } {
   const compute = computeOf(options) ?? (kernels.backend === "js" ? "sparse" : "auto");
-  return compute === "auto" ? { compute, dispatcher: new Dispatcher(kernels, timesFile(kernels)) } : { compute };
+  const measures = compute === "auto" || recipes.some(({ leaveDense }) => leaveDense === "slower");
+  return measures ? { compute, dispatcher: new Dispatcher(kernels, timesFile(kernels)) } : { compute };
 }
 
 /** What --compute or else TRISPARSE_COMPUTE asks for; TRISPARSE_ROUTE is the variable's former name. */

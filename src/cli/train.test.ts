@@ -59,3 +59,51 @@ describe.concurrent("train --from", () => {
     expect(place.everything()).toEqual(before);
   });
 });
+
+describe.concurrent("train --plan and --leave-dense", () => {
+  const digits = {
+    data: { name: "digits", limit: { train: 256, test: 100 } },
+    model: { name: "mlp", hidden: [32, 16] },
+    steps: 4,
+  };
+
+  test("a plan of another run decides how products are computed, and changes no bit", async () => {
+    const place = new Place({ "r.json": digits });
+    await place.succeed("train", "r.json", "--out", "a", "--compute", "emulated");
+    await place.succeed("train", "r.json", "--out", "b", "--compute", "sparse");
+    const { stdout } = await place.succeed("train", "r.json", "--out", "c", "--plan", "a/plan.json");
+    expect(place.read("c/plan.json").equals(place.read("a/plan.json"))).toBe(true);
+    expect(place.read("b/plan.json").equals(place.read("a/plan.json"))).toBe(false);
+    expect(stdout).toContain("forward emulated in 2");
+    for (const run of ["b", "c"]) {
+      expect(place.read(`${run}/weights.safetensors`).equals(place.read("a/weights.safetensors"))).toBe(true);
+    }
+  });
+
+  test("a plan that promises something else is refused before a folder is made", async () => {
+    const place = new Place({ "r.json": digits, "other.json": { ...digits, method: { name: "ste", pattern: "1:4" } } });
+    await place.succeed("train", "other.json", "--out", "a");
+    const before = place.everything();
+    const { code, stderr } = await place.run("train", "r.json", "--out", "b", "--plan", "a/plan.json");
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      "a/plan.json: expected fc1.weight, forward: weight by sr-ste 2:4, got weight by ste 1:4. Take the plan.json of a run of the same model and method, or leave --plan out.",
+    );
+    expect(place.everything()).toEqual(before);
+  });
+
+  test("layers are left dense by name, and the summary says so", async () => {
+    const place = new Place({ "r.json": digits });
+    const { stdout } = await place.succeed("train", "r.json", "--out", "a", "--leave-dense", "fc1");
+    expect(stdout.replace(/\s+/g, " ")).toContain(
+      'sr-ste 2:4: 1 of 3 eligible layers are pruned, of 3 in all. Dense: fc1.weight (left dense: skipped by "fc1"); fc3.weight (the last layer stays dense).',
+    );
+    const json = JSON.parse(
+      (await place.succeed("train", "r.json", "--out", "b", "--leave-dense", "slower", "--json")).stdout,
+    );
+    const { pruned, eligible, layers } = json.runs[0].coverage;
+    expect([eligible, layers]).toEqual([3, 3]);
+    expect(pruned).toBeLessThanOrEqual(2);
+    expect(json.recipe.leaveDense).toBe("slower");
+  });
+});

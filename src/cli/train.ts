@@ -168,7 +168,7 @@ async function finishRun(
   const load = loadavg()[0];
   const name = recipeText(folder.recipe);
   const runs = await withProgress([name], folder.path, (observer) =>
-    trainTogether([folder], data, device, { ...observer, ...computingOf(options, device), start }),
+    trainTogether([folder], data, device, { ...observer, ...computingOf(options, device, [folder.recipe]), start }),
   );
   const machine = machineOf(device, load);
   writeResult(join(folder.path, "machine.json"), machine);

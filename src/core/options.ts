@@ -173,7 +173,7 @@ function boundsInWords({ min, max, above, below, integer = false }: Bounds): str
 }
 
 /** A value as errors show it. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object" && value !== null) return "an object";

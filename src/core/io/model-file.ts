@@ -3,8 +3,9 @@
  * version 0.1 wrote can be read too.
  */
 import { expected } from "../errors.ts";
-import { Module } from "../nn/module.ts";
+import { Module, requireModule } from "../nn/module.ts";
 import { loadState, type SavedState, type State, stateOf } from "../nn/state.ts";
+import { requireOptions, shown } from "../options.ts";
 import type { Shape } from "../tensor/tensor.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 import { isVersion1, stateOfVersion1 } from "./version-1.ts";
@@ -44,7 +45,10 @@ export interface LoadModelOptions {
  * differs from the model's; nothing is changed then.
  */
 export function loadModel(model: Module, bytes: Uint8Array, options: LoadModelOptions = {}): void {
+  requireOptions("loadModel", options, { where: true, inputShape: true });
   const { where = "load model", inputShape } = options;
+  requireModule(where, model);
+  if (!(bytes instanceof Uint8Array)) throw expected(where, "the bytes of a file", shown(bytes), "Read the file first");
   loadState(model, decodeModel(bytes, where, () => ({ model, inputShape })).state, where);
 }
 

@@ -1,4 +1,4 @@
-import { Module } from "./module.ts";
+import { Module, requireModule } from "./module.ts";
 
 /** A module of child modules with names: an array names them "0", "1", ..., an object by its keys. */
 export abstract class Container extends Module {
@@ -6,6 +6,8 @@ export abstract class Container extends Module {
 
   constructor(layers: readonly Module[] | Readonly<Record<string, Module>>) {
     super();
+    if (typeof layers !== "object" || layers === null) requireModule(this.constructor.name, layers);
+    for (const [name, layer] of Object.entries(layers)) requireModule(`${this.constructor.name}, ${name}`, layer);
     this.#layers = Object.entries(layers);
     // errors of shapes name a layer by its weight's path, which this sets
     this.namedParameters();

@@ -4,6 +4,7 @@
  * "block1.conv1.weight".
  */
 import { expected } from "../errors.ts";
+import { shown } from "../options.ts";
 import { Parameter, type Shape, type Tensor } from "../tensor/tensor.ts";
 
 export interface BufferOptions {
@@ -111,6 +112,12 @@ export abstract class Module {
   eval(): this {
     return this.train(false);
   }
+}
+
+/** Throws unless this is a model. */
+export function requireModule(where: string, value: unknown): asserts value is Module {
+  if (value instanceof Module) return;
+  throw expected(where, "a model: a Module, as mlp() makes one", shown(value), "Extend Module, or use Sequential");
 }
 
 const isPart = (value: unknown): boolean =>

@@ -1,6 +1,6 @@
 import { averagePool, globalAveragePool } from "../autograd/ops/average-pool.ts";
 import { maxPool } from "../autograd/ops/max-pool.ts";
-import { requireOptions } from "../options.ts";
+import { checkNumbers, checkSizes, requireOptions } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -20,6 +20,8 @@ abstract class Pool extends Module {
     super();
     requireOptions("pooling", options, { stride: true, padding: true });
     const { stride = kernel, padding = 0 } = options;
+    checkSizes("pooling", { kernel, stride });
+    checkNumbers("pooling", { padding }, { min: 0, integer: true });
     this.kernel = kernel;
     this.stride = stride;
     this.padding = padding;

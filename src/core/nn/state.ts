@@ -4,8 +4,9 @@
  * loaded here.
  */
 import { expected } from "../errors.ts";
+import { shown } from "../options.ts";
 import { type Parameter, type Shape, sizeOf } from "../tensor/tensor.ts";
-import { Buffer, type Module } from "./module.ts";
+import { Buffer, type Module, requireModule } from "./module.ts";
 
 /** The arrays that `valuesOf` gives: each once, by its first path, not copied. */
 export type Values = Map<string, { readonly shape: Shape; readonly data: Float32Array | Uint32Array }>;
@@ -64,6 +65,11 @@ export function stateOf(model: Module, values: Values = valuesOf(model)): State 
  * counts are whole ones. An array that modules share needs only one of its names.
  */
 export function loadState(model: Module, state: SavedState, where = "load state"): void {
+  requireModule(where, model);
+  if (!(state instanceof Map)) {
+    const todo = "Give what stateOf() made, or the tensors of a file";
+    throw expected(where, "a Map of tensors by name", shown(state), todo);
+  }
   const all = [...arraysOf(model)];
   const own = new Map(all.filter(([array]) => isPersistent(array)));
   const passedOver = new Set(all.filter(([array]) => !isPersistent(array)).flatMap(([, names]) => names));

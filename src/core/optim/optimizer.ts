@@ -1,5 +1,6 @@
 import { expected } from "../errors.ts";
-import type { Module } from "../nn/module.ts";
+import { type Module, requireModule } from "../nn/module.ts";
+import { shown } from "../options.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { OptimizerState, Transform } from "./transform.ts";
 
@@ -12,8 +13,14 @@ export class Optimizer {
   readonly #states: ReadonlyMap<string, OptimizerState>;
 
   constructor(model: Module, transform: Transform) {
-    if (!transform.applies) {
-      throw expected("Optimizer", "a transform that applies the step", transform.name, "Chain it before sgd or adamW");
+    requireModule("Optimizer", model);
+    if (typeof transform?.update !== "function" || !transform.applies) {
+      throw expected(
+        "Optimizer",
+        "a transform that applies the step",
+        transform?.name ?? shown(transform),
+        "Chain it before sgd or adamW",
+      );
     }
     this.#transform = transform;
     this.#parameters = model.namedParameters();

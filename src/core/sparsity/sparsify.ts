@@ -1,7 +1,7 @@
 /** Makes the training of a model sparse, without a recipe. */
 import { PRODUCTS } from "../backend/families/products.ts";
 import { expected } from "../errors.ts";
-import type { Module } from "../nn/module.ts";
+import { type Module, requireModule } from "../nn/module.ts";
 import { checkFlags, checkNumbers, checkSizes, checkWords, requireOptions } from "../options.ts";
 import { type Pattern, parsePattern, patternName, REMAINDERS, type Remainder } from "../sparse/pattern.ts";
 import type { Shape } from "../tensor/tensor.ts";
@@ -99,6 +99,7 @@ export function requireSparse(layers: readonly PlannedLayer[], what: string): vo
  * training, and make the optimizer from the session. Throws if the model has a session already, or if nothing fits.
  */
 export function sparsify(model: Module, options: SparsifyOptions): Session {
+  requireModule("sparsify", model);
   checkOptions(options);
   const {
     weights: method = null,

@@ -17,6 +17,7 @@
 import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
+import { shown } from "../options.ts";
 import { Random } from "../random.ts";
 import { Pool } from "./pool.ts";
 import type { Precision } from "./precision.ts";
@@ -75,6 +76,8 @@ export class Device {
    * nested. The body may return the promise of `item()` or `read()` of one of its tensors, and no other promise.
    */
   step<T>(body: () => T): T {
+    if (typeof body !== "function")
+      throw expected("device.step", "a function that takes the step", shown(body), "device.step(() => { ... })");
     if (this.#inside)
       throw expected(
         "device.step",

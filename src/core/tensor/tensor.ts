@@ -3,6 +3,7 @@
 import type { Geometry } from "../backend/geometry.ts";
 import type { F32 } from "../backend/memory.ts";
 import { expected } from "../errors.ts";
+import { shown } from "../options.ts";
 import type { ForwardOperand, InputGradOperand, WeightGradOperand } from "../sparse/operand.ts";
 import type { Device } from "./device.ts";
 import { firstDevice } from "./first-device.ts";
@@ -134,6 +135,12 @@ export class Parameter extends Tensor {
 /** Of a shape; more look like values that were given in its place. */
 const MOST_AXES = 16;
 
+/** Throws unless this is a tensor: what operations are given in its place says something of its own only much later. */
+export function requireTensor(where: string, value: unknown): asserts value is Tensor {
+  if (value instanceof Tensor) return;
+  throw expected(where, "a tensor", shown(value), "Make one by tensor(shape, values)");
+}
+
 /** Copies values into a new tensor of the device, by default the first that was opened in this thread. */
 export function tensor(device: Device, shape: Shape, values: ArrayLike<number>): Tensor;
 export function tensor(shape: Shape, values: ArrayLike<number>): Tensor;
@@ -156,6 +163,11 @@ export function tensor(
   }
   if (values.length !== sizeOf(shape)) {
     throw expected("tensor", `${sizeOf(shape)} values for shape [${shape}]`, `${values.length}`, "Check the shape");
+  }
+  if (!ArrayBuffer.isView(values)) {
+    const wrong = Array.from(values).find((value) => typeof value !== "number");
+    if (wrong !== undefined)
+      throw expected("tensor", "numbers in one list", shown(wrong), "Flatten lists within lists");
   }
   const data = device.buffer(values.length);
   data.set(values);

@@ -1,7 +1,7 @@
 import { expected } from "../../errors.ts";
 import { requireOptions } from "../../options.ts";
-import { Tensor } from "../../tensor/tensor.ts";
-import { countOf, onDevice, recordLoss, requireConstant, requireTargets, type Targets } from "./loss.ts";
+import { requireTensor, Tensor } from "../../tensor/tensor.ts";
+import { countOf, onDevice, recordLoss, requireConstant, requireList, requireTargets, type Targets } from "./loss.ts";
 
 export interface CrossEntropyOptions {
   /** Share of each target that is spread over all classes, in 0..1. Default 0. */
@@ -24,6 +24,8 @@ export function crossEntropy(logits: Tensor, targets: Targets, options: CrossEnt
   const op = "crossEntropy";
   requireOptions(op, options, { labelSmoothing: true, classWeights: true, ignoreIndex: true });
   const { labelSmoothing = 0, classWeights, ignoreIndex } = options;
+  requireTensor(op, logits);
+  requireList(op, targets);
   const { device, size } = logits;
   const classes = logits.shape[logits.shape.length - 1];
   const rows = size / classes;

@@ -4,6 +4,7 @@
 import { layoutOf, OPERATIONS, type Operation } from "../../backend/families/general.ts";
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
+import { shown } from "../../options.ts";
 import type { Device } from "../../tensor/device.ts";
 import { type Shape, sizeOf, Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
@@ -91,6 +92,10 @@ export function elementwise(
   derivatives: readonly Derivative[],
   least: Shape = [],
 ): Tensor {
+  for (const operand of operands) {
+    if (operand instanceof Tensor || typeof operand === "number") continue;
+    throw expected(name, "tensors and numbers", shown(operand), "Make a tensor by tensor(shape, values)");
+  }
   const tensors = operands.filter((operand) => operand instanceof Tensor);
   if (tensors.length === 0) throw expected(name, "a tensor", "numbers only", "Compute with numbers as JavaScript does");
   const [{ device }] = tensors;

@@ -1,6 +1,6 @@
 import { matrixGeometry } from "../../backend/geometry.ts";
 import type { Kernels } from "../../backend/kernels.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { requireTensor, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { reshape } from "./reshape.ts";
 
@@ -9,6 +9,7 @@ import { reshape } from "./reshape.ts";
  * a linear layer behind it has the same columns as in PyTorch and ONNX. It copies only if the two orders differ.
  */
 export function flatten(x: Tensor): Tensor {
+  requireTensor("flatten", x);
   const [batch] = x.shape;
   const inputs = x.size / batch;
   const channels = x.shape.length === 4 ? x.shape[3] : inputs;

@@ -1,5 +1,5 @@
 import { matrixGeometry } from "../../backend/geometry.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { requireTensor, type Tensor } from "../../tensor/tensor.ts";
 import { product } from "./product.ts";
 import { layerOf, requireShape } from "./shapes.ts";
 
@@ -10,6 +10,7 @@ import { layerOf, requireShape } from "./shapes.ts";
 export function linear(x: Tensor, w: Tensor, bias: Tensor | null = null, relu = false): Tensor {
   requireShape("linear: w", w, [null, null]);
   const [outputs, inputs] = w.shape;
+  requireTensor("linear: x", x);
   requireShape(layerOf("linear", w, ": x"), x, [...Array<null>(Math.max(1, x.shape.length - 1)).fill(null), inputs]);
   if (bias !== null) requireShape("linear: bias", bias, [outputs]);
   const shape = [...x.shape.slice(0, -1), outputs];

@@ -4,8 +4,9 @@
  */
 import type { F32 } from "../../backend/memory.ts";
 import { expected } from "../../errors.ts";
+import { shown } from "../../options.ts";
 import type { Device } from "../../tensor/device.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import { requireTensor, Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
 /** The targets of a loss: a list of numbers, or a tensor. */
@@ -21,8 +22,16 @@ export function onDevice(device: Device, values: Targets): F32 {
   return copy;
 }
 
+/** Throws unless these are targets at all. */
+export function requireList(where: string, targets: unknown): void {
+  const isList = targets instanceof Tensor || Array.isArray(targets) || ArrayBuffer.isView(targets);
+  if (!isList) throw expected(where, "targets as a list of numbers or a tensor", shown(targets), "Give each row one");
+}
+
 /** Throws unless there is one target for each value of x and, if targets are a tensor, in the same shape. */
 export function requireTargets(where: string, x: Tensor, targets: Targets): void {
+  requireTensor(where, x);
+  requireList(where, targets);
   const shape = targets instanceof Tensor ? targets.shape : null;
   if (shape === null ? countOf(targets) === x.size : shape.join() === x.shape.join()) return;
   throw expected(

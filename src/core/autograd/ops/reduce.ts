@@ -1,6 +1,7 @@
 /** Sums, means and largest values over axes: one axis, a list of them, or all. */
 import { expected } from "../../errors.ts";
-import { type Shape, sizeOf, type Tensor } from "../../tensor/tensor.ts";
+import { requireOptions } from "../../options.ts";
+import { requireTensor, type Shape, sizeOf, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 import { around, axesOf } from "./axes.ts";
 import { broadcast, compute } from "./elementwise.ts";
@@ -34,16 +35,24 @@ function total(name: string, x: Tensor, axes: readonly number[], factor: number,
   });
 }
 
+function keepDimsOf(where: string, x: Tensor, options: ReduceOptions): boolean | undefined {
+  requireTensor(where, x);
+  requireOptions(where, options, { keepDims: true });
+  return options.keepDims;
+}
+
 /**
  * The sum over axes; over all of them it has shape []. It is added in double precision, in an order that only the shape
  * decides.
  */
-export function sum(x: Tensor, axes?: Axes, { keepDims }: ReduceOptions = {}): Tensor {
+export function sum(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
+  const keepDims = keepDimsOf("sum", x, options);
   return total("sum", x, axesOf("sum", x.shape, axes), 1, keepDims);
 }
 
 /** The mean over axes, computed like sum; the mean of no values is NaN. */
-export function mean(x: Tensor, axes?: Axes, { keepDims }: ReduceOptions = {}): Tensor {
+export function mean(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
+  const keepDims = keepDimsOf("mean", x, options);
   const list = axesOf("mean", x.shape, axes);
   return total("mean", x, list, 1 / list.reduce((count, axis) => count * x.shape[axis], 1), keepDims);
 }
@@ -52,7 +61,8 @@ export function mean(x: Tensor, axes?: Axes, { keepDims }: ReduceOptions = {}): 
  * The largest value over axes; NaN if one of them is NaN. The gradient goes to the first of equal values in row-major
  * order (PyTorch's `max` over one axis does the same, its `amax` splits it evenly).
  */
-export function max(x: Tensor, axes?: Axes, { keepDims }: ReduceOptions = {}): Tensor {
+export function max(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
+  const keepDims = keepDimsOf("max", x, options);
   const list = axesOf("max", x.shape, axes);
   if (list.some((axis) => x.shape[axis] === 0))
     throw expected("max", "at least one value", `[${x.shape.join(", ")}]`, "Leave out empty tensors");

@@ -1,10 +1,11 @@
 import { expected } from "../../errors.ts";
-import { type Shape, sizeOf, type Tensor } from "../../tensor/tensor.ts";
+import { requireTensor, type Shape, sizeOf, type Tensor } from "../../tensor/tensor.ts";
 import { record } from "../tape.ts";
 
 /** Gives the same values another shape, without a copy. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  if (sizeOf(shape) !== x.size) {
+  requireTensor("reshape", x);
+  if (sizeOf(shape) !== x.size || !shape.every((length) => Number.isInteger(length) && length >= 0)) {
     throw expected(
       "reshape",
       `a shape of ${x.size} values`,

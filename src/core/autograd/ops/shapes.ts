@@ -2,7 +2,7 @@
 
 import type { Geometry } from "../../backend/geometry.ts";
 import { expected } from "../../errors.ts";
-import { Parameter, type Tensor } from "../../tensor/tensor.ts";
+import { Parameter, requireTensor, Tensor } from "../../tensor/tensor.ts";
 
 /** What errors begin with; a function where it takes time to say. */
 type Where = string | (() => string);
@@ -24,6 +24,7 @@ export function requireShape(
   shape: readonly (number | null)[],
   todo = "Check the layer's sizes against its input",
 ): void {
+  if (!(tensor instanceof Tensor)) requireTensor(textOf(where), tensor);
   const fits =
     tensor.shape.length === shape.length && shape.every((length, i) => length === null || length === tensor.shape[i]);
   if (fits) return;

@@ -1,4 +1,5 @@
-import { requireOptions } from "../../options.ts";
+import { expected } from "../../errors.ts";
+import { requireOptions, shown } from "../../options.ts";
 import { ReLU } from "../activations.ts";
 import { BatchNorm } from "../batch-norm.ts";
 import { Conv2d } from "../conv2d.ts";
@@ -22,6 +23,8 @@ export function detector(
   options: InitOptions = {},
 ): Sequential {
   requireOptions("detector", options, INIT_KEYS);
+  if (!Array.isArray(widths) || widths.length === 0)
+    throw expected("detector", "a list of widths", shown(widths), "Give each convolution one: [32, 64, 128]");
   const layers: Record<string, Module> = {};
   let inputs = channels;
   widths.forEach((width, i) => {

@@ -1,4 +1,5 @@
-import { checkNumbers, requireOptions } from "../../options.ts";
+import { expected } from "../../errors.ts";
+import { checkNumbers, requireOptions, shown } from "../../options.ts";
 import { ReLU } from "../activations.ts";
 import { Dropout } from "../dropout.ts";
 import { Flatten } from "../flatten.ts";
@@ -19,6 +20,13 @@ export interface MlpOptions extends InitOptions {
 export function mlp(widths: readonly number[], options: MlpOptions = {}): Sequential {
   requireOptions("mlp", options, { ...INIT_KEYS, dropout: true });
   const { dropout = 0, ...init } = options;
+  if (!Array.isArray(widths) || widths.length < 2)
+    throw expected(
+      "mlp",
+      "a list of at least two widths",
+      shown(widths),
+      "Give inputs, hidden units, classes: [784, 256, 10]",
+    );
   checkNumbers("mlp", { dropout }, { min: 0, below: 1 });
   const layers: Record<string, Module> = { flatten: new Flatten() };
   for (let i = 1; i < widths.length; i++) {
