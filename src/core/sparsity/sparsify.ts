@@ -254,6 +254,8 @@ function planOf(
     ...(dispatcher === undefined ? {} : { dispatcher }),
   });
   if (masking !== null) return withUnstructured(layers, weights, skip, masking.name, !asksForSparse(operands, weights));
+  // that nothing gains is an answer
+  if (leaveDense !== undefined && layers.some(({ eligible }) => eligible)) return layers;
   const { forward, inputGrad, weightGrad } = operands.all;
   requireSparse(layers, `pattern ${patternName((forward ?? inputGrad ?? weightGrad)?.pattern ?? parsePattern("2:4"))}`);
   return layers;

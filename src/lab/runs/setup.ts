@@ -8,6 +8,7 @@ import type { InitOptions } from "../../core/nn/init-options.ts";
 import type { Module } from "../../core/nn/module.ts";
 import { normalizedConvs } from "../../core/nn/spatial-branch.ts";
 import { type Pattern, parsePattern } from "../../core/sparse/pattern.ts";
+import { Dispatcher } from "../../core/sparsity/dispatcher.ts";
 import { type MultiplyingWeight, multiplyingWeights, traceProducts } from "../../core/sparsity/layers.ts";
 import type { UnstructuredMethod } from "../../core/sparsity/methods/unstructured/unstructured-method.ts";
 import { PatternSparsifier } from "../../core/sparsity/pattern-sparsifier.ts";
@@ -74,13 +75,17 @@ export function planOf(setup: Setup, options: PlanOptions = {}): PlannedLayer[] 
 function planPatterns(setup: Setup, { compute = "sparse", dispatcher }: PlanOptions): PlannedLayer[] {
   const { recipe, model, weights, operands, input } = setup;
   if (!asksForSparse(operands, weights)) return planLayers(weights, operands);
+  const { leaveDense } = recipe;
+  const timer = dispatcher ?? (leaveDense === "slower" ? new Dispatcher(weights[0].weight.device.kernels) : undefined);
   const plan = planLayers(weights, operands, {
     compute,
     products: traceProducts(model, input.shape, input.count, weights),
-    ...{ skip: recipe.skip, leaveDense: recipe.leaveDense, remainder: recipe.remainder },
-    ...(dispatcher === undefined ? {} : { dispatcher }),
+    ...{ skip: recipe.skip, leaveDense, remainder: recipe.remainder },
+    ...(timer === undefined ? {} : { dispatcher: timer }),
   });
   const { name, pattern } = recipe.method;
+  // that nothing gains is an answer
+  if (leaveDense !== undefined && plan.some(({ eligible }) => eligible)) return withBranches(plan, operands, model);
   requireSparse(plan, pattern === undefined ? `method ${name}` : `pattern ${pattern}`);
   return withBranches(plan, operands, model);
 }
