@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
+import * as core from "../src/core/index.ts";
 import { decodeSafetensors } from "../src/core/io/safetensors.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -26,4 +27,13 @@ test("the program of docs/library.md has 25 lines, learns, and leaves 2:4 weight
   const { tensors } = decodeSafetensors(readFileSync(join(folder, "tower.safetensors")), "tower");
   const zeros = Array.from(tensors.get("layers.1.weight")!.data, Number).filter((value) => value === 0);
   expect(zeros.length).toBe((64 * 64) / 2);
+});
+
+test("every operation that the page names is there", () => {
+  const text = readFileSync(join(root, "docs/library.md"), "utf8");
+  const table = text.slice(text.indexOf("## Operations"), text.indexOf("## More"));
+  // options stand between braces
+  const names = [...table.replace(/\{[^}]*\}/g, "").matchAll(/`([a-zA-Z0-9]+)`/g)].map(([, name]) => name);
+  expect(names.length).toBeGreaterThan(30);
+  expect(names.filter((name) => !(name in core))).toEqual([]);
 });
