@@ -11,8 +11,9 @@ import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import { MaskedParameter } from "./masked-parameter.ts";
 import type { UnstructuredMethod, UnstructuredParameters } from "./methods/unstructured/unstructured-method.ts";
-import { type PlannedLayer, type PlannedProduct, skipReasons } from "./plan.ts";
+import type { PlannedLayer, PlannedProduct } from "./plan.ts";
 import type { SparseLayer } from "./report.ts";
+import { skipReasons } from "./skip.ts";
 import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer } from "./sparsifier.ts";
 import { LEAST_SPARSITY, LEAST_SPARSITY_OF_GRADIENT, UnstructuredOperands } from "./unstructured-operands.ts";
 

@@ -15,7 +15,7 @@ import { groupStructures } from "../../core/sparsity/methods/structured/groups.t
 import { unstructuredMethods } from "../../core/sparsity/methods/unstructured/methods.ts";
 import { weightGradMethods } from "../../core/sparsity/methods/weight-grad/methods.ts";
 import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
-import { SKIP_FORM } from "../../core/sparsity/plan.ts";
+import { SKIP_FORM } from "../../core/sparsity/skip.ts";
 import { PRECISIONS } from "../../core/tensor/precision.ts";
 import { sources } from "../data/sources.ts";
 import { architectureSchema, normalizedModels } from "./architecture.ts";

@@ -20,7 +20,7 @@ import {
   sumOf,
 } from "../../core/sparsity/methods/structured/penalties.ts";
 import { phaseAt } from "../../core/sparsity/phases.ts";
-import { skipReasons } from "../../core/sparsity/plan.ts";
+import { skipReasons } from "../../core/sparsity/skip.ts";
 import type { Sparsifier } from "../../core/sparsity/sparsifier.ts";
 import type { Parameter } from "../../core/tensor/tensor.ts";
 import type { Recipe } from "./recipe.ts";
