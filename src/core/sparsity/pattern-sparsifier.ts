@@ -18,7 +18,7 @@ import type { SparseParameters, WeightMethod } from "./methods/method.ts";
 import { NamedArrays } from "./named-arrays.ts";
 import { PackedParameter } from "./packed-parameter.ts";
 import { ALWAYS_SPARSE, type Phases } from "./phases.ts";
-import type { OperandsByLayer, PlannedLayer } from "./plan.ts";
+import type { Operands, OperandsByLayer, PlannedLayer } from "./plan.ts";
 import type { SparseLayer } from "./report.ts";
 import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer, WatchedMask } from "./sparsifier.ts";
 import { WatchedVariance } from "./watched-variance.ts";
@@ -36,6 +36,19 @@ interface PatternSparsifierOptions {
   readonly remainder?: Remainder | undefined;
   /** Whether weights that are zero now stay zero. Default false. */
   readonly keepZeros?: boolean | undefined;
+}
+
+/**
+ * Of what is asked for the operands that the plan has: where the pattern does not fit, or a product is never computed, a
+ * weight with zeros is multiplied by as it is.
+ */
+function planned(asked: Operands, { forward, inputGrad, weightGrad }: PlannedLayer["products"]): Operands {
+  return {
+    forward: asked.forward,
+    activations: forward.operand === "activations" ? asked.activations : null,
+    inputGrad: inputGrad.operand === null ? null : asked.inputGrad,
+    weightGrad: weightGrad.operand === null ? null : asked.weightGrad,
+  };
 }
 
 export class PatternSparsifier implements Sparsifier {
@@ -63,8 +76,8 @@ export class PatternSparsifier implements Sparsifier {
     this.#weights = weights;
     const parameters: PackedParameter[] = [];
     this.#weights.forEach((source, layer) => {
-      const { pattern, computed } = layers[layer];
-      const own = operands.of(source.name);
+      const { pattern, computed, products } = layers[layer];
+      const own = planned(operands.of(source.name), products);
       const { forward } = own;
       const sparse =
         pattern === null || forward === null
@@ -109,8 +122,9 @@ export class PatternSparsifier implements Sparsifier {
       const source = { ...this.#weights[layer], name: own.name, weight };
       // the gradients of a branch are not those of the convolution, so it has its own draws
       const chance = { seed, layer: this.#weights.length + layer };
-      const { computed } = this.layers[layer];
-      weight.plan = new LayerOperands(source, computed, operands.of(sparse.name), own, this.#clock, chance);
+      const { computed, products } = this.layers[layer];
+      const asked = planned(operands.of(sparse.name), products);
+      weight.plan = new LayerOperands(source, computed, asked, own, this.#clock, chance);
     }
   }
 

@@ -86,3 +86,20 @@ for (const [backend, opens] of Object.entries(backends)) {
     });
   });
 }
+
+test("no operand is packed for a product that is never computed", () => {
+  const packed: string[] = [];
+  const own = openWasm();
+  const kernels: Kernels = {
+    ...own,
+    pruneColumns: (...given) => {
+      packed.push(`${given[4]} rows`);
+      own.pruneColumns(...given);
+    },
+  };
+  const recipe = { ...models.mlp, steps: 1, method: { name: "ste" }, inputGrad: { name: "double-pruned" } };
+  const { computed } = trained(recipe, kernels, { compute: "sparse" });
+  // the gradient of the model's input is not computed, so the first weight has no transpose
+  expect(computed.startsWith("sparse,emulated,")).toBe(true);
+  expect(packed).toEqual(["36 rows"]);
+});

@@ -192,6 +192,21 @@ describe("a session with remainders as shorter groups", () => {
     }
   });
 
+  test("outputs that M does not divide are not pruned a second time unless that is asked for", () => {
+    const model = mlp([12, 16, 14, 3], { device });
+    const session = sparsify(model, { weights: ste(), pattern: "2:4", inputGrad: doublePruned(), steps: 4 });
+    const { inputGrad } = session.explain()[1].products;
+    expect(inputGrad).toMatchObject({ operand: null, reason: "14 outputs cannot be cut into groups of 4" });
+    trained(model, session, [12], 1);
+    const parameter = model.namedParameters().get("fc2.weight")!;
+    const weight = [...session.state().get("fc2.weight")!.data];
+    const [dx, dy] = [kernels.float32(16), kernels.float32(14)];
+    dy[0] = 1;
+    parameter.plan!.inputGrad(dy)!.inputGrad(dx, dy, Int32Array.of(1, 1, 1, 16, 1, 1, 1, 0, 1, 1, 14));
+    // the first row of the weight, as forward has it
+    expect([...dx]).toEqual(weight.slice(0, 16));
+  });
+
   test.each(weightMethods.filter(({ sparse }) => sparse).map((method) => [method.name, method] as const))(
     "the method %s either prunes shorter groups or leaves the layer dense with a reason",
     (_, method) => {
