@@ -17,7 +17,8 @@ type Addon = {
 /** Path of the addon for this platform, built or shipped; TRISPARSE_ADDON names another. */
 export function addonPath(): string {
   if (process.env.TRISPARSE_ADDON) return process.env.TRISPARSE_ADDON;
-  return packageFile(`prebuilds/${process.platform}-${process.arch}.node`);
+  const name = `prebuilds/${process.platform}-${process.arch}.node`;
+  return packageFile(`../../${name}`, name);
 }
 
 /** What to do where there is no addon: a clone has its sources, an installed package has not. */

@@ -18,11 +18,10 @@ export function packageRoot(): string {
 }
 
 /**
- * The path of a file that the package has at `path`, from its folder or its compiled or written modules. A file of the same
- * name beside this script comes first in a bundle, for whoever copies it there.
+ * The path of a file: `own`, seen from this folder, where the modules lie as they were compiled or written; else `installed`,
+ * in the package that is installed; else, for whoever copies it there, beside the script of a bundle.
  */
-export function packageFile(...candidates: readonly string[]): string {
-  const root = packageRoot();
-  const places = [...candidates.map((path) => join(root, path)), join(here, basename(candidates[0]))];
-  return places.find((place) => existsSync(place)) ?? places[0];
+export function packageFile(own: string, installed: string): string {
+  const places = [join(here, own), join(packageRoot(), installed), join(here, basename(own))];
+  return places.find((place) => existsSync(place)) ?? places[1];
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { packageFile } from "./package-files.ts";
 
-const manifest = JSON.parse(readFileSync(packageFile("package.json"), "utf8")) as {
+const manifest = JSON.parse(readFileSync(packageFile("../../package.json", "package.json"), "utf8")) as {
   version: string;
 };
 

@@ -47,7 +47,7 @@ function moduleFor(instructionSet: WasmInstructionSet): WebAssembly.Module {
 
 function readModule(instructionSet: WasmInstructionSet): Uint8Array<ArrayBuffer> {
   const name = WASM_FILES[instructionSet];
-  const path = packageFile(`dist/core/backend/${name}`, `src/core/backend/${name}`);
+  const path = packageFile(`../core/backend/${name}`, `dist/core/backend/${name}`);
   if (existsSync(path)) return Uint8Array.from(readFileSync(path));
   const todo = `Leave trisparse installed where the bundle runs, or copy ${name} from its dist/core/backend beside the bundle`;
   throw expected("wasm kernels", `the file ${name}`, `none at ${path}`, todo);
