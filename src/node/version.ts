@@ -1,9 +1,11 @@
 /** The version of the package. Every layer may import it. */
-import { readFileSync } from "node:fs";
-import { packageFile } from "./package-files.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "./package-files.ts";
 
-const manifest = JSON.parse(readFileSync(packageFile("../../package.json", "package.json"), "utf8")) as {
-  version: string;
-};
+const path = join(packageRoot(), "package.json");
 
-export const version: string = manifest.version;
+/** "bundled" in a bundle that is far from its package. */
+export const version: string = existsSync(path)
+  ? (JSON.parse(readFileSync(path, "utf8")) as { readonly version: string }).version
+  : "bundled";
