@@ -1,4 +1,5 @@
 /** The recipes that come with trisparse can be trained, and their schema is the one the program checks by. */
+
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { jsKernels } from "../src/core/backend/js.ts";
@@ -11,6 +12,8 @@ import { weightGradMethods } from "../src/core/sparsity/methods/weight-grad/meth
 import { weightMethods } from "../src/core/sparsity/methods/weights/methods.ts";
 import { Device } from "../src/core/tensor/device.ts";
 import { makeScenes } from "../src/lab/data/scenes.ts";
+import { sources } from "../src/lab/data/sources.ts";
+import { modelNames } from "../src/lab/recipes/architecture.ts";
 import { parseRecipe, type Recipe, recipeSchema } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
 
@@ -25,12 +28,8 @@ test("recipes/schema.json is what recipes are checked by (else: npx tsx scripts/
 test("there are recipes for every data set, model and method", () => {
   const recipes = names.map((name) => parseRecipe(read(name), name));
   const all = (of: (recipe: (typeof recipes)[number]) => string): Set<string> => new Set(recipes.map(of));
-  expect(all(({ data }) => data.name)).toEqual(
-    new Set(["digits", "mnist", "fashion-mnist", "cifar10", "text", "scenes"]),
-  );
-  expect(all(({ model }) => model.name)).toEqual(
-    new Set(["mlp", "cnn", "lenet", "resnet", "squeezenet", "gpt", "detector"]),
-  );
+  expect(all(({ data }) => data.name)).toEqual(new Set(Object.keys(sources)));
+  expect(all(({ model }) => model.name)).toEqual(new Set(modelNames));
   const named = (table: readonly { readonly name: string }[], ...others: string[]): Set<string> =>
     new Set([...others, ...table.map(({ name }) => name)]);
   expect(all(({ method }) => method.name)).toEqual(named([...weightMethods, ...unstructuredMethods]));
@@ -46,13 +45,15 @@ function oneBatchOf({ data, model, batchSize }: Recipe): Dataset {
     return { ...text, train: text.train.subarray(0, model.context + 1) };
   }
   if (model.name === "detector") return makeScenes({ limit: { train: batchSize, test: 1 } });
-  const [size, channels] = data.name === "cifar10" ? [32, 3] : [28, 1];
+  const { task } = sources[data.name];
+  if (task.kind !== "images") throw new Error(`${data.name} is no set of images`);
+  const { shape, classes } = task;
   const split = {
     count: batchSize,
-    images: Uint8Array.from({ length: batchSize * size * size * channels }, (_, i) => i % 251),
+    images: Uint8Array.from({ length: batchSize * shape[0] * shape[1] * shape[2] }, (_, i) => i % 251),
     labels: new Uint8Array(batchSize),
   };
-  return dataset({ name: data.name, shape: [size, size, channels], classes: 10, train: split, test: split });
+  return dataset({ name: data.name, shape, classes, train: split, test: split });
 }
 
 describe.each(names)("the recipe %s", (name) => {

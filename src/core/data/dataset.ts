@@ -113,6 +113,8 @@ export interface DataSource<D extends Dataset = Dataset> {
   /** One line of description for a list of sources. */
   readonly description: string;
   readonly task: Task;
+  /** Whether it is generated, and has no files. Default false. */
+  readonly isMade?: boolean;
   load(options: LoadOptions): Promise<D>;
 }
 

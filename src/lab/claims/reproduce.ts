@@ -12,7 +12,7 @@ import { parsePattern } from "../../core/sparse/pattern.ts";
 import { scoreOf } from "../../core/task/evaluate.ts";
 import type { Device } from "../../core/tensor/device.ts";
 import { benchStep, type StepPlan } from "../bench/step.ts";
-import { loadData } from "../data/sources.ts";
+import { loadData, sources } from "../data/sources.ts";
 import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
 import { readJson, writeJson } from "../runs/json-file.ts";
 import { RunFolder, readResult } from "../runs/run-folder.ts";
@@ -109,12 +109,9 @@ async function trainVariants(
   return { runs, variants: summaries };
 }
 
-/** Data sets that are generated, without files. */
-const MADE: ReadonlySet<string> = new Set(["digits", "scenes"]);
-
 /** The recipe with the folder of its data set: DIR/NAME, DIR/images/NAME or DIR/text. */
 function withData(recipe: Recipe, dir: string | undefined): Recipe {
-  if (dir === undefined || recipe.data.dir !== undefined || MADE.has(recipe.data.name)) return recipe;
+  if (dir === undefined || recipe.data.dir !== undefined || sources[recipe.data.name].isMade) return recipe;
   // without a file, the text is generated
   if (recipe.data.name === "text" && recipe.data.file === undefined) return recipe;
   const { name } = recipe.data;

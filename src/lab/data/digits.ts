@@ -56,6 +56,7 @@ export const digits: DataSource<ImageDataset> = {
   name: "digits",
   description: "28x28 grey handwritten-looking digits, 10 classes, made on the spot (12,000 + 2,000 images)",
   task,
+  isMade: true,
   load: async (options) => makeDigits(options),
 };
 

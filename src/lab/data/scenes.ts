@@ -60,6 +60,7 @@ export const scenes: DataSource<BoxDataset> = {
   name: "scenes",
   description: "48x48 grey canvases with one to four digits among clutter, made on the spot (8,000 + 1,000)",
   task,
+  isMade: true,
   load: async (options) => makeScenes(options),
 };
 

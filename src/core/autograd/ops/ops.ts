@@ -37,60 +37,7 @@ import { logSoftmax, softmax } from "./softmax.ts";
 import { squaredRelu } from "./squared-relu.ts";
 import { where } from "./where.ts";
 
-export const ops: {
-  readonly abs: typeof abs;
-  readonly add: typeof add;
-  readonly addBias: typeof addBias;
-  readonly addRows: typeof addRows;
-  readonly averagePool: typeof averagePool;
-  readonly batchNorm: typeof batchNorm;
-  readonly batchNormPool: typeof batchNormPool;
-  readonly binaryCrossEntropyWithLogits: typeof binaryCrossEntropyWithLogits;
-  readonly broadcastTo: typeof broadcastTo;
-  readonly causalAttention: typeof causalAttention;
-  readonly clamp: typeof clamp;
-  readonly concat: typeof concat;
-  readonly conv2d: typeof conv2d;
-  readonly crossEntropy: typeof crossEntropy;
-  readonly detectionLoss: typeof detectionLoss;
-  readonly div: typeof div;
-  readonly dropout: typeof dropout;
-  readonly embedding: typeof embedding;
-  readonly exp: typeof exp;
-  readonly flatten: typeof flatten;
-  readonly gather: typeof gather;
-  readonly gatherColumns: typeof gatherColumns;
-  readonly gelu: typeof gelu;
-  readonly globalAveragePool: typeof globalAveragePool;
-  readonly huber: typeof huber;
-  readonly layerNorm: typeof layerNorm;
-  readonly linear: typeof linear;
-  readonly log: typeof log;
-  readonly logSoftmax: typeof logSoftmax;
-  readonly mae: typeof mae;
-  readonly matmul: typeof matmul;
-  readonly max: typeof max;
-  readonly maxPool: typeof maxPool;
-  readonly mean: typeof mean;
-  readonly mse: typeof mse;
-  readonly mul: typeof mul;
-  readonly neg: typeof neg;
-  readonly pad: typeof pad;
-  readonly permute: typeof permute;
-  readonly pow: typeof pow;
-  readonly relu: typeof relu;
-  readonly reshape: typeof reshape;
-  readonly resizeChannels: typeof resizeChannels;
-  readonly sigmoid: typeof sigmoid;
-  readonly slice: typeof slice;
-  readonly softmax: typeof softmax;
-  readonly sqrt: typeof sqrt;
-  readonly squaredRelu: typeof squaredRelu;
-  readonly sub: typeof sub;
-  readonly sum: typeof sum;
-  readonly tanh: typeof tanh;
-  readonly where: typeof where;
-} = {
+export const ops = {
   ...{ abs, add, addBias, addRows, averagePool, batchNorm, batchNormPool, binaryCrossEntropyWithLogits },
   ...{ broadcastTo, causalAttention, clamp, concat, conv2d, crossEntropy, detectionLoss, div },
   ...{ dropout, embedding, exp, flatten, gather, gatherColumns, gelu, globalAveragePool },
