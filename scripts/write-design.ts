@@ -9,6 +9,7 @@
  *   steps-wasm.json        trisparse bench step --models mlp --plans fully-sparse --backend wasm --threads 1 --json FILE
  *   activation-masks.json  npx tsx bench/activation-masks.ts --data-dir DIR --json FILE
  *   csr.json               npx tsx bench/csr.ts --json FILE
+ *   versions.json          npx tsx bench/versions.ts CHECKOUT [--backend wasm] --models ... --json FILE, its cases put together
  *
  * and then: npx tsx scripts/write-design.ts && npx biome check --write docs
  * With --check nothing is written; the exit code is 1 where a page shows other numbers than docs/results.
@@ -171,6 +172,37 @@ const [kernels, wholeStep, masks, zeros] = [
   "docs/design/0004-fixed-activation-masks.md",
   "docs/design/0006-unstructured.md",
 ];
+/** Steps of this tree beside those of 0.1. */
+function versions(): string {
+  interface VersionCase {
+    readonly backend: string;
+    readonly instructionSet: string;
+    readonly model: string;
+    readonly plan: string;
+    readonly batch: number;
+    readonly pairs: number;
+    readonly oldMs: number;
+    readonly newMs: number;
+    readonly ratio: { readonly median: number; readonly low: number; readonly high: number };
+  }
+  const { machine, cases } = readResult("versions.json") as unknown as {
+    readonly machine: { readonly cpu: string; readonly threads: number };
+    readonly cases: readonly VersionCase[];
+  };
+  const exact = (x: number): string => x.toFixed(3);
+  const rows = cases.map(({ backend, instructionSet, model, plan, batch, pairs, oldMs, newMs, ratio: r }) => [
+    ...[
+      `${backend} ${instructionSet}`,
+      `${model}, batch ${batch}`,
+      plan === "dense" ? plan : `${plan} 2:4`,
+      `${pairs}`,
+    ],
+    ...[oldMs.toFixed(1), newMs.toFixed(1), `${exact(r.median)} (${exact(r.low)} to ${exact(r.high)})`],
+  ]);
+  const head = ["backend", "model", "step", "pairs", "0.1, ms", "now, ms", "now / 0.1"];
+  return `${machine.cpu} with AMX, ${machine.threads} thread:\n\n${table(head, rows)}`;
+}
+
 fill(kernels, "matrices", products("gemm.json"));
 fill(kernels, "convolutions", products("convolutions.json"));
 fill(wholeStep, "steps", steps());
@@ -178,3 +210,4 @@ fill(masks, "masks", fixedMasks());
 fill(zeros, "matrices", compressedRows());
 fill(zeros, "convolutions", csrConvolutions());
 fill(zeros, "weightGrad", csrWeightGrad());
+fill("docs/design/0008-same-plan-same-bits.md", "versions", versions());
