@@ -34,17 +34,18 @@ export function adamW(options: AdamWOptions): Transform {
     init: ({ device, size }) => ({ moment1: device.kernels.float32(size), moment2: device.kernels.float32(size) }),
     update: (slots, step) => {
       const now = learningRateAt(learningRate, step);
-      // with a beta2 of 1 the kernel leaves the variance as it is; STEP's code then takes this power of epsilon
-      const { frozenAt } = variance;
-      const [keep, floor] = frozenAt === null ? [beta2, epsilon] : [1, epsilon ** 0.75];
+      const { frozenAt, of } = variance;
       const correction1 = 1 - beta1 ** (step + 1);
-      const correction2 = 1 - beta2 ** (frozenAt ?? step + 1);
+      const moving = { beta2, epsilon, correction2: 1 - beta2 ** (step + 1) };
+      // with a beta2 of 1 the kernel leaves the variance as it is; STEP's code then takes this power of epsilon
+      const kept = { beta2: 1, epsilon: epsilon ** 0.75, correction2: 1 - beta2 ** (frozenAt ?? step + 1) };
       if (variance.watched && frozenAt === null) variance.observe(slots, beta2);
       for (const { parameter, state, prunedDecay } of slots) {
         const { data, grad, size, device } = parameter;
         const { moment1, moment2 } = state;
         const decay = decays === undefined || decays(parameter) ? weightDecay : 0;
-        const numbers = { rate: now, beta1, beta2: keep, epsilon: floor, decay, correction1, correction2 };
+        const frozen = frozenAt !== null && (of === null || of.has(parameter));
+        const numbers = { rate: now, beta1, decay, correction1, ...(frozen ? kept : moving) };
         device.kernels.adam(data, { moment1, moment2 }, grad, size, numbers, prunedDecay ?? null);
       }
     },
@@ -56,6 +57,7 @@ const STRIDE = 61;
 
 class Variance implements RunningVariance {
   drift = Number.NaN;
+  of: ReadonlySet<Parameter> | null = null;
   watched = false;
   frozenAt: number | null = null;
   readonly epsilon: number;
@@ -70,6 +72,7 @@ class Variance implements RunningVariance {
   observe(slots: readonly Slot[], beta2: number): void {
     let [sum, count] = [0, 0];
     for (const { parameter, state } of slots) {
+      if (this.of !== null && !this.of.has(parameter)) continue;
       const { grad, size } = parameter;
       const { moment2 } = state;
       for (let i = 0; i < size; i += STRIDE) sum += Math.abs(grad[i] * grad[i] - moment2[i]);

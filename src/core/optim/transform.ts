@@ -38,6 +38,8 @@ export interface RunningVariance {
   readonly epsilon: number;
   /** Number of updates that the variance looks back: 1 / (1 - beta2). */
   readonly window: number;
+  /** The parameters whose variance is looked at and frozen; null: all. */
+  of: ReadonlySet<Parameter> | null;
   /**
    * Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before the first update and while
    * `watched` is false.

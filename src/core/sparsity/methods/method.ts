@@ -88,7 +88,7 @@ export interface Clock {
   readonly learningRate: number;
 }
 
-/** The running variance of an optimizer that has one (Adam). */
+/** The running variance of an optimizer that has one (Adam), for the weights whose method needs it. */
 export interface RunningVariance {
   /** Number that the optimizer adds to the root of the variance. */
   readonly epsilon: number;

@@ -6,9 +6,10 @@ import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
  * STEP: trains dense until Adam's running variance has settled, then STE with that variance frozen, since gradients of
  * pruned weights that come and go would spoil it. It has settled when the mean of |v_t - v_(t-1)| over a window is
  * below Adam's epsilon, within a least and a largest share of the run. Source: Lu et al. 2023; the frozen step as in
- * 2by4-pretrain.
+ * 2by4-pretrain, adamw_step.py, where other parameters too keep a variance that moves.
  * Differences: (1) the window is 1 / (1 - beta2) steps, but not more than a tenth of the run. (2) The mean is over one
- * entry of 61. (3) Biases and dense layers keep their variance frozen too, as in the source.
+ * entry of 61. (3) The frozen variance keeps the bias correction of its last step, without which a short dense phase
+ * makes steps that are too long by the root of 1 / (1 - beta2^t).
  */
 export const step = defineWeightMethod({
   name: "step",
