@@ -101,6 +101,17 @@ describe("the tables of a comparison", () => {
     );
   });
 
+  test("warn of a run that diverged", () => {
+    const text = comparisonText([dense, { ...sparse, rose: { from: 2.3, to: 4.5e24 } }], machine);
+    expect(text).toContain(
+      [
+        "Warning: sr-ste 2:4v2 diverged: its training loss rose from 2.30 to 4.50e+24. Lower the learning",
+        "rate, set optimizer.clip to 1, or train for more steps.",
+      ].join("\n"),
+    );
+    expect(comparisonText([dense, sparse], machine)).not.toContain("Warning");
+  });
+
   test("show a layer that is not N:M, and where groups run", () => {
     expect(comparisonText([dense, sparse], machine)).toContain("│       1 of 2 │");
   });

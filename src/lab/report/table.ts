@@ -161,6 +161,7 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
     ]),
     computedText(results),
     ...denseText(results),
+    ...results.flatMap(roseText),
     ...(results.every(({ verified }) => verified.length === 0)
       ? []
       : [
@@ -309,6 +310,17 @@ function wrapped(text: string, width: number): string {
     else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
   }
   return lines.join("\n");
+}
+
+/** A warning where the loss went up. */
+function roseText(result: RunResult): string[] {
+  const { rose } = result;
+  if (rose === undefined) return [];
+  const [from, to] = [rose.from, rose.to].map((loss) => loss.toPrecision(3));
+  const todo = "Lower the learning rate, set optimizer.clip to 1, or train for more steps";
+  return [
+    wrapped(`Warning: ${methodText(result)} diverged: its training loss rose from ${from} to ${to}. ${todo}.`, 100),
+  ];
 }
 
 /** The layers that stay dense in runs that prune others, and why: a line for runs with the same ones. */

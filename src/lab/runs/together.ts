@@ -35,6 +35,8 @@ interface RunFacts {
   readonly coverage?: Coverage;
   /** By product: sparse where any layer's is, else emulated where any is. */
   readonly plan: PlannedLayer["computed"];
+  /** Losses of the first training step and of the last ones, where these are twice as large: the run diverged. */
+  readonly rose?: { readonly from: number; readonly to: number };
   /** Sum of all step times. */
   readonly seconds: number;
   /** Times of the steps in which the method was sparse; of all steps for dense. */
@@ -183,6 +185,13 @@ function curveOf({ steps, epochs }: RunFolder): LossAt[] {
   });
 }
 
+/** The first training loss, and the median of the last tenth where it is more than twice the first. */
+export function riseOf(losses: readonly number[]): { from: number; to: number } | undefined {
+  const [from] = losses;
+  const to = quartiles(losses.slice(-Math.ceil(losses.length / 10))).median;
+  return to > 2 * from ? { from, to } : undefined;
+}
+
 function summarize(
   run: Run,
   folder: RunFolder,
@@ -196,12 +205,14 @@ function summarize(
   const median = (of: (record: StepRecord) => number): number => quartiles(counted.map(of)).median;
   const { test } = folder.epochs[folder.epochs.length - 1];
   const report = session.report();
+  const rose = riseOf(folder.steps.map(({ loss }) => loss));
   return {
     strategy: recipe.strategy?.name ?? null,
     method: recipe.strategy === undefined ? nameOf(recipe) : recipe.method.name,
     pattern: (recipe.strategy ?? recipe.method).pattern ?? null,
     layers: run.plan,
     plan: summaryOf(run.plan),
+    ...(rose === undefined ? {} : { rose }),
     ...test,
     seconds: folder.steps.reduce((sum, { ms }) => sum + ms, 0) / 1000,
     stepMs: quartiles(counted.map(({ ms }) => ms)),

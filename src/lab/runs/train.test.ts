@@ -16,7 +16,7 @@ import { parseRecipe, type Recipe, recipeSchema } from "../recipes/recipe.ts";
 import { createComparison, runComparison, withMethod } from "./compare.ts";
 import { Run } from "./run.ts";
 import { RunFolder } from "./run-folder.ts";
-import { type Observer, trainTogether } from "./together.ts";
+import { type Observer, riseOf, trainTogether } from "./together.ts";
 
 const recipe = (method: object = { name: "sr-ste" }, more: object = {}): Recipe =>
   parseRecipe({ model: { name: "mlp", hidden: [16, 8], dropout: 0.1 }, epochs: 3, batchSize: 16, method, ...more });
@@ -298,6 +298,27 @@ describe("a loss that is not finite", () => {
     const run = new Run(recipe({ name: "dense" }), data, device());
     run.model.namedParameters().get("fc1.weight")!.data[0] = Number.NaN;
     expect(() => run.advance()).toThrow("expected a finite loss, got NaN");
+  });
+});
+
+describe("a run whose loss goes up", () => {
+  test("says so in its result, and a run whose loss goes down does not", async () => {
+    const results = async (name: string, learningRate: number) =>
+      trainTogether(
+        [RunFolder.create(at(name), recipe({ name: "step" }, { optimizer: { name: "adamw", learningRate } }))],
+        data,
+        device(),
+      );
+    const [[{ rose }], [calm]] = [await results("high", 100), await results("low", 1e-3)];
+    expect(rose?.to).toBeGreaterThan(2 * (rose?.from ?? Number.NaN));
+    expect(calm).not.toHaveProperty("rose");
+  });
+
+  test("is told by its last tenth, not by one bad step", () => {
+    const flat = Array.from({ length: 30 }, () => 2);
+    expect(riseOf([...flat.slice(1), 9])).toBeUndefined();
+    expect(riseOf([...flat.slice(3), 9, 9, 9])).toEqual({ from: 2, to: 9 });
+    expect(riseOf([2])).toBeUndefined();
   });
 });
 
