@@ -44,7 +44,7 @@ export function adamW(options: AdamWOptions): Transform {
         const { data, grad, size, device } = parameter;
         const { moment1, moment2 } = state;
         const decay = decays === undefined || decays(parameter) ? weightDecay : 0;
-        const frozen = frozenAt !== null && (of === null || of.has(parameter));
+        const frozen = frozenAt !== null && of.has(parameter);
         const numbers = { rate: now, beta1, decay, correction1, ...(frozen ? kept : moving) };
         device.kernels.adam(data, { moment1, moment2 }, grad, size, numbers, prunedDecay ?? null);
       }
@@ -57,22 +57,28 @@ const STRIDE = 61;
 
 class Variance implements RunningVariance {
   drift = Number.NaN;
-  of: ReadonlySet<Parameter> | null = null;
   watched = false;
   frozenAt: number | null = null;
   readonly epsilon: number;
   readonly window: number;
+  /** Parameters whose variance is looked at and frozen. */
+  of: ReadonlySet<Parameter> = new Set();
 
   constructor(epsilon: number, window: number) {
     this.epsilon = epsilon;
     this.window = window;
   }
 
+  begin(parameters: ReadonlySet<Parameter>): void {
+    this.of = parameters;
+    [this.drift, this.watched, this.frozenAt] = [Number.NaN, false, null];
+  }
+
   /** Called before the update, which changes v to beta2 v + (1 - beta2) g^2. */
   observe(slots: readonly Slot[], beta2: number): void {
     let [sum, count] = [0, 0];
     for (const { parameter, state } of slots) {
-      if (this.of !== null && !this.of.has(parameter)) continue;
+      if (!this.of.has(parameter)) continue;
       const { grad, size } = parameter;
       const { moment2 } = state;
       for (let i = 0; i < size; i += STRIDE) sum += Math.abs(grad[i] * grad[i] - moment2[i]);

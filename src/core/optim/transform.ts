@@ -38,8 +38,11 @@ export interface RunningVariance {
   readonly epsilon: number;
   /** Number of updates that the variance looks back: 1 / (1 - beta2). */
   readonly window: number;
-  /** The parameters whose variance is looked at and frozen; null: all. */
-  of: ReadonlySet<Parameter> | null;
+  /**
+   * Begins a run, in which only the variance of these parameters is looked at and frozen. It forgets a run before, or a
+   * transform that has served another session would begin frozen.
+   */
+  begin(parameters: ReadonlySet<Parameter>): void;
   /**
    * Mean of |v_t - v_(t-1)| in the last update, over a sample of the entries; NaN before the first update and while
    * `watched` is false.

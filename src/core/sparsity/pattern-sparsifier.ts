@@ -139,9 +139,7 @@ export class PatternSparsifier implements Sparsifier {
     this.#clock.learningRate = (step) => optimizer.learningRate?.(step) ?? 0;
     this.#variance = optimizer.variance;
     const needing = this.#parameters.filter(({ method }) => method.needsVariance === true);
-    if (optimizer.variance !== undefined && needing.length > 0) {
-      optimizer.variance.of = new Set(needing.map(({ parameter }) => parameter));
-    }
+    if (needing.length > 0) optimizer.variance?.begin(new Set(needing.map(({ parameter }) => parameter)));
     return {
       ...optimizer,
       update: (slots: readonly Slot[], step: number) => {

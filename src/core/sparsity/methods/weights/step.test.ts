@@ -106,6 +106,13 @@ describe("STEP", () => {
     }
   });
 
+  test("begins dense under an optimizer that another session has frozen", () => {
+    const shared = adamW({ learningRate: 0.003, epsilon: 1e-30 });
+    const begins = [1, 2].map(() => train(setup(named("step"), shared, "2:4", {}, { steps: STEPS })));
+    expect(begins.map(({ begin }) => begin)).toEqual([20, 20]);
+    expect(begins[1].seen[10]).not.toEqual(begins[1].seen[9]);
+  });
+
   test("asks for an optimizer that has a variance", () => {
     expect(() => setup(named("step"), sgd({ learningRate: 0.1 }))).toThrow(
       "method step: expected optimizer adamw, got sgd. It freezes the running variance of Adam",
