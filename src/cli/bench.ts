@@ -2,10 +2,11 @@
 import { loadavg } from "node:os";
 import { type Command, Option } from "commander";
 import { PRODUCTS } from "../core/backend/families/products.ts";
-import { type Pattern, parsePattern } from "../core/sparse/pattern.ts";
+import { type Pattern, parsePattern, patternName } from "../core/sparse/pattern.ts";
 import { COMPUTES } from "../core/sparsity/plan.ts";
 import { benchGemm, benchGemv, convSize, GEMMS, type GemmCase, type Size } from "../lab/bench/gemm.ts";
-import { benchStep, DEFAULT_PLANS, STEP_MODELS, STEP_PLANS, type StepCase } from "../lab/bench/step.ts";
+import { inProcesses, joined, REPEATS, type RepeatedStep } from "../lab/bench/repeats.ts";
+import { DEFAULT_PLANS, STEP_MODELS, STEP_PLANS } from "../lab/bench/step.ts";
 import { gemmText, sizeText } from "../lab/report/gemm-table.ts";
 import { stepText } from "../lab/report/step-table.ts";
 import { machineOf } from "../lab/runs/together.ts";
@@ -32,7 +33,11 @@ interface BenchOptions extends MachineOptions, ComputeOptions, TextOptions {
   readonly batchSize?: number;
   readonly plans: string;
   readonly rounds: number;
+  readonly repeats: number;
 }
+
+/** Seconds for the steps of one model, over all processes. */
+const SECONDS_OF_STEPS = 25;
 
 export function addBench(program: Command): void {
   const command = program
@@ -67,6 +72,9 @@ export function addBench(program: Command): void {
       `Time steps under methods for weights, sparse in forward only, or strategies: some of ${STEP_PLANS.join(", ")}.`,
     ).default(DEFAULT_PLANS.join(",")),
     new Option("--rounds <count>", "Call each variant so often.").argParser(wholeNumber("rounds", 1)).default(20),
+    new Option("--repeats <count>", "Time steps in so many processes, one after the other, for an interval.")
+      .argParser(wholeNumber("repeats", 1, 100))
+      .default(REPEATS),
     new Option(
       "--compute <how>",
       "Compute products with zeros as sparse, emulated or auto (default: sparse).",
@@ -77,11 +85,11 @@ export function addBench(program: Command): void {
   ).action(bench);
 }
 
-function bench(what: string, options: BenchOptions): void {
+async function bench(what: string, options: BenchOptions): Promise<void> {
   const job = { gemm: benchGemms, step: benchSteps }[what];
   if (job === undefined) throw notAmong("trisparse bench", "one of", ["gemm", "step"], what);
   checkText(options);
-  job(options);
+  await job(options);
 }
 
 function benchGemms(options: BenchOptions): void {
@@ -101,23 +109,24 @@ function benchGemms(options: BenchOptions): void {
   writeOutput(options, { machine, cases }, gemmText(cases, machine), options.out);
 }
 
-function benchSteps(options: BenchOptions): void {
-  const { batchSize, rounds } = options;
+async function benchSteps(options: BenchOptions): Promise<void> {
+  const { batchSize, rounds, repeats } = options;
   const models = options.models.split(",").map((text) => among("--models", Object.keys(STEP_MODELS), text));
   const plans = options.plans.split(",").map((text) => among("--plans", STEP_PLANS, text));
   const patterns = patternsOf(options.patterns ?? "2:4,2:4v2");
   const load = loadavg()[0];
   const device = openDevice(options);
-  const cases: StepCase[] = models.flatMap((model) => {
-    process.stderr.write(`${model}\n`);
-    return benchStep(device.kernels, model, {
-      plans,
-      patterns,
-      batchSize,
-      rounds,
-      compute: options.compute ?? "sparse",
-    });
-  });
+  const { backend, threads, instructionSet } = device.kernels;
+  const cases: RepeatedStep[] = [];
+  for (const model of models) {
+    process.stderr.write(`${model}, ${repeats} processes\n`);
+    const job = {
+      ...{ model, plans, batchSize, rounds, compute: options.compute ?? "sparse" },
+      ...{ patterns: patterns.map(patternName), seconds: SECONDS_OF_STEPS / repeats },
+      open: backend === "js" ? { backend } : { backend, threads, instructionSet },
+    };
+    cases.push(...joined(await inProcesses(job, repeats)));
+  }
   const machine = machineOf(device, load);
   writeOutput(options, { machine, cases }, stepText(cases, machine), options.out);
 }

@@ -31,21 +31,13 @@ export interface Contrast {
   readonly atLeast?: number;
 }
 
-/**
- * A condition on numbers that are measured outside of training, whose median with its quartiles counts, or that are
- * found over seeds: they are at most, or at least, a bound.
- */
+/** A condition on the mean of numbers that are measured outside of training: it is at most, or at least, a bound. */
 export interface Measurement {
   readonly says: string;
   readonly name: string;
   readonly unit: string;
-  /** Takes several measurements of the same thing. */
+  /** Measures the same thing several times: once a seed, or in several processes. */
   measure(bench: Bench): Promise<readonly number[]>;
-  /**
-   * Whether there is one measurement a seed: then their mean with its 95 % interval counts, as in a contrast. Default
-   * false.
-   */
-  readonly overSeeds?: boolean;
   readonly atMost?: number;
   readonly atLeast?: number;
 }
@@ -61,8 +53,10 @@ export interface Bench {
   load(recipe: object): Promise<{ readonly recipe: Recipe; readonly data: Dataset }>;
   /** The plain data that `make` finds for a recipe. The folder keeps it, and a later call reads it there. */
   kept<T>(recipe: object, make: () => Promise<T>): Promise<T>;
-  /** Median of dense / sparse step times of a model, with rounds interleaved in one process. */
-  stepSpeedUp(model: string, plan: string, pattern: string): number;
+  /**
+   * Dense / sparse step times of a model, for each of several processes and each pattern: medians of rounds in turn.
+   */
+  stepSpeedUps(model: string, plan: string, patterns: readonly string[]): Promise<readonly (readonly number[])[]>;
 }
 
 export interface Claim {

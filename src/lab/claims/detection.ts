@@ -36,6 +36,6 @@ export const detectionToo: Claim = {
   measurements: ["fst", "fully-sparse"].map((plan) => ({
     says: `a step of the detector 16-32-64-128-128 is faster than dense with ${plan} 2:4`,
     ...{ name: "dense / sparse step time", unit: "ratio", atLeast: 1 },
-    measure: async (bench) => Array.from({ length: 3 }, () => bench.stepSpeedUp("detector", plan, "2:4")),
+    measure: async (bench) => (await bench.stepSpeedUps("detector", plan, ["2:4"])).map(([one]) => one),
   })),
 };

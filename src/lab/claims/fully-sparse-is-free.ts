@@ -25,6 +25,6 @@ export const fullySparseIsFree: Claim = {
   measurements: ["2:4", "2:4v2"].map((pattern) => ({
     says: `a step of the MLP 784-1024-1024-10 is faster than dense at ${pattern}`,
     ...{ name: "dense / sparse step time", unit: "ratio", atLeast: 1 },
-    measure: async (bench) => Array.from({ length: 3 }, () => bench.stepSpeedUp("mlp", "fully-sparse", pattern)),
+    measure: async (bench) => (await bench.stepSpeedUps("mlp", "fully-sparse", [pattern])).map(([one]) => one),
   })),
 };

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expected } from "../../core/errors.ts";
 import { readResult, writeResult } from "../runs/run-folder.ts";
+import { type Interval, intervalOf } from "../statistics/interval.ts";
 import type { Scale } from "./claim.ts";
 import { claims, currentClaim } from "./claims.ts";
 import type { ClaimResult, Finding } from "./result.ts";
@@ -51,12 +52,11 @@ function placeOf({ name }: ClaimResult): number {
   return place < 0 ? claims.length : place;
 }
 
-/** JSON has null for the ends of an interval that is unbounded. */
+/** JSON has no NaN and no ends of an interval that is unbounded; results of version 0.1 have no values. */
 function revived(finding: Finding): Finding {
-  const { mean, error, low, high } = finding.value as { mean: number } & Record<
-    "error" | "low" | "high",
-    number | null
-  >;
-  const value = { mean, error: error ?? Number.NaN, low: low ?? -Infinity, high: high ?? Infinity };
-  return { ...finding, value };
+  const { values = [], p = Number.NaN } = finding as Partial<Finding>;
+  if (values.length > 0) return { ...finding, value: intervalOf(values) };
+  const { mean, error, low, high } = finding.value as { [name in keyof Interval]: number | null };
+  const ends = { low: low ?? -Infinity, high: high ?? Infinity };
+  return { ...finding, values, p, value: { mean: mean!, deviation: Number.NaN, error: error ?? Number.NaN, ...ends } };
 }

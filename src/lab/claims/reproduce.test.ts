@@ -121,28 +121,31 @@ test("a claim that fails says why and does not stop the others", async () => {
   expect(page).toContain("| it is near dense | test loss |");
 });
 
-test("measurements have their quartiles for an interval", async () => {
-  const measurement = {
-    ...{ says: "it is fast", name: "ratio", unit: "ratio", atLeast: 2 },
-    measure: async () => [1, 2, 3],
-  };
-  const one = claim("one", { variants: () => ({}), contrasts: [], measurements: [measurement] });
-  const [{ findings, verdict }] = await reproduce([one], device(), { scale: "smoke", seeds: 1, out });
-  expect(findings[0]).toMatchObject({ value: { mean: 2, low: 1.5, high: 2.5 }, atLeast: 2 });
-  expect(verdict).toBe("not decided at this scale");
-});
-
-test("of measurements over seeds the mean and its interval count", async () => {
-  const measurement = {
-    ...{ says: "it costs nothing", name: "test loss", unit: "nats", atMost: 20, overSeeds: true },
+test("measurements are judged by the mean of what they found, with those beside them", async () => {
+  const measurement = (atMost: number) => ({
+    ...{ says: "it costs nothing", name: "test loss", unit: "nats", atMost },
     measure: async () => [1, 2, 6],
-  };
-  const one = claim("one", { variants: () => ({}), contrasts: [], measurements: [measurement] });
+  });
+  const measurements = [measurement(9.6), measurement(4)];
+  const one = claim("one", { variants: () => ({}), contrasts: [], measurements });
   const [{ findings, verdict }] = await reproduce([one], device(), { scale: "smoke", seeds: 3, out });
   // Student's t of 2 degrees of freedom times sqrt(7 / 3)
   expect(findings[0].value.mean).toBe(3);
-  expect(findings[0].value.high).toBeCloseTo(3 + 4.303 * Math.sqrt(7 / 3), 6);
-  expect(verdict).toBe("holds");
+  expect(findings[0].value.high).toBeCloseTo(3 + 4.30265273 * Math.sqrt(7 / 3), 6);
+  expect(findings[0].values).toEqual([1, 2, 6]);
+  // the interval is below 9.6, but there are two findings
+  expect(findings[0].value.high).toBeLessThan(9.6);
+  expect(findings[0].verdict).toBe("not decided at this scale");
+  expect(verdict).toBe("not decided at this scale");
+});
+
+test("results have the values of each seed, so that anyone can compute them again", async () => {
+  const [{ findings, variants }] = await reproduce([claim("one")], device(), { scale: "smoke", seeds: 3, out });
+  const [dense, sparse] = variants;
+  expect(dense.losses).toHaveLength(3);
+  expect(findings[0].values).toEqual(sparse.losses.map((loss, i) => loss - dense.losses[i]));
+  expect(dense.loss).toBeCloseTo(dense.losses.reduce((a, b) => a + b, 0) / 3, 12);
+  expect(keptClaims(out, "smoke")[0].variants).toEqual(variants);
 });
 
 test("trials that are done are kept: the next call repeats only what was interrupted", async () => {

@@ -8,20 +8,18 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import type { Dataset } from "../../core/data/dataset.ts";
 import { TrisparseError } from "../../core/errors.ts";
-import { parsePattern } from "../../core/sparse/pattern.ts";
 import { scoreOf } from "../../core/task/evaluate.ts";
 import type { Device } from "../../core/tensor/device.ts";
-import { benchStep, type StepPlan } from "../bench/step.ts";
+import { inProcesses, REPEATS } from "../bench/repeats.ts";
 import { loadData, sources } from "../data/sources.ts";
 import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
 import { readJson, writeJson } from "../runs/json-file.ts";
 import { RunFolder, readResult } from "../runs/run-folder.ts";
 import { machineOf, type RunResult, trainTogether } from "../runs/together.ts";
-import { quartiles } from "../statistics/quartiles.ts";
-import type { Bench, Claim, Contrast, Measurement, Scale } from "./claim.ts";
+import type { Bench, Claim, Contrast, Scale } from "./claim.ts";
 import { keep, keptClaims } from "./kept.ts";
 import type { ClaimResult, Finding, VariantSummary } from "./result.ts";
-import { type Interval, intervals, verdictOf, verdictOfAll } from "./verdict.ts";
+import { type Bounds, judge, verdictOfAll } from "./verdict.ts";
 
 export interface ReproduceOptions {
   readonly scale: Scale;
@@ -66,10 +64,12 @@ async function tryClaim(
   const about = { name, source, sentence, run, scale };
   try {
     const { runs, variants } = await trainVariants(claim, device, options);
-    const findings = [
-      ...contrastsOf(claim.contrasts, runs, options.seeds),
+    const found = [
+      ...claim.contrasts.map((contrast) => contrasted(contrast, runs, options.seeds)),
       ...(await measured(claim, device, options)),
     ];
+    const judged = judge(found);
+    const findings = found.map((one, i): Finding => ({ ...one, ...judged[i] }));
     const verdict = verdictOfAll(findings.map((finding) => finding.verdict));
     return { ...about, verdict, error: null, findings, variants };
   } catch (error) {
@@ -103,8 +103,9 @@ async function trainVariants(
   const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
   const summaries = [...runs].map(([variant, results]): VariantSummary => {
     const scores = results.map(scoreOf);
-    const loss = mean(results.map((result) => result.loss));
-    return { variant, seeds: results.length, loss, score: mean(scores), runs: folders.get(variant)! };
+    const losses = results.map((result) => result.loss);
+    const means = { loss: mean(losses), score: mean(scores) };
+    return { variant, seeds: results.length, ...means, losses, scores, runs: folders.get(variant)! };
   });
   return { runs, variants: summaries };
 }
@@ -145,34 +146,23 @@ async function finishedRun(path: string, recipe: Recipe, device: Device): Promis
   return readResult("run", file) as RunResult;
 }
 
-function contrastsOf(contrasts: readonly Contrast[], runs: Runs, seeds: number): Finding[] {
-  const differences = contrasts.map(({ quantity, sum }) =>
-    Array.from({ length: seeds }, (_, seed) =>
-      Object.entries(sum).reduce((total, [variant, factor]) => {
-        return total + factor * quantity.of(runs.get(variant)![seed]);
-      }, 0),
-    ),
+/** A finding before its verdict, which depends on the others of its claim. */
+interface Found extends Bounds, Pick<Finding, "says" | "quantity" | "unit" | "values"> {}
+
+function contrasted({ says, quantity, sum, atMost, atLeast }: Contrast, runs: Runs, seeds: number): Found {
+  const values = Array.from({ length: seeds }, (_, seed) =>
+    Object.entries(sum).reduce((total, [variant, factor]) => {
+      return total + factor * quantity.of(runs.get(variant)![seed]);
+    }, 0),
   );
-  // contrasts of one quantity share one spread
-  const spread = new Map<string, Interval[]>();
-  for (const { quantity } of contrasts) {
-    const own = differences.filter((_, i) => contrasts[i].quantity === quantity);
-    spread.set(quantity.name, intervals(own));
-  }
-  return contrasts.map((contrast, i): Finding => {
-    const { quantity, says, atMost, atLeast } = contrast;
-    const place = contrasts.slice(0, i).filter((one) => one.quantity === quantity).length;
-    const value = spread.get(quantity.name)![place];
-    const verdict = verdictOf(value, contrast);
-    return { says, quantity: quantity.name, unit: quantity.unit, value, atMost, atLeast, verdict };
-  });
+  return { says, quantity: quantity.name, unit: quantity.unit, values, atMost, atLeast };
 }
 
 async function measured(
   { name, measurements = [] }: Claim,
   device: Device,
   { scale, seeds, out, dataDir }: ReproduceOptions,
-): Promise<Finding[]> {
+): Promise<Found[]> {
   const { kernels } = device;
   const folder = join(out, "measured");
   const bench: Bench = {
@@ -192,24 +182,17 @@ async function measured(
       }
       return readJson(name, file) as Awaited<ReturnType<typeof make>>;
     },
-    stepSpeedUp: (model, plan, pattern) => {
-      const options = {
-        plans: [plan as StepPlan],
-        patterns: [parsePattern(pattern)],
-        seconds: scale === "smoke" ? 3 : 15,
-      };
-      return benchStep(kernels, model, options)[0].ratio;
+    stepSpeedUps: async (model, plan, patterns) => {
+      const { backend, instructionSet, threads } = kernels;
+      const open = backend === "js" ? { backend } : { backend, instructionSet, threads };
+      const seconds = scale === "smoke" ? 3 : 10;
+      const processes = await inProcesses({ model, plans: [plan], patterns, seconds, open }, REPEATS);
+      return processes.map((cases) => cases.map(({ ratio }) => ratio));
     },
   };
-  const findings: Finding[] = [];
-  for (const measurement of measurements) findings.push(await findingOf(measurement, bench));
+  const findings: Found[] = [];
+  for (const { says, name: quantity, unit, atMost, atLeast, measure } of measurements) {
+    findings.push({ says, quantity, unit, values: await measure(bench), atMost, atLeast });
+  }
   return findings;
-}
-
-async function findingOf(measurement: Measurement, bench: Bench): Promise<Finding> {
-  const { says, name, unit, atMost, atLeast, overSeeds = false } = measurement;
-  const found = await measurement.measure(bench);
-  const { median, q1, q3 } = quartiles([...found]);
-  const value = overSeeds ? intervals([found])[0] : { mean: median, error: Number.NaN, low: q1, high: q3 };
-  return { says, quantity: name, unit, value, atMost, atLeast, verdict: verdictOf(value, measurement) };
 }

@@ -1,58 +1,67 @@
 import { describe, expect, test } from "vitest";
 import { Random } from "../../core/random.ts";
-import { intervals, studentT, verdictOf, verdictOfAll } from "./verdict.ts";
+import { judge, verdictOfAll } from "./verdict.ts";
 
-describe("intervals of differences over few seeds", () => {
-  test("share one spread, with as many degrees of freedom as values beyond the means", () => {
-    const [a, b] = intervals([
-      [1, 2, 3],
-      [10, 10, 16],
-    ]);
-    // squares 2 and 24 over 4 degrees of freedom
-    const error = Math.sqrt(26 / 4 / 3);
-    expect(a).toMatchObject({ mean: 2, error: expect.closeTo(error, 12) });
-    expect(b.low).toBeCloseTo(12 - 2.776 * error, 9);
-    expect(b.high).toBeCloseTo(12 + 2.776 * error, 9);
+const of = (values: readonly number[], bounds: object) => judge([{ values, ...bounds }])[0];
+
+describe("the verdict on a condition", () => {
+  test("needs the whole interval on one side of its bound, where it is the only one", () => {
+    const values = [1, 2, 6];
+    // the interval is 3 ± 6.57
+    expect(of(values, { atMost: 9.6 }).verdict).toBe("holds");
+    expect(of(values, { atMost: 9.5 }).verdict).toBe("not decided at this scale");
+    expect(of(values, { atLeast: -3.6 }).verdict).toBe("holds");
+    expect(of(values, { atLeast: 9.6 }).verdict).toBe("does not hold");
+    expect(of(values, { atMost: -3.6 }).verdict).toBe("does not hold");
   });
 
-  test("of one value each reach everywhere: nothing is decided", () => {
-    const [one] = intervals([[3]]);
-    expect(one.mean).toBe(3);
-    expect(verdictOf(one, { atLeast: 0 })).toBe("not decided at this scale");
+  test("needs more where there are others: their p values are adjusted", () => {
+    const near = { values: [1, 2, 3], atLeast: -0.6 };
+    const [alone] = judge([near]);
+    expect(alone.verdict).toBe("holds");
+    const [first, second] = judge([near, { values: [0, 1], atLeast: 0 }]);
+    expect(first.p).toBeCloseTo(2 * alone.p, 12);
+    expect(first.verdict).toBe("not decided at this scale");
+    // the interval is the plain one
+    expect(first.value).toEqual(alone.value);
+    expect(second.verdict).toBe("not decided at this scale");
   });
 
-  test("cover the true mean in 95 of 100 cases", () => {
-    const random = new Random(11);
-    const trials = 4000;
-    let covered = 0;
-    for (let i = 0; i < trials; i++) {
-      const lists = [0, 1].map((truth) => Array.from({ length: 3 }, () => truth + random.normal()));
-      const [{ low, high }] = intervals(lists);
-      if (low <= 0 && high >= 0) covered++;
-    }
-    // z-test at 4 standard deviations of a binomial
-    expect(Math.abs(covered / trials - 0.95)).toBeLessThan(4 * Math.sqrt((0.95 * 0.05) / trials));
+  test("of one value is none", () => {
+    expect(of([3], { atLeast: 0 })).toMatchObject({ p: 1, verdict: "not decided at this scale" });
   });
 
-  test("take the normal's quantile where there are many", () => {
-    expect(studentT(1)).toBe(12.706);
-    expect(studentT(30)).toBe(2.042);
-    expect(studentT(31)).toBeCloseTo(2.04, 2);
-    expect(studentT(1e9)).toBeCloseTo(1.96, 6);
+  test("needs no test where nothing varies; a mean at the bound keeps to it", () => {
+    expect(of([2, 2, 2], { atLeast: 2 }).verdict).toBe("holds");
+    expect(of([2, 2, 2], { atMost: 1 }).verdict).toBe("does not hold");
   });
+
+  test("with two bounds holds between both, and does not hold beyond either", () => {
+    const values = [0.9, 1, 1.1];
+    expect(of(values, { atLeast: 0, atMost: 2 }).verdict).toBe("holds");
+    expect(of(values, { atLeast: 0, atMost: 1.2 }).verdict).toBe("not decided at this scale");
+    expect(of(values, { atLeast: -1, atMost: 0 }).verdict).toBe("does not hold");
+    expect(of(values, { atLeast: 3, atMost: 4 }).verdict).toBe("does not hold");
+  });
+
+  test.each([{ atMost: 0 }, { atLeast: 0 }, { atLeast: 0, atMost: 8 }])(
+    "is wrong in at most 5 of 100 cases at the bound itself: %o",
+    (bounds) => {
+      const [random, trials] = [new Random(2), 4000];
+      let decided = 0;
+      for (let i = 0; i < trials; i++) {
+        const values = Array.from({ length: 4 }, () => random.normal());
+        decided += Number(of(values, bounds).verdict !== "not decided at this scale");
+      }
+      expect(decided / trials).toBeLessThan(0.05 + 4 * Math.sqrt((0.05 * 0.95) / trials));
+      expect(decided / trials).toBeGreaterThan(0.02);
+    },
+  );
 });
 
-describe("verdicts", () => {
-  test("need the whole interval on one side of a bound", () => {
-    expect(verdictOf({ low: 0.1, high: 0.2 }, { atLeast: 0 })).toBe("holds");
-    expect(verdictOf({ low: -0.2, high: -0.1 }, { atLeast: 0 })).toBe("does not hold");
-    expect(verdictOf({ low: -0.1, high: 0.1 }, { atLeast: 0 })).toBe("not decided at this scale");
-    expect(verdictOf({ low: 1, high: 3 }, { atLeast: 0, atMost: 2 })).toBe("not decided at this scale");
-  });
-
-  test("of a claim are those of its weakest part", () => {
-    expect(verdictOfAll(["holds", "holds"])).toBe("holds");
-    expect(verdictOfAll(["holds", "not decided at this scale"])).toBe("not decided at this scale");
-    expect(verdictOfAll(["not decided at this scale", "does not hold"])).toBe("does not hold");
-  });
+test("the verdict on a claim is that on its weakest part", () => {
+  expect(verdictOfAll(["holds", "holds"])).toBe("holds");
+  expect(verdictOfAll(["holds", "not decided at this scale"])).toBe("not decided at this scale");
+  expect(verdictOfAll(["not decided at this scale", "does not hold"])).toBe("does not hold");
+  expect(verdictOfAll([])).toBe("not decided at this scale");
 });

@@ -1,5 +1,6 @@
 /** The results of claims as Markdown, which reads well in a terminal too. */
-import type { ClaimResult, Finding } from "../claims/result.ts";
+import type { ClaimResult, Finding, VariantSummary } from "../claims/result.ts";
+import { intervalOf } from "../statistics/interval.ts";
 
 /** The page: first the verdicts, then each claim with its findings. */
 export function claimsPage(results: readonly ClaimResult[]): string {
@@ -15,7 +16,7 @@ function section(result: ClaimResult): string {
   const { name, source, sentence, run, verdict, error, findings, variants } = result;
   const rows = findings.map((finding) => {
     const { says, quantity } = finding;
-    return `| ${says} | ${quantity} | ${valueText(finding)} | ${boundText(finding)} | ${finding.verdict} |`;
+    return `| ${says} | ${quantity} | ${valueText(finding)} | ${boundText(finding)} | ${pText(finding)} | ${finding.verdict} |`;
   });
   return [
     `## ${name}: ${verdict}`,
@@ -24,17 +25,16 @@ function section(result: ClaimResult): string {
     ...(error === null ? [] : [`It failed: ${error}`]),
     ...(rows.length === 0
       ? []
-      : [["| what | of | found | wanted | verdict |", "| --- | --- | --- | --- | --- |", ...rows].join("\n")]),
+      : [
+          ["| what | of | found | wanted | p | verdict |", "| --- | --- | --- | --- | --- | --- |", ...rows].join("\n"),
+        ]),
     ...(variants.length === 0
       ? []
       : [
           [
-            "| variant | seeds | score | test loss |",
-            "| --- | --- | --- | --- |",
-            ...variants.map(
-              ({ variant, seeds, score, loss }) =>
-                `| ${variant} | ${seeds} | ${score.toPrecision(4)} | ${loss.toFixed(4)} |`,
-            ),
+            "| variant | seeds | score | its deviation | test loss | its deviation |",
+            "| --- | --- | --- | --- | --- | --- |",
+            ...variants.map((one) => `| ${[one.variant, one.seeds, ...variantTexts(one)].join(" | ")} |`),
           ].join("\n"),
         ]),
   ].join("\n\n");
@@ -52,6 +52,19 @@ function valueText({ value: { mean, low, high }, unit }: Finding): string {
   const digits = Math.abs(mean) >= 1 ? 2 : 4;
   const range = Number.isFinite(low) ? ` (${low.toFixed(digits)} to ${high.toFixed(digits)})` : "";
   return `${mean.toFixed(digits)}${range} ${unit}`;
+}
+
+function pText({ p }: Finding): string {
+  if (Number.isNaN(p)) return "";
+  return p < 0.001 ? "< 0.001" : p.toFixed(3);
+}
+
+/** Mean and standard deviation over seeds of score and test loss; files of version 0.1 have no deviations. */
+export function variantTexts({ score, scores = [], loss, losses = [] }: VariantSummary): string[] {
+  const deviation = (values: readonly number[], digits: number): string => {
+    return values.length < 2 ? "" : intervalOf(values).deviation.toFixed(digits);
+  };
+  return [score.toPrecision(4), deviation(scores, 2), loss.toFixed(4), deviation(losses, 4)];
 }
 
 function boundText({ atMost, atLeast }: Finding): string {

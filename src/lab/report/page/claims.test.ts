@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { ClaimResult, Finding } from "../../claims/result.ts";
 import type { Machine } from "../../runs/together.ts";
+import { intervalOf } from "../../statistics/interval.ts";
 import { claimsHtml } from "./claims.ts";
 import { wrapped } from "./interval-chart.ts";
 
@@ -10,7 +11,7 @@ const machine: Machine = {
 };
 const finding = (more: Partial<Finding>): Finding => ({
   ...{ says: "it is small", quantity: "test loss", unit: "nats", atMost: 0.1, verdict: "holds" },
-  value: { mean: 0.01, error: 0.01, low: -0.02, high: 0.04 },
+  ...{ values: [0, 0.01, 0.02], value: intervalOf([0, 0.01, 0.02]), p: 0.02 },
   ...more,
 });
 const claim = (more: Partial<ClaimResult>): ClaimResult => ({
@@ -48,7 +49,7 @@ test("it loads nothing, runs no script and escapes what it is given", () => {
 });
 
 test("a claim of one seed, whose interval reaches everywhere, is drawn by its mean; one that failed says why", () => {
-  const endless = finding({ value: { mean: 1, error: Number.NaN, low: -Infinity, high: Infinity } });
+  const endless = finding({ values: [1], value: intervalOf([1]), p: 1 });
   const failed = claim({ name: "broken", verdict: "failed", error: "data: expected files, got none.", findings: [] });
   const page = claimsHtml([claim({ findings: [endless] }), failed]);
   expect(page).not.toMatch(/NaN|Infinity/);

@@ -1,6 +1,6 @@
 /** The results of claims as a page: a verdict for each, and the intervals that it rests on. */
 import type { ClaimResult, Finding } from "../../claims/result.ts";
-import { placeText } from "../claims-page.ts";
+import { placeText, variantTexts } from "../claims-page.ts";
 import { drawIntervals, type IntervalRow } from "./interval-chart.ts";
 import { html, type Markup } from "./markup.ts";
 import { pageOf } from "./shell.ts";
@@ -29,7 +29,7 @@ export function claimsHtml(results: readonly ClaimResult[]): string {
   const facts = `Scale ${scales} · ${ran.size === 1 ? [...ran].join("") : "seeds and machine with each claim"}`;
   const main = html`<section>
 <ul class="findings">${results.map(({ name, verdict, sentence }) => html`<li style="border-color:var(--s${STYLES[verdict]})"><a href="#${name}"><strong>${name}</strong></a>: ${verdict}. ${sentence}</li>`)}</ul>
-<p class="soft">Points are means over seeds, lines their 95 % intervals with one spread for all differences of a claim; of measured times medians with quartiles. Dashes are the bounds that are wanted. A claim holds where all its intervals lie on their side.</p>
+<p class="soft">Points are means over seeds, of measured times over processes; lines are their plain 95 % intervals. Dashes are the bounds that are wanted. A verdict needs a p value below 0.05, adjusted by Holm for the number of findings of its claim, so an interval that just clears its bound may not be enough.</p>
 </section>
 ${results.map(section)}`;
   return pageOf(`Claims: ${counts}`, facts, main);
@@ -44,7 +44,7 @@ function section(result: ClaimResult): Markup {
 <p class="soft">Run: ${run}; ${placeText(result)}.</p>
 ${error === null ? null : html`<p class="bad">It failed: ${error}</p>`}
 ${quantities.map((quantity) => figure(findings.filter((finding) => finding.quantity === quantity)))}
-${variants.length === 0 ? null : html`<details><summary>The runs</summary><div class="scroll"><table><thead><tr><th>variant</th><th>seeds</th><th>score</th><th>test loss</th></tr></thead><tbody>${variants.map((one) => html`<tr><th scope="row">${one.variant}</th><td>${one.seeds}</td><td>${one.score.toPrecision(4)}</td><td>${one.loss.toFixed(4)}</td></tr>`)}</tbody></table></div></details>`}
+${variants.length === 0 ? null : html`<details><summary>The runs</summary><div class="scroll"><table><thead><tr><th>variant</th><th>seeds</th><th>score</th><th>its standard deviation</th><th>test loss</th><th>its standard deviation</th></tr></thead><tbody>${variants.map((one) => html`<tr><th scope="row">${one.variant}</th><td>${one.seeds}</td>${variantTexts(one).map((text) => html`<td>${text}</td>`)}</tr>`)}</tbody></table></div></details>`}
 </section>`;
 }
 
