@@ -55,9 +55,9 @@ async function train(): Promise<void> {
     if (i % shards !== shard) continue;
     if (readStudy(out).some((done) => done.variant === variant && done.seed === seed)) continue;
     const recipe = parseRecipe({ ...study.recipe, ...changes, seed }, variant);
-    const { name, file, shuffled, limit } = recipe.data;
+    const { name, file, shuffled, limit, validation } = recipe.data;
     const dir = options["data-dir"] === undefined ? recipe.data.dir : join(options["data-dir"], name);
-    const data = await loadData(name, { dir, file, seed, shuffled, limit });
+    const data = await loadData(name, { dir, file, seed, shuffled, limit, validation });
     const run = new Run(recipe, data, new Device(kernels));
     const losses: number[] = [];
     const times: number[] = [];

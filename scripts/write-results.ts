@@ -52,7 +52,7 @@ function comparisonTable(name: string): string {
   return [
     taskText(found),
     "",
-    "| method | test accuracy % | speed of the step | to equal test loss | forward ms | inputGrad ms | weightGrad ms | prune + pack ms | weights |",
+    "| method | test accuracy % ± SD | speed of the step | to equal test loss | forward ms | inputGrad ms | weightGrad ms | prune + pack ms | weights |",
     "|---|---|---|---|---|---|---|---|---|",
     ...rows,
   ].join("\n");
@@ -67,7 +67,7 @@ function summaryTable(): string {
   return [
     taskText(plain),
     "",
-    "| method | test accuracy % | speed of the step | to equal test loss | weights |",
+    "| method | test accuracy % ± SD | speed of the step | to equal test loss | weights |",
     "|---|---|---|---|---|",
     ...rows,
   ].join("\n");

@@ -86,7 +86,7 @@ function means(): string {
     const faster = quartiles(own.map(({ forwardMs: { before, after } }) => before / after)).median;
     return [setting, own.length, from("dense"), from("control"), `${faster.toFixed(1)}x`];
   });
-  return table(["setting", "seeds", "from dense", "from control", "forward"], rows);
+  return table(["setting", "seeds", "from dense ± SE", "from control ± SE", "forward"], rows);
 }
 
 type Network = "dense" | "control" | "equalTime" | "after" | "shallow";

@@ -224,7 +224,7 @@ function activations(): string {
     ];
   });
   const zeros = runs.flatMap(({ layers }) => layers.map((layer) => layer.zeros));
-  const head = ["pattern", "kept", "test loss", "to dense", "bits per character", "dense step / this"];
+  const head = ["pattern", "kept", "test loss", "to dense ± SE", "bits per character", "dense step / this"];
   const between = `Zeros among them: ${percent(Math.min(...zeros), 0)} to ${percent(Math.max(...zeros), 0)}.`;
   return `${placeText(machine)}:\n\n${table(head, rows)}\n\n${between}`;
 }

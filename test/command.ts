@@ -98,7 +98,10 @@ export const recipe = {
   model: { name: "mlp", hidden: [32, 16] },
   epochs: 1,
 };
-export const quick = ["compare", "--recipe", "r.json", "--methods", "dense,sr-ste"];
+export const quick = [
+  ...["compare", "--recipe", "r.json", "--methods", "dense,sr-ste"],
+  ...["--seeds", "1", "--equal", "steps"],
+];
 
 /** Of every refusal. */
 export const FORM = /^[^\n]+?: expected [^\n]+, got [^\n]+\. \S[^\n]*[^.\n]\.$/;

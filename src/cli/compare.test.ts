@@ -1,5 +1,5 @@
 /** `compare`, and `compare --serve`. */
-import { existsSync, readdirSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,31 +10,15 @@ import type { Comparison } from "../lab/runs/compare.ts";
 describe.concurrent("compare", () => {
   test("shows the dense row first, whatever the order asked for, and where it ran", async () => {
     const place = new Place({ "r.json": recipe });
-    const { stdout, stderr } = await place.succeed(
-      "compare",
-      "--recipe",
-      "r.json",
-      "--methods",
-      "ste,dense",
-      "--threads",
-      "1",
-    );
+    const asked = ["compare", "--recipe", "r.json", "--methods", "ste,dense", "--threads", "1"];
+    const { stdout, stderr } = await place.succeed(...asked, "--seeds", "1", "--equal", "steps", "--details");
     const rows = stdout.split("\n").filter((line) => /^│ (dense|ste 2:4) /.test(line));
-    expect(rows.map((row) => row.split(/[ │]+/)[1])).toEqual([
-      "dense",
-      "ste",
-      "dense",
-      "ste",
-      "dense",
-      "ste",
-      "dense",
-      "ste",
-    ]);
+    expect(rows.map((row) => row.split(/[ │]+/)[1])).toEqual(Array.from({ length: 5 }, () => ["dense", "ste"]).flat());
     expect(stdout).toMatch(/Ran on (native \w+|wasm \S+) in f32, 1 thread, under a load of/);
     expect(stdout).toMatch(/2 of 2 │\n.*\n.*groups run along\ninputs/);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(stderr).toMatch(
-      /on one thread: .*\ndigits: 512 training, 200 test images; runs in (runs\/[\d-]+)\nreport: \1\/report\.html\n$/,
+      /on one thread: .*\ndigits: 461 training, 51 validation, 200 test images; runs in (runs\/[\d-]+)\nreport: \1\/report\.html\n$/,
     );
     const [run] = readdirSync(place.at("runs"));
     expect(readdirSync(place.at(`runs/${run}`)).sort()).toEqual([
@@ -52,7 +36,8 @@ describe.concurrent("compare", () => {
     const { stdout } = await place.succeed(...quick, "--json", "-", "--seed", "7", "--out", "o");
     const json = JSON.parse(stdout) as Comparison;
     expect(Object.keys(json)).toEqual([
-      ...["schemaVersion", "machine", "data", "model", "epochs", "seed", "recipe", "runs"],
+      ...["schemaVersion", "machine", "data", "model", "epochs", "seed", "recipe", "search", "runs"],
+      ...["seeds", "equal", "methods", "verdict"],
     ]);
     // beside today's keys of the recipe those of 0.1
     expect(json.recipe).toMatchObject({
@@ -111,8 +96,8 @@ describe.concurrent("compare", () => {
       "d/short.txt": "to be or not to be, that is the question. ".repeat(10),
     });
     const { stdout, stderr } = await place.succeed(...quick, "--data-dir", "d", "--json", "j.json");
-    expect(stderr).toContain("text: 378 training, 42 test characters, 15 different; runs in");
-    expect(stdout).toMatch(/│ method +│ bits\/char │/);
+    expect(stderr).toContain("text: 340 training, 38 validation, 42 test characters, 15 different; runs in");
+    expect(stdout).toMatch(/│ method .*│ bits\/char │/);
     expect(stdout).not.toContain("accuracy");
     const json = JSON.parse(place.read("j.json").toString()) as Comparison;
     expect(json).toMatchObject({ data: "text", model: "gpt", epochs: null, recipe: { steps: 3 } });
@@ -128,7 +113,7 @@ describe.concurrent("compare", () => {
   test("--json FILE writes both, and makes the file's folder", async () => {
     const place = new Place({ "r.json": recipe });
     const { stdout } = await place.succeed(...quick, "--json", "new/r.json");
-    expect(stdout).toMatch(/^┌/);
+    expect(stdout).toMatch(/^Undecided: one seed cannot tell [^┌]*\n┌/);
     expect((JSON.parse(place.read("new/r.json").toString()) as Comparison).runs).toHaveLength(2);
     expect(readdirSync(place.at("new"))).toEqual(["r.json"]);
   });
@@ -145,6 +130,41 @@ describe.concurrent("compare", () => {
       data: { limit: { train: 256 } },
     });
     expect(saved("dense")).toMatchObject({ method: { name: "dense" }, model: recipe.model, batchSize: 64 });
+  });
+
+  test("ends with one sentence and one table over its seeds, and goes on after a kill", async () => {
+    const place = new Place({ "r.json": { ...recipe, epochs: 2 } });
+    const asked = ["compare", "--recipe", "r.json", "--methods", "dense,ste", "--seeds", "2", "--seed", "4"];
+    const { stdout, stderr } = await place.succeed(...asked, "--out", "o", "--threads", "1");
+    expect(stderr).toMatch(/steps that take equal time: dense 6, ste 2:4 \d+\n/);
+    expect(stderr).toMatch(/seed 4, 1 of 2\nseed 5, 2 of 2\n/);
+    expect(stdout).toMatch(/^(Undecided: on|On) this machine, after equal time, .*\(95 %,\s2 seeds\)\.[^┌]*\n┌/s);
+    expect(stdout.match(/┌/g)).toHaveLength(1);
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(readdirSync(place.at("o")).sort()).toEqual([
+      "compare.json",
+      "report.html",
+      "result.json",
+      "seed-4",
+      "seed-5",
+    ]);
+    const whole = JSON.parse(place.read("o/result.json").toString()) as Comparison;
+    expect(whole).toMatchObject({ seeds: [4, 5], equal: "time" });
+    expect(whole.runs.map(({ seed, method }) => [seed, method])).toEqual([
+      [4, "dense"],
+      [4, "ste"],
+      [5, "dense"],
+      [5, "ste"],
+    ]);
+    const before = place.read("o/seed-5/ste/weights.safetensors");
+    rmSync(place.at("o/seed-5/ste"), { recursive: true });
+    cpSync(place.at("o/seed-4/ste"), place.at("o/seed-5/ste"), { recursive: true });
+    for (const name of ["checkpoint.safetensors", "metrics.jsonl", "weights.safetensors", "result.json"])
+      rmSync(place.at(`o/seed-5/ste/${name}`), { force: true });
+    const own = JSON.parse(place.read("o/seed-4/ste/recipe.json").toString());
+    writeFileSync(place.at("o/seed-5/ste/recipe.json"), JSON.stringify({ ...own, seed: 5 }));
+    await place.succeed("resume", "o", "--threads", "1");
+    expect(place.read("o/seed-5/ste/weights.safetensors").equals(before)).toBe(true);
   });
 
   test("runs in plain JavaScript and in WASM too, and says so", async () => {

@@ -1,4 +1,4 @@
-/** `trisparse compare`: the same model, data and seed under several methods. */
+/** `trisparse compare`: the same model, data and seeds under several methods. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
@@ -13,18 +13,27 @@ import { weightMethods } from "../core/sparsity/methods/weights/methods.ts";
 import { Device } from "../core/tensor/device.ts";
 import { sources } from "../lab/data/sources.ts";
 import { modelNames } from "../lab/recipes/architecture.ts";
+import { valueAt } from "../lab/recipes/paths.ts";
 import { type MethodChoice, parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
+import { nameOf } from "../lab/recipes/recipe-name.ts";
 import { comparisonText, recipeText } from "../lab/report/table.ts";
+import { verdictText } from "../lab/report/verdict-table.ts";
+import { EQUALS, type Equal } from "../lab/runs/against-dense.ts";
 import {
-  createComparison,
+  type Comparison,
+  comparisonsIn,
+  createComparisonOfSeeds,
+  joinComparisons,
   openComparison,
   type PenaltyChoice,
   runComparison,
   type StrategyChoice,
   withMethod,
 } from "../lab/runs/compare.ts";
+import { fitToTime } from "../lab/runs/equal-time.ts";
 import { Run } from "../lab/runs/run.ts";
 import { checkVacant } from "../lab/runs/run-folder.ts";
+import { type Grid, type Searched, search } from "../lab/runs/search.ts";
 import type { TrainOptions } from "../lab/runs/together.ts";
 import { FLUSH_MS, LivePage } from "./live.ts";
 import {
@@ -40,6 +49,7 @@ import {
   openDevice,
   outOption,
   positive,
+  searching,
   trainingOptions,
   wholeNumber,
   withOptions,
@@ -47,7 +57,7 @@ import {
 import { checkJson, type JsonOptions, writeOutput } from "./output.ts";
 import { dataText, loadDataOf, withProgress } from "./progress.ts";
 import { reportComparison } from "./report.ts";
-import { asUsage, notAmong } from "./usage.ts";
+import { asUsage, notAmong, usageError } from "./usage.ts";
 import { type ComparedOptions, MLP_BATCH, MLP_LEARNING_RATE, recipeOf } from "./usual.ts";
 
 type Choice = MethodChoice | StrategyChoice | PenaltyChoice;
@@ -61,7 +71,9 @@ const SSL = /^ssl-([^@]+)(?:@(.+))?$/;
 const SSL_LAMBDA = { linear: 0.16, convolutions: 0.4 };
 // the share of the steps in which penalties act
 const SSL_LEARNS = 0.6;
-const DEFAULT_METHODS = "dense,sr-ste,fully-sparse";
+const DEFAULT_METHODS = "dense,fully-sparse";
+// at three the interval of a mean is twice as wide, at ten it takes twice as long to train
+const SEEDS = 5;
 // the pattern that gains at the sizes of a laptop: pairs of rows share their places
 const DEFAULT_PATTERN = "2:4v2";
 
@@ -69,6 +81,10 @@ interface CompareOptions extends MachineOptions, ComputeOptions, JsonOptions, Co
   readonly methods: string;
   readonly pattern?: string;
   readonly lambda?: number;
+  readonly seeds: number;
+  readonly equal: Equal;
+  readonly search?: Grid;
+  readonly details?: boolean;
   readonly out?: string;
   readonly report?: boolean;
   /** Port of the live report; true for any free one. */
@@ -82,8 +98,8 @@ export function addCompare(program: Command): void {
     .command("compare")
     .summary("Train one model dense and sparse, and show what sparsity cost and gained.")
     .description(
-      "Trains one model with several methods, on the same data and seed, step by step in turn, and shows what " +
-        "each cost and gained beside dense training.",
+      "Trains one model with several methods, on the same data and seeds, step by step in turn, and says which is best " +
+        "after equal time. Methods with faster steps take more of them.",
     );
   withOptions(
     command,
@@ -115,6 +131,17 @@ export function addCompare(program: Command): void {
       optimizer: `the recipe's, else ${defaults.optimizer.name}`,
       seed: String(defaults.seed),
     }),
+    new Option("--seeds <count>", "Train each method so often, with seeds from --seed on; one tells nothing of chance.")
+      .argParser(wholeNumber("seeds", 1, 100))
+      .default(SEEDS),
+    new Option("--equal <what>", "Compare after equal time (steps are fitted to the times of steps) or equal steps.")
+      .argParser(oneOf("equal", EQUALS))
+      .default("time"),
+    new Option(
+      "--search <key=a,b,...>",
+      "Try these values of a key for each method, dense too, and take the best on the validation split; may be given several times.",
+    ).argParser(searching),
+    new Option("--details", "Show the tables of products, masks and gradients too, of the first seed."),
     outOption("folder", "Make this new folder for the runs (default: runs/<date and time>)."),
     new Option("--serve [port]", "Show the report on 127.0.0.1 while training (default: a free port).").argParser(
       wholeNumber("serve", 0, 65535),
@@ -154,7 +181,7 @@ async function train(
   options: CompareOptions & Pick<TrainOptions, "flushMs">,
 ): Promise<void> {
   const data = await loadDataOf(recipe);
-  const recipes = choices.flatMap(({ choice, optional }) => {
+  const chosen = choices.flatMap(({ choice, optional }) => {
     const one = asUsage(() => withMethod(recipe, choice));
     try {
       checkFits(one, data);
@@ -165,27 +192,83 @@ async function train(
     }
     return [one];
   });
-  createComparison(out, recipes);
+  const searched = await searchAll(await fitted(chosen, data, device, options), data, device, options);
+  const recipes = searched.map(({ recipe: one }) => one);
+  const bySeed = Array.from({ length: options.seeds }, (_, i) =>
+    recipes.map((one) => ({ ...one, seed: (one.seed + i) % 2 ** 32 })),
+  );
+  const record = searched.map(({ recipe: one, ...found }) => ({ method: recipeText(one), ...found }));
+  createComparisonOfSeeds(out, bySeed, options.equal, options.search === undefined ? [] : record);
   process.stderr.write(`${dataText(data)}; runs in ${out}\n`);
-  await finishComparison(out, options, data, device);
+  await finishComparison(out, options, device);
 }
 
-/** Trains what is left and prints the result; `resume` ends here too. */
-export async function finishComparison(
-  out: string,
-  options: JsonOptions & ComputeOptions & Pick<TrainOptions, "flushMs"> & { readonly report?: boolean },
+/** The recipes with the values of --search that are best on the validation split. */
+async function searchAll(
+  recipes: readonly Recipe[],
   data: Dataset,
   device: Device,
-): Promise<void> {
-  const recipes = openComparison(out).map(({ recipe }) => recipe);
-  const comparison = await withProgress(recipes.map(recipeText), out, (observer) =>
-    runComparison(out, data, device, {
-      ...observer,
-      ...computingOf(options, device, recipes),
-      ...(options.flushMs === undefined ? {} : { flushMs: options.flushMs }),
-    }),
-  );
-  writeOutput(options, comparison, comparisonText(comparison.runs, comparison.machine));
+  options: CompareOptions,
+): Promise<readonly Searched[]> {
+  const { search: grid = {} } = options;
+  const unknown = Object.keys(grid).find((key) => recipes.every((recipe) => valueAt(recipe, key) === undefined));
+  if (unknown !== undefined)
+    throw usageError("--search", "a key of one of these recipes", unknown, "See docs/recipes.md for the keys");
+  const computing = computingOf(options, device, recipes);
+  const found: Searched[] = [];
+  for (const recipe of recipes) {
+    const one = await search(recipe, grid, data, device, computing);
+    if (one.trials.length > 0)
+      process.stderr.write(`best of ${one.trials.length} for ${recipeText(recipe)}: ${JSON.stringify(one.chosen)}\n`);
+    found.push(one);
+  }
+  return found;
+}
+
+/** The recipes with as many steps as take the time of dense, if that is asked for and there is dense. */
+async function fitted(
+  recipes: readonly Recipe[],
+  data: Dataset,
+  device: Device,
+  options: CompareOptions,
+): Promise<readonly Recipe[]> {
+  const [dense, ...others] = recipes;
+  if (options.equal === "steps" || others.length === 0 || nameOf(dense) !== "dense") return recipes;
+  const all = await fitToTime(recipes, data, device, computingOf(options, device, recipes));
+  const texts = all.map(({ recipe, steps }) => `${recipeText(recipe)} ${steps}`);
+  process.stderr.write(`steps that take equal time: ${texts.join(", ")}\n`);
+  return all.map(({ recipe }) => recipe);
+}
+
+interface FinishOptions extends JsonOptions, ComputeOptions, Pick<TrainOptions, "flushMs"> {
+  readonly report?: boolean;
+  readonly details?: boolean;
+  /** Folder of the data, if not that of the recipe. */
+  readonly dataDir?: string;
+}
+
+/** Trains what is left, seed by seed, and prints the result; `resume` ends here too. */
+export async function finishComparison(out: string, options: FinishOptions, device: Device): Promise<void> {
+  const folders = comparisonsIn(out);
+  const comparisons: Comparison[] = [];
+  for (const folder of folders) {
+    const recipes = openComparison(folder).map(({ recipe }) => recipe);
+    const [{ data, seed }] = recipes;
+    if (folders.length > 1) process.stderr.write(`seed ${seed}, ${comparisons.length + 1} of ${folders.length}\n`);
+    const dir = options.dataDir ?? data.dir;
+    const loaded = await loadDataOf({ seed, data: { ...data, ...(dir === undefined ? {} : { dir }) } });
+    const found = await withProgress(recipes.map(recipeText), out, (observer) =>
+      runComparison(folder, loaded, device, {
+        ...observer,
+        ...computingOf(options, device, recipes),
+        ...(options.flushMs === undefined ? {} : { flushMs: options.flushMs }),
+      }),
+    );
+    comparisons.push(found);
+  }
+  const comparison = joinComparisons(out, comparisons);
+  const details = options.details === true ? [comparisonText(comparisons[0].runs, comparison.machine)] : [];
+  writeOutput(options, comparison, [verdictText(comparison), ...details].join("\n\n"));
   failUnverified(comparison.runs);
   if (options.report !== false) reportComparison(out);
 }

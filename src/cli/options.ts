@@ -6,6 +6,7 @@ import { COMPUTES, type Compute, type LeaveDense } from "../core/sparsity/plan.t
 import type { Device } from "../core/tensor/device.ts";
 import { PRECISIONS, type Precision, precisionOf } from "../core/tensor/precision.ts";
 import { optimizerNames, type Recipe } from "../lab/recipes/recipe.ts";
+import type { Grid } from "../lab/runs/search.ts";
 import { BACKENDS, type Backend, openQuietly } from "../node/open-device.ts";
 import { timesFile } from "../node/times-file.ts";
 import { formerRoute } from "./former-options.ts";
@@ -59,6 +60,16 @@ function setting(text: string, before: readonly Setting[] = []): readonly Settin
   if (key === undefined)
     throw usageError("--set", "KEY=VALUE", JSON.stringify(text), "For example: --set optimizer.learningRate=0.01");
   return [...before, { key: key.trim(), value: jsonOrText(word) }];
+}
+
+/** "KEY=A,B,..." of --search: values to try for a key. */
+export function searching(text: string, before: Grid = {}): Grid {
+  const [, key, list] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+  if (key === undefined) {
+    const todo = "For example: --search optimizer.learningRate=1e-3,2e-3";
+    throw usageError("--search", "KEY=VALUE,VALUE,...", JSON.stringify(text), todo);
+  }
+  return { ...before, [key.trim()]: list.split(",").map((word) => jsonOrText(word.trim())) };
 }
 
 function jsonOrText(word: string): unknown {

@@ -5,6 +5,7 @@ import { scored } from "../core/task/objective.ts";
 import { loadData } from "../lab/data/sources.ts";
 import type { Recipe } from "../lab/recipes/recipe.ts";
 import { durationText } from "../lab/report/table.ts";
+import { watchedOf } from "../lab/runs/run-folder.ts";
 import type { Observer } from "../lab/runs/together.ts";
 
 /**
@@ -79,8 +80,8 @@ function showProgress(names: readonly string[]): Progress {
       list[run] ??= bars.create(steps, step, { ...shown[run] });
       list[run].update(done, { ...shown[run] });
     },
-    onEpoch: (run, { test, step }) => {
-      const { value, name, decimals } = scored(test);
+    onEpoch: (run, { step, ...splits }) => {
+      const { value, name, decimals } = scored(watchedOf(splits));
       shown[run].score = `${value.toFixed(decimals)} ${name}`;
       list[run]?.update(step, { ...shown[run] });
     },
@@ -96,9 +97,11 @@ export function dataText(data: Dataset): string {
   const { name, classes } = data;
   if (data.kind !== "text") {
     const what = data.kind === "images" ? "images" : "scenes";
-    return `${name}: ${data.train.count} training, ${data.test.count} test ${what}`;
+    const held = data.validation === undefined ? "" : `${data.validation.count} validation, `;
+    return `${name}: ${data.train.count} training, ${held}${data.test.count} test ${what}`;
   }
-  return `${name}: ${data.train.length} training, ${data.test.length} test characters, ${classes} different`;
+  const held = data.validation === undefined ? "" : `${data.validation.length} validation, `;
+  return `${name}: ${data.train.length} training, ${held}${data.test.length} test characters, ${classes} different`;
 }
 
 /** Loads the data of a recipe, with a line for each file that is fetched. */
@@ -113,6 +116,7 @@ export async function loadDataOf({ data, seed }: Pick<Recipe, "data" | "seed">):
       seed,
       shuffled: data.shuffled,
       limit: data.limit,
+      validation: data.validation,
       onProgress: ({ file, received, total }) => {
         if (file !== current) process.stderr.write(`${isTTY && current !== "" ? "\n" : ""}fetching ${file}`);
         if (file !== current && !isTTY) process.stderr.write("\n");

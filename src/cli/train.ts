@@ -152,10 +152,10 @@ async function resume(from: string, options: TrainOptions): Promise<void> {
   const folder = isComparison(path) ? openComparison(path)[0] : RunFolder.open(path);
   const { recipe } = folder;
   const device = openDevice(options, recipe);
+  if (isComparison(path)) return await finishComparison(path, options, device);
   const dir = options.dataDir ?? recipe.data.dir;
   const data = await loadDataOf({ ...recipe, data: { ...recipe.data, ...(dir === undefined ? {} : { dir }) } });
-  if (isComparison(path)) await finishComparison(path, options, data, device);
-  else await finishRun(folder, options, data, device);
+  await finishRun(folder, options, data, device);
 }
 
 async function finishRun(

@@ -3,6 +3,7 @@ import { type ComparedOptions, recipeOf } from "./usual.ts";
 
 test.each<[string, ComparedOptions, object]>([
   ["an MLP on digits", {}, { data: { name: "digits" }, model: { name: "mlp" }, batchSize: 256, epochs: 5 }],
+  ["with a tenth of the training images held back", {}, { data: { validation: { fraction: 0.1, stratified: true } } }],
   ["at twice the learning rate of the recipe, for its batch size", {}, { optimizer: { learningRate: 2e-3 } }],
   ["or at that of the options", { lr: 0.01 }, { batchSize: 256, optimizer: { learningRate: 0.01 } }],
   [

@@ -45,7 +45,12 @@ export function recipeOf(options: ComparedOptions): Recipe {
     { key: "model", value: named === base.model.name ? undefined : { name: named } },
   ];
   const asked = overridden(written, { ...options, set: [...chosen, ...(options.set ?? [])] }, where);
-  return parseRecipe(file === undefined ? withUsual(asked, usual) : asked, where);
+  return parseRecipe(withValidation(file === undefined ? withUsual(asked, usual) : asked), where);
+}
+
+/** Times to equal loss and choices need a validation split, so a comparison always has one. */
+function withValidation(asked: unknown): unknown {
+  return valueAt(asked, "data.validation") === undefined ? withValueAt(asked, "data.validation", {}) : asked;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The batches that a run asks for, whatever kind of data they hold. */
 
 import type { F32 } from "../backend/memory.ts";
+import { expected } from "../errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BoxedObject, Task } from "./dataset.ts";
@@ -26,11 +27,21 @@ export interface BoxTargets {
   readonly objects: readonly (readonly BoxedObject[])[];
 }
 
-export type SplitName = "train" | "test";
+/** A data set has a validation split only where one was held back. */
+export type SplitName = "train" | "validation" | "test";
+
+/** The split of this name. Throws if there is none. */
+export function splitOf<T>(splits: Partial<Readonly<Record<SplitName, T>>>, name: SplitName): T {
+  const split = splits[name];
+  if (split !== undefined) return split;
+  throw expected("data", `a ${name} split`, "none", "Set data.validation.fraction, such as 0.1");
+}
 
 /** The batches of one data set, all of one size. */
 export interface Batches {
   readonly kind: Task["kind"];
+  /** Whether there is a validation split. */
+  readonly validates: boolean;
   /** Number of images, scenes or windows of a text in a step. */
   readonly batchSize: number;
   /** Number of steps that see about as much as the training split holds. */

@@ -5,13 +5,14 @@
 import { expected } from "../errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Batch, Batches, SplitName } from "./batches.ts";
+import { type Batch, type Batches, type SplitName, splitOf } from "./batches.ts";
 import { CELL, cellOf, offsetsOf } from "./cells.ts";
 import type { BoxDataset, BoxedObject, BoxSplit } from "./dataset.ts";
 import { ImageBatches } from "./image-batches.ts";
 
 export class BoxBatches implements Batches {
   readonly kind = "boxes";
+  readonly validates: boolean;
   readonly batchSize: number;
   readonly stepsPerEpoch: number;
   readonly #images: ImageBatches;
@@ -23,7 +24,16 @@ export class BoxBatches implements Batches {
       throw expected("scenes", `sides that are multiples of ${CELL}`, `${width}x${height}`, "Pad the images");
     }
     const unlabeled = ({ count, images }: BoxSplit) => ({ count, images, labels: new Uint8Array(count) });
-    this.#images = new ImageBatches({ ...data, train: unlabeled(data.train), test: unlabeled(data.test) }, options);
+    const { train, validation, test } = data;
+    this.#images = new ImageBatches(
+      {
+        ...{ shape: data.shape, mean: data.mean, std: data.std },
+        ...{ train: unlabeled(train), test: unlabeled(test) },
+        ...(validation === undefined ? {} : { validation: unlabeled(validation) }),
+      },
+      options,
+    );
+    this.validates = validation !== undefined;
     this.#data = data;
     this.batchSize = options.batchSize;
     this.stepsPerEpoch = this.#images.stepsPerEpoch;
@@ -44,7 +54,7 @@ export class BoxBatches implements Batches {
 
   part(device: Device, split: SplitName, part: number): Batch {
     const { x } = this.#images.part(device, split, part);
-    return this.#withBoxes(x, this.#data[split].objects.slice(...this.#images.partOf(split, part)));
+    return this.#withBoxes(x, splitOf<BoxSplit>(this.#data, split).objects.slice(...this.#images.partOf(split, part)));
   }
 
   /**

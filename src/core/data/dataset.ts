@@ -6,6 +6,7 @@
  */
 
 import { expected } from "../errors.ts";
+import type { ValidationOptions } from "./validation.ts";
 
 /** A split of images. `images` is uint8 channels-last [count, h, w, c]; `labels` is [count], in 0..classes-1. */
 export interface Split {
@@ -51,6 +52,8 @@ export type Dataset = ImageDataset | TextDataset | BoxDataset;
 export interface ImageDataset extends ImageTask {
   readonly name: string;
   readonly train: Split;
+  /** What was held back of the training split; see withValidation. */
+  readonly validation?: Split;
   readonly test: Split;
   /** Mean of each channel over the training split, of pixels scaled to 0..1. */
   readonly mean: readonly number[];
@@ -64,6 +67,7 @@ export interface TextDataset extends TextTask {
   /** The different characters of the whole text, in the order of their code points; token i is character i. */
   readonly vocabulary: readonly string[];
   readonly train: Uint32Array;
+  readonly validation?: Uint32Array;
   readonly test: Uint32Array;
 }
 
@@ -84,6 +88,7 @@ export interface BoxSplit {
 /** Scenes; mean and std are those of ImageDataset. */
 export interface BoxDataset extends BoxTask, Pick<ImageDataset, "name" | "mean" | "std"> {
   readonly train: BoxSplit;
+  readonly validation?: BoxSplit;
   readonly test: BoxSplit;
 }
 
@@ -101,6 +106,8 @@ export interface LoadOptions {
   readonly limit?: { readonly train?: number | undefined; readonly test?: number | undefined } | undefined;
   /** Whether to put the pixels of all images in one other order: see shuffledPixels. Default false. */
   readonly shuffled?: boolean | undefined;
+  /** What is held back of the training split, after limits: see withValidation. Default: nothing. */
+  readonly validation?: ValidationOptions | undefined;
   /** Called while a file arrives. received and total are bytes; total is undefined if the server does not say. */
   readonly onProgress?: ((p: { file: string; received: number; total: number | undefined }) => void) | undefined;
   /** Replaces the global fetch. */

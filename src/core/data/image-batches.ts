@@ -9,7 +9,7 @@ import { expected } from "../errors.ts";
 import { philox, Random } from "../random.ts";
 import type { Device } from "../tensor/device.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { Batch, Batches, SplitName } from "./batches.ts";
+import { type Batch, type Batches, type SplitName, splitOf } from "./batches.ts";
 import type { ImageDataset, Split } from "./dataset.ts";
 
 /** Random changes of a training image. */
@@ -46,10 +46,11 @@ const PART = 500;
 /** The batches of a data set of images. Step s is batch s mod stepsPerEpoch of epoch floor(s / stepsPerEpoch). */
 export class ImageBatches implements Batches {
   readonly kind = "images";
+  readonly validates: boolean;
   readonly batchSize: number;
   /** Number of whole batches in an epoch; the remaining images are dropped, different ones in each epoch. */
   readonly stepsPerEpoch: number;
-  readonly #splits: Record<SplitName, Split>;
+  readonly #splits: Pick<ImageDataset, SplitName>;
   /** Height, width, channels of an image. */
   readonly shape: ImageDataset["shape"];
   readonly #seed: number;
@@ -76,6 +77,7 @@ export class ImageBatches implements Batches {
       throw expected("augment.pad", "a whole number of pixels, 0 or more", String(augment.pad), "Use 4 for CIFAR-10");
     }
     this.batchSize = batchSize;
+    this.validates = data.validation !== undefined;
     this.stepsPerEpoch = Math.floor(data.train.count / batchSize);
     this.#splits = data;
     this.shape = data.shape;
@@ -90,11 +92,11 @@ export class ImageBatches implements Batches {
   }
 
   parts(split: SplitName): number {
-    return Math.ceil(this.#splits[split].count / PART);
+    return Math.ceil(splitOf(this.#splits, split).count / PART);
   }
 
   part(device: Device, split: SplitName, part: number): Batch {
-    const images = this.#splits[split];
+    const images = splitOf(this.#splits, split);
     const [from, to] = this.partOf(split, part);
     return this.#batch(device, to - from, (pixels, labels) => this.fillRange(images, from, to, pixels, labels));
   }
@@ -118,7 +120,7 @@ export class ImageBatches implements Batches {
 
   /** The range of images of a part. */
   partOf(split: SplitName, part: number): readonly [from: number, to: number] {
-    return [part * PART, Math.min(this.#splits[split].count, (part + 1) * PART)];
+    return [part * PART, Math.min(splitOf(this.#splits, split).count, (part + 1) * PART)];
   }
 
   /** Writes the training batch of a step (0, 1, ...) to x [b, h * w * c] and labels [b]; both arrays may be longer. */

@@ -6,7 +6,7 @@ import { expected } from "../errors.ts";
 import { philox } from "../random.ts";
 import type { Device } from "../tensor/device.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { Batch, Batches, SplitName } from "./batches.ts";
+import { type Batch, type Batches, type SplitName, splitOf } from "./batches.ts";
 import type { TextDataset } from "./dataset.ts";
 
 export interface TokenBatchOptions {
@@ -23,6 +23,7 @@ const STREAM = 0x77696e64;
 
 export class TokenBatches implements Batches {
   readonly kind = "text";
+  readonly validates: boolean;
   readonly batchSize: number;
   readonly context: number;
   readonly stepsPerEpoch: number;
@@ -36,8 +37,8 @@ export class TokenBatches implements Batches {
         throw expected(what, "a whole number of at least 1", String(value), "Choose 32 windows of 128 characters");
       }
     }
-    for (const split of ["train", "test"] as const) {
-      const { length } = data[split];
+    for (const split of ["train", "validation", "test"] as const) {
+      const { length = Infinity } = data[split] ?? {};
       if (length > context) continue;
       throw expected(
         `text ${split}`,
@@ -47,6 +48,7 @@ export class TokenBatches implements Batches {
       );
     }
     this.batchSize = batchSize;
+    this.validates = data.validation !== undefined;
     this.context = context;
     this.stepsPerEpoch = Math.ceil(data.train.length / (batchSize * context));
     this.#data = data;
@@ -74,14 +76,15 @@ export class TokenBatches implements Batches {
   part(device: Device, split: SplitName, part: number): Batch {
     const { windows, rest } = this.#cut(split);
     const first = part * this.batchSize;
-    if (first >= windows) return this.#windows(device, this.#data[split], 1, rest, () => windows * this.context);
+    const tokens = splitOf(this.#data, split);
+    if (first >= windows) return this.#windows(device, tokens, 1, rest, () => windows * this.context);
     const count = Math.min(this.batchSize, windows - first);
-    return this.#windows(device, this.#data[split], count, this.context, (i) => (first + i) * this.context);
+    return this.#windows(device, tokens, count, this.context, (i) => (first + i) * this.context);
   }
 
   /** The number of whole windows of a split, and of the characters left; its last character has no label. */
   #cut(split: SplitName): { readonly windows: number; readonly rest: number } {
-    const places = this.#data[split].length - 1;
+    const places = splitOf(this.#data, split).length - 1;
     return { windows: Math.floor(places / this.context), rest: places % this.context };
   }
 

@@ -130,8 +130,8 @@ function nameOf({ about: _, data: { dir: __, ...data }, ...rest }: Recipe): stri
   return `${data.name}-${rest.model.name}-${name}-${rest.seed}-${hash}`;
 }
 
-function dataOf({ data: { name, dir, file, shuffled, limit }, seed }: Recipe): Promise<Dataset> {
-  return loadData(name, { dir, file, seed, shuffled, limit });
+function dataOf({ data: { name, dir, file, shuffled, limit, validation }, seed }: Recipe): Promise<Dataset> {
+  return loadData(name, { dir, file, seed, shuffled, limit, validation });
 }
 
 async function finishedRun(path: string, recipe: Recipe, device: Device): Promise<RunResult> {

@@ -6,7 +6,7 @@ import { Random } from "../../core/random.ts";
 const PIXEL_STREAM = 0x70697873;
 
 /**
- * Puts the pixels of images in another order, the same for all images and both splits: the content of an image stays,
+ * Puts the pixels of images in another order, the same for all images of all splits: the content of an image stays,
  * but neighbors are no longer similar. The order is a draw of seed 0, so that runs of all seeds see the same task.
  */
 export function shuffledPixels(data: Dataset): Dataset {

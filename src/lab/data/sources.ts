@@ -1,6 +1,7 @@
 /** The table of data sets by name. A new one is one file and one line here. */
 
 import type { DataSource, Dataset, LoadOptions } from "../../core/data/dataset.ts";
+import { withValidation } from "../../core/data/validation.ts";
 import { expected, nearest } from "../../core/errors.ts";
 import { cifar10 } from "./cifar10.ts";
 import { digits } from "./digits.ts";
@@ -55,5 +56,6 @@ export async function loadData(name: string, options: LoadOptions = {}): Promise
     );
   }
   const data = await sources[name].load(options);
-  return options.shuffled === true ? shuffledPixels(data) : data;
+  const ordered = options.shuffled === true ? shuffledPixels(data) : data;
+  return options.validation === undefined ? ordered : withValidation(ordered, options.validation);
 }

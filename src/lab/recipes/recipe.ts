@@ -238,6 +238,15 @@ const recipe = z
             test: count.optional().describe("test on the first so many images only, of a text characters"),
           })
           .optional(),
+        // without a default, so that recipes that do not mention it stay as they were
+        validation: z
+          .strictObject({
+            fraction: z.number().gt(0).lt(1).default(0.1).describe("share of the training split"),
+            seed: z.int().min(0).max(0xffffffff).default(0).describe("of the choice, the same for runs of all seeds"),
+            stratified: z.boolean().default(true).describe("of images: as large a share of each class"),
+          })
+          .optional()
+          .describe("held back of the training split: curves and choices are on it, and the test split is seen once"),
         shuffled: z
           .boolean()
           .default(false)

@@ -47,7 +47,8 @@ export function studyTable(results: readonly StudyResult[], score = "score"): st
     const sad = masked ? [own.some(({ sadShare }) => sadShare === undefined) ? "" : sadText(own)] : [];
     return `| ${[name, own.length, ...cells, ...sad].join(" | ")} |`;
   });
-  const head = ["variant", "seeds", score, "difference", "test loss", "difference", "training loss", "difference"];
+  const gap = "difference ± SE";
+  const head = ["variant", "seeds", score, gap, "test loss", gap, "training loss", gap];
   return [
     `| ${[...head, ...(masked ? ["SAD %"] : [])].join(" | ")} |`,
     `|${"---|".repeat(head.length + Number(masked))}`,

@@ -3,6 +3,8 @@ import type { Machine, RunResult } from "../runs/together.ts";
 import { bytesText, comparisonText, durationText } from "./table.ts";
 
 const dense: RunResult = {
+  seed: 1,
+  steps: 100,
   strategy: null,
   method: "dense",
   pattern: null,

@@ -4,6 +4,7 @@ import { PRODUCTS } from "../../core/backend/families/products.ts";
 import { scored } from "../../core/task/objective.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { nameOf } from "../recipes/recipe-name.ts";
+import { isDenseRun } from "../runs/against-dense.ts";
 import type { Machine, RunResult } from "../runs/together.ts";
 import type { Quartiles } from "../statistics/quartiles.ts";
 
@@ -81,25 +82,20 @@ function spreads(list: readonly (Quartiles | null)[], decimals: number): string[
 /** Right-aligned speed-ups, so that the word stands in front of the number. */
 function speedUps(results: readonly RunResult[]): string[] {
   const texts = spreads(
-    results.map((result) => (isDense(result) ? null : result.speedUp)),
+    results.map((result) => (isDenseRun(result) ? null : result.speedUp)),
     2,
   );
   return results.map((result, i) => {
     if (result.speedUp === null) return "-";
-    if (isDense(result)) return "1";
+    if (isDenseRun(result)) return "1";
     return Number(result.speedUp.median.toFixed(2)) < 1 ? `slower: ${texts[i]}` : texts[i];
   });
-}
-
-/** Whether nothing in a run is sparse: the others are compared with it. */
-function isDense({ strategy, method, plan }: RunResult): boolean {
-  return strategy === null && method === "dense" && Object.values(plan).every((computed) => computed === "dense");
 }
 
 /** The gain of a faster step: the time to the least test loss that both runs reach. */
 function equalLossText(result: RunResult): string[] {
   const { equalLoss } = result;
-  if (equalLoss === null || isDense(result)) return [];
+  if (equalLoss === null || isDenseRun(result)) return [];
   const { loss, seconds, denseSeconds } = equalLoss;
   const [own, dense] = [seconds, denseSeconds].map((value) => value.toFixed(value < 10 ? 2 : 1));
   const ratio = (denseSeconds / seconds).toFixed(2);
@@ -302,7 +298,7 @@ function axesText(results: readonly RunResult[]): string {
 }
 
 /** Cut at spaces into lines of at most so many characters. */
-function wrapped(text: string, width: number): string {
+export function wrapped(text: string, width: number): string {
   const lines = [""];
   for (const word of text.split(" ")) {
     const line = lines[lines.length - 1];
@@ -313,7 +309,7 @@ function wrapped(text: string, width: number): string {
 }
 
 /** A warning where the loss went up. */
-function roseText(result: RunResult): string[] {
+export function roseText(result: RunResult): string[] {
   const { rose } = result;
   if (rose === undefined) return [];
   const [from, to] = [rose.from, rose.to].map((loss) => loss.toPrecision(3));
@@ -324,7 +320,7 @@ function roseText(result: RunResult): string[] {
 }
 
 /** The layers that stay dense in runs that prune others, and why: a line for runs with the same ones. */
-function denseText(results: readonly RunResult[]): string[] {
+export function denseText(results: readonly RunResult[]): string[] {
   const lists = new Map<string, string[]>();
   for (const result of results) {
     const { coverage } = result;

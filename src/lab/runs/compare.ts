@@ -1,4 +1,7 @@
-/** A comparison: one recipe under several methods, in a folder with a run folder for each. */
+/**
+ * A comparison: one recipe under several methods, in a folder with a run folder for each. With several seeds, the folder
+ * holds a comparison for each of them.
+ */
 import { existsSync, mkdirSync } from "node:fs";
 import { loadavg } from "node:os";
 import { basename, join } from "node:path";
@@ -9,7 +12,9 @@ import { withFormerNames } from "../recipes/former-names.ts";
 import type { MethodChoice, Recipe } from "../recipes/recipe.ts";
 import { parseRecipe } from "../recipes/recipe.ts";
 import { nameOf } from "../recipes/recipe-name.ts";
+import { EQUALS, type Equal, type MethodSummary, summarizeMethods, type Verdict, verdictOn } from "./against-dense.ts";
 import { checkVacant, RunFolder, readResult, writeResult } from "./run-folder.ts";
+import type { Searched } from "./search.ts";
 import { type Machine, machineOf, type RunResult, type TrainOptions, trainTogether } from "./together.ts";
 
 /** The result of a comparison, which `compare --json` writes. */
@@ -19,10 +24,26 @@ export interface Comparison {
   readonly model: string;
   /** Number of epochs; null if the recipe gives steps. */
   readonly epochs: number | null;
+  /** The first seed. */
   readonly seed: number;
   /** The common recipe, with its keys under the names of version 0.1 too. */
   readonly recipe: Omit<Recipe, "strategy" | "method">;
+  /** What was tried and chosen on the validation split, a line a method; empty without a search. */
+  readonly search: readonly MethodSearch[];
+  /** All runs, seed by seed. */
   readonly runs: readonly RunResult[];
+  readonly seeds: readonly number[];
+  /** What the runs of a seed are equal in: as many steps, or about as much time, by other numbers of steps. */
+  readonly equal: Equal;
+  /** The methods over the seeds. Ends of intervals that are unbounded are null in JSON. */
+  readonly methods: readonly MethodSummary[];
+  /** Null without a dense run. */
+  readonly verdict: Verdict | null;
+}
+
+/** The search for one method, by its name with the pattern. */
+export interface MethodSearch extends Omit<Searched, "recipe"> {
+  readonly method: string;
 }
 
 const FILE = "compare.json";
@@ -61,7 +82,12 @@ export interface StrategyChoice {
 /**
  * Makes the folder of a comparison: compare.json, and for each recipe a run folder named after its strategy or method.
  */
-export function createComparison(path: string, chosen: readonly Recipe[]): void {
+export function createComparison(
+  path: string,
+  chosen: readonly Recipe[],
+  equal: Equal = "steps",
+  search: readonly MethodSearch[] = [],
+): void {
   const recipes = beside(chosen);
   checkVacant("compare", path);
   mkdirSync(path, { recursive: true });
@@ -71,7 +97,27 @@ export function createComparison(path: string, chosen: readonly Recipe[]): void 
     RunFolder.create(join(path, names[i]), one);
   });
   // written last: a folder with this file is complete
-  writeResult(join(path, FILE), { runs: names });
+  writeResult(join(path, FILE), { runs: names, equal, search });
+}
+
+/** Makes the folder of a comparison over seeds: the recipes of each seed in a comparison of their own. */
+export function createComparisonOfSeeds(
+  path: string,
+  bySeed: readonly (readonly Recipe[])[],
+  equal: Equal,
+  search: readonly MethodSearch[] = [],
+): void {
+  if (bySeed.length === 1) {
+    createComparison(path, bySeed[0], equal, search);
+    return;
+  }
+  checkVacant("compare", path);
+  mkdirSync(path, { recursive: true });
+  const names = bySeed.map(([{ seed }]) => `seed-${seed}`);
+  bySeed.forEach((recipes, i) => {
+    createComparison(join(path, names[i]), recipes, equal, search);
+  });
+  writeResult(join(path, FILE), { seeds: names, equal, search });
 }
 
 /**
@@ -93,18 +139,36 @@ export function isComparison(path: string): boolean {
   return existsSync(join(path, FILE));
 }
 
-/** The run folders of a comparison. */
-export function openComparison(path: string): RunFolder[] {
-  const file = join(path, FILE);
-  const { runs } = (readResult("comparison", file) ?? {}) as { runs?: unknown };
-  const areNames = Array.isArray(runs) && runs.length > 0 && runs.every((name) => typeof name === "string");
-  if (!areNames) {
-    throw expected(file, "the names of its run folders", JSON.stringify(runs) ?? "none", "Write the comparison anew");
-  }
-  return runs.map((name) => RunFolder.open(join(path, name)));
+/** The folders of the comparisons that one over several seeds consists of; otherwise the folder itself. */
+export function comparisonsIn(path: string): string[] {
+  const { seeds } = contentOf(path);
+  return seeds === undefined ? [path] : namesOf(seeds, join(path, FILE)).map((name) => join(path, name));
 }
 
-/** Trains what is left of a comparison, then writes and returns its result. */
+/** The run folders of a comparison, seed by seed. */
+export function openComparison(path: string): RunFolder[] {
+  return comparisonsIn(path).flatMap((one) => {
+    return namesOf(contentOf(one).runs, join(one, FILE)).map((name) => RunFolder.open(join(one, name)));
+  });
+}
+
+interface Content {
+  readonly runs?: unknown;
+  readonly seeds?: unknown;
+  readonly equal?: unknown;
+  readonly search?: unknown;
+}
+
+function contentOf(path: string): Content {
+  return (readResult("comparison", join(path, FILE)) ?? {}) as Content;
+}
+
+function namesOf(found: unknown, file: string): string[] {
+  if (Array.isArray(found) && found.length > 0 && found.every((name) => typeof name === "string")) return found;
+  throw expected(file, "the names of its run folders", JSON.stringify(found) ?? "none", "Write the comparison anew");
+}
+
+/** Trains what is left of a comparison of one seed, then writes and returns its result. */
 export async function runComparison(
   path: string,
   data: Dataset,
@@ -125,8 +189,34 @@ export async function runComparison(
     epochs: recipe.epochs ?? null,
     seed: recipe.seed,
     recipe: withFormerNames(recipe),
-    runs,
+    search: (contentOf(path).search ?? []) as readonly MethodSearch[],
+    ...summaryOf([runs], EQUALS.find((one) => one === contentOf(path).equal) ?? "steps"),
   };
   writeResult(join(path, "result.json"), comparison);
   return comparison;
+}
+
+/** Joins the results of the seeds' comparisons to that of the whole, and writes it. */
+export function joinComparisons(path: string, comparisons: readonly Comparison[]): Comparison {
+  const [first] = comparisons;
+  if (comparisons.length === 1) return first;
+  const loads = [first.machine.load[0], comparisons[comparisons.length - 1].machine.load[1]] as const;
+  const whole: Comparison = {
+    ...first,
+    machine: { ...first.machine, load: loads },
+    ...summaryOf(
+      comparisons.map(({ runs }) => runs),
+      first.equal,
+    ),
+  };
+  writeResult(join(path, "result.json"), whole);
+  return whole;
+}
+
+function summaryOf(
+  bySeed: readonly (readonly RunResult[])[],
+  equal: Equal,
+): Pick<Comparison, "runs" | "seeds" | "equal" | "methods" | "verdict"> {
+  const methods = summarizeMethods(bySeed);
+  return { runs: bySeed.flat(), seeds: methods[0].seeds, equal, methods, verdict: verdictOn(methods) };
 }

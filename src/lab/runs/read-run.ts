@@ -24,14 +24,15 @@ const step = z.object({
   ...{ step: z.int(), loss: number, ms: number, pruned: z.boolean(), flips: number },
   gemmMs: z.object({ ...products, pack: number }),
 });
-const evaluation = z.object({
-  ...{ epoch: number, step: z.int() },
-  test: z.union([
-    z.object({ loss: number, accuracy: number }),
-    z.object({ loss: number, bitsPerChar: number }),
-    z.object({ loss: number, ap50: number, ap: number }),
-  ]),
-});
+const numbers = z.union([
+  z.object({ loss: number, accuracy: number }),
+  z.object({ loss: number, bitsPerChar: number }),
+  z.object({ loss: number, ap50: number, ap: number }),
+]);
+// a record of the middle of a run has one of them
+const evaluation = z
+  .object({ ...{ epoch: number, step: z.int() }, validation: numbers.optional(), test: numbers.optional() })
+  .refine(({ validation, test }) => (validation ?? test) !== undefined, "expected an evaluation");
 const gradients = z.object({
   step: z.int(),
   gradients: z.array(

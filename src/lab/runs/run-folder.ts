@@ -29,7 +29,21 @@ import { checkVersion, versioned } from "./schema-version.ts";
 export interface EpochRecord {
   readonly epoch: number;
   readonly step: number;
-  readonly test: Evaluation;
+  /** On the validation split, if there is one. */
+  readonly validation?: Evaluation;
+  /** On the test split: after each epoch, but with a validation split only at the end. */
+  readonly test?: Evaluation;
+}
+
+/** The evaluation that curves and choices rest on. */
+export function watchedOf({
+  validation,
+  test,
+}: {
+  readonly validation?: Evaluation | undefined;
+  readonly test?: Evaluation | undefined;
+}): Evaluation {
+  return (validation ?? test)!;
 }
 
 const FORMAT = `trisparse-checkpoint-${FORMAT_VERSION}`;

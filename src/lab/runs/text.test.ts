@@ -60,16 +60,17 @@ describe("a run of a language model", () => {
     const run = RunFolder.create(at("run"), recipe({ steps: 40 }));
     const [result] = await trainTogether([run], data, device());
     expect(run.epochs.map(({ step }) => step)).toEqual([30, 40]);
-    for (const { test: evaluation } of run.epochs) {
+    for (const { test } of run.epochs) {
+      const evaluation = test!;
       expect(Object.keys(evaluation)).toEqual(["loss", "bitsPerChar"]);
       expect("bitsPerChar" in evaluation && evaluation.bitsPerChar * Math.LN2).toBeCloseTo(evaluation.loss, 12);
     }
     const [first, last] = run.epochs;
-    expect(last.test.loss).toBeLessThan(first.test.loss);
-    expect(last.test.loss).toBeLessThan(Math.log(data.classes));
-    expect(result).toMatchObject(last.test);
+    expect(last.test!.loss).toBeLessThan(first.test!.loss);
+    expect(last.test!.loss).toBeLessThan(Math.log(data.classes));
+    expect(result).toMatchObject(last.test!);
     expect(result).not.toHaveProperty("accuracy");
-    expect(JSON.parse(readFileSync(join(at("run"), "result.json"), "utf8"))).toMatchObject(last.test);
+    expect(JSON.parse(readFileSync(join(at("run"), "result.json"), "utf8"))).toMatchObject(last.test!);
   });
 
   test.each([

@@ -19,13 +19,18 @@ import { nameOf } from "../recipes/recipe-name.ts";
 import { type Quartiles, quartiles } from "../statistics/quartiles.ts";
 import { type EqualLoss, type LossAt, timeToEqualLoss } from "../statistics/time-to-loss.ts";
 import { Run, type RunOptions, type StepRecord } from "./run.ts";
-import { type EpochRecord, type RunFolder, writeModel } from "./run-folder.ts";
+import { type EpochRecord, type RunFolder, watchedOf, writeModel } from "./run-folder.ts";
 
 /** The result of one run: its last evaluation, and facts about the run. */
 export type RunResult = Evaluation & RunFacts;
 
 /** Facts about a run. Times are in milliseconds unless they say seconds. */
 interface RunFacts {
+  readonly seed: number;
+  /** Number of training steps. */
+  readonly steps: number;
+  /** The last evaluation on the validation split, if there is one; loss and score beside it are of the test split. */
+  readonly validation?: Evaluation;
   /** Name of the strategy; null if the recipe names none. */
   readonly strategy: string | null;
   readonly method: string;
@@ -124,10 +129,14 @@ export async function trainTogether(
   let saved = performance.now();
   let flushed = Number.NEGATIVE_INFINITY;
   while (runs.some((run) => !run.done)) {
-    // runs that are behind go first: after a kill between two checkpoints the runs may be at different steps
-    const step = Math.min(...runs.filter((run) => !run.done).map((run) => run.step));
+    // Runs that are behind in their share of the way go first: runs of equal steps take turns, one of a third more
+    // steps has two turns in every third round, and after a kill between two checkpoints all catch up.
+    const left = runs.filter((run) => !run.done);
+    const first = left.reduce((a, b) => (b.step * a.steps < a.step * b.steps ? b : a));
+    const due = left.filter((run) => run.step * first.steps === first.step * run.steps);
     runs.forEach((run, i) => {
-      if (run.step !== step || run.done) return;
+      if (!due.includes(run)) return;
+      const { step } = run;
       const { every, repeats } = run.recipe.monitor;
       const gradients = every > 0 && step % every === 0 ? run.probeGradients(repeats) : [];
       if (gradients.length > 0) folders[i].recordGradients({ step, gradients });
@@ -139,11 +148,14 @@ export async function trainTogether(
     });
     const late = performance.now() - saved > CHECKPOINT_SECONDS * 1000;
     runs.forEach((run, i) => {
-      if (run.step !== step + 1) return;
+      if (!due.includes(run)) {
+        if (late && !run.done) folders[i].checkpoint(run);
+        return;
+      }
       const { stepsPerEpoch } = run.batches;
       // the last epoch may be incomplete
       if (run.step % stepsPerEpoch === 0 || run.done) {
-        const epoch = { epoch: run.step / stepsPerEpoch, step: run.step, test: run.evaluate() };
+        const epoch = { epoch: run.step / stepsPerEpoch, step: run.step, ...evaluationsOf(run) };
         folders[i].recordEpoch(epoch);
         options.onEpoch?.(i, epoch);
       } else if (!late) return;
@@ -169,6 +181,12 @@ export async function trainTogether(
   });
 }
 
+/** What is evaluated after an epoch: the test split is looked at once where there is one for validation. */
+function evaluationsOf(run: Run): Pick<EpochRecord, "validation" | "test"> {
+  if (!run.batches.validates) return { test: run.evaluate() };
+  return { validation: run.evaluate("validation"), ...(run.done ? { test: run.evaluate() } : {}) };
+}
+
 function summaryOf(layers: readonly PlannedLayer[]): PlannedLayer["computed"] {
   const found = (product: Product): Computed =>
     (["sparse", "emulated"] as const).find((one) => layers.some(({ computed }) => computed[product] === one)) ??
@@ -179,9 +197,9 @@ function summaryOf(layers: readonly PlannedLayer[]): PlannedLayer["computed"] {
 /** The losses of a run's evaluations over the seconds of its steps. */
 function curveOf({ steps, epochs }: RunFolder): LossAt[] {
   let [seconds, next] = [0, 0];
-  return epochs.map(({ step, test }) => {
+  return epochs.map(({ step, ...splits }) => {
     for (; next < step; next++) seconds += steps[next].ms / 1000;
-    return { seconds, loss: test.loss };
+    return { seconds, loss: watchedOf(splits).loss };
   });
 }
 
@@ -190,6 +208,11 @@ export function riseOf(losses: readonly number[]): { from: number; to: number } 
   const [from] = losses;
   const to = quartiles(losses.slice(-Math.ceil(losses.length / 10))).median;
   return to > 2 * from ? { from, to } : undefined;
+}
+
+/** The dense step that was taken in the same round as step `step` of `all`, or in the last one before it. */
+function besideIt(dense: readonly StepRecord[], step: number, all: number): StepRecord {
+  return dense[Math.floor((step * dense.length) / all)];
 }
 
 function summarize(
@@ -203,7 +226,7 @@ function summarize(
   // none if no weight was sparse: in a dense run, or under a plan that left all weights dense
   const counted = sparseSteps.length === 0 ? folder.steps : sparseSteps;
   const median = (of: (record: StepRecord) => number): number => quartiles(counted.map(of)).median;
-  const { test } = folder.epochs[folder.epochs.length - 1];
+  const { test, validation } = folder.epochs[folder.epochs.length - 1];
   const report = session.report();
   const rose = riseOf(folder.steps.map(({ loss }) => loss));
   return {
@@ -213,7 +236,9 @@ function summarize(
     layers: run.plan,
     plan: summaryOf(run.plan),
     ...(rose === undefined ? {} : { rose }),
-    ...test,
+    ...test!,
+    ...{ seed: recipe.seed, steps: folder.steps.length },
+    ...(validation === undefined ? {} : { validation }),
     seconds: folder.steps.reduce((sum, { ms }) => sum + ms, 0) / 1000,
     stepMs: quartiles(counted.map(({ ms }) => ms)),
     gemmMs: {
@@ -222,7 +247,10 @@ function summarize(
       weightGrad: median(({ gemmMs }) => gemmMs.weightGrad),
       pack: median(({ gemmMs }) => gemmMs.pack),
     },
-    speedUp: dense === undefined ? null : quartiles(counted.map(({ step, ms }) => dense.steps[step].ms / ms)),
+    speedUp:
+      dense === undefined
+        ? null
+        : quartiles(counted.map(({ step, ms }) => besideIt(dense.steps, step, folder.steps.length).ms / ms)),
     equalLoss: dense === undefined ? null : timeToEqualLoss(curveOf(dense), curveOf(folder)),
     ...{ sad: report.sad, sadShare: report.sadShare, flipRate: report.flipRate },
     ...{ sparsity: report.sparsity, masks: report.layers },

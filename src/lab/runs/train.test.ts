@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { spots as data } from "../../../test/spots.ts";
 import { jsKernels } from "../../core/backend/js.ts";
+import { withValidation } from "../../core/data/validation.ts";
 import { decodeSafetensors } from "../../core/io/safetensors.ts";
 import { verifyValues } from "../../core/sparse/mask.ts";
 import { parsePattern } from "../../core/sparse/pattern.ts";
@@ -13,7 +14,15 @@ import { scoreOf } from "../../core/task/evaluate.ts";
 import { Device } from "../../core/tensor/device.ts";
 import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
 import { parseRecipe, type Recipe, recipeSchema } from "../recipes/recipe.ts";
-import { createComparison, runComparison, withMethod } from "./compare.ts";
+import {
+  comparisonsIn,
+  createComparison,
+  createComparisonOfSeeds,
+  joinComparisons,
+  openComparison,
+  runComparison,
+  withMethod,
+} from "./compare.ts";
 import { Run } from "./run.ts";
 import { RunFolder } from "./run-folder.ts";
 import { type Observer, riseOf, trainTogether } from "./together.ts";
@@ -267,6 +276,64 @@ describe("a comparison", () => {
     createComparison(at("c"), [recipe()]);
     expect(() => createComparison(at("c"), [recipe()])).toThrow("go on with: trisparse resume");
     expect(() => RunFolder.create(at("c"), recipe())).toThrow("not to exist yet");
+  });
+});
+
+describe("a comparison over seeds", () => {
+  const base = recipe({ name: "dense" }, { epochs: 1, data: { validation: {} } });
+  const held = withValidation(data, { fraction: 0.25 });
+  // a third more steps, as after a fit to equal time
+  const bySeed = [1, 2].map((seed) => [
+    { ...withMethod(base, { name: "dense" }), seed, epochs: undefined, steps: 9 } as unknown as Recipe,
+    { ...withMethod(base, { name: "ste", pattern: "2:4" }), seed, epochs: undefined, steps: 12 } as unknown as Recipe,
+  ]);
+
+  test("holds one of each seed, and its result has all runs with their seeds and steps", async () => {
+    createComparisonOfSeeds(at("c"), bySeed, "time");
+    expect(comparisonsIn(at("c"))).toEqual([at("c/seed-1"), at("c/seed-2")]);
+    const found = [];
+    for (const one of comparisonsIn(at("c"))) found.push(await runComparison(one, held, device()));
+    const whole = joinComparisons(at("c"), found);
+    expect(whole.runs.map(({ seed, steps }) => [seed, steps])).toEqual([
+      [1, 9],
+      [1, 12],
+      [2, 9],
+      [2, 12],
+    ]);
+    expect(whole).toMatchObject({ seeds: [1, 2], equal: "time", verdict: { best: 1 } });
+    expect(whole.methods[1].losses).toEqual([found[0].runs[1].loss, found[1].runs[1].loss]);
+    expect(JSON.parse(readFileSync(at("c/result.json"), "utf8")).methods).toHaveLength(2);
+    expect(openComparison(at("c"))).toHaveLength(4);
+  });
+
+  test("validates after each epoch and looks at the test split once, at the end", async () => {
+    createComparison(at("c"), bySeed[0]);
+    const { runs } = await runComparison(at("c"), held, device());
+    const { epochs } = ((folder) => {
+      folder.resume(new Run(folder.recipe, held, device()));
+      return folder;
+    })(openComparison(at("c"))[1]);
+    expect(epochs.length).toBeGreaterThan(1);
+    for (const { validation } of epochs) expect(validation).toBeDefined();
+    expect(epochs.map(({ test: seen }) => seen !== undefined)).toEqual(epochs.map((_, i) => i === epochs.length - 1));
+    expect(runs[1].validation).toEqual(epochs.at(-1)!.validation);
+    expect(runs[1].loss).toBe(epochs.at(-1)!.test!.loss);
+  });
+
+  test("takes turns by shares of the way, and ends after a kill with the same bits", async () => {
+    createComparison(at("whole"), bySeed[0]);
+    const turns: number[] = [];
+    await runComparison(at("whole"), held, device(), { onStep: (run) => turns.push(run) });
+    // in every round of four the run of a third more steps has one turn more
+    expect(turns.slice(0, 7)).toEqual([0, 1, 1, 0, 1, 0, 1]);
+    expect(turns.filter((run) => run === 1)).toHaveLength(12);
+    createComparison(at("killed"), bySeed[0]);
+    await expect(runComparison(at("killed"), held, device(), killAfter(11))).rejects.toThrow(Killed);
+    await runComparison(at("killed"), held, device());
+    for (const name of ["dense", "ste"]) {
+      const weights = (path: string): Buffer => readFileSync(at(`${path}/${name}/weights.safetensors`));
+      expect(weights("killed").equals(weights("whole"))).toBe(true);
+    }
   });
 });
 

@@ -54,7 +54,7 @@ const CHARTS = [
   "Training loss over steps",
   "Training loss over seconds",
   "Milliseconds a step in each product, packing and the rest",
-  "Seconds to the least test loss that both reach",
+  "Seconds to the least loss that both reach",
   "SAD over steps",
   "Flip rate over steps",
   "Share of the last mask that is there",
@@ -121,7 +121,7 @@ describe("the page", () => {
     ]);
     expect(pageOf(one, two)).toMatch(/class="band /);
     expect(pageOf(one)).not.toMatch(/class="band /);
-    for (const { low, mean, high } of kinds[1].testLoss) {
+    for (const { low, mean, high } of kinds[1].watchedLoss) {
       expect(low).toBeLessThanOrEqual(mean);
       expect(mean).toBeLessThanOrEqual(high);
     }

@@ -26,7 +26,7 @@ export function reportPage(report: Report, live?: Live): string {
   const title = `${report.model} on ${report.data}: ${namesText(kinds)}`;
   const main = html`${glance(report, kinds)}
 ${learning(report, kinds)}
-${time(kinds)}
+${time(report, kinds)}
 ${smaller(kinds)}
 ${masks(kinds)}
 ${gradients(kinds)}

@@ -6,6 +6,7 @@ import { scoreOf } from "../../../core/task/evaluate.ts";
 import type { Recipe } from "../../recipes/recipe.ts";
 import { nameOf } from "../../recipes/recipe-name.ts";
 import type { MaskCorner, RecordedRun } from "../../runs/read-run.ts";
+import { watchedOf } from "../../runs/run-folder.ts";
 import type { Machine } from "../../runs/together.ts";
 import { quartiles } from "../../statistics/quartiles.ts";
 import { timeToEqualLoss } from "../../statistics/time-to-loss.ts";
@@ -54,9 +55,9 @@ export interface Kind {
   readonly trainLoss: readonly Point[];
   /** Number of steps in one point of the training loss. */
   readonly trainLossOver: number;
-  readonly testLoss: readonly Point[];
+  readonly watchedLoss: readonly Point[];
   /** Percentage of right answers, or bits per character. */
-  readonly testScore: readonly Point[];
+  readonly watchedScore: readonly Point[];
   readonly finalLoss: Estimate | null;
   readonly finalScore: Estimate | null;
   readonly stepMs: number | null;
@@ -107,6 +108,8 @@ export interface Report {
   readonly data: string;
   readonly model: string;
   readonly score: "accuracy" | "bits per character" | "AP50";
+  /** The split that curves are of. */
+  readonly watched: "validation" | "test";
   readonly epochs: number | null;
   readonly steps: number;
   readonly batch: number;
@@ -136,6 +139,7 @@ export function summarize(runs: readonly RecordedRun[]): Report {
     data: recipe.data.name,
     model: recipe.model.name,
     score: scoreNameOf(runs),
+    watched: first.recipe.data.validation === undefined ? "test" : "validation",
     epochs: recipe.epochs ?? null,
     steps: Math.max(...runs.map(({ steps }) => steps.length)),
     batch: recipe.batchSize,
@@ -147,7 +151,7 @@ export function summarize(runs: readonly RecordedRun[]): Report {
 }
 
 function scoreNameOf(runs: readonly RecordedRun[]): Report["score"] {
-  const [end] = runs.flatMap(({ evaluations }) => evaluations.map(({ test }) => test));
+  const [end] = runs.flatMap(({ evaluations }) => evaluations.map(watchedOf));
   if (end === undefined || "accuracy" in end) return "accuracy";
   return "ap50" in end ? "AP50" : "bits per character";
 }
@@ -240,8 +244,10 @@ function kindOf(
     unfinished: runs.length - results.length,
     trainLoss: curve(({ steps }) => binned(steps, over)),
     trainLossOver: over,
-    testLoss: curve(({ evaluations }) => evaluations.map(({ step, test }) => ({ step, value: test.loss }))),
-    testScore: curve(({ evaluations }) => evaluations.map(({ step, test }) => ({ step, value: scoreOf(test) }))),
+    watchedLoss: curve(({ evaluations }) => evaluations.map((one) => ({ step: one.step, value: watchedOf(one).loss }))),
+    watchedScore: curve(({ evaluations }) =>
+      evaluations.map((one) => ({ step: one.step, value: scoreOf(watchedOf(one)) })),
+    ),
     finalLoss: estimate(ends.map(({ loss }) => loss)),
     finalScore: estimate(ends.map(scoreOf)),
     stepMs: parts.length === 0 ? null : mean(runs.filter(({ steps }) => steps.length > 0).map((run) => medianMs(run))),
@@ -377,7 +383,7 @@ function equalLossOf(runs: readonly RecordedRun[], dense: readonly RecordedRun[]
 
 function lossCurve(run: RecordedRun): { seconds: number; loss: number }[] {
   const seconds = secondsOf(run);
-  return run.evaluations.map(({ step, test }) => ({ seconds: seconds(step), loss: test.loss }));
+  return run.evaluations.map((one) => ({ seconds: seconds(one.step), loss: watchedOf(one).loss }));
 }
 
 function masksOf(runs: readonly RecordedRun[]): Kind["masks"] {

@@ -20,7 +20,7 @@ export const SCORES: Readonly<Record<Report["score"], ScoreWords>> = {
     ...{ behind: " % right", behindGap: " points" },
   },
   "bits per character": {
-    ...{ head: "bits per character", title: "Bits per character", axis: "bits per character, test", digits: 4 },
+    ...{ head: "bits per character", title: "Bits per character", axis: "bits per character", digits: 4 },
     ...{ nats: "nats a character", behind: " bits per character", behindGap: "" },
   },
   AP50: {

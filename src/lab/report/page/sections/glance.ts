@@ -71,7 +71,9 @@ function finding(report: Report, kind: Styled, dense: Styled | undefined): strin
     const { denseSeconds, seconds } = kind.equalLoss;
     const ratio = (denseSeconds / seconds).toFixed(2);
     const later = Number(ratio) < 1 ? "later" : "no sooner";
-    parts.push(`comes to the same test loss ${Number(ratio) > 1 ? `${ratio}× sooner` : `${later} (${ratio}×)`}`);
+    parts.push(
+      `comes to the same ${report.watched} loss ${Number(ratio) > 1 ? `${ratio}× sooner` : `${later} (${ratio}×)`}`,
+    );
   }
   return parts.length === 0 ? "has not ended yet." : `${joined(parts)}.`;
 }

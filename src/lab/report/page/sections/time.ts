@@ -2,6 +2,7 @@
 import type { BarRow } from "../bar-chart.ts";
 import { bars, type Styled } from "../figures.ts";
 import { html, type Markup } from "../markup.ts";
+import type { Report } from "../summary.ts";
 import { msText } from "../words.ts";
 
 /** The parts of a step, as in the bars. */
@@ -15,7 +16,7 @@ export const PART_NAMES = {
   rest: "rest of the step",
 } as const;
 
-export function time(kinds: readonly Styled[]): Markup {
+export function time(report: Report, kinds: readonly Styled[]): Markup {
   const timed = kinds.flatMap(({ stepParts, ...kind }) => (stepParts === null ? [] : [{ ...kind, stepParts }]));
   const compared = kinds.flatMap(({ equalLoss, ...kind }) => (equalLoss === null ? [] : [{ ...kind, equalLoss }]));
   const rows = timed.map(({ name, stepParts, speedUp, isDense, countedSteps }): BarRow => {
@@ -59,8 +60,8 @@ ${
     ? html`<p class="missing">Not shown: time to equal loss, which needs a dense run of the same seed and two evaluations of both.</p>`
     : bars(
         "Time to equal loss",
-        html`Seconds of training to the least test loss that the method and dense both reach; linear between evaluations. Above 1× the method is there first.`,
-        { rows: races, x: "seconds of training", label: "Seconds to the least test loss that both reach" },
+        html`Seconds of training to the least loss that the method and dense both reach on the ${report.watched} split; linear between evaluations of a curve that is made monotone. Above 1× the method is there first.`,
+        { rows: races, x: "seconds of training", label: "Seconds to the least loss that both reach" },
       )
 }</div>
 ${
