@@ -16,7 +16,7 @@ test.each<[string, ComparedOptions, object]>([
     { set: [{ key: "batchSize", value: 64 }] },
     { batchSize: 64, optimizer: { learningRate: 1e-3 } },
   ],
-  ["with as many images a step as there are", { limit: 100 }, { batchSize: 100, data: { limit: { train: 100 } } }],
+  ["with as many images a step as there are", { limit: 100 }, { batchSize: 90, data: { limit: { train: 100 } } }],
   ["another optimizer at its own", { optimizer: "sgd" }, { optimizer: { name: "sgd", learningRate: 0.05 } }],
   ["with its own widths", { set: [{ key: "model.hidden", value: [8] }] }, { model: { hidden: [8] }, batchSize: 256 }],
   [

@@ -45,7 +45,14 @@ export function recipeOf(options: ComparedOptions): Recipe {
     { key: "model", value: named === base.model.name ? undefined : { name: named } },
   ];
   const asked = overridden(written, { ...options, set: [...chosen, ...(options.set ?? [])] }, where);
-  return parseRecipe(withValidation(file === undefined ? withUsual(asked, usual) : asked), where);
+  const held = withValidation(asked);
+  return parseRecipe(file === undefined ? withUsual(held, usual) : held, where);
+}
+
+/** The most images that a limit and the validation split leave for training. */
+function leftOf({ limit, validation }: Recipe["data"]): number {
+  if (limit?.train === undefined) return Number.POSITIVE_INFINITY;
+  return limit.train - Math.round((validation?.fraction ?? 0) * limit.train);
 }
 
 /** Times to equal loss and choices need a validation split, so a comparison always has one. */
@@ -61,9 +68,7 @@ function withUsual(asked: unknown, usual: { readonly batchSize?: number } | unde
   const { model, data, optimizer } = parseRecipe(asked, "compare");
   const isMlp = model.name === "mlp";
   const batchSize =
-    valueAt(asked, "batchSize") ??
-    usual?.batchSize ??
-    (isMlp ? Math.min(MLP_BATCH, data.limit?.train ?? MLP_BATCH) : undefined);
+    valueAt(asked, "batchSize") ?? usual?.batchSize ?? (isMlp ? Math.min(MLP_BATCH, leftOf(data)) : undefined);
   const sized = withValueAt(asked, "batchSize", batchSize);
   const isFree = optimizer.name === "adamw" && valueAt(asked, "optimizer.learningRate") === undefined;
   if (!isMlp || !isFree || batchSize !== MLP_BATCH) return sized;

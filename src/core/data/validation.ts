@@ -30,7 +30,7 @@ export function withValidation(data: Dataset, options: ValidationOptions): Datas
   const held = Math.round(fraction * count);
   if (!(fraction > 0 && fraction < 1 && held >= 1 && held < count)) {
     const what = `a share of ${count} training examples that leaves some on both sides`;
-    throw expected("validation.fraction", what, String(fraction), "Choose a share such as 0.1, or leave it out");
+    throw expected("validation.fraction", what, String(fraction), "Choose a share such as 0.1, or use more data");
   }
   if (data.kind === "text") {
     const cut = count - held;
