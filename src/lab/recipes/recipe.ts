@@ -301,6 +301,12 @@ const recipe = z
     optimizer,
     epochs: count.optional().describe("passes over the training data; 5 where neither epochs nor steps are given"),
     steps: count.optional().describe("in place of epochs"),
+    keep: z
+      .enum(["last", "best"])
+      .optional()
+      .describe(
+        "which weights a run ends with: its last, or those of the least loss on the validation split; left out, last",
+      ),
     precision: z.enum(PRECISIONS).optional().describe("what products compute in; left out, f32"),
     batchSize: count.default(128).describe("images a step; of a text windows"),
     seed: z.int().min(0).max(0xffffffff).default(1),
@@ -320,6 +326,9 @@ const recipe = z
       !unstructuredMethods.some(({ name }) => name === method.name),
     { path: ["phases"], message: "expected none beside a method without a pattern, which has its own" },
   )
+  .refine(({ keep, data: { validation } }) => keep !== "best" || validation !== undefined, {
+    ...{ path: ["keep"], message: 'expected data.validation beside "best"' },
+  })
   .describe("A training run of trisparse");
 
 /** A complete recipe: every default is filled in, and it has either epochs or steps. */

@@ -1,7 +1,8 @@
 /**
  * The folder of a run. It holds recipe.json, plan.json (the chosen routes), metrics.jsonl (a line for each step, each
  * evaluation, and each record of masks or gradients), masks.safetensors (the masks at a few steps),
- * checkpoint.safetensors, and at the end weights.safetensors and result.json. A process may be killed at any moment:
+ * checkpoint.safetensors, best.safetensors while a run with keep "best" trains, and at the end weights.safetensors and
+ * result.json. A process may be killed at any moment:
  * files are replaced by renaming, and `resume` cuts metrics.jsonl back to the length that the checkpoint knows.
  */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
@@ -181,6 +182,26 @@ export class RunFolder {
       ...{ step: String(run.step), metricsBytes: String(metricsBytes) },
     };
     writeFileAtomically(this.#file("checkpoint.safetensors"), encodeSafetensors(run.state(), metadata));
+  }
+
+  /**
+   * Saves the state of the evaluation that is the best on the validation split so far. A kill may leave one of a later
+   * step than the checkpoint; going on writes the same one again, or a better one.
+   */
+  keepBest(run: Run): void {
+    const metadata = { format: FORMAT, trisparse_format: FORMAT_VERSION, step: String(run.step) };
+    writeFileAtomically(this.#file("best.safetensors"), encodeSafetensors(run.state(), metadata));
+  }
+
+  /** Ends the run with the state that keepBest saved, and removes it. */
+  endWithBest(run: Run): void {
+    const file = this.#file("best.safetensors");
+    const { tensors, metadata } = decodeSafetensors(readFile("best", file), file);
+    run.endWith(
+      tensors as ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
+      Number(metadata.step),
+    );
+    rmSync(file);
   }
 
   #saveMasks({ masks: { snapshots, shapes } }: Run): void {

@@ -187,6 +187,13 @@ export class Run {
     return this.session.state();
   }
 
+  /** Takes the weights and masks of a saved state, as they were before the step `at`; the run stays at its end. */
+  endWith(state: Parameters<Run["restore"]>[0], at: number): void {
+    const { step } = this;
+    this.restore(state, at);
+    this.step = step;
+  }
+
   /** Everything that the rest of the run depends on. */
   state(): RunState {
     const state: RunState = new Map();

@@ -29,8 +29,13 @@ interface RunFacts {
   readonly seed: number;
   /** Number of training steps. */
   readonly steps: number;
-  /** The last evaluation on the validation split, if there is one; loss and score beside it are of the test split. */
+  /**
+   * The evaluation on the validation split of the weights that the run ends with, if there is such a split; loss and
+   * score beside it are of the test split.
+   */
   readonly validation?: Evaluation;
+  /** Of a run that keeps its best weights: the number of steps after which they were reached. */
+  readonly keptStep?: number;
   /** Name of the strategy; null if the recipe names none. */
   readonly strategy: string | null;
   readonly method: string;
@@ -155,7 +160,7 @@ export async function trainTogether(
       const { stepsPerEpoch } = run.batches;
       // the last epoch may be incomplete
       if (run.step % stepsPerEpoch === 0 || run.done) {
-        const epoch = { epoch: run.step / stepsPerEpoch, step: run.step, ...evaluationsOf(run) };
+        const epoch = { epoch: run.step / stepsPerEpoch, step: run.step, ...evaluationsOf(run, folders[i]) };
         folders[i].recordEpoch(epoch);
         options.onEpoch?.(i, epoch);
       } else if (!late) return;
@@ -182,9 +187,23 @@ export async function trainTogether(
 }
 
 /** What is evaluated after an epoch: the test split is looked at once where there is one for validation. */
-function evaluationsOf(run: Run): Pick<EpochRecord, "validation" | "test"> {
+function evaluationsOf(run: Run, folder: RunFolder): Pick<EpochRecord, "validation" | "test"> {
   if (!run.batches.validates) return { test: run.evaluate() };
-  return { validation: run.evaluate("validation"), ...(run.done ? { test: run.evaluate() } : {}) };
+  const validation = run.evaluate("validation");
+  if (run.recipe.keep === "best") {
+    const before = Math.min(...folder.epochs.map((epoch) => epoch.validation?.loss ?? Infinity));
+    if (validation.loss < before) folder.keepBest(run);
+    if (run.done) folder.endWithBest(run);
+  }
+  return { validation, ...(run.done ? { test: run.evaluate() } : {}) };
+}
+
+/** The epoch whose weights a run ends with. */
+function keptEpoch({ keep }: Run["recipe"], epochs: readonly EpochRecord[]): EpochRecord {
+  const last = epochs[epochs.length - 1];
+  if (keep !== "best") return last;
+  const loss = (epoch: EpochRecord): number => epoch.validation?.loss ?? Infinity;
+  return epochs.reduce((best, epoch) => (loss(epoch) < loss(best) ? epoch : best));
 }
 
 function summaryOf(layers: readonly PlannedLayer[]): PlannedLayer["computed"] {
@@ -226,7 +245,8 @@ function summarize(
   // none if no weight was sparse: in a dense run, or under a plan that left all weights dense
   const counted = sparseSteps.length === 0 ? folder.steps : sparseSteps;
   const median = (of: (record: StepRecord) => number): number => quartiles(counted.map(of)).median;
-  const { test, validation } = folder.epochs[folder.epochs.length - 1];
+  const { test } = folder.epochs[folder.epochs.length - 1];
+  const chosen = keptEpoch(recipe, folder.epochs);
   const report = session.report();
   const rose = riseOf(folder.steps.map(({ loss }) => loss));
   return {
@@ -238,7 +258,8 @@ function summarize(
     ...(rose === undefined ? {} : { rose }),
     ...test!,
     ...{ seed: recipe.seed, steps: folder.steps.length },
-    ...(validation === undefined ? {} : { validation }),
+    ...(chosen.validation === undefined ? {} : { validation: chosen.validation }),
+    ...(recipe.keep === "best" ? { keptStep: chosen.step } : {}),
     seconds: folder.steps.reduce((sum, { ms }) => sum + ms, 0) / 1000,
     stepMs: quartiles(counted.map(({ ms }) => ms)),
     gemmMs: {

@@ -337,6 +337,56 @@ describe("a comparison over seeds", () => {
   });
 });
 
+describe("a run that keeps its best weights", () => {
+  const held = withValidation(data, { fraction: 0.25 });
+  // a rate at which the loss goes down, then up
+  const best = (): Recipe =>
+    recipe(
+      { name: "ste" },
+      {
+        keep: "best",
+        epochs: 6,
+        data: { validation: {} },
+        optimizer: { name: "sgd", learningRate: 0.9, momentum: 0.95 },
+      },
+    );
+
+  test("ends with those of the least loss on the validation split, and tests these", async () => {
+    const folder = RunFolder.create(at("r"), best());
+    const [result] = await trainTogether([folder], held, device());
+    const losses = folder.epochs.map(({ validation }) => validation!.loss);
+    const least = losses.indexOf(Math.min(...losses));
+    expect(least).toBeLessThan(losses.length - 1);
+    expect(result).toMatchObject({ keptStep: folder.epochs[least].step, validation: folder.epochs[least].validation });
+    const again = new Run(best(), held, device());
+    while (again.step < result.keptStep!) again.advance();
+    expect(again.evaluate("validation")).toEqual(result.validation);
+    expect(result.loss).toBe(again.evaluate("test").loss);
+    const kept = decodeSafetensors(readFileSync(at("r/weights.safetensors")), "kept").tensors;
+    for (const [name, { data: values }] of again.trainedWeights()) expect(kept.get(name)!.data).toEqual(values);
+    expect(existsSync(at("r/best.safetensors"))).toBe(false);
+  });
+
+  test("does so after kills too, with the same bits", async () => {
+    const ended = async (name: string, kills: readonly number[]): Promise<Buffer> => {
+      let run = RunFolder.create(at(name), best());
+      for (const steps of kills) {
+        await expect(trainTogether([run], held, device(), killAfter(steps))).rejects.toThrow(Killed);
+        run = RunFolder.open(at(name));
+      }
+      await trainTogether([run], held, device());
+      return readFileSync(at(`${name}/weights.safetensors`));
+    };
+    const whole = await ended("whole", []);
+    // right after an epoch, within one, and in the last
+    expect((await ended("killed", [5, 12, 9])).equals(whole)).toBe(true);
+  });
+
+  test("needs a validation split", () => {
+    expect(() => recipe({ name: "ste" }, { keep: "best" })).toThrow('expected data.validation beside "best"');
+  });
+});
+
 describe("the weights that a run leaves", () => {
   test("are N:M in the file itself", async () => {
     await trainTogether([RunFolder.create(at("run"), recipe())], data, device());
