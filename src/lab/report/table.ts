@@ -182,7 +182,7 @@ export function comparisonText(results: readonly RunResult[], machine: Machine):
 }
 
 /** The compact models, from which the zeros of penalties were removed, beside the models that were trained. */
-function compactText(results: readonly RunResult[]): string[] {
+export function compactText(results: readonly RunResult[]): string[] {
   const small = results.flatMap((result) => (result.compact === undefined ? [] : [{ result, ...result.compact }]));
   if (small.length === 0) return [];
   type Change = (typeof small)[number]["forwardMs"];

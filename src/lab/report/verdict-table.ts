@@ -3,7 +3,7 @@ import { scored } from "../../core/task/objective.ts";
 import type { MethodSummary } from "../runs/against-dense.ts";
 import type { Comparison } from "../runs/compare.ts";
 import { type Interval, intervalText } from "../statistics/interval.ts";
-import { box, denseText, durationText, machineText, methodText, roseText, wrapped } from "./table.ts";
+import { box, compactText, denseText, durationText, machineText, methodText, roseText, wrapped } from "./table.ts";
 
 const WIDTH = 100;
 
@@ -37,6 +37,7 @@ export function verdictText(comparison: Comparison): string {
     ...timeText(comparison),
     ...searchText(comparison),
     ...methods.flatMap(raceText),
+    ...compactText(first),
     ...denseText(first),
     ...runs.flatMap(roseText),
     machineText(machine),

@@ -8,6 +8,7 @@ import { nameOf } from "../../recipes/recipe-name.ts";
 import type { MaskCorner, RecordedRun } from "../../runs/read-run.ts";
 import { watchedOf } from "../../runs/run-folder.ts";
 import type { Machine } from "../../runs/together.ts";
+import { intervalOf } from "../../statistics/interval.ts";
 import { quartiles } from "../../statistics/quartiles.ts";
 import { timeToEqualLoss } from "../../statistics/time-to-loss.ts";
 import { recipeText } from "../table.ts";
@@ -23,10 +24,10 @@ export interface Point {
   readonly high: number;
 }
 
-/** A mean and its standard error, which is null for a single seed. */
+/** A mean, and half the width of its 95 % interval over seeds, which is null for a single seed. */
 export interface Estimate {
   readonly mean: number;
-  readonly error: number | null;
+  readonly half: number | null;
 }
 
 export interface LayerCurve {
@@ -297,9 +298,8 @@ function mean(values: readonly number[]): number {
 
 function estimate(values: readonly number[]): Estimate | null {
   if (values.length === 0) return null;
-  const center = mean(values);
-  const spread = mean(values.map((value) => (value - center) ** 2));
-  return { mean: center, error: values.length === 1 ? null : Math.sqrt(spread / (values.length - 1)) };
+  const { mean: center, high } = intervalOf(values);
+  return { mean: center, half: values.length === 1 ? null : high - center };
 }
 
 /** The mean curve as far as all runs have come; the shortest run ends it. */

@@ -31,9 +31,9 @@ export const SCORES: Readonly<Record<Report["score"], ScoreWords>> = {
 
 export function estimateText(value: Estimate | null, digits: number): string {
   if (value === null) return "–";
-  return value.error === null
+  return value.half === null
     ? value.mean.toFixed(digits)
-    : `${value.mean.toFixed(digits)} ± ${value.error.toFixed(digits)}`;
+    : `${value.mean.toFixed(digits)} ± ${value.half.toFixed(digits)}`;
 }
 
 export const signed = (value: number, digits: number): string =>

@@ -40,7 +40,7 @@ export function glance(report: Report, kinds: readonly Styled[]): Markup {
     ) => html`<tr><th scope="row">${swatch(kinds[i].style)} ${kinds[i].name}</th>${cells.filter((_, j) => told[j]).map((cell, j) => html`<td data-head="${shown[j]}">${cell}</td>`)}</tr>
 `,
   )}</tbody></table></div>
-<p class="soft">${compared ? "Speeds are dense time / time: above 1 is faster than dense." : null}${seeds > 1 ? " ± is the standard error over seeds." : ""} Times are medians of steps on the machine named below, pruning and packing included.</p>
+<p class="soft">${compared ? "Speeds are dense time / time: above 1 is faster than dense." : null}${seeds > 1 ? " ± is half of the 95 % interval over seeds." : ""} Times are medians of steps on the machine named below, pruning and packing included.</p>
 ${unfinishedText(kinds)}</section>`;
 }
 

@@ -8,8 +8,8 @@ import { estimateText } from "../words.ts";
 export function smaller(kinds: readonly Styled[]): Markup | null {
   const found = kinds.flatMap(({ smaller: one, ...kind }) => (one === null ? [] : [{ ...kind, ...one }]));
   if (found.length === 0) return null;
-  const percent = ({ mean, error }: Estimate): string =>
-    `${estimateText({ mean: 100 * mean, error: error === null ? null : 100 * error }, 1)} %`;
+  const percent = ({ mean, half }: Estimate): string =>
+    `${estimateText({ mean: 100 * mean, half: half === null ? null : 100 * half }, 1)} %`;
   const times = (value: Estimate): string => `${estimateText(value, 2)}×`;
   const heads = ["parameters left", "multiply-adds left", "forward pass", "training step"];
   return html`<section><h2>Smaller models</h2>
