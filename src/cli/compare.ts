@@ -14,6 +14,7 @@ import { Device } from "../core/tensor/device.ts";
 import { sources } from "../lab/data/sources.ts";
 import { modelNames } from "../lab/recipes/architecture.ts";
 import { type MethodChoice, parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
+import { weakDecayText } from "../lab/recipes/weak-decay.ts";
 import { comparisonText, recipeText } from "../lab/report/table.ts";
 import {
   createComparison,
@@ -154,10 +155,12 @@ async function train(
   options: CompareOptions & Pick<TrainOptions, "flushMs">,
 ): Promise<void> {
   const data = await loadDataOf(recipe);
+  const weak: string[] = [];
   const recipes = choices.flatMap(({ choice, optional }) => {
     const one = asUsage(() => withMethod(recipe, choice));
     try {
-      checkFits(one, data);
+      const text = weakDecayText(one, checkFits(one, data));
+      if (text !== undefined) weak.push(`${text}\n`);
     } catch (error) {
       if (!optional || !(error instanceof TrisparseError)) throw error;
       process.stderr.write(`left out: ${error.message}\n`);
@@ -166,7 +169,7 @@ async function train(
     return [one];
   });
   createComparison(out, recipes);
-  process.stderr.write(`${dataText(data)}; runs in ${out}\n`);
+  process.stderr.write(`${dataText(data)}; runs in ${out}\n${weak.join("")}`);
   await finishComparison(out, options, data, device);
 }
 
@@ -206,11 +209,12 @@ export function failUnverified(runs: Parameters<typeof comparisonText>[0]): void
 
 /**
  * Rejects what is known to fail before a folder is made: a pattern that fits no layer, a batch larger than the data.
+ * Returns the number of steps of the run.
  */
-export function checkFits(recipe: Recipe, data: Dataset, start?: SavedState): void {
+export function checkFits(recipe: Recipe, data: Dataset, start?: SavedState): number {
   // times are not the question here, and plain JavaScript would take long to measure
   const unmeasured = recipe.leaveDense === "slower" ? { ...recipe, leaveDense: undefined } : recipe;
-  asUsage(() => new Run(unmeasured, data, new Device(jsKernels()), { start }));
+  return asUsage(() => new Run(unmeasured, data, new Device(jsKernels()), { start })).steps;
 }
 
 /** A run that is asked for; an optional one is left out if its method has no masks of the pattern. */
