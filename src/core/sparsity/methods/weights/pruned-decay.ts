@@ -25,7 +25,8 @@ export const decayStrength: NumberOption<"scaled"> = number({
 /**
  * The strength as a number. The decay shrinks what stays pruned by exp(-lambda * the sum of the learning rates), with
  * SGD's momentum m by that to the power of 1 / (1 - m). `scaled` makes the product what it is in the source, so that a
- * run of any length and rate decays as far, if its momentum is the source's 0.9.
+ * run of any length and rate decays as far, if its momentum is the source's 0.9. With AdamW the decay is divided by the
+ * root of the variance and the product says nothing: there `scaled` is far larger than gradients are.
  */
 export function strengthOf(lambda: number | "scaled", { learningRates }: Clock): number {
   if (lambda !== "scaled") return lambda;
