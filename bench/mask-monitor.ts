@@ -3,14 +3,13 @@
  *
  *   npx tsx bench/mask-monitor.ts [--models mlp,cnn] [--pattern 2:4] [--threads N] [--rounds N] [--json FILE]
  *
- * It also times two metrics of the MLP's masks by themselves. A round has as many steps as lie between two records, so
+ * It also times the count of flips of the MLP's masks by itself. A round has as many steps as lie between two records, so
  * it contains one record. The runs without watching do not count flips either.
  */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { dataset } from "../src/core/data/dataset.ts";
-import { nnstd } from "../src/core/metrics/nnstd.ts";
 import { Random } from "../src/core/random.ts";
 import { divergence } from "../src/core/sparse/mask.ts";
 import { Device } from "../src/core/tensor/device.ts";
@@ -126,16 +125,7 @@ const flips = {
 console.log(
   `flips of the masks of the MLP: JavaScript ${flips.javascriptUs.toFixed(1)} us, kernel ${flips.kernelUs.toFixed(1)} us`,
 );
-const nnstds = [784, 1024].map((k) => {
-  const size = 1024 * Math.ceil(k / 32);
-  const begin = performance.now();
-  nnstd(a.subarray(0, size), b.subarray(0, size), 1024, k);
-  const seconds = (performance.now() - begin) / 1000;
-  console.log(`NNSTD of 1024 x ${k}: ${seconds.toFixed(2)} s`);
-  return { rows: 1024, k, seconds };
-});
 const { backend, instructionSet, threads } = kernels;
 const machine = { backend, instructionSet, threads, cpu: cpus()[0].model.trim(), load: [load, loadavg()[0]] };
 console.log(`${backend} ${instructionSet}, ${threads} threads, load ${machine.load[1].toFixed(2)}`);
-if (options.json !== undefined)
-  writeFileSync(options.json, `${JSON.stringify({ machine, runs, flips, nnstd: nnstds }, null, 1)}\n`);
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ machine, runs, flips }, null, 1)}\n`);

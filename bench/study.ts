@@ -68,6 +68,7 @@ async function train(): Promise<void> {
     }
     const test = run.evaluate();
     const last = losses.slice(-Math.ceil(losses.length / 10));
+    const { sadShare, flipRate } = run.session.report();
     const result: StudyResult = {
       variant,
       seed,
@@ -75,7 +76,7 @@ async function train(): Promise<void> {
       trainLoss: last.reduce((a, b) => a + b, 0) / last.length,
       score: scoreOf(test),
       stepMs: quartiles(times).median,
-      ...(study.masks && run.session.masks.length > 0 && { sadShare: run.session.report().sadShare }),
+      ...(study.masks && run.session.masks.length > 0 && { sadShare, flipRate }),
     };
     appendFileSync(out, `${JSON.stringify(result)}\n`);
     console.log(JSON.stringify(result));

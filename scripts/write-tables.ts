@@ -4,13 +4,15 @@
  *   permute.json       npx tsx bench/permute.ts --json FILE
  *   penalties.json     npx tsx bench/penalties.ts --json FILE
  *   mask-monitor.json  npx tsx bench/mask-monitor.ts --rounds 40 --json FILE
+ *   nnstd.json         npx tsx bench/nnstd.ts --json FILE
  *   method-parts.json  npx tsx bench/method-parts.ts --json FILE
  *   gather.json        npx tsx bench/gather.ts --json FILE
  *   sparse-activations.json  npx tsx bench/sparse-activations.ts --data-dir DIR --seeds 3 --json FILE
  *   ssl-words.json     npx tsx bench/ssl-words.ts --json FILE
  *   model-steps.json   trisparse bench step --models cnn,resnet20,detector --plans sr-ste,spre,fst,fully-sparse
  *                        --patterns 2:4,2:4v2,1:8 --threads 1 --rounds 12 --json FILE
- *   quality-ast.jsonl  npx tsx bench/study.ts bench/studies/ast.json --out FILE --data-dir DIR; so unstructured, permute
+ *   quality-ast.jsonl  npx tsx bench/study.ts bench/studies/ast.json --out FILE --data-dir DIR; so unstructured, permute,
+ *                        sr-ste-strength
  *   fashion-mnist-*.json, claims-*.json: see write-results.ts
  *
  * and then: npx tsx scripts/write-tables.ts && npx biome check --write docs
@@ -75,21 +77,47 @@ interface Monitor {
   machine: Place;
   runs: { model: string; run: string; stepMs: number; slower: Quartiles; clock: number }[];
   flips: { javascriptUs: number; kernelUs: number };
-  nnstd: { rows: number; k: number; seconds: number }[];
 }
 
 function monitor(): string {
-  const { machine, runs, flips, nnstd } = readResult("mask-monitor.json") as Monitor;
+  const { machine, runs, flips } = readResult("mask-monitor.json") as Monitor;
   const of = ({ median, q1, q3 }: Quartiles): string =>
     `${percent(median, 2)} (${(100 * q1).toFixed(2)}..${(100 * q3).toFixed(2)})`;
   const rows = runs.map(({ model, run, stepMs, slower, clock }) => [
     ...[model, run, stepMs.toFixed(1), of(slower), percent(clock, 2)],
   ]);
-  const seconds = nnstd.map((one) => `${one.rows} x ${one.k} ${one.seconds.toFixed(2)} s`).join(", ");
   return [
     `${placeText(machine)}:`,
     table(["model", "run", "ms a step", "slower, median (quartiles)", "in watching, by the clock"], rows),
-    `Flips of the MLP's masks, each step: ${flips.kernelUs.toFixed(0)} us, in JavaScript ${flips.javascriptUs.toFixed(0)} us. NNSTD, once: ${seconds}.`,
+    `Flips of the MLP's masks, each step: ${flips.kernelUs.toFixed(0)} us, in JavaScript ${flips.javascriptUs.toFixed(0)} us.`,
+  ].join("\n\n");
+}
+
+interface Matchings {
+  machine: Place;
+  steps: number;
+  distances: { pair: string; layers: string[]; greedy: number[]; byLayer: number[]; carried: number[] }[];
+  times: { rows: number; k: number; related: boolean; seconds: number; matching: string }[];
+}
+
+function matchings(): string {
+  const { machine, steps, distances, times } = readResult("nnstd.json") as Matchings;
+  const rows = distances.map(({ pair, greedy, byLayer, carried }) => [
+    pair,
+    ...[greedy, byLayer, carried].map((list) => mean(list).toFixed(4)),
+  ]);
+  const seconds = [...new Set(times.map((one) => one.rows))].map((neurons) => {
+    const of = (related: boolean): string => {
+      const { seconds, matching } = times.find((one) => one.rows === neurons && one.related === related)!;
+      return `${seconds.toFixed(2)}${matching === "greedy" ? ", greedy" : ""}`;
+    };
+    return [neurons, of(true), of(false)];
+  });
+  return [
+    `NNSTD, mean over the sparse layers; digits, MLP of three hidden layers of 256, STE 2:4, ${steps} steps:`,
+    table(["masks", "greedy", "optimal", "optimal, carried"], rows),
+    `Seconds of a processor for one layer of 512 inputs (${placeText(machine)}):`,
+    table(["neurons", "masks of weights that have moved", "unrelated masks"], seconds),
   ].join("\n\n");
 }
 
@@ -311,9 +339,11 @@ function routes(): string {
 fill("docs/methods/asp.md", "searches", permutations());
 fill("docs/methods/asp.md", "quality", study("permute"));
 fill("docs/methods/ast.md", "quality", study("ast"));
+fill("docs/methods/sr-ste.md", "strength", study("sr-ste-strength"));
 fill("docs/methods/rigl.md", "quality", study("unstructured"));
 fill("docs/methods/group-lasso.md", "cost", penalties());
 fill("docs/metrics.md", "cost", monitor());
+fill("docs/metrics.md", "matching", matchings());
 fill("docs/metrics.md", "seen", seen());
 fill("docs/methods/transposable.md", "masks", transposable());
 fill("docs/methods/bi-mask.md", "orders", orders());

@@ -53,7 +53,11 @@ const wrong: [string, () => unknown, string][] = [
     () => srSte({ lamda: 3 } as object),
     'method sr-ste: expected an option (lambda, refresh, form), got "lamda".',
   ],
-  ["a value of one", () => srSte({ lambda: 1e9 }), "method sr-ste: expected lambda from -1 to 1, got 1000000000."],
+  [
+    "a value of one",
+    () => srSte({ lambda: 1e9 }),
+    'method sr-ste: expected lambda from -1 to 1 or "scaled", got 1000000000.',
+  ],
   ["an option of a method without any", () => step({ begn: 1 } as object), "method step: expected an option"],
   [
     "steps",

@@ -16,6 +16,7 @@ import { modelNames } from "../lab/recipes/architecture.ts";
 import { valueAt } from "../lab/recipes/paths.ts";
 import { type MethodChoice, parseRecipe, type Recipe } from "../lab/recipes/recipe.ts";
 import { nameOf } from "../lab/recipes/recipe-name.ts";
+import { weakDecayText } from "../lab/recipes/weak-decay.ts";
 import { comparisonText, recipeText } from "../lab/report/table.ts";
 import { verdictText } from "../lab/report/verdict-table.ts";
 import { EQUALS, type Equal } from "../lab/runs/against-dense.ts";
@@ -181,10 +182,12 @@ async function train(
   options: CompareOptions & Pick<TrainOptions, "flushMs">,
 ): Promise<void> {
   const data = await loadDataOf(recipe);
+  const weak: string[] = [];
   const chosen = choices.flatMap(({ choice, optional }) => {
     const one = asUsage(() => withMethod(recipe, choice));
     try {
-      checkFits(one, data);
+      const text = weakDecayText(one, checkFits(one, data));
+      if (text !== undefined) weak.push(`${text}\n`);
     } catch (error) {
       if (!optional || !(error instanceof TrisparseError)) throw error;
       process.stderr.write(`left out: ${error.message}\n`);
@@ -199,7 +202,7 @@ async function train(
   );
   const record = searched.map(({ recipe: one, ...found }) => ({ method: recipeText(one), ...found }));
   createComparisonOfSeeds(out, bySeed, options.equal, options.search === undefined ? [] : record);
-  process.stderr.write(`${dataText(data)}; runs in ${out}\n`);
+  process.stderr.write(`${dataText(data)}; runs in ${out}\n${weak.join("")}`);
   await finishComparison(out, options, device);
 }
 
@@ -289,11 +292,12 @@ export function failUnverified(runs: Parameters<typeof comparisonText>[0]): void
 
 /**
  * Rejects what is known to fail before a folder is made: a pattern that fits no layer, a batch larger than the data.
+ * Returns the number of steps of the run.
  */
-export function checkFits(recipe: Recipe, data: Dataset, start?: SavedState): void {
+export function checkFits(recipe: Recipe, data: Dataset, start?: SavedState): number {
   // times are not the question here, and plain JavaScript would take long to measure
   const unmeasured = recipe.leaveDense === "slower" ? { ...recipe, leaveDense: undefined } : recipe;
-  asUsage(() => new Run(unmeasured, data, new Device(jsKernels()), { start }));
+  return asUsage(() => new Run(unmeasured, data, new Device(jsKernels()), { start })).steps;
 }
 
 /** A run that is asked for; an optional one is left out if its method has no masks of the pattern. */

@@ -6,6 +6,7 @@ import { Random } from "../core/random.ts";
 import { Dispatcher } from "../core/sparsity/dispatcher.ts";
 import { sources } from "../lab/data/sources.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
+import { weakDecayText } from "../lab/recipes/weak-decay.ts";
 import { planText } from "../lab/report/plan-table.ts";
 import { readJson } from "../lab/runs/json-file.ts";
 import { planOf, setUp } from "../lab/runs/setup.ts";
@@ -63,6 +64,9 @@ function explain(file: string, options: Options): void {
   const layers = asUsage(() =>
     planOf(setup, { compute, dispatcher: new Dispatcher(device.kernels, timesFile(device.kernels)) }),
   );
+  // epochs are steps of the data, which are not read here
+  const weak = recipe.steps === undefined ? undefined : weakDecayText(recipe, recipe.steps);
+  if (weak !== undefined) process.stderr.write(`${weak}\n`);
   const machine = machineOf(device, load);
   writeOutput(options, { machine, recipe, layers }, planText(layers, machine), options.out);
 }

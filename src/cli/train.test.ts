@@ -107,3 +107,16 @@ describe.concurrent("train --plan and --leave-dense", () => {
     expect(json.recipe.leaveDense).toBe("slower");
   });
 });
+
+test("train, compare and explain say when a decay of pruned weights is too weak for the run", async () => {
+  const { epochs: _, ...rest } = recipe;
+  const weak = { ...rest, steps: 4, optimizer: { name: "sgd" }, method: { name: "sr-ste" } };
+  const place = new Place({ "r.json": weak, "s.json": { ...weak, method: { name: "sr-ste", lambda: "scaled" } } });
+  const line =
+    /^sr-ste: with lambda 0\.0002 a weight that stays pruned loses .* over these 4 steps, which is nearly STE/m;
+  const told = async (...words: string[]): Promise<string> => (await place.succeed(...words)).stderr;
+  expect(await told("train", "r.json", "--out", "a")).toMatch(line);
+  expect(await told("compare", "--recipe", "r.json", "--methods", "dense,sr-ste", "--out", "b")).toMatch(line);
+  expect(await told("explain", "r.json")).toMatch(line);
+  expect(await told("train", "s.json", "--out", "c")).not.toMatch(line);
+});

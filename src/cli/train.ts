@@ -9,6 +9,7 @@ import type { SavedState } from "../core/nn/state.ts";
 import { Random } from "../core/random.ts";
 import type { Device } from "../core/tensor/device.ts";
 import { parseRecipe } from "../lab/recipes/recipe.ts";
+import { weakDecayText } from "../lab/recipes/weak-decay.ts";
 import { comparisonText, recipeText } from "../lab/report/table.ts";
 import { isComparison, openComparison } from "../lab/runs/compare.ts";
 import { readJson } from "../lab/runs/json-file.ts";
@@ -80,7 +81,7 @@ async function train(file: string, options: TrainOptions): Promise<void> {
   const plan = options.plan === undefined ? undefined : asUsage(() => readPlan(options.plan ?? ""));
   const device = openDevice(options, recipe);
   const data = await loadDataOf(recipe);
-  checkFits(recipe, data, given?.start);
+  const weak = weakDecayText(recipe, checkFits(recipe, data, given?.start));
   if (plan !== undefined) {
     const setup = setUp(recipe, data, { device, random: new Random(recipe.seed) });
     const leavesSlower = recipe.leaveDense === "slower";
@@ -92,7 +93,7 @@ async function train(file: string, options: TrainOptions): Promise<void> {
   const folder = RunFolder.create(out, recipe);
   if (plan !== undefined) folder.plan = plan;
   if (given !== null) writeResult(join(out, "start.json"), { from: given.file, sha256: given.sha256 });
-  process.stderr.write(`${dataText(data)}; run in ${out}\n`);
+  process.stderr.write(`${dataText(data)}; run in ${out}\n${weak === undefined ? "" : `${weak}\n`}`);
   await finishRun(folder, options, data, device, given?.start);
 }
 

@@ -86,7 +86,15 @@ export {
   type Truth,
 } from "./metrics/average-precision.ts";
 export { type CostOperand, type ProductCost, productCost, type SparseOperand } from "./metrics/cost.ts";
-export { nnstd } from "./metrics/nnstd.ts";
+export {
+  type CarriedMatch,
+  type LayerPair,
+  type Matching,
+  type NeuronInputs,
+  type NeuronMatch,
+  networkNnstd,
+  nnstd,
+} from "./metrics/nnstd.ts";
 export { hardnessOf, hardParameterEfficiency, parameterEfficiency } from "./metrics/parameter-efficiency.ts";
 export { GELU, ReLU, SquaredReLU } from "./nn/activations.ts";
 export { BatchNorm } from "./nn/batch-norm.ts";

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nativeInstructionSets, nativeKernels } from "../../node/native.ts";
-import { maskWords } from "../backend/families/masks.ts";
 import { jsKernels } from "../backend/js.ts";
 import { Random } from "../random.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
@@ -9,9 +8,7 @@ import { isKept } from "../sparse/mask.ts";
 import { groupsOf, parsePattern } from "../sparse/pattern.ts";
 import { keptByBoth, snapshotSteps } from "./early-structure.ts";
 import { keptMagnitude } from "./kept-magnitude.ts";
-import { MaskHistory } from "./mask-history.ts";
 import { flipRatiosOf, type MaskRecord } from "./mask-record.ts";
-import { nnstd } from "./nnstd.ts";
 
 const backends = [jsKernels(), ...nativeInstructionSets().map((set) => nativeKernels(1, set))];
 const random = new Random(3);
@@ -73,47 +70,6 @@ describe("kept magnitude", () => {
     ).toEqual({
       ...{ kept: 5, all: 6, deadGroups: 1, deadRows: 1 },
     });
-  });
-});
-
-describe("NNSTD", () => {
-  const permuted = (mask: Uint32Array, rows: number, k: number): Uint32Array => {
-    const words = maskWords(k);
-    const order = random.permutation(rows);
-    return Uint32Array.from(mask, (_, i) => mask[order[Math.floor(i / words)] * words + (i % words)]);
-  };
-  const sad = (a: Uint32Array, b: Uint32Array): number => {
-    const history = new MaskHistory(jsKernels(), a.length * 32);
-    history.observe(a);
-    history.observe(b);
-    return history.sad();
-  };
-
-  test("does not see the order of neurons, and SAD does", () => {
-    for (const [rows, k, text] of [
-      [30, 64, "2:4"],
-      [64, 40, "1:4"],
-      [17, 48, "1:16"],
-    ] as const) {
-      const [{ mask: a }, { mask: b }] = [masked(rows, k, text), masked(rows, k, text)];
-      expect(nnstd(a, permuted(a, rows, k), rows, k)).toBe(0);
-      expect(sad(a, permuted(a, rows, k))).toBeGreaterThan(0);
-      const distance = nnstd(a, b, rows, k)!;
-      expect(distance).toBeGreaterThan(0.2);
-      expect(distance).toBeLessThan(1);
-      for (let i = 0; i < 5; i++) expect(nnstd(permuted(a, rows, k), permuted(b, rows, k), rows, k)).toBe(distance);
-    }
-  });
-
-  test("by hand: the nearest neurons are matched first, and what is left with each other", () => {
-    // 0b0011 is equal in both; 0b1100 has then only 0b0110, which shares one of three inputs with it
-    expect(nnstd(Uint32Array.of(0b1100, 0b0011), Uint32Array.of(0b0011, 0b0110), 2, 4)).toBeCloseTo(2 / 3 / 2, 12);
-    expect(nnstd(Uint32Array.of(0b0011), Uint32Array.of(0b1100), 1, 4)).toBe(1);
-    expect(nnstd(Uint32Array.of(0), Uint32Array.of(0), 1, 4)).toBe(0);
-  });
-
-  test("is none for a layer that would take too long", () => {
-    expect(nnstd(new Uint32Array(5000), new Uint32Array(5000), 5000, 4)).toBeNull();
   });
 });
 

@@ -8,8 +8,9 @@ export class RunClock {
   readonly #phases: Phases;
   /** Number of steps taken. */
   step = 0;
-  /** Gives the learning rate of a step; code that knows the optimizer sets it. */
-  learningRate: (step: number) => number = () => 0;
+  #learningRate: (step: number) => number = () => 0;
+  /** Sum over all steps; null until it is asked for. */
+  #learningRates: number | null = null;
   /** The probe while gradients are compared, else null. */
   probe: GradientProbe | null = null;
 
@@ -18,10 +19,24 @@ export class RunClock {
     this.#phases = phases;
   }
 
+  /** Gives the learning rate of a step; code that knows the optimizer sets it. */
+  set learningRate(rate: (step: number) => number) {
+    this.#learningRate = rate;
+    this.#learningRates = null;
+  }
+
+  get learningRates(): number {
+    if (this.#learningRates === null) {
+      this.#learningRates = 0;
+      for (let step = 0; step < this.steps; step++) this.#learningRates += this.#learningRate(step);
+    }
+    return this.#learningRates;
+  }
+
   /** The clock that methods see, at the present step. */
   at(training: boolean): Clock {
-    const { step, steps } = this;
-    return { step, steps, training, learningRate: this.learningRate(step) };
+    const { step, steps, learningRates } = this;
+    return { step, steps, training, learningRate: this.#learningRate(step), learningRates };
   }
 
   /** The phase of the present step; in an evaluation that of the step before. */

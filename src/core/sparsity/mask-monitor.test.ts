@@ -105,6 +105,21 @@ describe("records of masks", () => {
     expect(structure.nnstd).toBeGreaterThan(0);
   });
 
+  test("and a distance of the first and the last mask, whose match goes on to the next layer where that is asked for", async () => {
+    const layersOf = async (name: string, monitor: object) => {
+      await trained(name, recipe({ ...ste, monitor }));
+      const { structure } = JSON.parse(readFileSync(at(name, "result.json"), "utf8"));
+      expect(structure.matching).toBe("optimal");
+      return structure.layers as { layer: string; nnstd: number; carried: boolean }[];
+    };
+    const alone = await layersOf("alone", { masks: 6 });
+    const carried = await layersOf("carried", { masks: 6, nnstd: "carried" });
+    expect(alone.map((one) => one.carried)).toEqual([false, false]);
+    expect(carried.map((one) => one.carried)).toEqual([false, true]);
+    expect(carried[0]).toEqual(alone[0]);
+    expect(await layersOf("by-layer", { masks: 6, nnstd: "by-layer" })).toEqual(alone);
+  });
+
   test("are none where the recipe wants none", async () => {
     const run = await trained("run", recipe({ ...ste, monitor: { masks: 0 } }));
     expect(run.masks).toEqual([]);

@@ -7,7 +7,7 @@ import { keptByBoth, snapshotSteps } from "../metrics/early-structure.ts";
 import { keptMagnitude } from "../metrics/kept-magnitude.ts";
 import { MaskHistory } from "../metrics/mask-history.ts";
 import type { FlipRatios, LayerMask, MaskRecord } from "../metrics/mask-record.ts";
-import { nnstd } from "../metrics/nnstd.ts";
+import { type Matching, type NeuronInputs, networkNnstd } from "../metrics/nnstd.ts";
 import { PackedMatrix } from "../sparse/formats/packed-matrix.ts";
 import { countKept } from "../sparse/mask.ts";
 import { type Pattern, patternName } from "../sparse/pattern.ts";
@@ -28,9 +28,20 @@ export interface StructureReport extends FlipRatios {
   readonly deadRows: number;
   /** Mean NNSTD over the layers, from the first to the last mask; null if a layer is too large for it. */
   readonly nnstd: number | null;
+  /** How NNSTD matched neurons: greedily if it did so in any layer. */
+  readonly matching: Matching | null;
   /** Share of the last mask's entries that the mask of a step keeps too; it is 1 at the end. */
   readonly early: readonly { readonly step: number; readonly overlap: number }[];
-  readonly layers: readonly { readonly layer: string; readonly nnstd: number | null }[];
+  readonly layers: readonly LayerStructure[];
+}
+
+/** NNSTD of one layer; null if the layer is too large for it. */
+interface LayerStructure {
+  readonly layer: string;
+  readonly nnstd: number | null;
+  readonly matching: Matching | null;
+  /** Whether its inputs were renamed by the match of the layer before. */
+  readonly carried: boolean;
 }
 
 /** The masks of some steps: by step, then by layer. */
@@ -49,6 +60,11 @@ interface MaskMonitorOptions {
   readonly steps: number;
   /** Number of steps from one record to the next; 0 if nothing is to be watched. */
   readonly every?: number | undefined;
+  /**
+   * The inputs of each weight that are neurons of another one, by name, along which NNSTD carries a match on; left out,
+   * it matches each layer by itself.
+   */
+  readonly inputs?: ReadonlyMap<string, readonly NeuronInputs[]> | undefined;
 }
 
 export class MaskMonitor {
@@ -60,6 +76,7 @@ export class MaskMonitor {
   readonly #watched: readonly WatchedMask[];
   readonly #virtual: readonly VirtualMask[];
   readonly #weights: ReadonlyMap<string, MultiplyingWeight>;
+  readonly #inputs: ReadonlyMap<string, readonly NeuronInputs[]>;
 
   /**
    * `masks` are those of the sparse layers. For a dense run there are none, and `virtual` has the patterns of layers,
@@ -69,12 +86,13 @@ export class MaskMonitor {
     weights: readonly MultiplyingWeight[],
     masks: readonly WatchedMask[],
     virtual: ReadonlyMap<string, Pattern>,
-    { steps, every = usualInterval(steps) }: MaskMonitorOptions,
+    { steps, every = usualInterval(steps), inputs = new Map() }: MaskMonitorOptions,
   ) {
     this.#steps = steps;
     this.#every = every;
     this.#snapshotSteps = new Set(every === 0 ? [] : snapshotSteps(steps));
     this.#weights = new Map(weights.map((weight) => [weight.name, weight]));
+    this.#inputs = inputs;
     this.#virtual =
       every === 0
         ? []
@@ -167,11 +185,9 @@ export class MaskMonitor {
     const last = records.at(-1);
     if (last === undefined) return null;
     const seen = this.#watched.filter(({ history }) => history.first.length > 0);
-    const layers = seen.map(({ name, packed: { rows, k }, history }) => ({
-      layer: name,
-      nnstd: nnstd(history.first, history.last, rows, k),
-    }));
-    const distances = layers.flatMap(({ nnstd: distance }) => distance ?? []);
+    const layers = this.#matched(seen);
+    const distances = layers.flatMap(({ nnstd }) => nnstd ?? []);
+    const matchings = new Set(layers.map(({ matching }) => matching));
     const final = new Map(seen.map(({ name, history }) => [name, history.last]));
     const early = [...this.snapshots].map(([step, masks]) => {
       let [both, all] = [0, 0];
@@ -190,10 +206,21 @@ export class MaskMonitor {
       deadGroups: last.deadGroups,
       deadRows: last.deadRows,
       nnstd: distances.length < layers.length ? null : distances.reduce((a, b) => a + b, 0) / layers.length,
+      matching: (["greedy", "optimal"] as const).find((one) => matchings.has(one)) ?? null,
       early,
       layers,
       ...ratios,
     };
+  }
+
+  #matched(seen: readonly WatchedMask[]): LayerStructure[] {
+    const pairs = seen.map(({ name, packed: { rows, k }, history: { first, last } }) => {
+      return { ...{ name, a: first, b: last, rows, k }, inputs: this.#inputs.get(name) ?? [] };
+    });
+    return [...networkNnstd(pairs)].map(([layer, match]) => ({
+      ...{ layer, nnstd: match?.distance ?? null, matching: match?.matching ?? null },
+      carried: match?.carried ?? false,
+    }));
   }
 
   /** The state of virtual masks; masks of sparse layers are saved with their parameters. */

@@ -162,6 +162,12 @@ const monitor = z
     virtual: pattern
       .optional()
       .describe("of a run with dense weights: records the masks that this pattern would have; compare sets it"),
+    nnstd: z
+      .enum(["by-layer", "carried"])
+      .optional()
+      .describe(
+        "by-layer: each layer's neurons are matched by themselves; carried: inputs are renamed by the match of the layer before; left out, by-layer",
+      ),
   })
   .prefault({})
   .describe("what is watched beside the training: masks, and sparse gradients against dense ones");

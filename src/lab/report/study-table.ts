@@ -15,6 +15,8 @@ export interface StudyResult {
   readonly stepMs: number;
   /** Share of all entries that differ between the first mask and the last; left out for a run without masks. */
   readonly sadShare?: number;
+  /** Mean share of the entries of masks that a step changed; left out where sadShare is, and in older files. */
+  readonly flipRate?: number;
 }
 
 /** The runs of a file with a JSON object on each line; empty if there is no file. */
@@ -32,7 +34,12 @@ export function studyTable(results: readonly StudyResult[], score = "score"): st
   const variants = [...new Set(results.map(({ variant }) => variant))];
   variants.sort((a, b) => Number(b === "dense") - Number(a === "dense"));
   const base = results.filter(({ variant }) => variant === variants[0]);
-  const masked = results.some(({ sadShare }) => sadShare !== undefined);
+  const shares = (
+    [
+      ["SAD %", "sadShare", 1],
+      ["flip rate %", "flipRate", 3],
+    ] as const
+  ).filter(([, key]) => results.some((one) => one[key] !== undefined));
   const rows = variants.map((name) => {
     const own = results.filter(({ variant }) => variant === name);
     const cells = (["score", "loss", "trainLoss"] as const).map((key) => {
@@ -44,20 +51,19 @@ export function studyTable(results: readonly StudyResult[], score = "score"): st
       const difference = name === variants[0] ? "" : withError(differences, digits);
       return `${mean(own.map((one) => one[key])).toFixed(digits)} | ${difference}`;
     });
-    const sad = masked ? [own.some(({ sadShare }) => sadShare === undefined) ? "" : sadText(own)] : [];
-    return `| ${[name, own.length, ...cells, ...sad].join(" | ")} |`;
+    const ofMasks = shares.map(([, key, digits]) => {
+      const values = own.flatMap((one) => one[key] ?? []);
+      return values.length < own.length ? "" : (100 * mean(values)).toFixed(digits);
+    });
+    return `| ${[name, own.length, ...cells, ...ofMasks].join(" | ")} |`;
   });
   const gap = "difference ± SE";
   const head = ["variant", "seeds", score, gap, "test loss", gap, "training loss", gap];
   return [
-    `| ${[...head, ...(masked ? ["SAD %"] : [])].join(" | ")} |`,
-    `|${"---|".repeat(head.length + Number(masked))}`,
+    `| ${[...head, ...shares.map(([title]) => title)].join(" | ")} |`,
+    `|${"---|".repeat(head.length + shares.length)}`,
     ...rows,
   ].join("\n");
-}
-
-function sadText(own: readonly StudyResult[]): string {
-  return (100 * mean(own.map(({ sadShare = 0 }) => sadShare))).toFixed(1);
 }
 
 /** A mean with its error: "+0.0041 ± 0.0006"; for a single value "+0.0041". */

@@ -83,13 +83,25 @@ describe("the tables of a comparison", () => {
     const early = [0.5, 0.625, 0.9, 1].map((overlap, i) => ({ step: [0, 10, 50, 100][i], overlap }));
     const structure = {
       ...{ virtual: false, flipRate: 0.01, sad: 5, sadShare: 0.5, keptShare: 0.72, deadGroups: 3, deadRows: 0 },
-      ...{ nnstd: 0.4125, early, layers: [], flipRatio: 0.8412, flipRatios: [] },
+      ...{ nnstd: 0.4125, matching: "optimal" as const, early, layers: [], flipRatio: 0.8412, flipRatios: [] },
     };
-    const watched = { ...dense, structure: { ...structure, virtual: true, flipRatio: null, nnstd: null } };
+    const watched = {
+      ...dense,
+      structure: { ...structure, virtual: true, flipRatio: null, nnstd: null, matching: null },
+    };
     const text = comparisonText([watched, { ...sparse, structure }], machine);
     expect(text).toContain("│ sr-ste 2:4v2 │         0.841 │      72.00 │           3 │ 0.412 │    62.5 │");
     expect(text).toContain("│ dense        │             - │      72.00 │           3 │     - │    62.5 │");
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(text).not.toContain("NNSTD of");
+    const layers = [{ layer: "fc1.weight", nnstd: 0.4125, matching: "greedy" as const, carried: true }];
+    const other = { ...sparse, structure: { ...structure, matching: "greedy" as const, layers } };
+    expect(comparisonText([watched, other], machine)).toContain(
+      [
+        "NNSTD of sr-ste 2:4v2: neurons are matched greedily, so that the distance may be too large.",
+        "NNSTD of sr-ste 2:4v2: inputs are renamed by the match of the layer before.",
+      ].join("\n"),
+    );
   });
 
   test("name the layers that stay dense and why, and count those that are pruned of all", () => {

@@ -215,6 +215,10 @@ function structureText(results: readonly RunResult[]): string[] {
   type Structure = NonNullable<RunResult["structure"]>;
   const all = (of: (structure: Structure) => number | null | undefined, count: number): string[] =>
     seen.map(({ structure }) => digits(of(structure!) ?? Number.NaN, count));
+  const named = (is: (structure: Structure) => boolean): string[] => {
+    const runs = seen.filter(({ structure }) => is(structure!)).map(methodText);
+    return runs.length === 0 ? [] : [runs.join(", ")];
+  };
   // the share of the last mask that is there after a tenth of the run
   const early = ({ early: points }: Structure): number | undefined =>
     points.find(({ step }) => step >= (points.at(-1)?.step ?? 0) / 10)?.overlap;
@@ -230,6 +234,13 @@ function structureText(results: readonly RunResult[]): string[] {
       ["NNSTD", all(({ nnstd }) => nnstd, 3)],
       ["early %", all((structure) => 100 * (early(structure) ?? Number.NaN), 1)],
     ]),
+    // results of earlier versions, which do not say how they matched, are greedy too
+    ...named(({ nnstd, matching }) => nnstd !== null && matching !== "optimal").map((runs) =>
+      wrapped(`NNSTD of ${runs}: neurons are matched greedily, so that the distance may be too large.`, 100),
+    ),
+    ...named(({ layers }) => layers.some(({ carried }) => carried)).map((runs) =>
+      wrapped(`NNSTD of ${runs}: inputs are renamed by the match of the layer before.`, 100),
+    ),
   ];
 }
 

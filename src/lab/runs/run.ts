@@ -19,6 +19,7 @@ import { Random } from "../../core/random.ts";
 import type { Pattern } from "../../core/sparse/pattern.ts";
 import type { GradientReport } from "../../core/sparsity/gradient-probe.ts";
 import { MaskMonitor } from "../../core/sparsity/mask-monitor.ts";
+import { neuronInputs } from "../../core/sparsity/neuron-inputs.ts";
 import { type PermutedChannels, permuteChannels } from "../../core/sparsity/permute.ts";
 import type { PlannedLayer } from "../../core/sparsity/plan.ts";
 import type { Session } from "../../core/sparsity/session.ts";
@@ -96,7 +97,9 @@ export class Run {
     this.session = sessionOf(setup, this.plan, this.steps);
     const { masks } = this.session;
     const virtual = masks.length > 0 ? new Map<string, Pattern>() : virtualPatterns(setup);
-    this.masks = new MaskMonitor(weights, masks, virtual, { steps: this.steps, every: recipe.monitor.masks });
+    const { masks: every, nnstd } = recipe.monitor;
+    const inputs = nnstd === "carried" ? neuronInputs(model, input.shape, weights) : undefined;
+    this.masks = new MaskMonitor(weights, masks, virtual, { steps: this.steps, every, inputs });
     const applied = this.session.around(optimizerOf(recipe, this.steps));
     const { clip } = recipe.optimizer;
     this.#optimizer = new Optimizer(model, clip === null ? applied : chain(clipByGlobalNorm(clip), applied));

@@ -86,6 +86,8 @@ export interface Clock {
   readonly training: boolean;
   /** The optimizer's learning rate at this step. */
   readonly learningRate: number;
+  /** Sum of the learning rates of all steps of the run. */
+  readonly learningRates: number;
 }
 
 /** The running variance of an optimizer that has one (Adam), for the weights whose method needs it. */

@@ -72,7 +72,9 @@ for (const [table, methods] of Object.entries(tables)) {
 
 test("errors are whole sentences with what to do", () => {
   expect(() => srSte({ lambda: 1e9 })).toThrow(
-    new TrisparseError("method sr-ste: expected lambda from -1 to 1, got 1000000000. Left out it is 0.0002."),
+    new TrisparseError(
+      'method sr-ste: expected lambda from -1 to 1 or "scaled", got 1000000000. Left out it is 0.0002.',
+    ),
   );
   // @ts-expect-error: no such option
   expect(() => srSte({ lamda: 3 })).toThrow(

@@ -44,7 +44,7 @@ export function regrowing(
         parameter.keep(largest(drawn(parameter, draws), counts[i]));
       });
     },
-    update: (all: UnstructuredParameters, clock: Clock) => {
+    update: (all: UnstructuredParameters, clock: Omit<Clock, "learningRates">) => {
       if (!isDue(clock)) return "step";
       const { step, steps } = clock;
       const end = stepAt(until, steps);

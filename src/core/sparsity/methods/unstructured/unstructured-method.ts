@@ -62,7 +62,7 @@ export interface UnstructuredMethod {
    * Called with the finished gradients, before the optimizer. If it returns "rest", the weights under it are not
    * updated in this step.
    */
-  update(all: UnstructuredParameters, clock: Clock): "step" | "rest";
+  update(all: UnstructuredParameters, clock: Omit<Clock, "learningRates">): "step" | "rest";
 }
 
 export const defineUnstructuredMethod: Define<UnstructuredMethod> = definerOf();

@@ -1,6 +1,7 @@
 import { number } from "../../../options.ts";
 import { defineWeightMethod } from "../define-method.ts";
-import { decayDecoupled, pruneEvery, refreshEvery, stepAt } from "./refresh.ts";
+import { decayDecoupled } from "./pruned-decay.ts";
+import { pruneEvery, refreshEvery, stepAt } from "./refresh.ts";
 
 /**
  * AST: SR-STE with a decay that rises, lambda(t) = alpha min(t, T0), masks that stay for some steps, and a decay that

@@ -2,6 +2,7 @@ import { number, word } from "../../../options.ts";
 import type { Pattern } from "../../../sparse/pattern.ts";
 import { defineWeightMethod } from "../define-method.ts";
 import type { SparseParameter } from "../method.ts";
+import { decayStrength, strengthOf } from "./pruned-decay.ts";
 
 /** Share of a layer's groups that must have weights to spare; from the authors' code. */
 const VOTES = 0.75;
@@ -32,7 +33,7 @@ export const domino = defineWeightMethod({
       about: "steps from one vote of the groups to the next",
     }),
     decay: number({ default: 0.01, min: 0, max: 10, about: "pull on what is kept while the search goes on" }),
-    lambda: number({ default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights afterwards" }),
+    lambda: decayStrength,
     budget: word(["parameters", "flops"], "what the layers together keep N of M of"),
   },
   make: ({ until, every, decay, lambda, budget }) => {
@@ -49,10 +50,10 @@ export const domino = defineWeightMethod({
         if (n === m) parameter.multiplyBy(parameter.weight);
         else parameter.prune();
       },
-      onGradient: (parameter) => {
+      onGradient: (parameter, clock) => {
         const search = searchOf(parameter);
         if (search.over) {
-          parameter.decayPruned(lambda);
+          parameter.decayPruned(strengthOf(lambda, clock));
           return;
         }
         const { kernels, gradient, weight, pattern } = parameter;

@@ -2,6 +2,7 @@ import { maskWords } from "../../../backend/families/masks.ts";
 import { number, word } from "../../../options.ts";
 import { defineWeightMethod } from "../define-method.ts";
 import type { SparseParameter } from "../method.ts";
+import { decayStrength, strengthOf } from "./pruned-decay.ts";
 import { refreshEvery } from "./refresh.ts";
 
 /** Temperature of the logistic functions; from the authors' code. */
@@ -33,7 +34,7 @@ export const maxq = defineWeightMethod({
   sparse: true,
   options: {
     denseUntil: number({ default: 0.25, min: 0, max: 1, about: "share of all steps from which on no group is dense" }),
-    lambda: number({ default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights" }),
+    lambda: decayStrength,
     refresh: refreshEvery(10),
     shape: word(Object.keys(SHAPES) as (keyof typeof SHAPES)[], "how the share of dense groups falls"),
   },
@@ -63,7 +64,7 @@ export const maxq = defineWeightMethod({
         parameter.kernels.applyMask(values, parameter.mask, parameter.rows, parameter.k);
         parameter.multiplyBy(values);
       },
-      onGradient: (parameter) => parameter.decayPruned(lambda),
+      onGradient: (parameter, clock) => parameter.decayPruned(strengthOf(lambda, clock)),
     };
   },
 });

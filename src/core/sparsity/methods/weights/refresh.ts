@@ -27,12 +27,3 @@ export function stepOf({ step, training }: Clock): number {
 export function stepAt(share: number, steps: number): number {
   return Math.min(steps - 1, Math.round(share * steps));
 }
-
-/**
- * Subtracts rate * lambda * weight from the weight where the mask of the forward product is 0. It is called in
- * onGradient: before the optimizer's step and without its moments.
- */
-export function decayDecoupled(parameter: SparseParameter, lambda: number, { learningRate }: Clock): void {
-  const { kernels, weight, mask, rows, k } = parameter;
-  if (parameter.pruned) kernels.maskedDecay(weight, weight, mask, rows, k, -learningRate * lambda);
-}

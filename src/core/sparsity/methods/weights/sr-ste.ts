@@ -1,6 +1,7 @@
-import { number, word } from "../../../options.ts";
+import { word } from "../../../options.ts";
 import { defineWeightMethod } from "../define-method.ts";
-import { decayDecoupled, pruneEvery, refreshEvery } from "./refresh.ts";
+import { decayDecoupled, decayStrength, strengthOf } from "./pruned-decay.ts";
+import { pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
  * SR-STE: the straight-through estimator with a decay of the weights that are pruned at this step, which keeps masks
@@ -17,12 +18,7 @@ export const srSte = defineWeightMethod({
   source: "Zhou et al. 2021; aojunzz/NM-sparsity",
   sparse: true,
   options: {
-    lambda: number({
-      default: 2e-4,
-      min: -1,
-      max: 1,
-      about: "strength of the decay; 0 is STE, below 0 pruned weights grow",
-    }),
+    lambda: decayStrength,
     refresh: refreshEvery(1),
     form: word(["gradient", "decoupled"], "whether the decay joins the gradient or acts on the weight itself"),
   },
@@ -30,8 +26,9 @@ export const srSte = defineWeightMethod({
     shortGroups: true,
     beforeForward: (parameter, clock) => pruneEvery(refresh, parameter, clock),
     onGradient: (parameter, clock) => {
-      if (form === "gradient") parameter.decayPruned(lambda);
-      else decayDecoupled(parameter, lambda, clock);
+      const strength = strengthOf(lambda, clock);
+      if (form === "gradient") parameter.decayPruned(strength);
+      else decayDecoupled(parameter, strength, clock);
     },
   }),
 });

@@ -1,7 +1,8 @@
 import { TRANSPOSABLE_SOLVERS } from "../../../backend/families/masks.ts";
-import { number, word } from "../../../options.ts";
+import { word } from "../../../options.ts";
 import { misfit } from "../../../sparse/pattern.ts";
 import { defineWeightMethod } from "../define-method.ts";
+import { decayStrength, strengthOf } from "./pruned-decay.ts";
 import { pruneEvery, refreshEvery } from "./refresh.ts";
 
 /**
@@ -20,7 +21,7 @@ export const transposable = defineWeightMethod({
   source: "Hubara et al. 2021; Hu et al. 2024",
   sparse: true,
   options: {
-    lambda: number({ default: 2e-4, min: 0, max: 1, about: "strength of the decay of pruned weights" }),
+    lambda: decayStrength,
     refresh: refreshEvery(40),
     solver: word(TRANSPOSABLE_SOLVERS, "of the masks: the best, or heavy weights first"),
   },
@@ -29,6 +30,6 @@ export const transposable = defineWeightMethod({
       pattern.v === 1 ? misfit(pattern, rows, "outputs") : "transposable masks are not shared by vectors of rows",
     beforeForward: (parameter, clock) =>
       pruneEvery(refresh, parameter, clock, () => parameter.pruneTransposable(solver)),
-    onGradient: (parameter) => parameter.decayPruned(lambda),
+    onGradient: (parameter, clock) => parameter.decayPruned(strengthOf(lambda, clock)),
   }),
 });
