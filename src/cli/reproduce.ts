@@ -2,13 +2,18 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { TrisparseError } from "../core/errors.ts";
+import type { Device } from "../core/tensor/device.ts";
 import { type Claim, SCALES, type Scale } from "../lab/claims/claim.ts";
 import { claims, currentClaim } from "../lab/claims/claims.ts";
+import { estimate } from "../lab/claims/estimate.ts";
 import { keptClaims } from "../lab/claims/kept.ts";
 import { reproduce } from "../lab/claims/reproduce.ts";
 import type { ClaimResult } from "../lab/claims/result.ts";
+import { jobsLeft, spread } from "../lab/claims/spread.ts";
 import { claimsPage } from "../lab/report/claims-page.ts";
 import { claimsHtml } from "../lab/report/page/claims.ts";
+import { durationText } from "../lab/report/table.ts";
 import { found, obstacle, writeFileAtomically } from "../node/files.ts";
 import { defaultFolder } from "./compare.ts";
 import {
@@ -27,6 +32,7 @@ import { asUsage, notAmong, usageError } from "./usage.ts";
 interface ReproduceOptions extends MachineOptions, JsonOptions {
   readonly scale: Scale;
   readonly seeds: number;
+  readonly processes: number;
   readonly dataDir?: string;
   readonly out?: string;
 }
@@ -52,6 +58,9 @@ export function addReproduce(program: Command): void {
     new Option("--seeds <count>", "Train each variant so often, with seeds from 1 on.")
       .argParser(wholeNumber("seeds", 1))
       .default(3),
+    new Option("--processes <count>", "Train in so many processes at once, each with the threads that --threads gives.")
+      .argParser(wholeNumber("processes", 1, 256))
+      .default(1),
     new Option(
       "--data-dir <folder>",
       "Read data sets from this folder, which holds a folder for each (default: they are fetched once).",
@@ -73,6 +82,7 @@ async function run(words: readonly string[], options: ReproduceOptions): Promise
   checkJson(options);
   const device = openDevice(options);
   process.stderr.write(`runs in ${out}; go on after an interruption with the same command and --out ${out}\n`);
+  await trainAhead(chosen, device, options, out);
   const tried = await reproduce(chosen, device, {
     ...{ scale, seeds, out, dataDir },
     onRun: (claim, variant, seed, done, all) => {
@@ -87,6 +97,34 @@ async function run(words: readonly string[], options: ReproduceOptions): Promise
   // like claims.json, the output covers what the folder holds, not this call alone
   writeOutput(options, { claims: results }, page);
   failFailed(tried);
+}
+
+/** Says what is left to train and how long it takes; trains it here where several processes shall. */
+async function trainAhead(
+  chosen: readonly Claim[],
+  device: Device,
+  { scale, seeds, processes, dataDir }: ReproduceOptions,
+  out: string,
+): Promise<void> {
+  const place = { scale, out, dataDir };
+  const left = jobsLeft(chosen, seeds, place);
+  if (left.length === 0) return;
+  const { backend, instructionSet, threads } = device.kernels;
+  try {
+    const seconds = (await estimate(left, chosen, device, place)) / Math.min(processes, left.length);
+    const many = processes === 1 ? "one process" : `${processes} processes`;
+    process.stderr.write(`${left.length} trainings are left: about ${durationText(seconds)} in ${many}\n`);
+  } catch (error) {
+    // a claim whose data are missing fails by itself, and the others do not
+    if (!(error instanceof TrisparseError)) throw error;
+    process.stderr.write(`${left.length} trainings are left; how long they take is not known: ${error.message}\n`);
+  }
+  if (processes === 1) return;
+  const open = backend === "js" ? { backend } : { backend, instructionSet, threads };
+  let begun = 0;
+  await spread(left, processes, { place, open }, ({ claim, variant, seed }) => {
+    process.stderr.write(`${++begun} of ${left.length}: ${claim}, ${variant}, seed ${seed}\n`);
+  });
 }
 
 function claimOf(word: string): Claim {

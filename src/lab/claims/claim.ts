@@ -46,8 +46,8 @@ export interface Measurement {
 export interface Bench {
   readonly scale: Scale;
   readonly threads: number;
-  /** Number of runs of a variant that the user asked for. */
-  readonly seeds: number;
+  /** The seeds of its runs: all that the user asked for, or those of one process. */
+  readonly seeds: readonly number[];
   readonly device: Device;
   /** Loads the complete recipe and its data, for a measurement that trains by itself. */
   load(recipe: object): Promise<{ readonly recipe: Recipe; readonly data: Dataset }>;
@@ -57,6 +57,15 @@ export interface Bench {
    * Dense / sparse step times of a model, for each of several processes and each pattern: medians of rounds in turn.
    */
   stepSpeedUps(model: string, plan: string, patterns: readonly string[]): Promise<readonly (readonly number[])[]>;
+}
+
+/** Trainings within measurements; see trials.ts. */
+export interface Trials {
+  readonly recipes: Readonly<Record<Scale, object>>;
+  /** How many times the recipe is trained in a trial, about: for estimates of time. */
+  readonly trainings: number;
+  /** Does what is left of the trials of the seeds of `bench`; the folder keeps what they found. */
+  finish(bench: Bench): Promise<unknown>;
 }
 
 export interface Claim {
@@ -70,5 +79,7 @@ export interface Claim {
   readonly run: string;
   variants(scale: Scale): Variants;
   readonly contrasts: readonly Contrast[];
+  /** For a claim that trains within its measurements: what it trains once a seed. */
+  readonly trials?: Trials;
   readonly measurements?: readonly Measurement[];
 }

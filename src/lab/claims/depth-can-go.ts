@@ -105,6 +105,8 @@ export const depthCanGo: Claim = {
   run: "a ResNet with a group lasso on the gains that end residual bodies, compacted and tuned; against the dense one trained on for as many steps",
   variants: () => ({}),
   contrasts: [],
+  // dense; learning and tuning; dense trained on for as long
+  trials: { recipes: RECIPES, trainings: 1 + 2 * (LEARN + TUNE), finish: found },
   measurements: [
     measurement("blocks go", "removed", "blocks", ({ blocks }) => blocks, { atLeast: 1 }),
     measurement("they cost at most 0.02 of test loss", "test loss", "nats", ({ loss }) => loss, { atMost: 0.02 }),

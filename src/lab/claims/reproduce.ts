@@ -2,32 +2,23 @@
  * Tries claims at a scale. Every run has a folder, named after its recipe, that claims with the same run share. A
  * finished run is not repeated, and an interrupted one goes on from its last checkpoint.
  */
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
-import type { Dataset } from "../../core/data/dataset.ts";
 import { TrisparseError } from "../../core/errors.ts";
 import { scoreOf } from "../../core/task/evaluate.ts";
 import type { Device } from "../../core/tensor/device.ts";
-import { inProcesses, REPEATS } from "../bench/repeats.ts";
-import { loadData, sources } from "../data/sources.ts";
-import { parseRecipe, type Recipe } from "../recipes/recipe.ts";
-import { readJson, writeJson } from "../runs/json-file.ts";
-import { RunFolder, readResult } from "../runs/run-folder.ts";
-import { machineOf, type RunResult, trainTogether } from "../runs/together.ts";
-import type { Bench, Claim, Contrast, Scale } from "./claim.ts";
+import { parseRecipe } from "../recipes/recipe.ts";
+import { machineOf, type RunResult } from "../runs/together.ts";
+import { benchOf, type Place } from "./bench-of.ts";
+import type { Claim, Contrast } from "./claim.ts";
 import { keep, keptClaims } from "./kept.ts";
 import type { ClaimResult, Finding, VariantSummary } from "./result.ts";
+import { finishedRun, folderOf, seedsUpTo, withData } from "./runs.ts";
 import { type Bounds, judge, verdictOfAll } from "./verdict.ts";
 
-export interface ReproduceOptions {
-  readonly scale: Scale;
+export interface ReproduceOptions extends Place {
   readonly seeds: number;
-  /** A new folder, or one of earlier calls at this scale. */
-  readonly out: string;
-  /** Folder that holds a folder for each data set, or images/ and text/ with them. */
-  readonly dataDir?: string | undefined;
   readonly onRun?: (claim: string, variant: string, seed: number, done: number, all: number) => void;
 }
 
@@ -91,11 +82,11 @@ async function trainVariants(
   const folders = new Map<string, string[]>();
   const lines = Object.entries(variants(scale));
   let done = 0;
-  for (let seed = 1; seed <= seeds; seed++) {
+  for (const seed of seedsUpTo(seeds)) {
     for (const [variant, changes] of lines) {
       onRun?.(name, variant, seed, done++, seeds * lines.length);
       const recipe = withData(parseRecipe({ ...changes, seed }, `${name}, ${variant}`), dataDir);
-      const folder = join("runs", nameOf(recipe));
+      const folder = folderOf(recipe);
       runs.set(variant, [...(runs.get(variant) ?? []), await finishedRun(join(out, folder), recipe, device)]);
       folders.set(variant, [...(folders.get(variant) ?? []), folder]);
     }
@@ -110,42 +101,6 @@ async function trainVariants(
   return { runs, variants: summaries };
 }
 
-/** The recipe with the folder of its data set: DIR/NAME, DIR/images/NAME or DIR/text. */
-function withData(recipe: Recipe, dir: string | undefined): Recipe {
-  if (dir === undefined || recipe.data.dir !== undefined || sources[recipe.data.name].isMade) return recipe;
-  // without a file, the text is generated
-  if (recipe.data.name === "text" && recipe.data.file === undefined) return recipe;
-  const { name } = recipe.data;
-  const found = [join(dir, name), join(dir, "images", name)].find((path) => existsSync(path));
-  return { ...recipe, data: { ...recipe.data, dir: found ?? join(dir, name) } };
-}
-
-/** The name of a run's folder: it depends on everything that the run depends on, but not on where its data are. */
-function nameOf({ about: _, data: { dir: __, ...data }, ...rest }: Recipe): string {
-  const hash = createHash("sha256")
-    .update(JSON.stringify({ ...rest, data }))
-    .digest("hex")
-    .slice(0, 10);
-  const { name } = rest.strategy ?? rest.method;
-  return `${data.name}-${rest.model.name}-${name}-${rest.seed}-${hash}`;
-}
-
-function dataOf({ data: { name, dir, file, shuffled, limit, validation }, seed }: Recipe): Promise<Dataset> {
-  return loadData(name, { dir, file, seed, shuffled, limit, validation });
-}
-
-async function finishedRun(path: string, recipe: Recipe, device: Device): Promise<RunResult> {
-  const file = join(path, "result.json");
-  if (!existsSync(file)) {
-    const data = await dataOf(recipe);
-    const folder = existsSync(join(path, "recipe.json")) ? RunFolder.open(path) : RunFolder.create(path, recipe);
-    await trainTogether([folder], data, device, { compute: "sparse" });
-    // hundreds of runs: what is left is what reports read
-    for (const large of ["checkpoint.safetensors", "weights.safetensors"]) rmSync(join(path, large), { force: true });
-  }
-  return readResult("run", file) as RunResult;
-}
-
 /** A finding before its verdict, which depends on the others of its claim. */
 interface Found extends Bounds, Pick<Finding, "says" | "quantity" | "unit" | "values"> {}
 
@@ -158,40 +113,10 @@ function contrasted({ says, quantity, sum, atMost, atLeast }: Contrast, runs: Ru
   return { says, quantity: quantity.name, unit: quantity.unit, values, atMost, atLeast };
 }
 
-async function measured(
-  { name, measurements = [] }: Claim,
-  device: Device,
-  { scale, seeds, out, dataDir }: ReproduceOptions,
-): Promise<Found[]> {
-  const { kernels } = device;
-  const folder = join(out, "measured");
-  const bench: Bench = {
-    scale,
-    threads: kernels.threads,
-    ...{ seeds, device },
-    load: async (given) => {
-      const recipe = withData(parseRecipe(given, name), dataDir);
-      return { recipe, data: await dataOf(recipe) };
-    },
-    kept: async (given, make) => {
-      const file = join(folder, `${name}-${nameOf(parseRecipe(given, name))}.json`);
-      if (!existsSync(file)) {
-        const found = await make();
-        mkdirSync(folder, { recursive: true });
-        writeJson(file, found);
-      }
-      return readJson(name, file) as Awaited<ReturnType<typeof make>>;
-    },
-    stepSpeedUps: async (model, plan, patterns) => {
-      const { backend, instructionSet, threads } = kernels;
-      const open = backend === "js" ? { backend } : { backend, instructionSet, threads };
-      const seconds = scale === "smoke" ? 3 : 10;
-      const processes = await inProcesses({ model, plans: [plan], patterns, seconds, open }, REPEATS);
-      return processes.map((cases) => cases.map(({ ratio }) => ratio));
-    },
-  };
+async function measured(claim: Claim, device: Device, options: ReproduceOptions): Promise<Found[]> {
+  const bench = benchOf(claim, device, options, seedsUpTo(options.seeds));
   const findings: Found[] = [];
-  for (const { says, name: quantity, unit, atMost, atLeast, measure } of measurements) {
+  for (const { says, name: quantity, unit, atMost, atLeast, measure } of claim.measurements ?? []) {
     findings.push({ says, quantity, unit, values: await measure(bench), atMost, atLeast });
   }
   return findings;

@@ -15,7 +15,7 @@ export function trials<T>(
   const all = async (bench: Bench): Promise<readonly T[]> => {
     const results: T[] = [];
     // one after the other: training does not yield, so trials that ran together would all be saved only at the end
-    for (let seed = 1; seed <= bench.seeds; seed++) {
+    for (const seed of bench.seeds) {
       const given = { ...recipes[bench.scale], seed };
       const one = await bench.kept(given, async () => {
         const { recipe, data } = await bench.load(given);
