@@ -15,6 +15,9 @@ export const biMask = defineInputGradMethod({
   title: "Bi-Mask",
   about: "as double-pruned, with the outputs in an order that keeps more",
   source: "Zhang et al. 2023 (Bi-Mask)",
+  section: "CnnModels/utils/conv_type.py, get_best_permutation",
+  oracle: "src/core/sparsity/second-mask.test.ts",
+  shows: "train recipes/digits-mlp-sr-ste-bi-mask.json",
   options: {
     refresh: refreshEvery(100, "steps from one search for an order to the next"),
     candidates: number({ default: 100, min: 0, max: 1e4, integer: true, about: "random orders of a search" }),

@@ -21,6 +21,9 @@ export const domino = defineWeightMethod({
   title: "DominoSearch",
   about: "searches an N of the common M for each layer, within the budget of N:M in all; then SR-STE",
   source: "Sun et al. 2021 (DominoSearch); aojunzz/DominoSearch",
+  section: "section 3.2; find_mix_from_dense_imagenet.py",
+  oracle: "src/core/sparsity/methods/weights/domino.test.ts",
+  shows: "train recipes/fashion-mnist-mlp-domino.json",
   sparse: true,
   options: {
     until: number({ default: 0.25, min: 0, max: 1, about: "share of all steps by which the search has ended" }),

@@ -17,6 +17,9 @@ export const structureDecay = defineWeightMethod({
   title: "structure decay",
   about: "the pattern gets sparser in frames, from dense to N:M",
   source: "Kao et al. 2022; Bambhaniya et al. 2024 (SdGf)",
+  section: "sparse_functions.py, get_decay_config",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "compare --methods dense,sr-ste,structure-decay --pattern 1:8",
   sparse: true,
   options: {
     decayFrom: number({
