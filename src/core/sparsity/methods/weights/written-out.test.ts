@@ -1,6 +1,6 @@
 /**
- * Methods written out once more, from their sources, in plain loops and double precision: a whole network of two layers
- * with its loss, gradients and optimizer. Nothing of the library is used but the first weights and the inputs.
+ * Methods written out once more, from their sources, in plain loops and double precision: a whole network with its loss,
+ * gradients and optimizer. Nothing of the library is used but the first weights and the inputs.
  */
 import { describe, expect, test } from "vitest";
 import { Training } from "../../../../../test/training.ts";
@@ -10,6 +10,7 @@ import type { Transform } from "../../../optim/transform.ts";
 import type { WeightMethodFactory } from "../define-method.ts";
 import { asp } from "./asp.ts";
 import { ast } from "./ast.ts";
+import { domino } from "./domino.ts";
 import { maskDecay } from "./mask-decay.ts";
 import { maxq } from "./maxq.ts";
 import { sSte } from "./s-ste.ts";
@@ -19,7 +20,9 @@ import { structureDecay } from "./structure-decay.ts";
 import { transposable } from "./transposable.ts";
 
 const STEPS = 24;
-const [INPUTS, HIDDEN, CLASSES, BATCH] = [16, 32, 4, 8];
+const WIDTHS = [16, 32, 4];
+const [INPUTS, HIDDEN, CLASSES] = WIDTHS;
+const BATCH = 8;
 const RATE = 0.01;
 
 /** What a method does around a step t, counted from 0, to the first layer's weight w. */
@@ -195,6 +198,90 @@ function best90(every: number, lambda: number): Rule {
   };
 }
 
+/** The rules of the sparse layers, and what is done with their weights together after a step. */
+interface Rules {
+  readonly of: readonly Rule[];
+  after?(weights: readonly number[][], t: number): void;
+}
+
+/**
+ * Sun et al. 2021, find_mix_from_dense_imagenet.py and Sparse_find_mix_from_dense, for layers of these widths; the pull
+ * acts at every step, votes are every `every` steps, and no search is cut short.
+ */
+function search(widths: readonly number[], n: number, m: number, every: number, decay: number, lambda: number): Rules {
+  const sizes = widths.slice(1, -1).map((width, i) => width * widths[i]);
+  const all = sizes.reduce((a, b) => a + b);
+  // ERK: the density of a layer goes as (inputs + outputs) / (inputs * outputs); layers above 1 are dense
+  const raw = sizes.map((size, i) => (widths[i] + widths[i + 1]) / size);
+  const full = new Set<number>();
+  let scale = 0;
+  for (;;) {
+    let [rest, divisor] = [0, 0];
+    sizes.forEach((size, i) => {
+      rest += full.has(i) ? -(1 - n / m) * size : (n / m) * size;
+      if (!full.has(i)) divisor += raw[i] * size;
+    });
+    scale = rest / divisor;
+    const highest = Math.max(...raw.filter((__, i) => !full.has(i)));
+    if (highest * scale <= 1) break;
+    raw.forEach((one, i) => void (one === highest && full.add(i)));
+  }
+  const target = raw.map((one, i) => (full.has(i) ? 0 : 1 - scale * one));
+  // N_intermediate and N of the code
+  let between = sizes.map(() => m);
+  const accepted = sizes.map(() => m);
+  const thresholds: number[][] = sizes.map(() => []);
+  let pulls = sizes.map(() => 0);
+  let over = false;
+  const setPulls = (): void => {
+    const costs = sizes.map((size, i) => (size * accepted[i]) / m);
+    const lacking = target.map((sparsity, i) => sparsity - (1 - accepted[i] / m));
+    const [cost, lack] = [Math.max(...costs), Math.max(...lacking.map(Math.abs))];
+    const none = Math.max(...lacking) < 0.01;
+    pulls = costs.map((one, i) => 0.5 * (one / cost) + 0.5 * (none ? 0 : lacking[i] / lack));
+  };
+  const groups = (w: readonly number[]): number[][] =>
+    Array.from({ length: w.length / m }, (_, g) => w.slice(g * m, g * m + m).map(Math.abs));
+  return {
+    of: sizes.map((_, i) => {
+      let mask: number[] = [];
+      return {
+        used: (w) => {
+          if (thresholds[i].length === 0) {
+            const lower = (group: number[]): number[] => group.sort((a, b) => a - b).slice(0, m / 2);
+            thresholds[i] = groups(w).map((group) => lower(group).reduce((a, b) => a + b) / (m / 2));
+          }
+          mask = largest(w, between[i], m);
+          return times(w, mask);
+        },
+        onGradient: (g, w) => {
+          for (let at = 0; at < g.length; at++) {
+            if (over) g[at] += lambda * (1 - mask[at]) * w[at];
+            else g[at] = mask[at] * (g[at] + decay * pulls[i] * w[at]);
+          }
+        },
+      };
+    }),
+    after: (weights, t) => {
+      if (over) return;
+      setPulls();
+      if ((t + 1) % every !== 0) return;
+      for (let i = 0; i < sizes.length && !over; i++) {
+        if (accepted[i] === 1) continue;
+        const own = groups(weights[i]);
+        const fewer = own.filter((group, g) => group.filter((size) => size > thresholds[i][g]).length < between[i]);
+        if (fewer.length / own.length < 0.75) continue;
+        between[i]--;
+        if (!Number.isInteger(Math.log2(between[i]))) continue;
+        accepted[i] = between[i];
+        const kept = sizes.reduce((sum, size, l) => sum + (size * accepted[l]) / m, 0);
+        over = kept <= (all * n) / m;
+      }
+      if (over) between = [...accepted];
+    },
+  };
+}
+
 type Step = (w: number[], g: readonly number[], t: number) => void;
 
 /** The optimizers, written out: each call makes the state of one parameter. */
@@ -219,78 +306,87 @@ const adam = (): Step => {
   };
 };
 
-/** Linear, ReLU, linear, mean cross-entropy of rows of x with labels i mod 4. */
+interface Layer {
+  readonly w: number[];
+  readonly b: number[];
+  readonly inputs: number;
+  readonly rule: Rule | undefined;
+  readonly step: readonly [Step, Step];
+}
+
+/** Linear layers with ReLU between them; mean cross-entropy of rows of x with labels i mod 4. */
 class Network {
   readonly #x: readonly number[];
-  readonly w1: number[];
-  readonly #b1: number[];
-  readonly #w2: number[];
-  readonly #b2: number[];
-  readonly #rule: Rule;
-  readonly #steps: readonly Step[];
+  readonly layers: readonly Layer[];
+  readonly #rules: Rules;
 
-  constructor({ model, x }: Training, rule: Rule, optimizer: () => Step) {
+  constructor({ model, x }: Training, widths: readonly number[], rules: Rules, optimizer: () => Step) {
     const parameters = model.namedParameters();
     const of = (name: string): number[] => Array.from(parameters.get(name)!.data);
     this.#x = x;
-    this.w1 = of("fc1.weight");
-    this.#b1 = of("fc1.bias");
-    this.#w2 = of("fc2.weight");
-    this.#b2 = of("fc2.bias");
-    this.#rule = rule;
-    this.#steps = Array.from({ length: 4 }, optimizer);
+    this.#rules = rules;
+    this.layers = widths.slice(1).map((_, i) => ({
+      ...{ w: of(`fc${i + 1}.weight`), b: of(`fc${i + 1}.bias`), inputs: widths[i] },
+      // the last layer stays dense
+      ...{ rule: i < widths.length - 2 ? rules.of[i] : undefined, step: [optimizer(), optimizer()] },
+    }));
   }
 
   /** One step; the loss before it. */
   step(t: number): number {
-    const used = this.#rule.used(this.w1, t);
-    const [g1, d1, g2, d2] = [this.w1, this.#b1, this.#w2, this.#b2].map(({ length }) =>
-      new Array<number>(length).fill(0),
-    );
+    const used = this.layers.map(({ rule, w }) => rule?.used(w, t) ?? w);
+    const gradients = this.layers.map(({ w, b }) => ({ w: w.map(() => 0), b: b.map(() => 0) }));
+    const inputs = this.layers[0].inputs;
     let loss = 0;
     for (let row = 0; row < BATCH; row++) {
-      const x = this.#x.slice(row * INPUTS, (row + 1) * INPUTS);
-      const sums = this.#b1.map((b, o) => x.reduce((sum, value, i) => sum + value * used[o * INPUTS + i], b));
-      const h = sums.map((sum) => Math.max(0, sum));
-      const logits = this.#b2.map((b, o) => h.reduce((sum, value, i) => sum + value * this.#w2[o * HIDDEN + i], b));
+      // what goes into each layer, and the sums that come out of the last one
+      const into = [this.#x.slice(row * inputs, (row + 1) * inputs)];
+      this.layers.forEach(({ b, inputs: k }, l) => {
+        const sums = b.map((bias, o) => into[l].reduce((sum, value, i) => sum + value * used[l][o * k + i], bias));
+        into.push(l === this.layers.length - 1 ? sums : sums.map((sum) => Math.max(0, sum)));
+      });
+      const logits = into.pop()!;
       const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
       loss += (Math.log(total) - logits[row % CLASSES]) / BATCH;
-      const dh = h.map(() => 0);
-      for (let o = 0; o < CLASSES; o++) {
-        const d = (Math.exp(logits[o]) / total - Number(o === row % CLASSES)) / BATCH;
-        d2[o] += d;
-        for (let i = 0; i < HIDDEN; i++) {
-          g2[o * HIDDEN + i] += d * h[i];
-          dh[i] += d * this.#w2[o * HIDDEN + i];
-        }
-      }
-      for (let o = 0; o < HIDDEN; o++) {
-        if (sums[o] <= 0) continue;
-        d1[o] += dh[o];
-        for (let i = 0; i < INPUTS; i++) g1[o * INPUTS + i] += dh[o] * x[i];
+      let d = logits.map((logit, o) => (Math.exp(logit) / total - Number(o === row % CLASSES)) / BATCH);
+      for (let l = this.layers.length - 1; l >= 0; l--) {
+        const k = this.layers[l].inputs;
+        const below = into[l].map(() => 0);
+        d.forEach((value, o) => {
+          gradients[l].b[o] += value;
+          for (let i = 0; i < k; i++) {
+            gradients[l].w[o * k + i] += value * into[l][i];
+            below[i] += value * used[l][o * k + i];
+          }
+        });
+        d = below.map((value, i) => (into[l][i] > 0 ? value : 0));
       }
     }
-    this.#rule.onGradient?.(g1, this.w1, t);
-    for (const [i, [w, g]] of [
-      [this.w1, g1] as const,
-      [this.#b1, d1] as const,
-      [this.#w2, g2] as const,
-      [this.#b2, d2] as const,
-    ].entries())
-      this.#steps[i](w, g, t);
-    this.#rule.afterStep?.(this.w1, t);
+    this.layers.forEach(({ w, b, rule, step }, l) => {
+      rule?.onGradient?.(gradients[l].w, w, t);
+      step[0](w, gradients[l].w, t);
+      step[1](b, gradients[l].b, t);
+      rule?.afterStep?.(w, t);
+    });
+    this.#rules.after?.(
+      this.layers.map(({ w }) => w),
+      t,
+    );
     return loss;
   }
 }
 
 interface Case {
   readonly factory: WeightMethodFactory;
-  readonly rule: () => Rule;
+  readonly rule: () => Rule | Rules;
   readonly pattern?: string;
+  readonly widths?: readonly number[];
   readonly numbers?: Record<string, number>;
   readonly words?: Record<string, string>;
 }
 
+/** For methods that divide a budget among layers. */
+const DEEP = [16, 64, 8, 4];
 // 24 steps: dense to step 6, then 12 steps that fade or have frames
 const shares = { decayFrom: 0.25, decayUntil: 0.75 };
 const done = (t: number): number => Math.min(1, Math.max(0, (t - 6) / 12));
@@ -324,6 +420,13 @@ const cases: Readonly<Record<string, Case>> = {
     rule: () => multiAxis((t) => Math.max(0, 1 - t / 12), 0.05),
     numbers: { denseUntil: 0.5, lambda: 0.05, refresh: 1 },
   },
+  domino: {
+    factory: domino,
+    rule: () => search(DEEP, 2, 8, 1, 3, 0.05),
+    pattern: "2:8",
+    widths: DEEP,
+    numbers: { every: 1, decay: 3, lambda: 0.05, until: 1 },
+  },
   transposable: { factory: transposable, rule: () => best90(5, 0.05), numbers: { lambda: 0.05, refresh: 5 } },
 };
 
@@ -337,11 +440,15 @@ describe.each(Object.entries(optimizers))(
   (_, [transform, step]) => {
     test.each(Object.entries(cases))("%s", (__, { factory, rule, ...setting }) => {
       const run = new Training(factory, { steps: STEPS, optimizer: transform(), ...setting });
-      const oracle = new Network(run, rule(), step);
+      const rules = rule();
+      const oracle = new Network(run, setting.widths ?? WIDTHS, "of" in rules ? rules : { of: [rules] }, step);
       for (let t = 0; t < STEPS; t++) {
         expect(Math.abs(run.step() - oracle.step(t)), `loss of step ${t}`).toBeLessThan(1e-5);
-        const furthest = oracle.w1.reduce((most, w, i) => Math.max(most, Math.abs(run.weight.data[i] - w)), 0);
-        expect(furthest, `weights after step ${t}`).toBeLessThan(2e-6 * (t + 1));
+        oracle.layers.forEach(({ w }, l) => {
+          const { data } = run.model.namedParameters().get(`fc${l + 1}.weight`)!;
+          const furthest = w.reduce((most, value, i) => Math.max(most, Math.abs(data[i] - value)), 0);
+          expect(furthest, `layer ${l}, after step ${t}`).toBeLessThan(2e-6 * (t + 1));
+        });
       }
     });
   },
