@@ -48,9 +48,9 @@ function whatTheyDo(table: MethodTable): string {
   return aligned(["name", "what it does", "keys"], rows);
 }
 
-const ORIGINS = `Differences from the source have numbers on the method's page, which says of each what it changes. The oracle is
-the test that compares the method with an independent implementation, written from the source, or with golden numbers. The run is the
-smallest that shows the method's point; \`npx trisparse\` stands before it.`;
+const ORIGINS = `Differences from the source have numbers on the method's page. Where a short run can show what one changes, a table below them
+does. The oracle is the test that compares the method with an independent implementation, written from the source, or with golden
+numbers. The run is the smallest that shows the method's point; \`npx trisparse\` stands before it.`;
 
 function whereFrom(pageText: (name: string) => string): string {
   const rows = methodTables.flatMap((table) =>
