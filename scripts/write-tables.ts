@@ -116,7 +116,7 @@ function seen(): string {
     "method",
     "flip rate %",
     "flips / dense",
-    "SAD, ours and the source's",
+    "SAD %",
     "kept magnitude %",
     "NNSTD",
     "early % (a tenth of the run)",
