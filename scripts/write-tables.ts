@@ -9,6 +9,7 @@
  *   gather.json        npx tsx bench/gather.ts --json FILE
  *   sparse-activations.json  npx tsx bench/sparse-activations.ts --data-dir DIR --seeds 3 --json FILE
  *   ssl-words.json     npx tsx bench/ssl-words.ts --json FILE
+ *   differences.json   npx tsx bench/differences.ts --data-dir DIR --json FILE
  *   model-steps.json   trisparse bench step --models cnn,resnet20,detector --plans sr-ste,spre,fst,fully-sparse
  *                        --patterns 2:4,2:4v2,1:8 --threads 1 --rounds 12 --json FILE
  *   quality-ast.jsonl  npx tsx bench/study.ts bench/studies/ast.json --out FILE --data-dir DIR; so unstructured, permute,
@@ -271,6 +272,68 @@ function words(): string {
   return table(["model", "method", "accuracy, % (dense)", "parameters left, %"], lines);
 }
 
+interface Differences {
+  setting: { epochs: Record<string, number>; batch: number; rate: number; mlp: string; train: number };
+  rows: {
+    page: string;
+    number: number;
+    model: "mlp" | "cnn";
+    pattern: string;
+    source: string;
+    seeds: { ours: [loss: number, sad: number]; theirs: [loss: number, sad: number]; shared: number | null }[];
+  }[];
+}
+const differences = readResult("differences.json") as Differences;
+
+/** What the differences of a page from its source change in a small run. */
+function whatTheyChange(page: string): string {
+  const { setting, rows } = differences;
+  const own = rows.filter((row) => row.page === page);
+  const spread = (values: readonly number[], digits: number, sign: boolean): string => {
+    const center = mean(values);
+    const deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - center) ** 2, 0) / (values.length - 1));
+    return `${sign ? signed(center, digits) : center.toFixed(digits)} ± ${deviation.toFixed(digits)}`;
+  };
+  const lines = own.map(({ number, model, pattern, source, seeds }) => {
+    const of = (which: "ours" | "theirs", i: number): number[] => seeds.map((seed) => seed[which][i]);
+    const sads = (["ours", "theirs"] as const).map((which) => percent(mean(of(which, 1))));
+    const shares = seeds.flatMap(({ shared }) => shared ?? []);
+    return [
+      ...[number, `${model} ${pattern}`.trim(), source, spread(of("ours", 0), 3, false)],
+      spread(
+        seeds.map(({ ours, theirs }) => theirs[0] - ours[0]),
+        ...([3, true] as const),
+      ),
+      mean(of("theirs", 1)) === 0 ? sads[0] : sads.join(", "),
+      shares.length === 0
+        ? ""
+        : spread(
+            shares.map((share) => 100 * share),
+            1,
+            false,
+          ),
+    ];
+  });
+  const models = [...new Set(own.map(({ model }) => model))].map((model) =>
+    model === "mlp"
+      ? `MLP ${setting.mlp} on ${setting.train.toLocaleString("en-US")} images of Fashion-MNIST`
+      : "CNN of 8, 16 and 32 channels on drawn digits",
+  );
+  const head = [
+    "no.",
+    "run",
+    "as the source has it",
+    "test loss, ours",
+    "the source's beside it",
+    "SAD, ours and the source's",
+    "kept by both, %",
+  ];
+  return [
+    `What they change in a small run, over ${own[0].seeds.length} seeds, with standard deviations: ${models.join("; ")}; ${[...new Set(own.map(({ model }) => setting.epochs[model]))].join(" and ")} epochs, batch ${setting.batch}, AdamW.`,
+    table(head, lines),
+  ].join("\n\n");
+}
+
 interface ModelSteps {
   machine: Place;
   cases: {
@@ -336,6 +399,8 @@ function routes(): string {
   return table(["what", "drawn digits", "MNIST"], rows);
 }
 
+for (const page of new Set(differences.rows.map((row) => row.page)))
+  fill(`docs/methods/${page}.md`, "differences", whatTheyChange(page));
 fill("docs/methods/asp.md", "searches", permutations());
 fill("docs/methods/asp.md", "quality", study("permute"));
 fill("docs/methods/ast.md", "quality", study("ast"));

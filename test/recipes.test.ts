@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { jsKernels } from "../src/core/backend/js.ts";
 import { type Dataset, dataset } from "../src/core/data/dataset.ts";
 import { textDataset } from "../src/core/data/text-dataset.ts";
+import { activationMethods } from "../src/core/sparsity/methods/activations/methods.ts";
 import { inputGradMethods } from "../src/core/sparsity/methods/input-grad/methods.ts";
 import { strategies } from "../src/core/sparsity/methods/strategies.ts";
 import { unstructuredMethods } from "../src/core/sparsity/methods/unstructured/methods.ts";
@@ -33,6 +34,7 @@ test("there are recipes for every data set, model and method", () => {
   const named = (table: readonly { readonly name: string }[], ...others: string[]): Set<string> =>
     new Set([...others, ...table.map(({ name }) => name)]);
   expect(all(({ method }) => method.name)).toEqual(named([...weightMethods, ...unstructuredMethods]));
+  expect(all(({ activations }) => activations.name)).toEqual(named(activationMethods, "dense"));
   expect(all(({ inputGrad }) => inputGrad.name)).toEqual(named(inputGradMethods, "dense"));
   expect(all(({ weightGrad }) => weightGrad.name)).toEqual(named(weightGradMethods, "dense"));
   expect(all(({ strategy }) => strategy?.name ?? "none")).toEqual(named(strategies, "none"));
@@ -63,21 +65,23 @@ describe.each(names)("the recipe %s", (name) => {
     const { $schema, about } = read(name) as { $schema: string; about: string };
     expect($schema).toBe("./schema.json");
     expect(about).toMatch(/\.$/);
-    const { data, model, strategy, method, inputGrad, weightGrad, regularize } = recipe;
+    const { data, model, strategy, method, activations, inputGrad, weightGrad, regularize } = recipe;
     const depth = model.name === "resnet" ? model.depth : "";
-    const backward = [inputGrad.name, weightGrad.name].filter((one) => one !== "dense");
+    const others = [activations, inputGrad, weightGrad].map((one) => one.name).filter((one) => one !== "dense");
     const weights = regularize === undefined ? method.name : "ssl";
-    const words = strategy === undefined ? [weights, ...backward] : [strategy.name];
+    const words = strategy === undefined ? [weights, ...others] : [strategy.name];
     const source = data.file?.replace(/\.txt$/, "") ?? data.name;
     expect(name).toBe(`${source}-${model.name}${depth}-${words.join("-")}.json`);
   });
 
   test("has a layer that its pattern fits", () => {
     const { plan, steps } = new Run(recipe, oneBatchOf(recipe), new Device(jsKernels()));
-    const { method } = recipe;
+    const { method, activations } = recipe;
     const hasPattern = weightMethods.some(({ name, sparse }) => sparse && name === method.name);
     expect(plan.some(({ pattern }) => pattern !== null)).toBe(hasPattern);
-    expect(plan.some(({ computed }) => computed.forward !== "dense")).toBe(method.name !== "dense");
+    expect(plan.some(({ computed }) => computed.forward !== "dense")).toBe(
+      method.name !== "dense" || activations.name !== "dense",
+    );
     expect(steps).toBe(recipe.steps ?? recipe.epochs);
   });
 });

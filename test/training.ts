@@ -31,7 +31,8 @@ export class Training {
   readonly sparsity: Session;
   readonly weight: Parameter;
   readonly #optimizer: Optimizer;
-  readonly #x: number[];
+  /** Inputs of every step, [8, inputs]; the label of row i is i mod 4. */
+  readonly x: readonly number[];
   readonly #inputs: number;
   #first: Float32Array | null = null;
   #used = new Float32Array(0);
@@ -54,11 +55,11 @@ export class Training {
     this.weight = this.model.namedParameters().get("fc1.weight")!;
     this.#optimizer = new Optimizer(this.model, this.sparsity.around(optimizer));
     this.#inputs = widths[0];
-    this.#x = Array.from({ length: 8 * widths[0] }, () => random.normal());
+    this.x = Array.from({ length: 8 * widths[0] }, () => random.normal());
   }
 
   #forward(): Tensor {
-    return this.model.forward(tensor(this.weight.device, [8, this.#inputs], this.#x));
+    return this.model.forward(tensor(this.weight.device, [8, this.#inputs], this.x));
   }
 
   /** The loss. */

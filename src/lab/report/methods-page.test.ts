@@ -9,10 +9,11 @@ import { weightMethods } from "../../core/sparsity/methods/weights/methods.ts";
 import { withMethodTables } from "./methods-page.ts";
 
 const folder = new URL("../../../docs/methods/", import.meta.url);
-const page = readFileSync(new URL("README.md", folder), "utf8");
+const read = (name: string): string => readFileSync(new URL(name, folder), "utf8");
+const page = read("README.md");
 
 test("docs/methods/README.md has the tables of the methods (else: npx tsx scripts/write-methods.ts)", () => {
-  expect(page).toBe(withMethodTables(page));
+  expect(page).toBe(withMethodTables(page, read));
 });
 
 test("it links to every page of its folder, and to no other", () => {
@@ -29,7 +30,7 @@ describe("the page of a method", () => {
   ].filter(([, , { options }]) => Object.keys(options).length > 0);
 
   test.each(withOptions)("has the defaults and ranges that are checked: %s", (name, prefix, { options }) => {
-    const rows = readFileSync(new URL(`${name}.md`, folder), "utf8")
+    const rows = read(`${name}.md`)
       .split("\n")
       .map((line) => line.split("|").map((cell) => cell.trim()));
     for (const [key, option] of Object.entries(options)) {

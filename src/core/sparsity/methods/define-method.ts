@@ -12,8 +12,17 @@ interface Description<Schema extends OptionSchema> {
   /** Name in tables. */
   readonly title: string;
   readonly about: string;
-  /** Paper and section. */
+  /** Papers and, behind a semicolon, the authors' code. */
   readonly source: string;
+  /** Where in them: sections and equations of the paper, files and names of the code. */
+  readonly section: string;
+  /**
+   * The test that compares it with an independent implementation, written from the source, or with golden numbers: a
+   * path from the root of the repository.
+   */
+  readonly oracle: string;
+  /** The smallest run that shows its point: the arguments of `npx trisparse`. */
+  readonly shows: string;
   /** Options of the method, by name. */
   readonly options: Schema;
 }

@@ -14,6 +14,9 @@ export const magnitude = defineActivationMethod({
   title: "magnitude",
   about: "keeps the largest activations behind a squared ReLU; the weight of that layer stays dense in forward",
   source: "Haziza et al. 2025",
+  section: "section unconfirmed; no code",
+  oracle: "src/core/sparsity/activations.test.ts",
+  shows: "train recipes/text-gpt-dense-magnitude.json",
   options: {},
   make: () => ({ misfit: ofOneRow, pack: (rows, x) => rows.prune(x) }),
 });

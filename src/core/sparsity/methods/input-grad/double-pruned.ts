@@ -13,6 +13,9 @@ export const doublePruned = defineInputGradMethod({
   title: "double-pruned",
   about: "prunes the pruned weight once more, along its outputs",
   source: "Mozaffari et al. 2025 (SLoPe)",
+  section: "section unconfirmed",
+  oracle: "src/core/sparsity/sparsity.test.ts",
+  shows: "compare --methods dense,sr-ste,fully-sparse",
   options: { refresh: refreshEvery(1) },
   make: ({ refresh }) => ({
     shortGroups: refresh === 1,

@@ -10,6 +10,9 @@ export const greedy = defineInputGradMethod({
   title: "greedy",
   about: "keeps the largest entries of the neural gradient; biased, to compare with",
   source: "Xu et al. 2022",
+  section: "strategies GX and GG; section unconfirmed",
+  oracle: "src/core/backend/conformance.test.ts",
+  shows: "compare --model cnn --methods dense,fst,gx --pattern 2:4",
   options: {},
   make: () => ({ operand: "gradient", pack: (rows, gradient) => rows.prune(gradient) }),
 });

@@ -11,6 +11,9 @@ export const mvue = defineInputGradMethod({
   title: "MVUE",
   about: "an unbiased sample of the neural gradient, along the outputs",
   source: "Chmiel et al. 2023",
+  section: "section unconfirmed; no code",
+  oracle: "src/core/sparse/mvue.test.ts",
+  shows: "reproduce gradients-want-no-bias",
   options: {},
   make: () => ({ operand: "gradient", pack: (rows, gradient, draw) => rows.sample(gradient, draw) }),
 });

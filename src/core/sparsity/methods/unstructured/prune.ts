@@ -18,6 +18,9 @@ export const prune = defineUnstructuredMethod({
   title: "pruning",
   about: "entries with the least scores become zero, by a schedule; no pattern",
   source: "Zhu and Gupta 2017; Frankle and Carbin 2019; Han et al. 2017",
+  section: "on its page",
+  oracle: "src/core/sparsity/methods/unstructured/unstructured.test.ts",
+  shows: "compare --methods dense,prune",
   options: {
     sparsity: number({ default: 0.9, min: 0, max: 0.9999, about: "share of zeros at the end" }),
     from: number({ default: 0.1, min: 0, max: 1, about: "share of all steps before the first pruning" }),

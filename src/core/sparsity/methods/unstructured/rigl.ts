@@ -12,6 +12,9 @@ export const rigl = defineUnstructuredMethod({
   title: "RigL",
   about: "sparse from the first step; drops the smallest weights and grows by gradients, without a pattern",
   source: "Evci et al. 2020; google-research/rigl",
+  section: "section 3, algorithm 1; sparse_optimizers_base.py",
+  oracle: "src/core/sparsity/unstructured-sparsifier.test.ts",
+  shows: "compare --methods dense,set,rigl",
   options: REGROW_OPTIONS,
   make: (options) =>
     regrowing(options, {

@@ -12,6 +12,9 @@ export const set = defineUnstructuredMethod({
   title: "SET",
   about: "sparse from the first step; drops the smallest weights and grows others at random, without a pattern",
   source: "Mocanu et al. 2018",
+  section: "set_mlp_keras_cifar10.py, rewireMask",
+  oracle: "src/core/sparsity/unstructured-sparsifier.test.ts",
+  shows: "compare --methods dense,set",
   options: REGROW_OPTIONS,
   make: (options) =>
     regrowing(options, {

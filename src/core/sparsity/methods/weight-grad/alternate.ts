@@ -16,6 +16,9 @@ export const alternate = defineWeightGradMethod({
   title: "alternate",
   about: "keeps every second position of the activations, twice as large",
   source: "Xu et al. 2022",
+  section: "WeixiangXu/FST",
+  oracle: "src/core/sparsity/methods/weight-grad/restored.test.ts",
+  shows: "train recipes/digits-mlp-sr-ste-mvue-alternate.json",
   options: {
     scale: number({ default: 2, min: 0, max: 4, about: "of what is kept; 2 is right on average" }),
   },

@@ -12,6 +12,9 @@ export const approxMvue = defineWeightGradMethod({
   title: "approx-MVUE",
   about: "an unbiased 2:4 sample of the neural gradient by two draws, not of least variance; to compare with",
   source: "Hu et al. 2024",
+  section: "2by4-pretrain, utils.py, _MVUE24_approx",
+  oracle: "src/core/backend/oracle/sample.test.ts",
+  shows: "train recipes/digits-mlp-sr-ste-double-pruned-approx-mvue.json",
   options: {},
   make: () => ({
     operand: "gradient",

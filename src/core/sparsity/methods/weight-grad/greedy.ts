@@ -10,6 +10,9 @@ export const greedy = defineWeightGradMethod({
   title: "greedy",
   about: "keeps the largest entries of the neural gradient; biased, to compare with",
   source: "Chmiel et al. 2023",
+  section: "abstract; no code",
+  oracle: "src/core/backend/conformance.test.ts",
+  shows: "reproduce gradients-want-no-bias",
   options: {},
   make: () => ({
     operand: "gradient",

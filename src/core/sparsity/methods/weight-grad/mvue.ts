@@ -10,6 +10,9 @@ export const mvue = defineWeightGradMethod({
   title: "MVUE",
   about: "an unbiased sample of the neural gradient",
   source: "Chmiel et al. 2023",
+  section: "section unconfirmed; no code",
+  oracle: "src/core/sparse/mvue.test.ts",
+  shows: "reproduce gradients-want-no-bias",
   options: {},
   make: () => ({
     operand: "gradient",

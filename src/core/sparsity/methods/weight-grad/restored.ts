@@ -30,6 +30,9 @@ export const restored = defineWeightGradMethod({
   title: "restored",
   about: "keeps every second column of the activations of images, whose neighbors stand for the others",
   source: "Xu et al. 2022",
+  section: "WeixiangXu/FST",
+  oracle: "src/core/sparsity/methods/weight-grad/restored.test.ts",
+  shows: "reproduce neighbors-are-alike",
   options: {
     restore: number({
       ...{ default: 0.03, min: 0, max: 1, words: ["measured"] },

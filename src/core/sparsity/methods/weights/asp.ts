@@ -17,6 +17,9 @@ export const asp = defineWeightMethod({
   title: "ASP",
   about: "trains dense, prunes once, trains again with the mask frozen",
   source: "Mishra et al. 2021; NVIDIA apex contrib/sparsity",
+  section: "section 4 (number unconfirmed); contrib/sparsity/asp.py",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "compare --methods dense,asp",
   sparse: true,
   options: {
     pruneAt: number({ default: 0.5, min: 0, max: 1, about: "share of all steps before the pruning" }),

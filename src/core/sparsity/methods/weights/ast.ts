@@ -16,6 +16,9 @@ export const ast = defineWeightMethod({
   title: "AST",
   about: "SR-STE with a decay that rises and stays out of the optimizer's moments",
   source: "Huang et al. 2025; thu-ml/Adaptive-Sparse-Trainer",
+  section: "adamw.py; main.py, get_decay",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "compare --methods dense,sr-ste,ast",
   sparse: true,
   options: {
     lambda: number({ default: 5, min: 0, max: 1000, about: "strength of the decay from T0 on" }),

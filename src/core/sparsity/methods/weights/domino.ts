@@ -2,26 +2,35 @@ import { number, word } from "../../../options.ts";
 import type { Pattern } from "../../../sparse/pattern.ts";
 import { defineWeightMethod } from "../define-method.ts";
 import type { SparseParameter } from "../method.ts";
+import { erkDensities } from "../unstructured/budgets.ts";
 import { decayStrength, strengthOf } from "./pruned-decay.ts";
 
 /** Share of a layer's groups that must have weights to spare; from the authors' code. */
 const VOTES = 0.75;
 
+/** The share of a layer below which no layer lacks sparsity; from the authors' code. */
+const LEAST_LACK = 0.01;
+
 /**
  * DominoSearch: gives each layer its own N of the common M, so that all layers together keep no more than the recipe's
  * N:M would. It begins with N = M everywhere. Kept weights are pulled towards zero, and if most groups of a layer have
  * fewer than N weights above their initial thresholds, the layer's N falls by one. When the budget is met, SR-STE
- * follows.
+ * follows. The pull is the mean of two shares, as in the authors' code: of what the layer's products still cost, and of
+ * what separates its sparsity from that of an Erdos-Renyi network.
  * Source: Sun et al. 2021.
- * Differences: (1) it begins with the first step, theirs with a trained network; (2) the pull is stronger on layers
- * that cost more, theirs depends on Erdos-Renyi densities; (3) groups vote every `every` steps; (4) a search that has
- * not met the budget at `until` is ended: the cheapest steps of N, by |w| lost for each entry saved, are taken.
+ * Differences: (1) it begins with the first step, theirs with a trained network; (2) the pull acts at every step, theirs
+ * at every fifth with ten times the decay; (3) groups vote every `every` steps, theirs every 100; (4) a search that has
+ * not met the budget at `until` is ended: the cheapest steps of N, by |w| lost for each entry saved, are taken. Theirs
+ * goes on, with twice the decay. (5) SR-STE goes on with the searched weights, theirs with the trained network.
  */
 export const domino = defineWeightMethod({
   name: "domino",
   title: "DominoSearch",
   about: "searches an N of the common M for each layer, within the budget of N:M in all; then SR-STE",
-  source: "Sun et al. 2021 (DominoSearch); aojunzz/DominoSearch",
+  source: "Sun et al. 2021 (DominoSearch); NM-sparsity/DominoSearch",
+  section: "section 3.2; find_mix_from_dense_imagenet.py",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "train recipes/fashion-mnist-mlp-domino.json",
   sparse: true,
   options: {
     until: number({ default: 0.25, min: 0, max: 1, about: "share of all steps by which the search has ended" }),
@@ -63,8 +72,7 @@ export const domino = defineWeightMethod({
       afterStepOfAll: ({ parameters }, { step, steps }) => {
         const searches = parameters.map(searchOf);
         if (searches.some(({ begun, over }) => !begun || over)) return;
-        const most = Math.max(...parameters.map(costOf));
-        for (const parameter of parameters) searchOf(parameter).pull = costOf(parameter) / most;
+        setPulls(parameters);
         const ends = step + 1 >= Math.min(steps - 1, Math.round(until * steps));
         if (!ends && (step + 1) % every !== 0) return;
         const left = (): number =>
@@ -121,7 +129,7 @@ class Search {
     this.#numbers[1] = Number(over);
   }
 
-  /** The cost of the layer, as a share of that of the most expensive layer. */
+  /** How strongly the layer is pulled beside the others, -0.5 to 1; 0 in the first step. */
   get pull(): number {
     return this.#numbers[2];
   }
@@ -133,6 +141,30 @@ class Search {
 
 function searchOf(parameter: SparseParameter): Search {
   return new Search(parameter.state("search", 3));
+}
+
+/**
+ * Sets the pulls: half of what the layer's products cost now, as a share of the most that one costs, and half of the
+ * sparsity that it lacks, as a share of the most that one lacks or has too much of. It lacks what an Erdos-Renyi network
+ * of the budget's sparsity has more; where no layer lacks a hundredth, this half is 0.
+ */
+function setPulls(parameters: readonly SparseParameter[]): void {
+  const searches = parameters.map(searchOf);
+  const kept = parameters.map(({ pattern }) => allowedFrom(pattern) / pattern.m);
+  const costs = parameters.map(({ rows, k, positions }, i) => rows * k * positions * kept[i]);
+  const densities = erkDensities(parameters.map(shaped), searches[0].asked / parameters[0].pattern.m);
+  const lacking = kept.map((share, i) => share - densities[i]);
+  const [mostCost, mostLacking] = [Math.max(...costs), Math.max(...lacking.map(Math.abs))];
+  const isFar = Math.max(...lacking) >= LEAST_LACK;
+  searches.forEach((search, i) => {
+    search.pull = costs[i] / mostCost / 2 + (isFar ? lacking[i] / mostLacking / 2 : 0);
+  });
+}
+
+/** The shape that counts in an Erdos-Renyi-Kernel network; windows are taken as square. */
+function shaped({ rows, k, taps }: SparseParameter): { readonly shape: readonly number[] } {
+  const side = Math.sqrt(taps);
+  return { shape: taps === 1 ? [rows, k] : [rows, k / taps, side, side] };
 }
 
 function lower(parameter: SparseParameter, n: number): void {

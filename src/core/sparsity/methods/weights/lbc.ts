@@ -28,6 +28,9 @@ export const lbc = defineWeightMethod({
   title: "LBC",
   about: "removes the lowest scored combinations of a group until one is left; dense arithmetic until then",
   source: "Zhang et al. 2022 (LBC); zyxxmu/LBC",
+  section: "ResNet/utils/conv_type.py; imagenet.py, remove_alpha",
+  oracle: "src/core/sparsity/methods/weights/lbc.test.ts",
+  shows: "compare --methods dense,asp,lbc --pattern 2:4",
   sparse: true,
   options: {
     from: number({ default: 0, min: 0, max: 1, about: "share of all steps before the first combination is removed" }),

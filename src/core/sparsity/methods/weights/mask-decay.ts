@@ -18,6 +18,9 @@ export const maskDecay = defineWeightMethod({
   title: "mask decay",
   about: "pruned weights fade from the forward product, then the mask is binary",
   source: "Kao et al. 2022; Bambhaniya et al. 2024 (MdGf)",
+  section: "sparse_functions.py, LinearDecay, ExponentialDecay",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "compare --methods dense,sr-ste,mask-decay --pattern 1:8",
   sparse: true,
   options: {
     decayFrom: number({ default: 0.1, min: 0, max: 1, about: "share of all steps that are dense, before the decay" }),

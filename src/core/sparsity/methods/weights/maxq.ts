@@ -31,6 +31,9 @@ export const maxq = defineWeightMethod({
   title: "MaxQ",
   about: "SR-STE with kept weights multiplied by 1 to 3, and groups that become sparse one after the other",
   source: "Xiang et al. 2024 (MaxQ); JingyangXiang/MaxQ",
+  section: "conv_type/mullt_axis_query_v2_pro.py",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "compare --methods dense,sr-ste,maxq --pattern 1:8",
   sparse: true,
   options: {
     denseUntil: number({ default: 0.25, min: 0, max: 1, about: "share of all steps from which on no group is dense" }),

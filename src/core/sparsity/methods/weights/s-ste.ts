@@ -13,6 +13,9 @@ export const sSte = defineWeightMethod({
   title: "S-STE",
   about: "STE with soft thresholds: weights enter and leave the mask at zero",
   source: "Hu et al. 2024 (S-STE)",
+  section: "2by4-pretrain, utils.py, _soft_threshold",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "compare --methods dense,ste,s-ste --pattern 2:4",
   sparse: true,
   options: { refresh: refreshEvery(1) },
   make: ({ refresh }) => ({

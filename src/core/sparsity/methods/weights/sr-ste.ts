@@ -16,6 +16,9 @@ export const srSte = defineWeightMethod({
   title: "SR-STE",
   about: "STE with a decay of the pruned weights",
   source: "Zhou et al. 2021; aojunzz/NM-sparsity",
+  section: "section 4 (number unconfirmed); sparse_ops.py, SparseConv",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "compare --methods dense,ste,sr-ste",
   sparse: true,
   options: {
     lambda: decayStrength,

@@ -12,6 +12,9 @@ export const ste = defineWeightMethod({
   title: "STE",
   about: "prunes anew at every step, updates all weights",
   source: "Bengio et al. 2013; Zhou et al. 2021",
+  section: "section 3 (number unconfirmed); sparse_ops.py, Sparse",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "compare --methods dense,ste,sr-ste",
   sparse: true,
   options: { refresh: refreshEvery(1) },
   make: ({ refresh }) => ({

@@ -16,6 +16,9 @@ export const step = defineWeightMethod({
   title: "STEP",
   about: "dense until Adam's variance has settled, then STE with it frozen",
   source: "Lu et al. 2023",
+  section: "2by4-pretrain, adamw_step.py",
+  oracle: "src/core/sparsity/methods/weights/step.test.ts",
+  shows: "compare --methods dense,ste,step",
   sparse: true,
   options: {
     least: number({ default: 0.1, min: 0, max: 1, about: "share of all steps that are dense at least" }),

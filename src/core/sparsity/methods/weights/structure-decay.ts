@@ -9,14 +9,17 @@ import { pruneEvery, refreshEvery, stepAt, stepOf } from "./refresh.ts";
  * M/4:M to N:M, or 8N:8M, 4N:4M, 2N:2M to N:M, which keep the share and shrink the groups. Each frame runs on its own
  * sparse pack. Source: Kao et al. 2022; Bambhaniya et al. 2024 and their repository.
  * Differences: (1) groups longer than 16, which no pack holds, and groups that do not tile the axis are clipped to the
- * largest of the multiples that does; frames that become the same are one. (2) The N:M frame is as long as the others
- * and then goes on to the end: so says a comment of the source, whose code begins it with the fine-tuning.
+ * largest of the multiples that does; frames that become the same are one. (2) Frames change at steps, theirs at
+ * epochs; where N does not divide M by a power of two, theirs end above N:M.
  */
 export const structureDecay = defineWeightMethod({
   name: "structure-decay",
   title: "structure decay",
   about: "the pattern gets sparser in frames, from dense to N:M",
   source: "Kao et al. 2022; Bambhaniya et al. 2024 (SdGf)",
+  section: "sparse_functions.py, get_decay_config",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "compare --methods dense,sr-ste,structure-decay --pattern 1:8",
   sparse: true,
   options: {
     decayFrom: number({

@@ -19,6 +19,9 @@ export const transposable = defineWeightMethod({
   title: "transposable",
   about: "SR-STE with masks that are N:M along inputs and outputs",
   source: "Hubara et al. 2021; Hu et al. 2024",
+  section: "dynamic_TNM/src/sparse_ops.py, SparseTranspose",
+  oracle: "src/core/sparsity/methods/weights/written-out.test.ts",
+  shows: "train recipes/digits-mlp-transposable-double-pruned.json",
   sparse: true,
   options: {
     lambda: decayStrength,
