@@ -29,6 +29,12 @@ export class NamedArrays {
     return array;
   }
 
+  /** Drops an array, which is zero again when it is next taken. */
+  drop(name: string): void {
+    this.#arrays.delete(name);
+    this.#restored = new Map([...this.#restored].filter(([other]) => other !== name));
+  }
+
   /** All arrays, including saved ones that were not taken since, because a run may be saved again before they are. */
   all(): ReadonlyMap<string, ArrayLike<number>> {
     return new Map([...this.#restored, ...this.#arrays]);
