@@ -10,7 +10,8 @@
  *   ssl-words.json     npx tsx bench/ssl-words.ts --json FILE
  *   model-steps.json   trisparse bench step --models cnn,resnet20,detector --plans sr-ste,spre,fst,fully-sparse
  *                        --patterns 2:4,2:4v2,1:8 --threads 1 --rounds 12 --json FILE
- *   quality-ast.jsonl  npx tsx bench/study.ts bench/studies/ast.json --out FILE --data-dir DIR; so unstructured, permute
+ *   quality-ast.jsonl  npx tsx bench/study.ts bench/studies/ast.json --out FILE --data-dir DIR; so unstructured, permute,
+ *                        second-order
  *   fashion-mnist-*.json, claims-*.json: see write-results.ts
  *
  * and then: npx tsx scripts/write-tables.ts && npx biome check --write docs
@@ -312,6 +313,7 @@ fill("docs/methods/asp.md", "searches", permutations());
 fill("docs/methods/asp.md", "quality", study("permute"));
 fill("docs/methods/ast.md", "quality", study("ast"));
 fill("docs/methods/rigl.md", "quality", study("unstructured"));
+fill("docs/methods/prune.md", "quality", study("second-order"));
 fill("docs/methods/group-lasso.md", "cost", penalties());
 fill("docs/metrics.md", "cost", monitor());
 fill("docs/metrics.md", "seen", seen());

@@ -13,7 +13,7 @@ import { defineUnstructuredMethod, type UnstructuredParameter } from "./unstruct
  * Pruning without a pattern: the entries with the least scores become zero and stay zero, by a schedule.
  * Sources: see schedules.ts, scores.ts and budgets.ts.
  * Differences: (1) first-order scores are of the gradient of one batch; (2) a rewind brings back all parameters but not
- * the running means of batch norm, which follow by themselves.
+ * the running means of batch norm, which follow by themselves; (3) see fisher/blocks.ts for obs.
  */
 export const prune = defineUnstructuredMethod({
   name: "prune",
