@@ -80,6 +80,12 @@ describe("a folder", () => {
     expect(more.slice(0, 4)).toEqual(runs);
     expect(readCurve(folder)).toEqual(more);
     expect(readFileSync(join(folder, "curve.jsonl"), "utf8").startsWith(whole)).toBe(true);
+    // another recipe is trained, and is no part of the curve of the first
+    const longer = { ...places[0], recipe: { ...places[0].recipe, steps: 9 } };
+    const other = trainCurve(folder, [longer], 1, data, new Device(jsKernels()));
+    expect(other).toHaveLength(1);
+    expect(readCurve(folder)).toEqual([...more, ...other]);
+    expect(train(2)).toEqual(more);
   });
 });
 
@@ -88,7 +94,7 @@ describe("a curve", () => {
     const right = [...answers].filter((one) => one === "1").length;
     const nonZeros = sparsity === 0 ? 2e6 : 1e6;
     return {
-      ...{ method, sparsity, seed, loss: 1, parameters: 2e6, nonZeros, bytes: 4096, macs: 1e6, answers },
+      ...{ method, sparsity, seed, recipe, loss: 1, parameters: 2e6, nonZeros, bytes: 4096, macs: 1e6, answers },
       score: (100 * right) / answers.length,
     };
   };

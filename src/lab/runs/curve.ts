@@ -77,6 +77,8 @@ export interface CurveRun {
   readonly method: string;
   readonly sparsity: number;
   readonly seed: number;
+  /** What was trained, this seed included. */
+  readonly recipe: Recipe;
   /** The last evaluation on the test split, in percentage points or bits per character. */
   readonly score: number;
   readonly loss: number;
@@ -106,6 +108,7 @@ const lineOf = (run: CurveRun): string => `${JSON.stringify(run)}\n`;
 
 /**
  * Trains what is left of each place over so many seeds, from that of its recipe on, and keeps each result in the folder.
+ * Returns the runs of these places.
  * The data are the same for all seeds: these draw the weights and the order alone.
  */
 export function trainCurve(
@@ -119,21 +122,35 @@ export function trainCurve(
   mkdirSync(folder, { recursive: true });
   const jobs = Array.from({ length: seeds }, (_, i) => places.map((place) => ({ ...place, i }))).flat();
   const found = readCurve(folder);
+  const asked: CurveRun[] = [];
   // without the half line of a process that died
   writeFileAtomically(join(folder, FILE), found.map(lineOf).join(""));
   for (const [done, { method, sparsity, recipe, i }] of jobs.entries()) {
     const seed = recipe.seed + i;
-    const isThis = (run: CurveRun): boolean => run.method === method && run.sparsity === sparsity && run.seed === seed;
-    if (found.some(isThis)) continue;
+    const own = { ...recipe, seed };
+    const known = found.find((run) => isSame(run, { method, sparsity, recipe: own }));
+    if (known !== undefined) {
+      asked.push(known);
+      continue;
+    }
     onRun(`${method}${sparsity === 0 ? "" : ` ${sparsity}`}, seed ${seed}`, done, jobs.length);
-    const result = { method, sparsity, seed, ...trained({ ...recipe, seed }, data, device) };
+    const result = { method, sparsity, seed, recipe: own, ...trained(own, data, device) };
     appendFileSync(join(folder, FILE), lineOf(result));
-    found.push(result);
+    asked.push(result);
   }
-  return found;
+  return asked;
 }
 
-function trained(recipe: Recipe, data: Dataset, device: Device): Omit<CurveRun, "method" | "sparsity" | "seed"> {
+/** Whether a run is of this place; a folder may hold those of other calls. */
+function isSame(run: CurveRun, { method, sparsity, recipe }: CurvePlace): boolean {
+  return run.method === method && run.sparsity === sparsity && JSON.stringify(run.recipe) === JSON.stringify(recipe);
+}
+
+function trained(
+  recipe: Recipe,
+  data: Dataset,
+  device: Device,
+): Omit<CurveRun, "method" | "sparsity" | "seed" | "recipe"> {
   const run = new Run(recipe, data, device);
   while (!run.done) run.advance();
   const evaluation = run.evaluate();
