@@ -5,6 +5,7 @@ import { type Geometry, matrixGeometry } from "../backend/geometry.ts";
 import type { Kernels } from "../backend/kernels.ts";
 import type { F32 } from "../backend/memory.ts";
 import { blocksOf, type SampleGradients } from "./methods/fisher/curvature.ts";
+import { NamedArrays } from "./named-arrays.ts";
 
 /** The most numbers of gradients that are computed at once: 16 MiB. */
 const MOST = 2 ** 22;
@@ -24,8 +25,11 @@ export class BatchGradients implements SampleGradients {
   readonly #geometry: Geometry;
   readonly #outputs: number;
   readonly #inputs: number;
+  readonly #arrays: NamedArrays;
 
-  constructor(kernels: Kernels, dy: F32, x: F32, geometry: Geometry) {
+  /** `arrays` keeps scratch memory from one call to the next: memory of WASM is not given back within a step. */
+  constructor(kernels: Kernels, dy: F32, x: F32, geometry: Geometry, arrays: NamedArrays = new NamedArrays()) {
+    this.#arrays = arrays;
     this.#kernels = kernels;
     this.#dy = dy;
     this.#x = x;
@@ -38,7 +42,7 @@ export class BatchGradients implements SampleGradients {
   addSquares(sums: F32): void {
     const [samples, outputs, inputs] = [this.samples, this.#outputs, this.#inputs];
     if (this.#isMatrix) {
-      const x = this.#kernels.float32(samples * inputs);
+      const x = this.#scratch("inputs", samples * inputs);
       this.#elementwise("multiply", x, this.#x, this.#x, [x.length], [1], [1]);
       this.#add(sums, (own) =>
         this.#kernels.weightGrad(own, this.#squaredGradient(), x, matrixGeometry(samples, inputs, outputs)),
@@ -57,7 +61,7 @@ export class BatchGradients implements SampleGradients {
     if (this.#isMatrix) {
       const dy = this.#squaredGradient();
       for (const { begin, length, start } of blocksOf(outputs, inputs, size)) {
-        const pairs = this.#kernels.float32(samples * length ** 2);
+        const pairs = this.#scratch("pairs", samples * length ** 2);
         const x = this.#x.subarray(begin);
         this.#elementwise("multiply", pairs, x, x, [samples, length, length], [inputs, 1, 0], [inputs, 0, 1]);
         const g = matrixGeometry(samples, length ** 2, outputs);
@@ -69,7 +73,7 @@ export class BatchGradients implements SampleGradients {
     for (const { from, rows, values } of this.parts()) {
       for (const { begin, length, start } of blocksOf(outputs, inputs, size)) {
         // [row][sample][entry]: a product reads what follows each other
-        const ordered = this.#kernels.float32(rows * samples * length);
+        const ordered = this.#scratch("ordered", rows * samples * length);
         const strides = [inputs, rows * inputs, 1];
         const block = values.subarray(begin);
         this.#elementwise("copy", ordered, block, block, [rows, samples, length], strides, strides);
@@ -90,8 +94,8 @@ export class BatchGradients implements SampleGradients {
     const [samples, outputs, inputs] = [this.samples, this.#outputs, this.#inputs];
     const positions = outHeight * outWidth;
     const most = Math.max(1, Math.min(outputs, Math.floor(MOST / (samples * inputs))));
-    const gradients = this.#kernels.float32(samples * most * inputs);
-    const columns = this.#kernels.float32(samples * positions * most);
+    const gradients = this.#scratch("gradients", samples * most * inputs);
+    const columns = this.#scratch("columns", samples * positions * most);
     for (let from = 0; from < outputs; from += most) {
       const rows = Math.min(most, outputs - from);
       for (let t = 0, i = 0; t < samples * positions; t++) {
@@ -109,6 +113,10 @@ export class BatchGradients implements SampleGradients {
     }
   }
 
+  #scratch(name: string, length: number): F32 {
+    return this.#arrays.take(`${name} ${length}`, length, this.#kernels);
+  }
+
   get #isMatrix(): boolean {
     const [, height, width, , kernelHeight, kernelWidth] = this.#geometry;
     return height * width * kernelHeight * kernelWidth === 1;
@@ -116,14 +124,14 @@ export class BatchGradients implements SampleGradients {
 
   /** The squares of dy of each sample's own loss. */
   #squaredGradient(): F32 {
-    const squares = this.#kernels.float32(this.#dy.length);
+    const squares = this.#scratch("squares", this.#dy.length);
     for (let i = 0; i < squares.length; i++) squares[i] = (this.samples * this.#dy[i]) ** 2;
     return squares;
   }
 
   /** Adds to `sums` what `compute` writes to an array of the same length. */
   #add(sums: F32, compute: (own: F32) => void): void {
-    const own = this.#kernels.float32(sums.length);
+    const own = this.#scratch("sum", sums.length);
     compute(own);
     this.#kernels.mix(sums, sums, own, sums.length, 1, 1);
   }

@@ -11,6 +11,7 @@ import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import { MaskedParameter } from "./masked-parameter.ts";
 import type { UnstructuredMethod, UnstructuredParameters } from "./methods/unstructured/unstructured-method.ts";
+import { NamedArrays } from "./named-arrays.ts";
 import type { PlannedLayer, PlannedProduct } from "./plan.ts";
 import type { SparseLayer } from "./report.ts";
 import { BatchGradients } from "./sample-gradients.ts";
@@ -41,6 +42,7 @@ export class UnstructuredSparsifier implements Sparsifier {
   #rewound = false;
   #step = 0;
   #aside = false;
+  readonly #scratch = new NamedArrays();
 
   /** Makes a sparsifier for the weights that the plan puts under the method. */
   static of(
@@ -104,7 +106,7 @@ export class UnstructuredSparsifier implements Sparsifier {
     const { kernels, parameter } = sparse;
     parameter.watch = (dy, x, geometry) => {
       if (this.#aside || !samples.readsIn({ step: this.#step, steps: this.#steps })) return;
-      samples.add(sparse, new BatchGradients(kernels, dy, x, geometry));
+      samples.add(sparse, new BatchGradients(kernels, dy, x, geometry, this.#scratch));
     };
   }
 

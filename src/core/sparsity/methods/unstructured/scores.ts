@@ -4,7 +4,6 @@ import type { UnstructuredParameter } from "./unstructured-method.ts";
 
 /** The scores by their words in recipes. */
 export const SCORES = ["magnitude", "first-order", "obd", "obs"] as const;
-export type Score = (typeof SCORES)[number];
 /** Where scores come from: what the weight and its gradient say, or a curvature. */
 export type ScoreSource = "magnitude" | "first-order" | Curvature;
 
