@@ -13,7 +13,7 @@
  *   model-steps.json   trisparse bench step --models cnn,resnet20,detector --plans sr-ste,spre,fst,fully-sparse
  *                        --patterns 2:4,2:4v2,1:8 --threads 1 --rounds 12 --json FILE
  *   quality-ast.jsonl  npx tsx bench/study.ts bench/studies/ast.json --out FILE --data-dir DIR; so unstructured, permute,
- *                        sr-ste-strength
+ *                        sr-ste-strength, second-order
  *   fashion-mnist-*.json, claims-*.json: see write-results.ts
  *
  * and then: npx tsx scripts/write-tables.ts && npx biome check --write docs
@@ -406,6 +406,7 @@ fill("docs/methods/asp.md", "quality", study("permute"));
 fill("docs/methods/ast.md", "quality", study("ast"));
 fill("docs/methods/sr-ste.md", "strength", study("sr-ste-strength"));
 fill("docs/methods/rigl.md", "quality", study("unstructured"));
+fill("docs/methods/prune.md", "quality", study("second-order"));
 fill("docs/methods/group-lasso.md", "cost", penalties());
 fill("docs/metrics.md", "cost", monitor());
 fill("docs/metrics.md", "matching", matchings());

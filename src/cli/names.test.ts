@@ -24,6 +24,7 @@ describe("every verb", () => {
     ["compress", [...machine, ...ofRecipes, ...training, "-o, --out <folder>"]],
     ["resume", [...machine, "-o, --out <folder>"]],
     ["reproduce", [...machine, "-o, --out <folder>"]],
+    ["curve", [...machine, ...ofRecipes, ...training, "-o, --out <folder>"]],
     ["explain", [...machine, ...ofRecipes, "-o, --out <file>"]],
     ["account", [...ofRecipes, "-o, --out <file>"]],
     ["bench", [...machine, "--batch-size <count>", "-o, --out <file>"]],
@@ -52,6 +53,7 @@ describe("every verb", () => {
       "report",
       "explain",
       "account",
+      "curve",
       "reproduce",
       "bench",
     ]);

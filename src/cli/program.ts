@@ -5,6 +5,7 @@ import { addAccount } from "./account.ts";
 import { addBench } from "./bench.ts";
 import { addCompare } from "./compare.ts";
 import { addCompress } from "./compress.ts";
+import { addCurve } from "./curve.ts";
 import { addExplain } from "./explain.ts";
 import { addReport } from "./report.ts";
 import { addReproduce } from "./reproduce.ts";
@@ -29,6 +30,7 @@ Examples:
   trisparse explain recipes/digits-mlp-sr-ste.json
   trisparse compress recipes/mnist-lenet-ssl.json
   trisparse account runs/2026-11-21-184501
+  trisparse curve --sparsity 0.5,0.9 --methods prune,prune-obs
   trisparse reproduce decay-calms-masks
   trisparse bench gemm --sizes 512,64x1024x1024 --threads 1
 
@@ -43,6 +45,7 @@ trisparse <command> --help explains the options of each.`,
     addReport,
     addExplain,
     addAccount,
+    addCurve,
     addReproduce,
     addBench,
   ])

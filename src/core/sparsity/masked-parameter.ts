@@ -9,6 +9,7 @@ import { countKept, isKept } from "../sparse/mask.ts";
 import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import type { UnstructuredParameter } from "./methods/unstructured/unstructured-method.ts";
+import { NamedArrays } from "./named-arrays.ts";
 
 export class MaskedParameter implements UnstructuredParameter {
   readonly name: string;
@@ -21,6 +22,8 @@ export class MaskedParameter implements UnstructuredParameter {
   readonly maskBytes: Uint8Array;
   /** The mask as bits, which kernels read. */
   readonly mask: Uint32Array;
+  /** The arrays that its method keeps with it. */
+  readonly arrays = new NamedArrays();
   sparsity = 0;
   /** Number of times that the mask has moved. */
   revision = 0;
@@ -46,6 +49,14 @@ export class MaskedParameter implements UnstructuredParameter {
 
   get gradient(): F32 {
     return this.parameter.grad;
+  }
+
+  state(name: string, length: number): F32 {
+    return this.arrays.take(name, length, this.kernels);
+  }
+
+  forget(name: string): void {
+    this.arrays.drop(name);
   }
 
   keep(maskBytes: Uint8Array): void {

@@ -6,12 +6,16 @@ import { expected } from "../errors.ts";
 /** Arrays by name, which are zero at first. */
 export class NamedArrays {
   readonly #arrays = new Map<string, F32>();
+  /** Dropped arrays, to be taken again: WASM gives no memory back to code that never returns to the event loop. */
+  readonly #spare = new Map<string, F32>();
   #restored: ReadonlyMap<string, ArrayLike<number>> = new Map();
 
   take(name: string, length: number, kernels: Kernels): F32 {
     let array = this.#arrays.get(name);
     if (array === undefined) {
-      array = kernels.float32(length);
+      const spare = this.#spare.get(name);
+      array = spare?.length === length ? spare.fill(0) : kernels.float32(length);
+      this.#spare.delete(name);
       const saved = this.#restored.get(name);
       if (saved !== undefined) {
         if (saved.length !== length) {
@@ -27,6 +31,14 @@ export class NamedArrays {
       this.#arrays.set(name, array);
     }
     return array;
+  }
+
+  /** Drops an array, which is zero again when it is next taken. */
+  drop(name: string): void {
+    const array = this.#arrays.get(name);
+    if (array !== undefined) this.#spare.set(name, array);
+    this.#arrays.delete(name);
+    this.#restored = new Map([...this.#restored].filter(([other]) => other !== name));
   }
 
   /** All arrays, including saved ones that were not taken since, because a run may be saved again before they are. */

@@ -205,7 +205,12 @@ export class Session {
    * is empty if no product is N:M.
    */
   probe(repeats: number, pass: () => void): GradientReport[] {
-    return this.#sparsifiers.flatMap((sparsifier) => sparsifier.probe?.(repeats, pass) ?? []);
+    const probed = (): GradientReport[] =>
+      this.#sparsifiers.flatMap((sparsifier) => sparsifier.probe?.(repeats, pass) ?? []);
+    return this.#sparsifiers.reduce(
+      (inner: typeof probed, sparsifier) => () => sparsifier.aside?.(inner) ?? inner(),
+      probed,
+    )();
   }
 
   /**

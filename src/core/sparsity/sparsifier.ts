@@ -21,7 +21,7 @@ export interface VerifiedLayer {
 }
 
 /** Arrays by name, which are a part of a checkpoint. */
-export type SavedArrays = Map<string, { shape: readonly number[]; data: Uint32Array | Float64Array }>;
+export type SavedArrays = Map<string, { shape: readonly number[]; data: Float32Array | Uint32Array | Float64Array }>;
 
 /** Saved arrays that have been read back. */
 export type RestoredArrays = ReadonlyMap<string, { readonly data: ArrayLike<number> }>;
@@ -51,6 +51,8 @@ export interface Sparsifier {
   permutes?(step: number): ReadonlyMap<string, Pattern>;
   /** Records how its masks moved in the last forward; called once a step. Returns the number of flips in all layers. */
   observe(): number;
+  /** Runs passes beside the training, of which nothing is kept; left out if it keeps nothing of a backward pass. */
+  aside?<T>(passes: () => T): T;
   /** Compares gradients, see GradientProbe; left out if none of its operands is a gradient. */
   probe?(repeats: number, pass: () => void): GradientReport[];
   /** Its sparse layers in their present state. */

@@ -60,6 +60,17 @@ function setup(method: UnstructuredMethod, transform: Transform = adamW({ learni
       unstructured.observe();
       return dense;
     },
+    /** The gradients of one sample's own loss. */
+    gradientsOf: (sample: number): Float32Array[] =>
+      device.step(() => {
+        const loss = crossEntropy(
+          model.forward(tensor(device, [1, 16], x.slice(16 * sample, 16 * sample + 16))),
+          labels.slice(sample, sample + 1),
+        );
+        optimizer.zeroGrad();
+        unstructured.aside(() => backward(loss));
+        return weights.map(({ grad }) => grad.slice());
+      }),
     /** What the masks keep, by layer. */
     kept: (): boolean[][] => {
       const state = unstructured.state();
@@ -253,6 +264,82 @@ describe("prune", () => {
   });
 });
 
+describe("second-order scores", () => {
+  const values = { schedule: "one-shot", sparsity: 0.85, from: 0.125, budget: "global", fisherSteps: 3 } as const;
+
+  test.each(["obd", "obs"] as const)(
+    "%s: sums over the steps up to the pruning, and keeps nothing after it",
+    (score) => {
+      const { unstructured, step, kept } = setup(prune({ ...values, score }));
+      const samples = (): number | undefined => {
+        return unstructured.state().get("state of fc1.weight/fisher samples")?.data[0];
+      };
+      // pruned in step 3, of batches of 8
+      const counts = Array.from({ length: 5 }, () => {
+        step();
+        return samples();
+      });
+      expect(counts).toEqual([undefined, 8, 16, undefined, undefined]);
+      const total = kept().reduce((sum, { length }) => sum + length, 0);
+      expect(kept().reduce((sum, flags) => sum + count(flags), 0)).toBe(Math.round(0.15 * total));
+    },
+  );
+
+  test("obd prunes the entries of which w times each sample's gradient are least, squared and averaged", () => {
+    const one = setup(prune({ ...values, fisherSteps: 1, score: "obd" }));
+    for (let t = 0; t < 3; t++) one.step();
+    const weights = one.weights.map(({ data }) => data.slice());
+    const scores = one.weights.map(({ size }) => new Float64Array(size));
+    for (let sample = 0; sample < 8; sample++) {
+      one.gradientsOf(sample).forEach((gradient, layer) => {
+        for (let i = 0; i < gradient.length; i++) scores[layer][i] += (gradient[i] * weights[layer][i]) ** 2 / 16;
+      });
+    }
+    one.step();
+    const mask = one.kept();
+    const least = Math.min(...mask.flatMap((flags, layer) => [...scores[layer]].filter((_, i) => flags[i])));
+    const most = Math.max(...mask.flatMap((flags, layer) => [...scores[layer]].filter((_, i) => !flags[i])));
+    expect(least).toBeGreaterThan(most * (1 - 1e-5));
+  });
+
+  test("obs changes what stays in the step of a pruning, unless it is told not to", () => {
+    const changeOf = (
+      compensation: "block" | "none",
+    ): { before: Float32Array; after: Float32Array; mask: boolean[] } => {
+      // a step that changes nothing by itself
+      const one = setup(prune({ ...values, score: "obs", compensation }), sgd({ learningRate: 0 }));
+      for (let t = 0; t < 3; t++) one.step();
+      const before = one.weights[0].data.slice();
+      one.step();
+      return { before, after: one.weights[0].data, mask: one.kept()[0] };
+    };
+    const [changed, left] = [changeOf("block"), changeOf("none")];
+    expect(changed.mask).toEqual(left.mask);
+    const moves = ({ before, after: now, mask }: typeof left): number =>
+      mask.filter((flag, i) => flag && now[i] !== before[i]).length;
+    expect(moves(left)).toBe(0);
+    expect(moves(changed)).toBeGreaterThan(10);
+    changed.mask.forEach((flag, i) => {
+      if (!flag) expect(changed.after[i]).toBe(0);
+    });
+  });
+
+  test("passes beside the training are not summed", () => {
+    const data = makeDigits({ limit: { train: 64, test: 16 } });
+    const recipe = parseRecipe({
+      ...{ model: { name: "mlp", hidden: [16, 16] }, batchSize: 16, steps: 12 },
+      method: { name: "prune", ...values, from: 0.5, score: "obd" },
+      weightGrad: { name: "mvue", pattern: "2:4" },
+    });
+    const run = new Run(recipe, data, new Device(jsKernels()));
+    while (run.step < 5) run.advance();
+    const before = [...run.session.checkpoint()];
+    expect(before.some(([name]) => name.endsWith("fc1.weight/fisher"))).toBe(true);
+    expect(run.probeGradients(2)).not.toEqual([]);
+    expect([...run.session.checkpoint()]).toEqual(before);
+  });
+});
+
 describe("compressed rows", () => {
   const data = makeDigits({ limit: { train: 256, test: 32 } });
   const recipe = (method: object, others: object = {}): Recipe =>
@@ -264,6 +351,8 @@ describe("compressed rows", () => {
     { name: "prune", sparsity: 0.9, from: 0.2, until: 0.7, every: 2 },
     { name: "prune", score: "first-order", sparsity: 0.9, from: 0.2, until: 0.7, every: 2 },
     { name: "prune", schedule: "dense-sparse-dense", sparsity: 0.9, from: 0.2, until: 0.7 },
+    { name: "prune", score: "obd", fisherSteps: 2, sparsity: 0.9, from: 0.2, until: 0.7, every: 2 },
+    { name: "prune", score: "obs", fisherSteps: 1, fisherBlock: 4, sparsity: 0.9, from: 0.2, until: 0.7, every: 3 },
   ])("$name trains as by masked products, with fewer multiply-adds", (method) => {
     const optimizer = { name: "adamw", clip: 0.05 };
     const [compressed, masked] = (["sparse", "emulated"] as const).map((compute) => {

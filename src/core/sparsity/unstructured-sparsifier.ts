@@ -11,8 +11,10 @@ import type { Parameter } from "../tensor/tensor.ts";
 import type { MultiplyingWeight } from "./layers.ts";
 import { MaskedParameter } from "./masked-parameter.ts";
 import type { UnstructuredMethod, UnstructuredParameters } from "./methods/unstructured/unstructured-method.ts";
+import { NamedArrays } from "./named-arrays.ts";
 import type { PlannedLayer, PlannedProduct } from "./plan.ts";
 import type { SparseLayer } from "./report.ts";
+import { BatchGradients } from "./sample-gradients.ts";
 import { skipReasons } from "./skip.ts";
 import type { RestoredArrays, SavedArrays, Sparsifier, VerifiedLayer } from "./sparsifier.ts";
 import { LEAST_SPARSITY, LEAST_SPARSITY_OF_GRADIENT, UnstructuredOperands } from "./unstructured-operands.ts";
@@ -39,6 +41,8 @@ export class UnstructuredSparsifier implements Sparsifier {
   #remembered = new Map<string, Float32Array>();
   #rewound = false;
   #step = 0;
+  #aside = false;
+  readonly #scratch = new NamedArrays();
 
   /** Makes a sparsifier for the weights that the plan puts under the method. */
   static of(
@@ -92,6 +96,26 @@ export class UnstructuredSparsifier implements Sparsifier {
       sparse.maskWeight();
       // weights with other sparse operands have a plan already
       sparse.parameter.plan ??= new UnstructuredOperands(sparse, source, compressed.has(sparse.name), readsGradient);
+      this.#watch(sparse);
+    }
+  }
+
+  #watch(sparse: MaskedParameter): void {
+    const { samples } = this.#method;
+    if (samples === undefined) return;
+    const { kernels, parameter } = sparse;
+    parameter.watch = (dy, x, geometry) => {
+      if (this.#aside || !samples.readsIn({ step: this.#step, steps: this.#steps })) return;
+      samples.add(sparse, new BatchGradients(kernels, dy, x, geometry, this.#scratch));
+    };
+  }
+
+  aside<T>(passes: () => T): T {
+    this.#aside = true;
+    try {
+      return passes();
+    } finally {
+      this.#aside = false;
     }
   }
 
@@ -154,16 +178,20 @@ export class UnstructuredSparsifier implements Sparsifier {
   }
 
   detach(): void {
-    for (const { parameter } of this.#sparse) parameter.plan = null;
+    for (const { parameter } of this.#sparse) {
+      parameter.plan = null;
+      parameter.watch = null;
+    }
   }
 
-  /** Masks, their histories, and the remembered parameters. */
+  /** Masks, their histories, what the method keeps with the weights, and the remembered parameters. */
   state(): SavedArrays {
     const state: SavedArrays = new Map();
-    const put = (name: string, data: Uint32Array | Float64Array): void => {
+    const put = (name: string, data: Float32Array | Uint32Array | Float64Array): void => {
       state.set(name, { shape: [data.length], data });
     };
-    for (const { name, mask, history } of this.#sparse) {
+    for (const { name, mask, history, arrays } of this.#sparse) {
+      for (const [key, array] of arrays.all()) put(`state of ${name}/${key}`, Float32Array.from(array));
       put(`${name}.mask`, mask.slice());
       put(`${name}.firstMask`, history.first);
       put(`${name}.lastMask`, history.last);
@@ -179,6 +207,9 @@ export class UnstructuredSparsifier implements Sparsifier {
       const saved = (key: string): ArrayLike<number> => state.get(`${sparse.name}.${key}`)?.data ?? [];
       sparse.bringBack(saved("mask"));
       sparse.history.restore(saved("firstMask"), saved("lastMask"), saved("flips"));
+      const prefix = `state of ${sparse.name}/`;
+      const own = [...state].filter(([name]) => name.startsWith(prefix));
+      sparse.arrays.restore(new Map(own.map(([name, { data }]) => [name.slice(prefix.length), data])));
     }
     this.#remembered = new Map(
       [...this.#all.keys()].flatMap((name) => {

@@ -7,6 +7,7 @@ import type { Task } from "../data/dataset.ts";
 import { expected } from "../errors.ts";
 import { averagePrecision, type Detection, type Judged, suppress } from "../metrics/average-precision.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { rightAnswers } from "./answers.ts";
 
 /** How well a model does on a split. */
 export type Evaluation = ImageEvaluation | TextEvaluation | DetectionEvaluation;
@@ -71,7 +72,7 @@ export const objectives: Readonly<Record<Task["kind"], Objective>> = {
       let [right, count] = [0, 0];
       return {
         see: (logits, { labels }) => {
-          right += countRight(logits, labels);
+          for (const one of rightAnswers(logits, labels)) right += one;
           count += labels.length;
         },
         verdict: (loss) => ({ loss, accuracy: right / count }),
@@ -98,18 +99,6 @@ export const objectives: Readonly<Record<Task["kind"], Objective>> = {
     },
   },
 };
-
-function countRight(logits: Tensor, labels: Int32Array): number {
-  const [rows, classes] = logits.shape;
-  const { data } = logits;
-  let right = 0;
-  for (let row = 0; row < rows; row++) {
-    let best = 0;
-    for (let c = 1; c < classes; c++) if (data[row * classes + c] > data[row * classes + best]) best = c;
-    if (best === labels[row]) right++;
-  }
-  return right;
-}
 
 function boxesOf({ boxes }: Batch): BoxTargets {
   if (boxes === undefined) throw expected("detection", "batches with boxes", "none", "Train on scenes");

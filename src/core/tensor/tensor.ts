@@ -108,6 +108,11 @@ export class Parameter extends Tensor {
   /** A number that changes whenever the values do; call `touch` after writing to data. */
   version = 0;
   plan: OperandPlan | null = null;
+  /**
+   * Looks at the operands dy [T, O] and x of the gradient dw = dy^T x, in backward, before each product; a sparsifier
+   * attaches it.
+   */
+  watch: ((dy: F32, x: F32, geometry: Geometry) => void) | null = null;
   readonly grad: F32;
   /** Its first path in the model that was last asked for its parameters, for errors; null before. */
   path: string | null = null;

@@ -130,6 +130,13 @@ describe("a run that was interrupted", () => {
     expect(Buffer.from(await weightsAfter(at("plain"), recipe({ name: "asp" }), [])).equals(whole)).toBe(false);
   });
 
+  test.each(["obd", "obs"])("with half of the Fisher information that %s scores by", async (score) => {
+    // pruned in step 8, by the batches from step 4 on
+    const one = recipe({ name: "prune", schedule: "one-shot", from: 0.45, score, fisherSteps: 5 });
+    const whole = await weightsAfter(at("whole"), one, []);
+    expect(Buffer.from(await weightsAfter(at("killed"), one, [8])).equals(whole)).toBe(true);
+  });
+
   test("with fixed masks of activations, drawn and restored by what is measured", async () => {
     const weightGrad = { name: "restored", restore: "measured", mask: "authors" };
     const one = recipe({ name: "sr-ste" }, { model: { name: "cnn", widths: [4, 8] }, weightGrad, epochs: 2 });

@@ -44,6 +44,7 @@ export function product(
     const dw = grads.into(1);
     if (dw !== null) {
       const input = operand.input ?? x.data;
+      if (w instanceof Parameter) w.watch?.(dy, input, geometry);
       const gradient = orDense(plan?.weightGrad(dy, input, geometry));
       device.timed("weightGrad", () => gradient.weightGrad(dw, dy, input, geometry));
     }

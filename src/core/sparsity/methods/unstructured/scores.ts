@@ -1,9 +1,11 @@
 /** Scores say how much an entry matters: the higher its score, the longer it stays. */
+import type { Curvature } from "../fisher/curvature.ts";
 import type { UnstructuredParameter } from "./unstructured-method.ts";
 
 /** The scores by their words in recipes. */
-export const SCORES = ["magnitude", "first-order"] as const;
-export type Score = (typeof SCORES)[number];
+export const SCORES = ["magnitude", "first-order", "obd", "obs"] as const;
+/** Where scores come from: what the weight and its gradient say, or a curvature. */
+export type ScoreSource = "magnitude" | "first-order" | Curvature;
 
 /** The units that are kept or pruned as a whole. */
 export const UNITS = ["weights", "rows", "columns", "blocks"] as const;
@@ -15,10 +17,16 @@ const BLOCK = 4;
 /** Score of pruned entries: it is below all others, so that they stay pruned. */
 const PRUNED = -1;
 
-/** The scores |w|, or |w dL/dw| with the gradient of this step; a pruned entry has -1. */
-export function scoresOf({ weight, gradient, maskBytes }: UnstructuredParameter, score: Score): Float32Array {
-  // loops, not callbacks, because this runs over a million entries at every update
+/** The scores |w|, |w dL/dw| with the gradient of this step, or those of a curvature; a pruned entry has -1. */
+export function scoresOf(parameter: UnstructuredParameter, score: ScoreSource): Float32Array {
+  const { weight, gradient, maskBytes } = parameter;
   const scores = new Float32Array(weight.length);
+  if (typeof score === "object") {
+    scores.set(score.scores(parameter));
+    for (let i = 0; i < scores.length; i++) if (maskBytes[i] === 0) scores[i] = PRUNED;
+    return scores;
+  }
+  // loops, not callbacks, because this runs over a million entries at every update
   for (let i = 0; i < weight.length; i++) {
     if (maskBytes[i] === 0) scores[i] = PRUNED;
     else scores[i] = Math.abs(score === "magnitude" ? weight[i] : weight[i] * gradient[i]);

@@ -3,21 +3,18 @@
  * zeros. Products skip them as compressed rows where that pays, else they multiply by them, and plans say "emulated".
  */
 
-import type { Kernels } from "../../../backend/kernels.ts";
 import type { F32 } from "../../../backend/memory.ts";
 import type { Random } from "../../../random.ts";
 import { type Define, definerOf } from "../define-method.ts";
+import type { CurvedParameter, SampleGradients } from "../fisher/curvature.ts";
 import type { Clock } from "../method.ts";
 
 /** A weight whose zeros have no pattern, as a method sees it. */
-export interface UnstructuredParameter {
+export interface UnstructuredParameter extends CurvedParameter {
   /** Path of the weight, e.g. "fc1.weight". */
   readonly name: string;
   /** Shape [out, in], or [out, kernelHeight, kernelWidth, channels]. */
   readonly shape: readonly number[];
-  readonly rows: number;
-  readonly k: number;
-  readonly kernels: Kernels;
   /** The weight, with zeros where it is pruned. */
   readonly weight: F32;
   /** The gradient of this step. That of pruned entries is there only if the method `readsGradient`; else it is 0. */
@@ -45,7 +42,15 @@ export interface UnstructuredParameters {
   rewind(): void;
 }
 
-/** A procedure without a pattern as a value; its only state are the masks. */
+/** What a method does with the gradients of single samples. */
+export interface SampleReader<Parameter> {
+  /** Whether it reads those of this step's batch. */
+  readsIn(clock: Pick<Clock, "step" | "steps">): boolean;
+  /** Called in backward of such a step, before `update`, once for each product with the weight. */
+  add(parameter: Parameter, gradients: SampleGradients): void;
+}
+
+/** A procedure without a pattern as a value; its only state are the masks and what it keeps with the parameters. */
 export interface UnstructuredMethod {
   readonly name: string;
   /** Why a step of this method waits for the host, as for a WeightMethod. */
@@ -58,6 +63,8 @@ export interface UnstructuredMethod {
    * Whether `update` looks at the gradients of pruned entries in this step; in other steps they need not be computed.
    */
   readsGradient(clock: Pick<Clock, "step" | "steps">): boolean;
+  /** Left out if it looks at no gradients of single samples. */
+  readonly samples?: SampleReader<UnstructuredParameter>;
   /**
    * Called with the finished gradients, before the optimizer. If it returns "rest", the weights under it are not
    * updated in this step.
