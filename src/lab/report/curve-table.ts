@@ -1,7 +1,7 @@
 /** A curve of accuracy over sparsity as numbers and as text. */
 import { hardnessOf, hardParameterEfficiency, parameterEfficiency } from "../../core/metrics/parameter-efficiency.ts";
-import { intervals } from "../claims/verdict.ts";
 import type { CurveRun } from "../runs/curve.ts";
+import { intervalOf } from "../statistics/interval.ts";
 import { box, bytesText } from "./table.ts";
 
 /** One place of the curve, over its seeds. */
@@ -44,7 +44,7 @@ export function curveOf(runs: readonly CurveRun[], unit: string): Curve {
     return sparsities.map((sparsity): CurvePoint => {
       const all = own.filter((run) => run.sparsity === sparsity);
       const mean = (of: (run: CurveRun) => number): number => all.reduce((sum, run) => sum + of(run), 0) / all.length;
-      const [interval] = intervals([all.map(({ score }) => score)]);
+      const interval = intervalOf(all.map(({ score }) => score));
       const isAlone = all.length < 2;
       return {
         ...{ method, sparsity, seeds: all.length, score: interval.mean },
