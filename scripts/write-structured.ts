@@ -181,9 +181,41 @@ function squeezenet(): string {
   return table(head.split(" | "), rows);
 }
 
+/** Rows, columns and times of each layer, as the tables of the source have them: means over the seeds. */
+function byLayer(file: string, settings: readonly string[]): string {
+  const lines = linesOf(file);
+  const rows = settings.flatMap((setting) => {
+    const own = lines.filter((line) => line.setting === setting);
+    return own[0].layers.map(({ name }, i) => {
+      const layers = own.map((line) => line.layers[i]);
+      const mean = (of: (layer: LayerChange) => number): number =>
+        layers.reduce((sum, layer) => sum + of(layer), 0) / layers.length;
+      const size = (axis: 0 | 1): string => {
+        const [before, after] = [layers[0].shape.before[axis], mean(({ shape }) => shape.after?.[axis] ?? 0)];
+        return `${before} to ${Number.isInteger(after) ? after : after.toFixed(1)}`;
+      };
+      const speeds = layers.map(({ ms }) => ms.before / ms.after);
+      const center = mean(({ ms }) => ms.before / ms.after);
+      const deviation = Math.sqrt(speeds.reduce((sum, x) => sum + (x - center) ** 2, 0) / (speeds.length - 1));
+      const left = mean(({ multiplyAdds }) => multiplyAdds.after / multiplyAdds.before);
+      return [
+        ...[setting.replace(/^ConvNet, /, ""), name.replace(/\.weight$/, ""), size(0), size(1)],
+        ...[`${(100 * left).toFixed(1)} %`, `${center.toFixed(2)}x ± ${deviation.toFixed(2)}`],
+      ];
+    });
+  });
+  return table(["setting", "layer", "rows", "columns", "multiply-adds", "speed-up ± SD"], rows);
+}
+
 const page = "docs/structured.md";
 fill(page, "mnist", mnist());
 fill(page, "means", means());
+fill(page, "mnist-layers", byLayer("structured.jsonl", ["mlp-neurons", "lenet-filters", "lenet-shapes"]));
+fill(
+  page,
+  "convnet-layers",
+  byLayer("structured-cifar10.jsonl", ["ConvNet, smallest quarter", "ConvNet, smallest quarter of conv2"]),
+);
 fill(page, "resnet-depth", cifar("ResNet-20, blocks", "blocks gone", gone));
 fill(page, "convnet", cifar("ConvNet", "filters", widths));
 fill(page, "squeezenet", squeezenet());
