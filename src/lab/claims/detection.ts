@@ -4,11 +4,12 @@ import { variantsOf } from "./scales.ts";
 
 const VARIANTS = {
   "sr-ste 2:4": { method: { name: "sr-ste", pattern: "2:4" } },
-  "fst 2:4": { strategy: { name: "fst", pattern: "2:4" } },
+  // columns of places, which the records are of
+  "fst 2:4": { strategy: { name: "fst", pattern: "2:4" }, weightGrad: { name: "paired" } },
   // a constant mask hides every second column of cells, and each object there, from the weight gradient
   "fst 2:4, drawn masks": {
     strategy: { name: "fst", pattern: "2:4" },
-    weightGrad: { name: "restored", mask: "authors", restore: "measured" },
+    weightGrad: { name: "paired", mask: "drawn", restore: "measured" },
   },
   "fully-sparse 2:4": { strategy: { name: "fully-sparse", pattern: "2:4" } },
 };

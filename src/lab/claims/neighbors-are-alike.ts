@@ -12,7 +12,7 @@ export const neighborsAreAlike: Claim = {
     const plain = task(scale, "cnn", {}) as { data: object };
     const data = { ...plain.data, augment: false, shuffled: true };
     const dense = { method: { name: "dense" } };
-    const columns = { ...dense, weightGrad: { name: "restored", restore: "measured" } };
+    const columns = { ...dense, weightGrad: { name: "paired", restore: "measured" } };
     return {
       dense: { ...plain, ...dense },
       columns: { ...plain, ...columns },
