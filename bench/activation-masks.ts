@@ -4,7 +4,7 @@
  *
  *   npx tsx bench/activation-masks.ts --data-dir DIR [--steps 300] [--threads 2] [--json FILE]
  *   npx tsx bench/activation-masks.ts --compare --data-dir DIR [--steps 300] [--threads 2] [--json FILE]
- *   npx tsx bench/activation-masks.ts --speed [--threads 1] [--json FILE]
+ *   npx tsx bench/activation-masks.ts --speed --threads 1 [--json FILE]
  *
  * DIR holds a folder cifar10. A `cnn` is trained for a while on the images as they are, at twice the size, and with
  * their pixels shuffled (the same way in all); then each layer's gradients are compared on some batches, with no step
@@ -12,7 +12,8 @@
  * white or as smooth.
  *
  * --compare: the masks of `paired` and of `restored`, on networks that are trained on CIFAR-10 as it is and enlarged to
- * 64, 128 and 224 pixels, for as many steps of smaller batches. --speed: weightGrad with them against dense, with
+ * 64, 128 and 224 pixels, for as many steps of batches with the
+ * same number of pixels. --speed: weightGrad with them against dense, with
  * im2col and packing.
  */
 import { writeFileSync } from "node:fs";
@@ -34,7 +35,7 @@ import { Device } from "../src/core/tensor/device.ts";
 import { cifar10 } from "../src/lab/data/cifar10.ts";
 import { parseRecipe } from "../src/lab/recipes/recipe.ts";
 import { Run } from "../src/lab/runs/run.ts";
-import { interleave } from "../src/lab/statistics/interleave.ts";
+import { quartiles } from "../src/lab/statistics/quartiles.ts";
 import { openDeviceSync } from "../src/node/open-device.ts";
 
 const { values: options } = parseArgs({
@@ -127,8 +128,14 @@ const probed = (probes: Map<string, Probe>, name: string): Probe => {
   return probe;
 };
 
-/** Trains for a while, then compares, in each layer, at the stages "first" and "trained". */
-function probeModel(title: string, data: ImageDataset, compareIn: typeof compare, batchSize = BATCH): void {
+/** Trains for a while, then compares, in each layer, at the given stages. */
+function probeModel(
+  title: string,
+  data: ImageDataset,
+  compareIn: typeof compare,
+  batchSize = BATCH,
+  stages: readonly string[] = ["first", "trained"],
+): void {
   const recipe = parseRecipe({
     ...{ data: { name: "cifar10" }, model: { name: "cnn" }, method: { name: "dense" } },
     ...{ optimizer: { name: "adamw", learningRate: 2e-3 }, batchSize, epochs: 10 },
@@ -137,6 +144,7 @@ function probeModel(title: string, data: ImageDataset, compareIn: typeof compare
   const { device, model, batches } = run;
   const probes = new Map<string, Probe>();
   const probeBatches = (stage: string): void => {
+    if (!stages.includes(stage)) return;
     for (let batch = 0; batch < BATCHES; batch++) {
       const weights = multiplyingWeights(model).filter(({ axis }) => axis === "channels");
       for (const { name, weight } of weights) {
@@ -159,7 +167,7 @@ function probeModel(title: string, data: ImageDataset, compareIn: typeof compare
   probeBatches("first");
   while (run.step < Number(options.steps)) run.advance();
   probeBatches("trained");
-  print(`${title}, accuracy ${scoreOf(run.evaluate()).toFixed(0)} %`, probes);
+  print(stages.length === 1 ? title : `${title}, accuracy ${scoreOf(run.evaluate()).toFixed(0)} %`, probes);
 }
 
 /** Replaces the images of a data set. */
@@ -186,19 +194,19 @@ const enlargedTo =
   (image: Uint8Array): Uint8Array => {
     const side = 32;
     const own = new Uint8Array(target * target * 3);
-    const between = (at: number): [number, number, number] => {
+    const between = Array.from({ length: target }, (_, at): readonly [number, number, number] => {
       const place = Math.min(side - 1, Math.max(0, ((at + 0.5) * side) / target - 0.5));
       return [Math.floor(place), Math.min(side - 1, Math.floor(place) + 1), place % 1];
-    };
-    for (let row = 0; row < target; row++) {
-      const [top, bottom, down] = between(row);
-      for (let column = 0; column < target; column++) {
-        const [left, right, across] = between(column);
+    });
+    let to = 0;
+    for (const [top, bottom, down] of between) {
+      for (const [left, right, across] of between) {
         for (let c = 0; c < 3; c++) {
-          const pixel = (y: number, x: number): number => image[(y * side + x) * 3 + c];
-          const upper = pixel(top, left) * (1 - across) + pixel(top, right) * across;
-          const lower = pixel(bottom, left) * (1 - across) + pixel(bottom, right) * across;
-          own[(row * target + column) * 3 + c] = Math.round(upper * (1 - down) + lower * down);
+          const upper =
+            image[(top * side + left) * 3 + c] * (1 - across) + image[(top * side + right) * 3 + c] * across;
+          const low =
+            image[(bottom * side + left) * 3 + c] * (1 - across) + image[(bottom * side + right) * 3 + c] * across;
+          own[to++] = Math.round(upper * (1 - down) + low * down);
         }
       }
     }
@@ -221,8 +229,8 @@ function smooth(random: Random, rho: number, count: number, side: number, channe
   return x;
 }
 
-const images = (train: number): Promise<ImageDataset> =>
-  cifar10.load({ dir: join(options["data-dir"] ?? ".", "cifar10"), limit: { train, test: 500 } });
+const images = (train: number, test: number): Promise<ImageDataset> =>
+  cifar10.load({ dir: join(options["data-dir"] ?? ".", "cifar10"), limit: { train, test } });
 
 /** The masks of weightGradAlternate by method: columns or quads first, and two checkerboards. */
 const FAMILIES: Readonly<Record<string, Readonly<Record<string, number>>>> = {
@@ -233,7 +241,7 @@ const FAMILIES: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 /** Adds the gradients of one layer for one batch under each mask of both methods, and their mean over the four masks. */
 function compareFamilies(probe: Probe, dy: F32, x: F32, g: Geometry, step: number): void {
   const size = g[10] * g[3] * g[4] * g[5];
-  const [dense, own, mean] = [0, 1, 2].map(() => kernels.float32(size));
+  const [dense, own, kept, moved] = [0, 1, 2, 3].map(() => kernels.float32(size));
   kernels.weightGrad(dense, dy, x, g);
   const note = (name: string, cosine: number, norm: number): void => {
     const [a, b, count] = probe.get(name) ?? [0, 0, 0];
@@ -246,20 +254,33 @@ function compareFamilies(probe: Probe, dy: F32, x: F32, g: Geometry, step: numbe
   const measured = neighborSimilarity(x, g, { seed: 1, layer: 0, step });
   note("similarity", measured, 0);
   for (const [family, masks] of Object.entries(FAMILIES)) {
-    for (const [share, s] of [...[0, 0.03, 0.5].map((s) => [`s ${s}`, s] as const), ["measured", measured] as const]) {
-      mean.fill(0);
-      for (const [mask, number] of Object.entries(masks)) {
-        kernels.weightGradAlternate(own, dy, x, g, number, s, 1);
+    const shares = [...[0, 0.03, 0.5].map((s) => [`s ${s}`, s] as const), ["measured", measured] as const];
+    const means = shares.map(() => kernels.float32(size));
+    for (const [mask, number] of Object.entries(masks)) {
+      // the gradient is linear in s
+      kernels.weightGradAlternate(kept, dy, x, g, number, 0, 1);
+      kernels.weightGradAlternate(moved, dy, x, g, number, 1, 1);
+      for (const [place, [share, s]] of shares.entries()) {
+        const mean = means[place];
+        for (let i = 0; i < size; i++) {
+          own[i] = kept[i] + s * (moved[i] - kept[i]);
+          mean[i] += own[i] / 4;
+        }
         against(`${family} ${share}`, own);
         against(`${family} ${mask} ${share}`, own);
-        for (let i = 0; i < size; i++) mean[i] += own[i] / 4;
       }
-      against(`${family} mean ${share}`, mean);
     }
+    for (const [place, [share]] of shares.entries()) against(`${family} mean ${share}`, means[place]);
   }
 }
 
-/** Times of weightGrad under the masks against dense, in turn. */
+/** Of each product, two calls a round. */
+const ROUNDS = 9;
+
+/**
+ * Times of weightGrad under the masks against dense, in turn. They are of the processor, which is right for one thread
+ * on a machine that others use too.
+ */
 function speed(): object[] {
   const random = new Random(1);
   const filled = (length: number): F32 => {
@@ -281,19 +302,28 @@ function speed(): object[] {
     const variants = Object.entries(FAMILIES).flatMap(([family, masks]) =>
       ["columns", "quads", "checkerboard"].map((mask) => [`${family} ${mask}`, under(masks[mask])] as const),
     );
-    const timed = interleave(
-      { dense: () => kernels.weightGrad(dw, dy, x, g), ...Object.fromEntries(variants) },
-      ...([40, 12, 1] as const),
+    const timed = { dense: () => kernels.weightGrad(dw, dy, x, g), ...Object.fromEntries(variants) };
+    const ms: Record<string, number[]> = {};
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [key, call] of Object.entries(timed)) {
+        call();
+        const begin = process.cpuUsage();
+        call();
+        call();
+        const { user, system } = process.cpuUsage(begin);
+        ms[key] ??= [];
+        ms[key].push((user + system) / 2000);
+      }
+    }
+    const denseMs = quartiles(ms.dense).median;
+    const ratios = Object.fromEntries(
+      Object.entries(ms)
+        .filter(([key]) => key !== "dense")
+        .map(([key, times]) => [key, quartiles(times.map((time, round) => ms.dense[round] / time))]),
     );
-    const ratios = Object.fromEntries(timed.slice(1).map((one) => [one.name, one.ratio]));
-    console.log(
-      name,
-      timed[0].ms.median.toFixed(2),
-      Object.entries(ratios)
-        .map(([key, r]) => `${key} ${r.median.toFixed(2)}`)
-        .join(", "),
-    );
-    return { name, denseMs: timed[0].ms.median, ratios };
+    const cells = Object.entries(ratios).map(([key, { median }]) => `${key} ${median.toFixed(2)}`);
+    console.log(name, denseMs.toFixed(2), cells.join(", "));
+    return { name, denseMs, ratios };
   });
 }
 
@@ -315,7 +345,7 @@ async function study(): Promise<void> {
   print("synthetic images", synthetic);
 
   if (options["data-dir"] !== undefined) {
-    const data = await images(4000);
+    const data = await images(4000, 500);
     probeModel("CIFAR-10", data, compare);
     probeModel("CIFAR-10, 64 x 64", changed(data, [64, 64, 3], enlargedTo(64)), compare);
     const order = new Random(9).permutation(1024);
@@ -333,14 +363,10 @@ if (options.speed) {
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ machine, cases }, null, 1)}\n`);
 } else {
   if (options.compare) {
-    for (const [side, batch] of [
-      [32, 64],
-      [64, 32],
-      [128, 16],
-      [224, 8],
-    ]) {
-      const data = changed(await images(side > 64 ? 600 : 4000), [side, side, 3], enlargedTo(side));
-      probeModel(`CIFAR-10 at ${side} x ${side}`, data, compareFamilies, batch);
+    for (const side of [32, 64, 128, 224]) {
+      const batch = Math.max(2, Math.round(64 * (32 / side) ** 2));
+      const data = changed(await images(batch * 60, 64), [side, side, 3], enlargedTo(side));
+      probeModel(`CIFAR-10 at ${side} x ${side}`, data, compareFamilies, batch, ["trained"]);
     }
   } else await study();
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(studies, null, 1)}\n`);

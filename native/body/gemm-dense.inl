@@ -304,6 +304,10 @@ static void sum_splits(float* out, const float* partial, int splits, int count) 
   });
 }
 
+#ifdef __wasm__
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+#endif
+
 // With few channels the rows are the entries of im2col, read where they lie, and the panel is dy as it stands: nothing is
 // packed. Blocks of lines, so that a block of dy stays in L1.
 static void weight_grad_of_images(float* dw, const float* dy, const float* x, const Geometry& g) {
@@ -344,10 +348,6 @@ static void weight_grad_of_images(float* dw, const float* dy, const float* x, co
 }
 
 typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
-
-#ifdef __wasm__
-#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
-#endif
 
 // A fixed mask: which positions count, whatever their values.
 // Kinds 0 to 4 keep one of each pair (2q, 2q + 1) of a line of positions. A line is a row of an image; positions that are not

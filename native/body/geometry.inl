@@ -78,10 +78,6 @@ struct PanelColumns {
   }
 };
 
-#ifdef __wasm__
-#pragma clang attribute pop
-#endif
-
 // Images of few channels with their padding around them, so that a line of the kernel is one run of floats, wherever it
 // lies. One such run may be read up to a vector beyond its end.
 struct PaddedImages {
@@ -90,7 +86,7 @@ struct PaddedImages {
   int height, line;  // floats in a line
   static bool suit(const Geometry& g) { return g.channels < 8 && !g.is_matrix(); }
   // With classes of columns images of all kinds are copied, channels with the same rest by `classes` side by side.
-  PaddedImages(const Geometry& g, const float* x, int classes = 1)
+  __attribute__((noinline)) PaddedImages(const Geometry& g, const float* x, int classes = 1)
       : height(g.height + 2 * g.padding), line((g.width + 2 * g.padding) * g.channels) {
     if (!suit(g) && classes == 1) return;
     columns = PanelColumns(g, line, classes);
@@ -116,6 +112,10 @@ struct PaddedImages {
     return pixels + ((size_t)p.image * height + p.row * g.stride) * line + (size_t)p.column * g.stride * g.channels;
   }
 };
+
+#ifdef __wasm__
+#pragma clang attribute pop
+#endif
 
 // dst[k]: the im2col row of position p, entries from..to-1 of its K, copied. Runs of one kernel row are neighbors in
 // the image, so they are copied together: with 3 channels a run alone would be 12 bytes.
