@@ -93,7 +93,7 @@ interface Setting {
 /** Bi-Mask that takes the best of random orders alone, and not the present one. */
 function ofRandomOrders(): InputGradMethod {
   const method = biMask();
-  if (method.operand !== "weight") throw new Error("Bi-Mask packs the weight");
+  if (method.operand !== "weight" || !("pack" in method)) throw new Error("Bi-Mask packs the weight");
   return {
     ...method,
     pack: (transpose, weight, mask, taps, draw) => {

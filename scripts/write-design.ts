@@ -8,6 +8,8 @@
  *   steps-auto-T.json      trisparse bench step --models mlp,cnn,lenet,resnet20,gpt --route auto --threads T --json FILE, T 1 and 4
  *   steps-wasm.json        trisparse bench step --models mlp --plans fully-sparse --backend wasm --threads 1 --json FILE
  *   activation-masks.json  npx tsx bench/activation-masks.ts --data-dir DIR --json FILE
+ *   fixed-masks.json       npx tsx bench/activation-masks.ts --compare --data-dir DIR --steps 120 --threads 1 --json FILE
+ *   fixed-masks-speed.json npx tsx bench/activation-masks.ts --speed --threads 1 --json FILE
  *   csr.json               npx tsx bench/csr.ts --json FILE
  *   versions.json          npx tsx bench/versions.ts CHECKOUT [--backend wasm] --models ... --json FILE, its cases put together
  *
@@ -81,6 +83,8 @@ interface Study {
   readonly rows: readonly { readonly name: string; readonly of: Readonly<Record<string, readonly [number, number]>> }[];
 }
 
+const pair = ([cosine, norm]: readonly [number, number]): string => `${cosine.toFixed(3)}/${ratio(norm)}`;
+
 function fixedMasks(): string {
   const shares = ["s 0", "s 0.03", "s 0.25", "s 0.5", "s 0.75", "s 1", "measured"];
   return (readResult("activation-masks.json") as Study[])
@@ -89,12 +93,69 @@ function fixedMasks(): string {
         [title, "similarity", ...shares, "both masks", "best s", "MVUE 2:4"],
         rows.map(({ name, of }) => [
           ...[name, ratio(of.similarity[0])],
-          ...[...shares, "both"].map((key) => `${of[key][0].toFixed(3)}/${ratio(of[key][1])}`),
+          ...[...shares, "both"].map((key) => pair(of[key])),
           ...[ratio(of.best[1]), of.mvue[0].toFixed(3)],
         ]),
       ),
     )
     .join("\n\n");
+}
+
+const FAMILIES = ["paired", "restored"];
+
+/** The two methods with fixed masks beside each other, in trained layers; a table for each size of images. */
+function maskFamilies(): string {
+  const shares = ["s 0", "s 0.03", "s 0.5", "measured"];
+  const cells = (prefix: string, of: Study["rows"][number]["of"]): string[] =>
+    ["s 0.03", "measured"].flatMap((share) => FAMILIES.map((family) => pair(of[`${family} ${prefix} ${share}`])));
+  const both = (share: string): string[] => FAMILIES.map((family) => `${family}, ${share}`);
+  const head = [...shares.flatMap(both), ...["s 0.03", "measured"].flatMap(both).map((name) => `four: ${name}`)];
+  return (readResult("fixed-masks.json") as Study[])
+    .map(({ title, rows }) =>
+      table(
+        [title, "similarity", ...head],
+        rows
+          .filter(({ name }) => name.endsWith("trained"))
+          .map(({ name, of }) => [
+            ...[name.replace(" trained", ""), ratio(of.similarity[0])],
+            ...shares.flatMap((share) => FAMILIES.map((family) => pair(of[`${family} ${share}`]))),
+            ...cells("mean", of),
+          ]),
+      ),
+    )
+    .join("\n\n");
+}
+
+const MASKS = FAMILIES.flatMap((family) => ["columns", "quads", "checkerboard"].map((mask) => `${family} ${mask}`));
+
+/** The same by mask, with s 0.03. */
+function singleMasks(): string {
+  const rows = (readResult("fixed-masks.json") as Study[]).flatMap((study) =>
+    study.rows
+      .filter(({ name }) => name.endsWith("trained"))
+      .map(({ name, of }) => [
+        `${study.title.match(/\d+ x \d+/)?.[0]}, ${name.replace(" trained", "")}`,
+        ...MASKS.map((mask) => pair(of[`${mask} s 0.03`])),
+      ]),
+  );
+  return table(["cosine/norm, s 0.03", ...MASKS], rows);
+}
+
+/** Dense / under a fixed mask, with quartiles. */
+function maskSpeed(): string {
+  const { machine, cases } = readResult("fixed-masks-speed.json") as unknown as {
+    readonly machine: Place;
+    readonly cases: readonly {
+      readonly name: string;
+      readonly denseMs: number;
+      readonly ratios: Readonly<Record<string, { readonly median: number; readonly q1: number; readonly q3: number }>>;
+    }[];
+  };
+  const rows = cases.map(({ name, denseMs, ratios }) => [
+    ...[name, denseMs.toPrecision(3)],
+    ...MASKS.map((mask) => `${ratio(ratios[mask].median)} (${ratio(ratios[mask].q1)} to ${ratio(ratios[mask].q3)})`),
+  ]);
+  return `${above([machine])}\n\n${table(["dense / masked", "dense, ms", ...MASKS], rows)}`;
 }
 
 interface Csr {
@@ -207,6 +268,9 @@ fill(kernels, "matrices", products("gemm.json"));
 fill(kernels, "convolutions", products("convolutions.json"));
 fill(wholeStep, "steps", steps());
 fill(masks, "masks", fixedMasks());
+fill(masks, "families", maskFamilies());
+fill(masks, "single", singleMasks());
+fill(masks, "speed", maskSpeed());
 fill(zeros, "matrices", compressedRows());
 fill(zeros, "convolutions", csrConvolutions());
 fill(zeros, "weightGrad", csrWeightGrad());

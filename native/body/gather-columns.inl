@@ -1,5 +1,9 @@
 // Columns of im2col(x) by number: what a convolution still multiplies by when its other columns are zero in all filters.
 // A window that lies in the image is read by offsets from its first pixel; those at a border look at each of their taps.
+#ifdef __wasm__
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+#endif
+
 struct Gathering {
   const Geometry g;
   const uint32_t* columns;
@@ -59,3 +63,7 @@ static void scatter_columns(float* dx, const float* dy, const uint32_t* columns,
       to.row(p, [&](int i, ptrdiff_t at) { dx[at] += dy[t * count + i]; });
   });
 }
+
+#ifdef __wasm__
+#pragma clang attribute pop
+#endif

@@ -304,6 +304,10 @@ static void sum_splits(float* out, const float* partial, int splits, int count) 
   });
 }
 
+#ifdef __wasm__
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+#endif
+
 // With few channels the rows are the entries of im2col, read where they lie, and the panel is dy as it stands: nothing is
 // packed. Blocks of lines, so that a block of dy stays in L1.
 static void weight_grad_of_images(float* dw, const float* dy, const float* x, const Geometry& g) {
@@ -345,32 +349,65 @@ static void weight_grad_of_images(float* dw, const float* dy, const float* x, co
 
 typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
 
-// A fixed mask: one of each pair (2q, 2q + 1) of a line of positions, whatever their values. A line is a row of an image;
-// positions that are not of images are one line. The last of an odd line has no pair and stands for itself.
+// A fixed mask: which positions count, whatever their values.
+// Kinds 0 to 4 keep one of each pair (2q, 2q + 1) of a line of positions. A line is a row of an image; positions that are not
+// of images are one line. The last of an odd line has no pair and stands for itself.
+// Kinds 5 to 8 number the columns of im2col channel by channel, f = channel * taps + tap, and keep positions t by classes: those
+// of f mod classes. In each of them 4 of 8 neighboring positions are kept, the bits of one byte.
 struct FixedMask {
   int kind;
   float restore, scale;
   int width, rows, pairs;  // of a line, of an image, of a line
-  FixedMask(const Geometry& g, int kind, float restore, float scale) : kind(kind), restore(restore), scale(scale) {
-    const bool images = g.out_height * g.out_width > 1;
+  int positions, image, classes = 1;  // of a batch, of an image; see PanelColumns
+  __attribute__((noinline)) FixedMask(const Geometry& g, int kind, float restore, float scale) : kind(kind), restore(restore), scale(scale), positions(g.positions()), image(g.out_height * g.out_width) {
+    const bool images = image > 1;
     width = images ? g.out_width : max_of(g.batch, 1);
     rows = images ? g.out_height : 1;
     pairs = ceil_div(width, 2);
+    if (kind >= 7) classes = 2;
+    // as many as f * positions has rests by 8
+    if (kind == 5) classes = positions & 1 ? 8 : positions & 2 ? 4 : positions & 4 ? 2 : 1;
   }
-  // For each of the pairs first, first + 1, ...: which position is kept and which is not, or -1.
-  __attribute__((noinline)) void list(int* kept, int* dropped, int first, int count) const {
+  bool by_class() const { return kind >= 5; }
+  // Bit t mod 8: whether position t counts for a class. Quads keep 1 and 3, then 0 and 2, of the entries f * positions + t.
+  int bits(int of) const {
+    const int shift = kind == 5 ? (of * positions) & 7 : kind == 6 ? 0 : of + kind - 7;
+    return (kind == 5 ? 0x5a5a : 0xaaaa) >> shift & 255;
+  }
+  // The number of positions before t, or before the end of all, that count for a class.
+  __attribute__((noinline)) int kept_before(int of, int t) const {
+    if (!by_class()) return positions / width * pairs;
+    return t / 8 * 4 + __builtin_popcount(bits(of) & ((1 << t % 8) - 1));
+  }
+  // For each of the places first, first + 1, ... of a class: which position is kept, and which other gradient is added, or -1.
+  // By classes that is the one before in the same image, before its first the last.
+  __attribute__((noinline)) void list(int* kept, int* other, int first, int count, int of) const {
+    if (by_class()) {
+      const int keeps = bits(of);
+      int t = first / 4 * 8, place = t % image, skip = first % 4;
+      for (int i = 0; i < count; t++) {
+        if (keeps >> t % 8 & 1 && skip-- <= 0) {
+          kept[i] = t;
+          other[i++] = place > 0 ? t - 1 : t + image - 1;
+        }
+        if (++place == image) place = 0;
+      }
+      return;
+    }
     int line = first / pairs, q = first % pairs;
     for (int i = 0; i < count; i++) {
       const int even = line * width + 2 * q;
       const bool alone = 2 * q + 1 == width;
       const int odd = alone ? 0 : kind < 2 ? kind : kind < 4 ? (line % rows + kind) & 1 : (q / 2 + 1) & 1;
       kept[i] = even + odd;
-      dropped[i] = alone ? -1 : even + 1 - odd;
+      other[i] = alone ? -1 : even + 1 - odd;
       if (++q == pairs) q = 0, line++;
     }
   }
-  // The position at which a pair begins.
-  int begin_of(int64_t pair) const { return (int)(pair / pairs) * width + 2 * (int)(pair % pairs); }
+  // The position at which a unit of a cut begins: eight positions, or a pair.
+  int begin_of(int64_t unit) const {
+    return by_class() ? min_of(positions, (int)unit * 8) : (int)(unit / pairs) * width + 2 * (int)(unit % pairs);
+  }
   // Packs `count` rows of the gradient, what x at the dropped ones stood for among them: here it costs little, a pass over
   // dw or dy would be a tenth of a small product. A function of its own: in its caller the sums of the tile would spill.
   __attribute__((noinline)) void pack(float* packed, const float* dy, int rows, int columns, const int* kept, const int* dropped, int count) const {
@@ -391,35 +428,47 @@ struct FixedMask {
     }
   }
   // The same of one position, whether it is kept or not.
-  void pack_or_zero(float* packed, const float* dy, int rows, int columns, int t) const {
+  __attribute__((noinline)) void pack_or_zero(float* packed, const float* dy, int rows, int columns, int t, int of) const {
     int kept, dropped;
-    list(&kept, &dropped, t / width * pairs + t % width / 2, 1);
+    list(&kept, &dropped, by_class() ? kept_before(of, t) : t / width * pairs + t % width / 2, 1, of);
     if (kept == t) pack(packed, dy, rows, columns, &kept, &dropped, 1);
     else
       for (int m = 0; m < columns; m++) packed[m] = 0;
   }
 };
 
-// Where the sum over t is cut: `units` of `unit` positions in shares that are nearly equal; of pairs of a mask at their begin.
+// dw = the sums by classes, at their places in a weight
+static __attribute__((noinline)) void put_columns(float* dw, const float* sums, const int* places, int rows, int columns) {
+  for (int r = 0; r < rows; r++, dw += columns, sums += columns)
+    for (int j = 0; j < columns; j++) dw[places[j]] = sums[j];
+}
+
+// Where the sum over t is cut: `units` of `unit` positions in shares that are nearly equal, up to `end`; under a mask of
+// `unit` that it keeps, or where it is emulated of the positions that hold so many.
 struct Cut {
   int splits;
   int64_t units;
   int unit, end;
-  const FixedMask* pairs;
+  const FixedMask* emulated;
   int at(int split) const {
     const int64_t unit_at = units * split / splits;
-    return pairs ? pairs->begin_of(unit_at) : min_of(end, (int)unit_at * unit);
+    return emulated ? emulated->begin_of(unit_at) : min_of(end, (int)unit_at * unit);
   }
 };
 
 // mask: or null, then all positions. Below, t counts those that are kept. emulated: all positions count under the mask too, as
 // zeros where it drops them.
 static __attribute__((noinline)) void weight_grad_of(float* dw, const float* dy, const float* x, const Geometry& g, const FixedMask* fixed, bool emulated, const Cut& cut) {
-  const int splits = cut.splits;
-  const int rows = g.out, columns = g.inputs(), panels = ceil_div(columns, DENSE_COLUMNS);
+  const int splits = cut.splits, classes = fixed ? fixed->classes : 1;
+  const int rows = g.out, columns = g.inputs();
   const FixedMask* mask = emulated ? nullptr : fixed;
-  float* partial = splits > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
-  const PaddedImages padded(g, x);
+  float* partial = splits > 1 || classes > 1 ? scratch<float>(SCRATCH_PARTIAL, (size_t)splits * rows * columns) : dw;
+  const PaddedImages padded(g, x, classes);
+  const int one[] = {0, columns};
+  const int* begins = classes > 1 ? padded.columns.begins : one;
+  const auto panels_of = [&](int of) { return ceil_div(begins[of + 1] - begins[of], DENSE_COLUMNS); };
+  int panels = 0;
+  for (int of = 0; of < classes; of++) panels += panels_of(of);
   // A task packs its rows of G for all of its panels, and fills a panel for all of its rows: few of either is much overhead.
   // As many chunks of rows as threads: the optimizer's tasks then find the rows that their thread has written.
   const int wanted = ceil_div(tasks_wanted(2), splits);
@@ -432,69 +481,83 @@ static __attribute__((noinline)) void weight_grad_of(float* dw, const float* dy,
   parallel(splits * chunks * groups, [&](int task) {
     const int split = task / (chunks * groups), first = task / groups % chunks * chunk, group = task % groups;
     const int count = min_of(chunk, rows - first);
-    const int begin = cut.at(split), end = cut.at(split + 1);
-    const int panel_begin = panels * group / groups, panel_end = panels * (group + 1) / groups;
-    float* out = partial + (splits > 1 ? (size_t)split * rows * columns : 0);
+    float* out = partial + (partial == dw ? 0 : (size_t)split * rows * columns);
     float* packed = scratch<float>(SCRATCH_ROWS, (size_t)(chunk + DENSE_ROWS) * GRAD_BLOCK);
     float* panel = scratch<float>(SCRATCH_STRIP, (size_t)GRAD_BLOCK * DENSE_COLUMNS + LANES);
     int kept[GRAD_BLOCK], dropped[GRAD_BLOCK], run_begin[GRAD_BLOCK + 1];
-    if (begin == end)
-      for (int r = 0; r < count; r++) __builtin_memset(out + (size_t)(first + r) * columns, 0, sizeof(float) * columns);
-    for (int t = begin; t < end; t += GRAD_BLOCK) {
-      const int length = min_of(GRAD_BLOCK, end - t);
-      if (mask) mask->list(kept, dropped, t, length);
-      else kept[0] = t;
-      // packed: [tile of rows][t][DENSE_ROWS]. A few t of all tiles, then the next few: a column of many t has a line of
-      // each, and lines a power of two apart would put each other out of the cache before the next tile reads them.
-      for (int from = 0; from < length; from += 8)
-        for (int r = 0; r < count; r += DENSE_ROWS) {
-          const float* source = dy + first + r;
-          float* out_row = packed + (size_t)r * length;
-          const int tile_rows = min_of(DENSE_ROWS, count - r), to = min_of(length, from + 8);
-          if (emulated) {
-            for (int k = from; k < to; k++) fixed->pack_or_zero(out_row + k * DENSE_ROWS, source, rows, tile_rows, t + k);
-            continue;
+    // the group's panels, those of one class after those of another
+    int panel_begin = panels * group / groups, panel_end = panels * (group + 1) / groups;
+    for (int of = 0; of < classes; panel_begin -= panels_of(of), panel_end -= panels_of(of), of++) {
+      const int class_end = begins[of + 1];
+      const int from_column = begins[of] + max_of(0, panel_begin) * DENSE_COLUMNS;
+      const int to_column = min_of(class_end, begins[of] + panel_end * DENSE_COLUMNS);
+      if (from_column >= to_column) continue;
+      Cut own = cut;
+      if (mask) own.end = mask->kept_before(of, mask->positions);
+      const int begin = own.at(split), end = own.at(split + 1);
+      if (begin == end)
+        for (int r = 0; r < count; r++) __builtin_memset(out + (size_t)(first + r) * columns + from_column, 0, sizeof(float) * (to_column - from_column));
+      for (int t = begin; t < end; t += GRAD_BLOCK) {
+        const int length = min_of(GRAD_BLOCK, end - t);
+        if (mask) mask->list(kept, dropped, t, length, of);
+        else kept[0] = t;
+        // packed: [tile of rows][t][DENSE_ROWS]. A few t of all tiles, then the next few: a column of many t has a line of
+        // each, and lines a power of two apart would put each other out of the cache before the next tile reads them.
+        for (int from = 0; from < length; from += 8)
+          for (int r = 0; r < count; r += DENSE_ROWS) {
+            const float* source = dy + first + r;
+            float* out_row = packed + (size_t)r * length;
+            const int tile_rows = min_of(DENSE_ROWS, count - r), to = min_of(length, from + 8);
+            if (emulated) {
+              for (int k = from; k < to; k++) fixed->pack_or_zero(out_row + k * DENSE_ROWS, source, rows, tile_rows, t + k, of);
+              continue;
+            }
+            if (!mask) {
+              if (tile_rows == DENSE_ROWS)
+                for (int k = from; k < to; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + (size_t)(t + k) * rows, sizeof(float) * DENSE_ROWS);
+              else
+                for (int k = from; k < to; k++)
+                  for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[(size_t)(t + k) * rows + m];
+              continue;
+            }
+            mask->pack(out_row + from * DENSE_ROWS, source, rows, tile_rows, kept + from, dropped + from, to - from);
           }
-          if (!mask) {
-            if (tile_rows == DENSE_ROWS)
-              for (int k = from; k < to; k++) __builtin_memcpy(out_row + k * DENSE_ROWS, source + (size_t)(t + k) * rows, sizeof(float) * DENSE_ROWS);
-            else
-              for (int k = from; k < to; k++)
-                for (int m = 0; m < tile_rows; m++) out_row[k * DENSE_ROWS + m] = source[(size_t)(t + k) * rows + m];
-            continue;
-          }
-          mask->pack(out_row + from * DENSE_ROWS, source, rows, tile_rows, kept + from, dropped + from, to - from);
+        // positions that are equally far apart are copied together
+        int runs = 0;
+        for (int k = 0; k < length; runs++) {
+          run_begin[runs] = k;
+          if (!mask) k = length;
+          else for (const int step = k + 1 < length ? kept[k + 1] - kept[k] : 0; ++k < length && kept[k] - kept[k - 1] == step;);
         }
-      // positions that are equally far apart are copied together
-      int runs = 0;
-      for (int k = 0; k < length; runs++) {
-        run_begin[runs] = k;
-        if (!mask) k = length;
-        else for (const int step = k + 1 < length ? kept[k + 1] - kept[k] : 0; ++k < length && kept[k] - kept[k - 1] == step;);
+        run_begin[runs] = length;
+        for (int column = from_column; column < to_column; column += DENSE_COLUMNS) {
+          const int width = min_of(DENSE_COLUMNS, to_column - column);
+          for (int run = 0; run < runs; run++) {
+            const int begin = run_begin[run], length = run_begin[run + 1] - begin;
+            fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel + begin * DENSE_COLUMNS, DENSE_COLUMNS, g, x, padded, kept[begin], mask && length > 1 ? kept[begin + 1] - kept[begin] : 1, length, column, width, g.out_height);
+          }
+          for (int r = 0; r < count; r += DENSE_ROWS) {
+            const int tile_rows = min_of(DENSE_ROWS, count - r);
+            const float* a[DENSE_ROWS];
+            float* c[DENSE_ROWS];
+            for (int m = 0; m < tile_rows; m++) {
+              a[m] = packed + (size_t)r * length + m;
+              c[m] = out + (size_t)(first + r + m) * columns + column;
+            }
+            dense_tile_of(tile_rows, c, width, a, 1, length, DENSE_ROWS, panel, DENSE_COLUMNS, t > begin, nullptr);
+          }
+        }
       }
-      run_begin[runs] = length;
-      for (int p = panel_begin; p < panel_end; p++) {
-        const int column = p * DENSE_COLUMNS, width = min_of(DENSE_COLUMNS, columns - column);
-        for (int run = 0; run < runs; run++) {
-          const int begin = run_begin[run], length = run_begin[run + 1] - begin;
-          fill_from_rows<FIXED_COLUMNS<DENSE_COLUMNS>>(panel + begin * DENSE_COLUMNS, DENSE_COLUMNS, g, x, padded, kept[begin], mask && length > 1 ? kept[begin + 1] - kept[begin] : 1, length, column, width, g.out_height);
-        }
-        for (int r = 0; r < count; r += DENSE_ROWS) {
-          const int tile_rows = min_of(DENSE_ROWS, count - r);
-          const float* a[DENSE_ROWS];
-          float* c[DENSE_ROWS];
-          for (int m = 0; m < tile_rows; m++) {
-            a[m] = packed + (size_t)r * length + m;
-            c[m] = out + (size_t)(first + r + m) * columns + column;
-          }
-          dense_tile_of(tile_rows, c, width, a, 1, length, DENSE_ROWS, panel, DENSE_COLUMNS, t > begin, nullptr);
-        }
-      }
+      runtime->count_multiplies((int64_t)count * (end - begin) * (to_column - from_column));
     }
-    runtime->count_multiplies((int64_t)count * (end - begin) * (min_of(columns, panel_end * DENSE_COLUMNS) - panel_begin * DENSE_COLUMNS));
   });
-  if (splits > 1) sum_splits(dw, partial, splits, rows * columns);
+  if (splits > 1) sum_splits(classes > 1 ? partial : dw, partial, splits, rows * columns);
+  if (classes > 1) put_columns(dw, partial, padded.columns.numbers, rows, columns);
 }
+
+#ifdef __wasm__
+#pragma clang attribute pop
+#endif
 
 static void weight_grad(float* dw, const float* dy, const float* x, const int32_t* geometry) {
   const Geometry g(geometry);
@@ -503,17 +566,18 @@ static void weight_grad(float* dw, const float* dy, const float* x, const int32_
   weight_grad_of(dw, dy, x, g, nullptr, false, {weight_grad_splits(positions, g.out, g.inputs()), positions, 1, positions, nullptr});
 }
 
-static void weight_grad_alternate_of(float* dw, const float* dy, const float* x, const Geometry& g, const FixedMask& fixed, bool emulated) {
-  const int pairs = g.positions() / fixed.width * fixed.pairs;
-  weight_grad_of(dw, dy, x, g, &fixed, emulated, {weight_grad_splits(pairs, g.out, g.inputs()), pairs, 1, pairs, emulated ? &fixed : nullptr});
+static __attribute__((noinline)) void weight_grad_under(const FixedMask& fixed, float* dw, const float* dy, const float* x, const Geometry& g, bool emulated) {
+  const int pairs = g.positions() / fixed.width * fixed.pairs, splits = weight_grad_splits(pairs, g.out, g.inputs());
+  const int units = fixed.by_class() ? ceil_div(g.positions(), 8) : pairs;
+  weight_grad_of(dw, dy, x, g, &fixed, emulated, {splits, units, fixed.by_class() ? 4 : 1, pairs, emulated ? &fixed : nullptr});
 }
 
 static void weight_grad_alternate(float* dw, const float* dy, const float* x, const int32_t* geometry, int mask, float restore, float scale) {
   const Geometry g(geometry);
-  weight_grad_alternate_of(dw, dy, x, g, FixedMask(g, mask, restore, scale), false);
+  weight_grad_under(FixedMask(g, mask, restore, scale), dw, dy, x, g, false);
 }
 
 static void weight_grad_alternate_emulated(float* dw, const float* dy, const float* x, const int32_t* geometry, int mask, float restore, float scale) {
   const Geometry g(geometry);
-  weight_grad_alternate_of(dw, dy, x, g, FixedMask(g, mask, restore, scale), true);
+  weight_grad_under(FixedMask(g, mask, restore, scale), dw, dy, x, g, true);
 }

@@ -37,15 +37,59 @@ static inline const float* run_at(const Geometry& g, const float* x, Position p,
   return x + (((size_t)p.image * g.height + h) * g.width + w) * g.channels;
 }
 
+#ifdef __wasm__
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+#endif
+
+// Of pixels with `channels` floats each: to[.] = those of rest 0, then of rest 1, ... by `classes`, pixel by pixel.
+static __attribute__((noinline)) void split_channels(float* to, const float* from, int count, int channels, int classes) {
+  for (int i = 0; i < count; i += channels, from += channels)
+    for (int rest = 0; rest < classes; rest++) {
+      const int kept = ceil_div(channels - rest, classes);
+#if VECTOR_BYTES > 16
+      // a loop of its own, which compilers turn into shuffles
+      if (classes == 2) for (int c = 0; c < kept; c++) to[c] = from[2 * c + rest];
+      else
+#endif
+      for (int c = 0; c < kept; c++) to[c] = from[c * classes + rest];
+      to += kept;
+    }
+}
+
+// The columns of im2col in the order in which panels have them, by classes: column f = channel * taps + tap is of the class
+// f mod classes. With one class they stay as they are.
+struct PanelColumns {
+  static constexpr int MOST = 8;
+  int begins[MOST + 1];  // of the classes
+  int* numbers = nullptr;  // of the columns in a weight
+  int* offsets = nullptr;  // from the first pixel of a position, in padded images
+  PanelColumns() {}
+  __attribute__((noinline)) PanelColumns(const Geometry& g, int line, int classes) {
+    numbers = scratch<int>(SCRATCH_COLUMNS, 2 * (size_t)g.inputs());
+    offsets = numbers + g.inputs();
+    for (int of = 0, count = begins[0] = 0; of < classes; begins[++of] = count)
+      for (int tap = 0; tap < g.taps(); tap++)
+        for (int rest = 0, place = 0; rest < classes; rest++)
+          for (int c = rest; c < g.channels; c += classes, place++) {
+            if ((c * g.taps() + tap) % classes != of) continue;
+            numbers[count] = tap * g.channels + c;
+            offsets[count++] = tap / g.kernel_width * line + tap % g.kernel_width * g.channels + place;
+          }
+  }
+};
+
 // Images of few channels with their padding around them, so that a line of the kernel is one run of floats, wherever it
 // lies. One such run may be read up to a vector beyond its end.
 struct PaddedImages {
   const float* pixels = nullptr;  // where they do not suit: nothing is copied
+  PanelColumns columns;
   int height, line;  // floats in a line
   static bool suit(const Geometry& g) { return g.channels < 8 && !g.is_matrix(); }
-  PaddedImages(const Geometry& g, const float* x)
+  // With classes of columns images of all kinds are copied, channels with the same rest by `classes` side by side.
+  __attribute__((noinline)) PaddedImages(const Geometry& g, const float* x, int classes = 1)
       : height(g.height + 2 * g.padding), line((g.width + 2 * g.padding) * g.channels) {
-    if (!suit(g)) return;
+    if (!suit(g) && classes == 1) return;
+    columns = PanelColumns(g, line, classes);
     const size_t size = (size_t)height * line;
     float* copy = scratch<float>(SCRATCH_IMAGES, g.batch * size + LANES);
     pixels = copy;
@@ -56,7 +100,9 @@ struct PaddedImages {
         const bool inside = (unsigned)h < (unsigned)g.height;
         const int left = inside ? g.padding * g.channels : line, width = inside ? g.width * g.channels : 0;
         __builtin_memset(out, 0, sizeof(float) * left);
-        __builtin_memcpy(out + left, x + ((size_t)image * g.height + (inside ? h : 0)) * g.width * g.channels, sizeof(float) * width);
+        const float* source = x + ((size_t)image * g.height + (inside ? h : 0)) * g.width * g.channels;
+        if (classes == 1) __builtin_memcpy(out + left, source, sizeof(float) * width);
+        else split_channels(out + left, source, width, g.channels, classes);
         __builtin_memset(out + left + width, 0, sizeof(float) * (line - left - width));
       }
     });
@@ -66,6 +112,10 @@ struct PaddedImages {
     return pixels + ((size_t)p.image * height + p.row * g.stride) * line + (size_t)p.column * g.stride * g.channels;
   }
 };
+
+#ifdef __wasm__
+#pragma clang attribute pop
+#endif
 
 // dst[k]: the im2col row of position p, entries from..to-1 of its K, copied. Runs of one kernel row are neighbors in
 // the image, so they are copied together: with 3 channels a run alone would be 12 bytes.
@@ -117,12 +167,12 @@ static inline void advance_in_line(Position& p, int count, int lines, int column
 
 // The same as fill_from_rows below, in whole vectors: what one writes beyond its line of the kernel, the next overwrites.
 static void fill_from_padded(float* panel, int columns, const Geometry& g, const PaddedImages& padded, int t, int step, int length, int first, int width, int lines) {
-  const int run = g.kernel_width * g.channels;
+  const int* offsets = padded.columns.offsets + first;
   int to[MAX_COLUMNS], from[MAX_COLUMNS], pieces = 0;
-  for (int k = first; k < first + width; pieces++) {
-    to[pieces] = k - first;
-    from[pieces] = k / run * padded.line + k % run;
-    k += min_of(LANES, run - k % run);
+  for (int k = 0; k < width; k++) {
+    if (pieces > 0 && k - to[pieces - 1] < LANES && offsets[k] - from[pieces - 1] == k - to[pieces - 1]) continue;
+    to[pieces] = k;
+    from[pieces++] = offsets[k];
   }
   const ptrdiff_t pixels = (ptrdiff_t)g.stride * step * g.channels;
   Position p = position_of(t, g.out_height, g.out_width);
@@ -140,8 +190,8 @@ static void fill_from_padded(float* panel, int columns, const Geometry& g, const
 template <int FIXED>
 static __attribute__((noinline)) void fill_from_rows(float* panel, int panel_columns, const Geometry& g, const float* x, const PaddedImages& padded, int t, int step, int length, int first, int width, int lines) {
   const int columns = FIXED ? FIXED : panel_columns;
-  if (g.is_matrix()) return copy_rows<FIXED>(panel, columns, x + (size_t)t * g.channels + first, (size_t)step * g.channels, length, width);
   if (padded.pixels) return fill_from_padded(panel, columns, g, padded, t, step, length, first, width, lines);
+  if (g.is_matrix()) return copy_rows<FIXED>(panel, columns, x + (size_t)t * g.channels + first, (size_t)step * g.channels, length, width);
   const Position start = position_of(t, g.out_height, g.out_width);
   if (g.channels % LANES) {
     Position p = start;

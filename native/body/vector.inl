@@ -119,7 +119,7 @@ static inline void by_some_lanes(int count, const Body& body) {
 }
 
 // Slots of Runtime::scratch; a kernel and what it calls never share one.
-enum { SCRATCH_PANELS, SCRATCH_ROWS, SCRATCH_STRIP, SCRATCH_PARTIAL, SCRATCH_POINTERS, SCRATCH_IMAGES, SCRATCH_GROUP };
+enum { SCRATCH_PANELS, SCRATCH_ROWS, SCRATCH_STRIP, SCRATCH_PARTIAL, SCRATCH_POINTERS, SCRATCH_IMAGES, SCRATCH_GROUP, SCRATCH_COLUMNS };
 
 template <class T>
 static T* scratch(int slot, size_t count) {

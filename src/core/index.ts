@@ -184,6 +184,7 @@ export { magnitude } from "./sparsity/methods/activations/magnitude.ts";
 export type { MethodFactory, WeightMethodFactory } from "./sparsity/methods/define-method.ts";
 export { biMask } from "./sparsity/methods/input-grad/bi-mask.ts";
 export { doublePruned } from "./sparsity/methods/input-grad/double-pruned.ts";
+export { fstTransposed } from "./sparsity/methods/input-grad/fst-transposed.ts";
 export { greedy as greedyInputGrad } from "./sparsity/methods/input-grad/greedy.ts";
 export { mvue as mvueInputGrad } from "./sparsity/methods/input-grad/mvue.ts";
 export type {
@@ -220,6 +221,7 @@ export { alternate } from "./sparsity/methods/weight-grad/alternate.ts";
 export { approxMvue } from "./sparsity/methods/weight-grad/approx-mvue.ts";
 export { greedy as greedyWeightGrad } from "./sparsity/methods/weight-grad/greedy.ts";
 export { mvue } from "./sparsity/methods/weight-grad/mvue.ts";
+export { paired } from "./sparsity/methods/weight-grad/paired.ts";
 export { restored } from "./sparsity/methods/weight-grad/restored.ts";
 export { asp } from "./sparsity/methods/weights/asp.ts";
 export { ast } from "./sparsity/methods/weights/ast.ts";

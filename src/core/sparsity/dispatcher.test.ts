@@ -42,6 +42,18 @@ test("every product is timed, dense and by the sparse kernel", () => {
   }
 });
 
+test("a fixed mask has times of its own", () => {
+  const kernels = jsKernels();
+  const dispatcher = new Dispatcher(kernels);
+  const half = parsePattern("1:2");
+  const counts = [0, 7, 7, 0].map((mask) => {
+    const before = kernels.multiplies();
+    dispatcher.times("weightGrad", "activations", geometry, half, mask);
+    return kernels.multiplies() - before;
+  });
+  expect(counts.map((count) => count > 0)).toEqual([true, true, false, false]);
+});
+
 /** Multiply-adds that a question for the times of this geometry causes. */
 function asked(kernels: Kernels, dispatcher: Dispatcher, rows = 8): number {
   const before = kernels.multiplies();

@@ -47,12 +47,13 @@ export class Dispatcher {
   }
 
   /** The times of a product at this geometry with this pattern; remembered, or measured now and saved. */
-  times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern): ProductTimes {
-    const key = `${product} ${operand} ${patternName(pattern)} ${geometry.join(" ")}`;
+  times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern, mask = 0): ProductTimes {
+    const ofMask = mask === 0 ? "" : ` mask ${mask}`;
+    const key = `${product} ${operand} ${patternName(pattern)} ${geometry.join(" ")}${ofMask}`;
     this.#known ??= new Map(this.#store?.load());
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const measured = measure(this.#kernels, product, operand, geometry, pattern, (name, length) =>
+    const measured = measure(this.#kernels, product, operand, geometry, pattern, mask, (name, length) =>
       this.#array(name, length),
     );
     this.#known.set(key, measured);
@@ -84,6 +85,7 @@ function measure(
   operand: Operand,
   geometry: Geometry,
   pattern: Pattern,
+  mask: number,
   array: (name: string, length: number) => F32,
 ): ProductTimes {
   const [batch, height, width, channels, kernelHeight, kernelWidth, , , outHeight, outWidth, out] = geometry;
@@ -149,15 +151,15 @@ function measure(
         break;
       }
       const packed = new PackedTranspose(kernels, channels, taps * out, pattern);
-      const mask = kernels.uint32(out * maskWords(i)).fill(0x55555555);
+      const kept = kernels.uint32(out * maskWords(i)).fill(0x55555555);
       const unpacked = array("unpacked", w.length);
       variants.push(
         () => {
-          packed.prune(w, mask, taps);
+          packed.prune(w, kept, taps);
           kernels.inputGradSparse(x, y, packed, geometry);
         },
         () => {
-          packed.prune(w, mask, taps);
+          packed.prune(w, kept, taps);
           packed.unpackInto(unpacked, taps);
           kernels.inputGrad(x, y, unpacked, geometry);
         },
@@ -168,8 +170,8 @@ function measure(
       variants.push(() => kernels.weightGrad(w, y, x, geometry));
       if (operand === "activations") {
         variants.push(
-          () => kernels.weightGradAlternate(w, y, x, geometry, 0, 0, 1),
-          () => kernels.weightGradAlternateEmulated(w, y, x, geometry, 0, 0, 1),
+          () => kernels.weightGradAlternate(w, y, x, geometry, mask, 0, 1),
+          () => kernels.weightGradAlternateEmulated(w, y, x, geometry, mask, 0, 1),
         );
         break;
       }

@@ -9,7 +9,7 @@ import type { F32 } from "../backend/memory.ts";
 import type { Draw } from "../random.ts";
 import { type PackedOperand, unpack } from "../sparse/formats/packed-matrix.ts";
 import { mvue } from "../sparse/mvue.ts";
-import { neighborSimilarity } from "./methods/weight-grad/restored.ts";
+import { neighborSimilarity } from "./methods/weight-grad/neighbor-similarity.ts";
 
 /** The weight gradient of one layer with sparse products compared with dense ones, for the same forward pass. */
 export interface GradientReport {

@@ -207,6 +207,16 @@ export class LayerOperands implements OperandPlan {
     const { method, pattern } = inputGrad;
     const { device, version } = this.#weight;
     const taps = this.#source.k / this.#source.axisLength;
+    if ("prune" in method) {
+      this.#unpacked ??= device.kernels.float32(this.#weight.size);
+      const copy = this.#unpacked;
+      if (this.#version !== version) {
+        const shape = { outputs: this.#source.rows, taps, channels: this.#source.axisLength };
+        device.timed("pack", () => method.prune(copy, sparse.keptValues, sparse.packed.mask, shape, pattern));
+      }
+      this.#version = version;
+      return new EmulatedWeight(device.kernels, copy);
+    }
     this.#transpose ??= this.#newTranspose(pattern);
     if (this.#version !== version) {
       this.#version = version;

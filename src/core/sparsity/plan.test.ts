@@ -208,6 +208,27 @@ test("what takes neighbors for alike stays away from layers without rows of imag
   expect(convolution.products.weightGrad).toMatchObject({ computed: "sparse", operand: "activations", pattern: "1:2" });
 });
 
+test("a product with a fixed mask is timed by the slowest mask that its method may choose", () => {
+  const model = cnn(4, [8, 16], 4, birth());
+  const products = traceProducts(model, [8, 8, 4], 8);
+  const timed = (method: Operands["weightGrad"]): unknown[] => {
+    const masks: unknown[] = [];
+    const dispatcher = {
+      times: (product: Product, _operand: unknown, _geometry: unknown, _pattern: unknown, mask?: number) => {
+        if (product === "weightGrad") masks.push(mask);
+        return fast;
+      },
+    };
+    planLayers(multiplyingWeights(model), inAllLayers({ ...everything, weightGrad: method }), {
+      ...{ compute: "auto", products, dispatcher },
+    });
+    return masks;
+  };
+  expect(timed({ method: restored(), pattern: parsePattern("1:2") })).toContain(7);
+  expect(timed({ method: restored({ mask: "columns" }), pattern: parsePattern("1:2") })).toContain(6);
+  expect(timed(everything.weightGrad).every((mask) => mask === undefined)).toBe(true);
+});
+
 test("a backward product stays dense where its method has no such pattern", () => {
   const weights = multiplyingWeights(mlp([8, 16, 12, 4], birth()));
   const [fits] = planLayers(weights, inAllLayers({ ...everything, weightGrad: { method: approxMvue(), pattern } }));

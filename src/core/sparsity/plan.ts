@@ -135,7 +135,8 @@ export interface ProductTimes {
 
 /** Knows how long a product takes; a Dispatcher is one. */
 export interface Timer {
-  times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern): ProductTimes;
+  /** mask: of a product with fixed masks, the one that is timed. Default 0. */
+  times(product: Product, operand: Operand, geometry: Geometry, pattern: Pattern, mask?: number): ProductTimes;
 }
 
 /**
@@ -212,7 +213,7 @@ function planProducts(source: MultiplyingWeight, operands: Operands, planning: P
     const times =
       traced === undefined || dispatcher === undefined || wish.emulatedOnly !== undefined
         ? null
-        : dispatcher.times(product, operand, traced.geometry, pattern);
+        : dispatcher.times(product, operand, traced.geometry, pattern, wish.mask);
     const own = times !== null && copy ? { ...times, sparse: times.sparseAndCopy } : times;
     return { planned: planProduct(wish, compute, own), times: own };
   };
@@ -240,6 +241,8 @@ function planProducts(source: MultiplyingWeight, operands: Operands, planning: P
 /** An operand that shall be sparse in one product. */
 interface Wish {
   readonly operand: Operand;
+  /** Of activations: the number of the fixed mask by which the product is timed. */
+  readonly mask?: number | undefined;
   readonly method: string;
   readonly pattern: Pattern;
   readonly readsHost: string | undefined;
@@ -258,7 +261,7 @@ interface Decision {
 
 /** The operand that can be sparse in each product of a layer, or why none can. */
 function wishesOf(
-  { rows, axis, axisLength, readBy }: MultiplyingWeight,
+  { rows, k, axis, axisLength, readBy }: MultiplyingWeight,
   { forward, activations, inputGrad, weightGrad }: Operands,
   traced: Products | undefined,
   remainder: Remainder,
@@ -299,6 +302,10 @@ function wishesOf(
     if (inputGrad === null) return NOT_ASKED;
     const { method, pattern } = inputGrad;
     if (method.operand === "weight" && !isOfWeight(ofForward)) return "the weight is dense";
+    if ("prune" in method) {
+      const found = wish("weight", method, { ...pattern, m: pattern.m ** 2 }, rows * k, "weights");
+      return typeof found === "string" ? found : { ...found, pattern, emulatedOnly: method.emulatedOnly };
+    }
     const found = wish(method.operand, method, pattern, rows, "outputs");
     const rest = method.operand === "weight" && method.shortGroups === true ? remainder : "dense";
     if (typeof found === "string" && misfit(pattern, rows, "outputs", rest) === undefined) {
@@ -321,7 +328,8 @@ function wishesOf(
     ) {
       return "no rows of images: neighboring positions are not alike";
     }
-    return wish(method.operand, method, pattern, positions, "positions");
+    const found = wish(method.operand, method, pattern, positions, "positions");
+    return typeof found === "string" || method.operand === "gradient" ? found : { ...found, mask: method.timedMask };
   };
   return { forward: ofForward, inputGrad: ofInputGrad(), weightGrad: ofWeightGrad() };
 }

@@ -40,7 +40,7 @@ describe("double-pruned with a refresh", () => {
   test("keeps, of the entries that it chose last, those that forward keeps now", () => {
     const [outputs, channels] = [24, 40];
     const method = doublePruned({ refresh: 3 });
-    if (method.operand !== "weight") throw new Error();
+    if (!("pack" in method) || method.operand !== "weight") throw new Error();
     const transpose = new PackedTranspose(kernels, channels, outputs, parsePattern("2:4"));
     const forward = new PackedMatrix(kernels, outputs, channels, parsePattern("2:4"));
     let chosen = new Uint32Array();
@@ -76,7 +76,7 @@ describe("Bi-Mask", () => {
       const pattern = parsePattern(text);
       const make = (values: object) => {
         const method = biMask({ ...values });
-        if (method.operand !== "weight") throw new Error();
+        if (!("pack" in method) || method.operand !== "weight") throw new Error();
         const transpose = new PackedTranspose(kernels, channels, taps * outputs, pattern);
         method.pack(transpose, w, mask, taps, { seed: 1, layer: 2, step: 0 });
         return transpose;
@@ -119,7 +119,7 @@ describe("Bi-Mask", () => {
     const forward = new PackedMatrix(kernels, outputs, 9 * channels, parsePattern("2:4"));
     forward.prune(w);
     const method = biMask({ candidates: 3 });
-    if (method.operand !== "weight") throw new Error();
+    if (!("pack" in method) || method.operand !== "weight") throw new Error();
     const transpose = new PackedTranspose(kernels, channels, 9 * outputs, parsePattern("2:4"));
     method.pack(transpose, w, forward.mask, 9, { seed: 1, layer: 0, step: 0 });
     const k = 9 * outputs;

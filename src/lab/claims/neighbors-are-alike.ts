@@ -6,8 +6,8 @@ export const neighborsAreAlike: Claim = {
   name: "neighbors-are-alike",
   source: "Xu et al. 2022, section on spatial similarity",
   sentence:
-    "Dropping every second column of the activations works because neighbors in images are alike: without that it costs more.",
-  run: "a convolutional network whose weight gradients see every second column, on images and on images with shuffled pixels",
+    "Dropping half of the activations by fixed masks works because neighbors in images are alike: without that it costs more.",
+  run: "a convolutional network whose weight gradients see half of the activations, by the masks of the source, on images and on images with shuffled pixels",
   variants: (scale) => {
     const plain = task(scale, "cnn", {}) as { data: object };
     const data = { ...plain.data, augment: false, shuffled: true };

@@ -67,6 +67,9 @@ function denseTrials(
   });
 }
 
+/** The masks of weightGradAlternate. */
+const FIXED_MASKS = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+
 const readRows = ({ values, index, starts }: CompressedRows): ArgumentObject => ({
   ...{ values: read(values), index: read(index), starts: read(starts) },
 });
@@ -105,7 +108,7 @@ export const productTrials: Trials<ProductKernels> = {
       return [written(empty(o * i)), read(other(t * o)), read(draw(x)), g, { n, m, v: oneOf([1, 2, 4]) }];
     }),
   weightGradAlternateEmulated: (shapes) =>
-    [0, 1, 2, 3, 4].flatMap((mask) =>
+    FIXED_MASKS.flatMap((mask) =>
       shapes.geometries().map((g) => {
         const { t, i, o, x } = sizes(g);
         const args = [
@@ -155,7 +158,7 @@ export const productTrials: Trials<ProductKernels> = {
     const lines = [conv(3, 1, 9, 8, 1, 1, 0, 8), conv(2, 5, 1, 16, 3, 1, 1, 9)];
     lines.push(conv(2, 3, 15, 16, 3, 1, 1, 20), conv(2, 9, 13, 16, 3, 2, 1, 8), conv(1, 2, 23, 3, 3, 1, 1, 16));
     const geometries = (): Geometry[] => [...shapes.geometries(), ...lines];
-    return [0, 1, 2, 3, 4].flatMap((mask) =>
+    return FIXED_MASKS.flatMap((mask) =>
       denseTrials({ ...shapes, geometries }, (g, draw, other) => {
         const { t, i, o, x } = sizes(g);
         return [written(empty(o * i)), read(other(t * o)), read(draw(x)), g, mask, oneOf([0, 0.03, 1]), oneOf([1, 2])];
@@ -364,7 +367,7 @@ export function productProperties(make: () => Kernels): void {
           if (at >= 0) throw new Error(`${where}: ${got[at]}, emulated ${wanted[at]}`);
         }
       }
-      for (const mask of [0, 1, 2, 3, 4]) {
+      for (const mask of FIXED_MASKS) {
         const { t, i, o, x } = sizes(g);
         const args = [written(empty(o * i)), read(normal(t * o)), read(normal(x)), g, mask, 0.3, 2];
         const [got] = counted(kernels, "weightGradAlternate", args);

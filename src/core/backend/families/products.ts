@@ -59,6 +59,13 @@ export interface ProductKernels {
    * mask: 0 keeps the even one of each pair, 1 the odd one; 2 keeps even ones in even rows and odd ones in odd rows, 3
    * the reverse; 4 keeps odd ones in the pairs 0 and 1 of a row, even ones in 2 and 3, and so on. With restore 0,
    * positions that are not kept are not read.
+   *
+   * Masks 5 to 8 (Xu et al. 2022) have no pairs, and each entry of a column of im2col has its own positions:
+   * dw[o][tap][c] = scale * sum over the positions t that count for f = c * taps + tap of
+   * (dy[t] + restore * dy[t'])[o] * im2col(x)[t][tap][c], where t' is the position before t in its image, and before the
+   * first the last of the same image. Positions are numbered 0 to T - 1 through the whole batch. 5 numbers all entries,
+   * i = f * T + t; of each 8 neighbors i it counts 1, 3, 4 and 6. 6 counts odd t. 7 counts odd t of even f and even t of
+   * odd f, 8 the reverse.
    */
   weightGradAlternate(dw: F32, dy: F32, x: F32, g: Geometry, mask: number, restore: number, scale: number): void;
   /** y [T, O] = x w^T + bias, then max(0, .) if relu, with x [T, I] packed n:m along I and w [O, I] dense. */

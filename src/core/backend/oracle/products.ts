@@ -85,6 +85,34 @@ function alternate(dy: F32, g: Geometry, choice: number, restore: number, scale:
   return { values, mask };
 }
 
+/** Whether position t of `positions` counts for entry f of a column of im2col, numbered channel by channel. */
+function counts(mask: number, f: number, t: number, positions: number): boolean {
+  const i = f * positions + t;
+  return ((mask === 5 ? i ^ (i >> 2) : mask === 6 ? t : mask === 7 ? f + t : f + t + 1) & 1) === 1;
+}
+
+/** The masks 5 to 8 of weightGradAlternate; returns the number of pairs of an entry and a position that count. */
+function alternateByEntry(dw: F32, dy: F32, x: F32, g: Geometry, mask: number, restore: number, scale: number): number {
+  const { positions, inputs, channels, out, kh, kw, outHeight, outWidth } = shapeOf(g);
+  const [taps, image] = [kh * kw, outHeight * outWidth];
+  const sums = new Float64Array(out * inputs);
+  windows(g, (t, pixel, tap) => {
+    const before = t % image === 0 ? t + image - 1 : t - 1;
+    for (let c = 0; c < channels; c++) {
+      if (!counts(mask, c * taps + tap, t, positions)) continue;
+      for (let o = 0; o < out; o++) {
+        const own = dy[t * out + o];
+        const shifted = restore === 0 ? own : own + fround(restore) * dy[before * out + o];
+        sums[o * inputs + tap * channels + c] += fround(scale) * shifted * x[pixel + c];
+      }
+    }
+  });
+  dw.set(sums);
+  let counted = 0;
+  for (let f = 0; f < inputs; f++) for (let t = 0; t < positions; t++) counted += +counts(mask, f, t, positions);
+  return counted;
+}
+
 /** Where the entries of compressed rows lie in w [out, k]. */
 function csrPlaces(index: Uint8Array, starts: Uint32Array, k: number, out: number): number[] {
   const places: number[] = [];
@@ -144,7 +172,8 @@ export function products(count: (multiplies: number) => void): ProductKernels {
     },
     weightGradAlternateEmulated: (dw, dy, x, g, mask, restore, scale) => {
       const { positions, inputs, out } = shapeOf(g);
-      weightGrad(dw, dense(alternate(dy, g, mask, restore, scale).values), x, g);
+      if (mask > 4) alternateByEntry(dw, dy, x, g, mask, restore, scale);
+      else weightGrad(dw, dense(alternate(dy, g, mask, restore, scale).values), x, g);
       count(positions * inputs * out);
     },
     forwardSparse: (y, x, w, bias, g, relu) => {
@@ -172,6 +201,7 @@ export function products(count: (multiplies: number) => void): ProductKernels {
     },
     weightGradAlternate: (dw, dy, x, g, mask, restore, scale) => {
       const { positions, inputs, out } = shapeOf(g);
+      if (mask > 4) return count(alternateByEntry(dw, dy, x, g, mask, restore, scale) * out);
       const width = lineOf(g)[1];
       weightGrad(dw, alternate(dy, g, mask, restore, scale), x, g);
       count((positions / Math.max(1, width)) * Math.ceil(width / 2) * inputs * out);

@@ -1,5 +1,5 @@
 /**
- * Activations under a fixed mask that does not depend on values: it keeps one of each two neighboring positions, for
+ * Activations under a fixed mask that does not depend on values: it keeps half of the positions, or of each entry's, for
  * weightGrad.
  */
 
@@ -10,11 +10,11 @@ import type { OperandFormat, WeightGradOperand } from "../operand.ts";
 import { DenseMatrix } from "./dense-matrix.ts";
 import { EmulatedFixedMask } from "./emulated.ts";
 
-/** Which positions are kept, and what replaces the others; the kernel weightGradAlternate explains the numbers. */
+/** Which positions count, and what replaces the others; the kernel weightGradAlternate explains the numbers. */
 export interface FixedMaskChoice {
-  /** Number of the mask, from 0 to 4. */
+  /** Number of the mask, from 0 to 8. */
   readonly mask: number;
-  /** Share of a kept position that stands for its dropped neighbor. */
+  /** Share of a kept position that stands for a dropped neighbor. */
   readonly restore: number;
   readonly scale: number;
 }

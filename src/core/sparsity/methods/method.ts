@@ -171,7 +171,7 @@ export interface ActivationMethod extends OfProduct {
 }
 
 /** Makes the sparse operand of inputGrad, dx = dy w. It is N:M along the outputs, which inputGrad sums over. */
-export type InputGradMethod = OfWeight | OfGradientRows;
+export type InputGradMethod = OfWeight | OfWeightCopy | OfGradientRows;
 
 /** A method that packs the transpose of a weight. */
 interface OfWeight extends OfProduct {
@@ -184,6 +184,28 @@ interface OfWeight extends OfProduct {
    * in a resumed run; a dense phase ends them.
    */
   pack(transpose: PackedTranspose, weight: F32, mask: Uint32Array, taps: number, draw: Draw): void;
+}
+
+/**
+ * A method that prunes the weight in groups that do not run along the outputs, so that there is no pack: inputGrad
+ * multiplies by a copy with zeros.
+ */
+interface OfWeightCopy extends OfProduct {
+  readonly operand: "weight";
+  /** Why no kernel skips its zeros. */
+  readonly emulatedOnly: string;
+  /**
+   * Writes `weight` [outputs, taps, channels] to `copy`, with zeros in place of what forward's `mask` or this method
+   * prunes. M^2 divides the number of weights.
+   */
+  prune(copy: F32, weight: F32, mask: Uint32Array, shape: WeightShape, pattern: Pattern): void;
+}
+
+/** A weight is [outputs, taps, channels]; a linear layer has one tap. */
+export interface WeightShape {
+  readonly outputs: number;
+  readonly taps: number;
+  readonly channels: number;
 }
 
 interface OfGradientRows extends OfProduct {
@@ -203,14 +225,16 @@ interface OfGradientColumns extends OfProduct {
 }
 
 /**
- * A method that keeps one of each two neighboring positions of the activations, whatever their values; nothing is
- * packed.
+ * A method that keeps half of the positions of the activations, or of each of their entries, whatever their values;
+ * nothing is packed.
  */
 interface OfActivations extends OfProduct {
   readonly operand: "activations";
   readonly pattern: Pattern;
   /** Whether neighbors must be similar; layers whose positions are samples then stay dense. */
   readonly ofImages?: boolean;
+  /** The mask by which the product is timed: the slowest that it may choose. Default 0. */
+  readonly timedMask?: number;
   /** Chooses which positions of x, the layer's input, are kept, and what replaces the others. */
   keep(x: F32, geometry: Geometry, draw: Draw): FixedMaskChoice;
 }

@@ -5,6 +5,7 @@ import { alternate } from "./alternate.ts";
 import { approxMvue } from "./approx-mvue.ts";
 import { greedy } from "./greedy.ts";
 import { mvue } from "./mvue.ts";
+import { paired } from "./paired.ts";
 import { restored } from "./restored.ts";
 
 export const weightGradMethods: readonly MethodFactory<WeightGradMethod>[] = [
@@ -13,4 +14,5 @@ export const weightGradMethods: readonly MethodFactory<WeightGradMethod>[] = [
   greedy,
   alternate,
   restored,
+  paired,
 ];
