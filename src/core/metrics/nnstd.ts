@@ -12,8 +12,11 @@ import { isKept, ones } from "../sparse/mask.ts";
 import { assignment } from "./assignment.ts";
 import { greedyAssignment } from "./greedy-assignment.ts";
 
-/** The most words that are compared for one layer: about a second. A layer of 2048 x 2048 just reaches it. */
-const MOST_WORDS = 2 ** 28;
+/**
+ * The most words that are compared for one layer: about a third of a second, at the end of every run. A layer of 1024
+ * neurons with 2048 inputs just reaches it.
+ */
+const MOST_WORDS = 2 ** 26;
 /** The most pairs of neurons, at 8 bytes each, and 6 more where they are matched greedily. */
 const MOST_PAIRS = 2 ** 24;
 /**

@@ -65,9 +65,9 @@ test("digits can be told apart, but not by their class means alone", () => {
   expect(accuracy).toBeLessThan(0.9);
 });
 
-test("the whole set has 12,000 + 10,000 images", () => {
+test("the whole set has 12,000 + 5,000 images", () => {
   const { train, test, mean, std } = makeDigits();
-  expect([train.count, test.count]).toEqual([12_000, 10_000]);
+  expect([train.count, test.count]).toEqual([12_000, 5_000]);
   expect(mean[0]).toBeCloseTo(0.1333, 3);
   expect(std[0]).toBeCloseTo(0.2677, 3);
 });

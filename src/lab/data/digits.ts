@@ -21,7 +21,7 @@ import { inkPath, smoothPath } from "./pen.ts";
 
 const SIZE = 28;
 const TRAIN = 12_000;
-const TEST = 10_000;
+const TEST = 5_000;
 // Image i of the training split draws from stream i, of the test split from 2^31 + i: the splits never share a draw.
 const TEST_STREAM = 0x8000_0000;
 
@@ -54,14 +54,14 @@ const task: ImageTask = { kind: "images", shape: [SIZE, SIZE, 1], classes: 10 };
 /** The default data set, generated without files; it uses `seed` and `limit` only. */
 export const digits: DataSource<ImageDataset> = {
   name: "digits",
-  description: "28x28 grey handwritten-looking digits, 10 classes, made on the spot (12,000 + 10,000 images)",
+  description: "28x28 grey handwritten-looking digits, 10 classes, made on the spot (12,000 + 5,000 images)",
   task,
   isMade: true,
   load: async (options) => makeDigits(options),
 };
 
 /**
- * Generates the data set: train [12000, 28, 28, 1], test [10000, 28, 28, 1]; the label of image i is i mod 10. It takes
+ * Generates the data set: train [12000, 28, 28, 1], test [5000, 28, 28, 1]; the label of image i is i mod 10. It takes
  * about 0.05 ms an image. Image i depends on (seed, split, i) alone, so a limited set is a prefix of the whole one.
  * Math.sin, cos and log may differ in the last bit between engines; pixels are rounded to 8 bits, so at most a rare
  * pixel differs, by one.
