@@ -133,14 +133,14 @@ describe.concurrent("report", () => {
 describe.concurrent("bench", () => {
   test("step times the dense step beside each plan and pattern", async () => {
     const place = new Place();
-    const options = ["--models", "mlp", "--batch", "8", "--patterns", "2:4v2", "--rounds", "1", "--repeats", "2"];
+    const options = ["--models", "lenet", "--batch", "8", "--patterns", "2:4v2", "--rounds", "1", "--repeats", "2"];
     const { stdout } = await place.succeed("bench", "step", ...options, "--json", "-");
     const { machine, cases } = JSON.parse(stdout);
     expect(machine.load).toHaveLength(2);
     expect(cases.map(({ plan }: { plan: string }) => plan)).toEqual(["sr-ste", "fully-sparse"]);
     const numbers = { denseMs: expect.any(Number), sparseMs: expect.any(Number), ratio: expect.any(Number) };
     expect(cases[1].ratios).toHaveLength(2);
-    expect(cases[1]).toMatchObject({ model: "mlp", batchSize: 8, pattern: "2:4v2", ...numbers });
+    expect(cases[1]).toMatchObject({ model: "lenet", batchSize: 8, pattern: "2:4v2", ...numbers });
   });
 });
 

@@ -11,7 +11,7 @@ const place = new Place({
     ...{ epochs: 6, batchSize: 32, regularize: [{ structure: "row", lambda: 0.02 }] },
   },
 });
-const compare = ["compare", "--recipe", "r.json"];
+const compare = ["compare", "--recipe", "r.json", "--seeds", "1", "--equal", "steps"];
 const json = (path: string) => JSON.parse(place.read(path).toString());
 
 describe("ssl words", () => {

@@ -101,7 +101,7 @@ describe.concurrent("refused, with one message, the right exit code and nothing 
     "a recipe that explain cannot read": { args: ["explain", "none.json"], code: 2, says: "none.json" },
     "a pattern that is none": { args: ["compare", "--pattern", "4:2"], code: 2, says: "expected N:M or N:MvV with" },
     "a pattern that fits no layer": {
-      args: ["compare", "--limit", "200", "--pattern", "3:5"],
+      args: ["compare", "--limit", "200", "--methods", "dense,sr-ste", "--pattern", "3:5"],
       code: 2,
       says: "fc1.weight: 784 inputs cannot be cut into groups of 5",
     },
