@@ -28,8 +28,9 @@ export const decayStrength: NumberOption<"scaled"> = number({
  * run of any length and rate decays as far, if its momentum is the source's 0.9. With AdamW the decay is divided by the
  * root of the variance and the product says nothing: there `scaled` is far larger than gradients are.
  */
-export function strengthOf(lambda: number | "scaled", { learningRates }: Clock): number {
+export function strengthOf(lambda: number | "scaled", clock: Clock): number {
   if (lambda !== "scaled") return lambda;
+  const { learningRates } = clock;
   // without a learning rate nothing moves, and infinity times a rate of 0 would be NaN
   return learningRates > 0 ? SOURCE_DECAY / learningRates : 0;
 }
