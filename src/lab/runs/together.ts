@@ -222,6 +222,12 @@ function curveOf({ steps, epochs }: RunFolder): LossAt[] {
   });
 }
 
+/** Null where a run was evaluated once: nothing but its own time is known then. */
+function raceOf(dense: RunFolder, own: RunFolder): EqualLoss | null {
+  if (Math.min(dense.epochs.length, own.epochs.length) < 2) return null;
+  return timeToEqualLoss(curveOf(dense), curveOf(own));
+}
+
 /** The first training loss, and the median of the last tenth where it is more than twice the first. */
 export function riseOf(losses: readonly number[]): { from: number; to: number } | undefined {
   const [from] = losses;
@@ -272,7 +278,7 @@ function summarize(
       dense === undefined
         ? null
         : quartiles(counted.map(({ step, ms }) => besideIt(dense.steps, step, folder.steps.length).ms / ms)),
-    equalLoss: dense === undefined ? null : timeToEqualLoss(curveOf(dense), curveOf(folder)),
+    equalLoss: dense === undefined ? null : raceOf(dense, folder),
     ...{ sad: report.sad, sadShare: report.sadShare, flipRate: report.flipRate },
     ...{ sparsity: report.sparsity, masks: report.layers },
     structure: run.masks.report(
