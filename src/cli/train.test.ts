@@ -1,7 +1,7 @@
 /** `train --from`: weights of another run. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { FORM, Place, recipe } from "../../test/command.ts";
+import { FORM, Place, quick, recipe } from "../../test/command.ts";
 import { encodeSafetensors } from "../core/io/safetensors.ts";
 
 const dense = { ...recipe, method: { name: "dense" } };
@@ -116,7 +116,7 @@ test("train, compare and explain say when a decay of pruned weights is too weak 
     /^sr-ste: with lambda 0\.0002 a weight that stays pruned loses .* over these 4 steps, which is nearly STE/m;
   const told = async (...words: string[]): Promise<string> => (await place.succeed(...words)).stderr;
   expect(await told("train", "r.json", "--out", "a")).toMatch(line);
-  expect(await told("compare", "--recipe", "r.json", "--methods", "dense,sr-ste", "--out", "b")).toMatch(line);
+  expect(await told(...quick, "--out", "b")).toMatch(line);
   expect(await told("explain", "r.json")).toMatch(line);
   expect(await told("train", "s.json", "--out", "c")).not.toMatch(line);
 });
