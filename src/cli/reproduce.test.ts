@@ -7,7 +7,7 @@ test("reproduce adds to the claims of its folder, and --json and the pages have 
   await place.succeed("reproduce", "early-structure", "--seeds", "1", ...common);
   // the first claim of the table, and other seeds
   const { stdout, stderr } = await place.succeed("reproduce", "1", "--seeds", "2", ...common);
-  expect(stderr).toMatch(/^4 trainings are left: about .* in one process$/m);
+  expect(stderr).toMatch(/^\d+ trainings are left: about .* in one process$/m);
   const { claims } = JSON.parse(place.read("j.json").toString());
   expect(place.read("o/claims.json")).toEqual(place.read("j.json"));
   const found = claims.map(({ name, seeds, machine }: Record<string, object>) => [
