@@ -36,7 +36,7 @@ export function verdictText(comparison: Comparison): string {
     ...(compared ? [wrapped(explanation(seeds.length), WIDTH)] : []),
     ...timeText(comparison),
     ...searchText(comparison),
-    ...methods.flatMap(raceText),
+    ...methods.flatMap((one) => raceText(one, runs[0].validation === undefined ? "test" : "validation")),
     ...compactText(first),
     ...denseText(first),
     ...runs.flatMap(roseText),
@@ -104,11 +104,11 @@ function searchText({ search }: Comparison): string[] {
 const durationOf = (seconds: number): string => (seconds < 60 ? `${seconds.toFixed(1)} s` : durationText(seconds));
 
 /** How much sooner a method reaches a loss that dense reaches too. */
-function raceText(one: MethodSummary): string[] {
+function raceText(one: MethodSummary, split: string): string[] {
   const race = one.beside?.equalLoss ?? null;
   if (race === null) return [];
-  const split = "To the least loss that both reach on the validation split (test where there is none)";
-  return [wrapped(`${split}: ${methodText(one)} is ${intervalText(race, 2, false)} times as fast as dense.`, WIDTH)];
+  const target = `To the least loss that both reach on the ${split} split`;
+  return [wrapped(`${target}: ${methodText(one)} is ${intervalText(race, 2, false)} times as fast as dense.`, WIDTH)];
 }
 
 function speeds(methods: readonly MethodSummary[]): string[] {

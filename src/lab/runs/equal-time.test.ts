@@ -30,7 +30,6 @@ test("every recipe but the first gets the steps that its measured times allow, a
   const [dense, sparse] = await fitToTime(recipes, data, new Device(jsKernels()));
   expect(dense).toEqual({ recipe: recipes[0], steps: 18, ratio: 1 });
   expect(sparse.ratio).toBeGreaterThan(0);
-  expect(sparse.steps).toBeGreaterThanOrEqual(1);
   expect(sparse.recipe).toMatchObject({ method: recipes[1].method, steps: sparse.steps, seed: recipes[1].seed });
   expect(sparse.recipe.epochs).toBeUndefined();
 });

@@ -193,7 +193,7 @@ export class RunFolder {
     writeFileAtomically(this.#file("best.safetensors"), encodeSafetensors(run.state(), metadata));
   }
 
-  /** Ends the run with the state that keepBest saved, and removes it. */
+  /** Ends the run with the state that keepBest saved. The file stays until the run is finished: a kill may come first. */
   endWithBest(run: Run): void {
     const file = this.#file("best.safetensors");
     const { tensors, metadata } = decodeSafetensors(readFile("best", file), file);
@@ -201,7 +201,6 @@ export class RunFolder {
       tensors as ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
       Number(metadata.step),
     );
-    rmSync(file);
   }
 
   #saveMasks({ masks: { snapshots, shapes } }: Run): void {
@@ -278,6 +277,7 @@ export class RunFolder {
     });
     writeFileAtomically(this.#file("weights.safetensors"), bytes);
     writeResult(this.#file("result.json"), result);
+    rmSync(this.#file("best.safetensors"), { force: true });
   }
 }
 

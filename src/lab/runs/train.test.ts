@@ -358,6 +358,16 @@ describe("a run that keeps its best weights", () => {
       },
     );
 
+  const ended = async (name: string, kills: readonly number[]): Promise<Buffer> => {
+    let run = RunFolder.create(at(name), best());
+    for (const steps of kills) {
+      await expect(trainTogether([run], held, device(), killAfter(steps))).rejects.toThrow(Killed);
+      run = RunFolder.open(at(name));
+    }
+    await trainTogether([run], held, device());
+    return readFileSync(at(`${name}/weights.safetensors`));
+  };
+
   test("ends with those of the least loss on the validation split, and tests these", async () => {
     const folder = RunFolder.create(at("r"), best());
     const [result] = await trainTogether([folder], held, device());
@@ -375,18 +385,23 @@ describe("a run that keeps its best weights", () => {
   });
 
   test("does so after kills too, with the same bits", async () => {
-    const ended = async (name: string, kills: readonly number[]): Promise<Buffer> => {
-      let run = RunFolder.create(at(name), best());
-      for (const steps of kills) {
-        await expect(trainTogether([run], held, device(), killAfter(steps))).rejects.toThrow(Killed);
-        run = RunFolder.open(at(name));
-      }
-      await trainTogether([run], held, device());
-      return readFileSync(at(`${name}/weights.safetensors`));
-    };
     const whole = await ended("whole", []);
     // right after an epoch, within one, and in the last
     expect((await ended("killed", [5, 12, 9])).equals(whole)).toBe(true);
+  });
+
+  test("still has them where a kill comes between the last evaluation and its checkpoint", async () => {
+    const whole = await ended("whole", []);
+    const stop: Observer = {
+      onEpoch: (_, { test: seen }) => {
+        if (seen !== undefined) throw new Killed();
+      },
+    };
+    const run = RunFolder.create(at("last"), best());
+    await expect(trainTogether([run], held, device(), stop)).rejects.toThrow(Killed);
+    await trainTogether([RunFolder.open(at("last"))], held, device());
+    expect(readFileSync(at("last/weights.safetensors")).equals(whole)).toBe(true);
+    expect(existsSync(at("last/best.safetensors"))).toBe(false);
   });
 
   test("needs a validation split", () => {
